@@ -1,0 +1,7 @@
+"""GenRec: from check-ins to readable user profiles and an exact ranking of the next place.
+
+Importing this package loads neither torch nor a model; each module loads what it needs
+when it is used.
+"""
+
+__version__ = "0.1.0"

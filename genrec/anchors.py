@@ -1,0 +1,73 @@
+"""Places that look like a user's home, work or school, by rules that anyone can check.
+
+The category decides. The hours are asked only where the category does not say what a place is: an evening in
+the pub does not make it a home, nor a daily coffee the café an office.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from genrec.habits import PlaceHabit
+    from genrec.trajectories import Visit
+
+AnchorKind = Literal["home-like", "work-like", "study-like"]
+
+MIN_VISITS = 3  # of a place whose category says what it is
+MIN_TIMES = 5  # at the hours that speak for it, where the category is silent
+
+# Foursquare's names and plain words; "Post Office", "Doctor's Office" or "Home Store" must not match.
+_CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
+    "home-like": re.compile(r"^home$|\bhome \(private\)|\bresiden|\bapartment|\bcondo\b|\bhousing\b|\bdorm", re.I),
+    "work-like": re.compile(r"^(corporate )?office$|^work(place)?$|\bco-?working\b|\bfactory\b", re.I),
+    "study-like": re.compile(r"\buniversity\b|\bcollege\b|\bschool\b|\bcampus\b|\bstudent\b", re.I),
+}
+_CATEGORY_IS_SILENT = re.compile(r"^(|unknown|other|place|building|neighborhood)$", re.I)
+
+NIGHT = frozenset({20, 21, 22, 23, 0, 1, 2, 3, 4, 5, 6})
+OFFICE_HOURS = frozenset(range(8, 17))
+
+
+class Anchor(BaseModel):
+    """A place that looks like home, work or school, with the numbers that say so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: AnchorKind
+    poi: int
+    why: str
+
+
+def find_anchors(places: Sequence[PlaceHabit], visits: Iterable[Visit]) -> list[Anchor]:
+    """At most one anchor of each kind and of each place; `places` come most visited first."""
+    at_night: Counter[int] = Counter()
+    at_work: Counter[int] = Counter()
+    for time, poi in visits:
+        at_night[poi] += time.hour in NIGHT
+        at_work[poi] += time.hour in OFFICE_HOURS and time.weekday() < 5
+    by_hours = {"home-like": (at_night, "between 20 and 7"), "work-like": (at_work, "on weekdays between 8 and 17")}
+    anchors: list[Anchor] = []
+    for kind, says in _CATEGORY_SAYS.items():
+        free = [place for place in places if all(place.poi != anchor.poi for anchor in anchors)]
+        named = [place for place in free if says.search(place.category) and place.visits >= MIN_VISITS]
+        if named:
+            why = f"category {named[0].category}, {named[0].visits} visits"
+            anchors.append(Anchor(kind=kind, poi=named[0].poi, why=why))
+        elif kind in by_hours:
+            anchors += _by_hours(kind, free, *by_hours[kind])
+    return anchors
+
+
+def _by_hours(kind: AnchorKind, places: Sequence[PlaceHabit], times: Counter[int], span: str) -> list[Anchor]:
+    """The place of a silent category with most visits at the hours that speak for `kind`, if there are enough."""
+    silent = [p for p in places if _CATEGORY_IS_SILENT.match(p.category) and times[p.poi] >= MIN_TIMES]
+    if not silent:
+        return []
+    best = max(silent, key=lambda place: times[place.poi])
+    return [Anchor(kind=kind, poi=best.poi, why=f"{times[best.poi]} of its {best.visits} visits {span}")]

@@ -1,0 +1,171 @@
+"""Check-ins: what every other part of GenRec starts from, and how they are read from a file.
+
+`read_checkins` takes a CSV or TSV in a known format or with columns that the user names, repairs what can be repaired
+without a doubt (and says so), and refuses the rest with the row and column.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from genrec import store
+from genrec.columns import CATEGORY, POI, POI_ID, TIME, USER, UTC
+from genrec.errors import InputError
+from genrec.reading.catalogue import build_catalogue
+from genrec.reading.clocks import settle_clocks
+from genrec.reading.formats import recognise_checkins, recognise_pois
+from genrec.reading.records import Records, ahead, read_records
+from genrec.reading.rows import BadRows, OnBadRows, RowTyper
+from genrec.reading.text import BLOCK_BYTES, Progress, inspect
+from genrec.reading.zones import check_timezone, local_and_utc
+
+
+@dataclass(frozen=True)
+class Checkins:
+    """Check-ins and the catalogue of their POIs.
+
+    Attributes:
+        frame: one row per check-in, by time; equal times keep the order of the file. `user_id` (String), `poi` (UInt32,
+            index into the catalogue), `time` (Datetime us, naive: local wall clock), `utc_time` (Datetime us, naive;
+            null where unknown).
+        pois: the catalogue, row i having `poi` == i: `poi` (UInt32), `poi_id`, `category` ("unknown" if none) and
+            `category_id` (String; null if none), `latitude` and `longitude` (degrees), `name` and `region` if the data
+            have them, `first_seen` (local time of the first check-in).
+        source: where they come from.
+        notes: what was recognised, guessed and repaired, one line each.
+
+    """
+
+    frame: pl.DataFrame
+    pois: pl.DataFrame
+    source: str
+    notes: list[str]
+
+
+def read_checkins(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: bool | None = None,
+    timezone: str | None = None,
+    pois_file: Path | None = None,
+    rejects: Path | None = None,
+    progress: Progress | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> Checkins:
+    """Read check-ins from a CSV or TSV file (which may be gzipped, as .gz), or from a prepared folder.
+
+    White space around values is dropped. POIs are numbered by their first appearance in time.
+
+    Args:
+        path: the file, or a folder written by `genrec.store.prepare`, which needs none of the other arguments.
+        columns: canonical name -> name in the file, for what is not recognised.
+        on_bad_rows: "fail" at the first faulty row, or "skip" all of them.
+        day_first: whether 3/4/2012 is in April, if no date of the file tells.
+        timezone: IANA zone of the local times, if the file has UTC only.
+        pois_file: the POIs' positions and categories, if they are in a file of their own (TIST2015).
+        rejects: where skipped rows go (CSV: row, column, reason, line); nowhere if None.
+        progress: called with (bytes read, bytes in all).
+        block_bytes: how much of the file to hold as text at a time.
+
+    Raises:
+        InputError: the file, one of its columns or (unless skipped) one of its rows cannot be used.
+        GenRecError: `timezone` does not exist.
+
+    """
+    if path.is_dir():
+        if columns or timezone or pois_file or day_first is not None:
+            raise InputError("options for reading a CSV do not apply to a prepared folder.", file=path)
+        return Checkins(*store.load(path))
+    if timezone:
+        check_timezone(timezone)
+    text = inspect(path)
+    layout = recognise_checkins(text, columns or {}, positions_elsewhere=pois_file is not None)
+    notes = [*text.notes, *layout.notes]
+    pois = None
+    if pois_file:
+        elsewhere = rejects.with_name(f"pois-{rejects.name}") if rejects else None
+        pois = _read_pois(pois_file, BadRows(pois_file, on_bad_rows, elsewhere), notes)
+    bad = BadRows(path, on_bad_rows, rejects)
+    styles, decisions = settle_clocks(text, layout, day_first)
+    typer = RowTyper(layout, styles, bad, None if pois is None else pois[POI_ID].cast(pl.String))
+    rows = _collect(read_records(text, layout, typer.columns, block_bytes, progress), typer, bad, notes)
+    rows, more = local_and_utc(rows, timezone, str(path))
+    notes += [*(f"{len(rows):,} rows: {decision}" for decision in decisions), *more]
+    rows = _in_time_order(_distinct(rows, notes), notes)
+    if pois is not None:
+        rows = rows.join(pois, on=POI_ID, how="left", maintain_order="left")
+    rows = rows.with_columns(_poi_index(rows[POI_ID]))
+    if CATEGORY in rows.columns and (unknown := rows[CATEGORY].null_count()):
+        notes.append(f"{unknown:,} check-ins have no category")
+    catalogue, more = build_catalogue(rows)
+    frame = rows.select(pl.col(USER).cast(pl.String), POI, TIME, UTC)
+    return Checkins(frame, catalogue, str(path), notes + more)
+
+
+def _collect(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: list[str]) -> pl.DataFrame:
+    """All good rows of a file, typed, in its order."""
+    blanks, blocks = 0, []
+    with bad:
+        for block in ahead(records):
+            blocks.append(typer.rows(block))
+            blanks += block.blanks
+        rows = pl.concat(blocks) if blocks else pl.DataFrame()
+        if not len(rows):
+            reason = f"all {bad.count:,} rows are bad; the first: {bad.first}" if bad.count else "a header but no rows."
+            raise InputError(reason, file=bad.source)
+    if blanks:
+        notes.append(f"dropped {blanks:,} blank lines")
+    notes += bad.notes()
+    return rows
+
+
+def _read_pois(path: Path, bad: BadRows, notes: list[str]) -> pl.DataFrame:
+    """The POIs of a file of their own, by `poi_id`."""
+    text = inspect(path)
+    layout = recognise_pois(text)
+    own = [*text.notes, *layout.notes]
+    typer = RowTyper(layout, {}, bad)
+    rows = _collect(read_records(text, layout, typer.columns), typer, bad, own)
+    pois = rows.unique(POI_ID, keep="first", maintain_order=True)
+    if len(pois) < len(rows):
+        own.append(f"dropped {len(rows) - len(pois):,} repeated POIs")
+    notes += [f"{path.name}: {note}" for note in own]
+    return pois
+
+
+def _distinct(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    """Without the exact duplicates, of which the first stays."""
+    # Comparing hashes first keeps the memory of a large file down: few rows are left to compare in full.
+    suspects = rows.hash_rows().is_duplicated()
+    if not suspects.any():
+        return rows
+    numbered = rows.with_row_index("row")
+    repeated = numbered.filter(suspects)
+    kept = repeated.unique(rows.columns, keep="first")
+    dropped = repeated["row"].filter(~repeated["row"].is_in(kept["row"].to_list()))
+    if not len(dropped):
+        return rows
+    notes.append(f"dropped {len(dropped):,} exact duplicates")
+    return rows.filter(pl.repeat(True, len(rows), eager=True).scatter(dropped, False))
+
+
+def _in_time_order(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    late = int((rows[TIME].diff().dt.total_microseconds() < 0).sum())
+    if not late:
+        return rows
+    notes.append(f"sorted by time: {late:,} rows came earlier than the row before them")
+    return rows.sort(TIME, maintain_order=True)
+
+
+def _poi_index(ids: pl.Series) -> pl.Series:
+    """The dense index of each POI id (Categorical), by first appearance."""
+    codes = ids.to_physical().to_numpy()
+    order = ids.to_physical().unique(maintain_order=True).to_numpy()
+    index = np.zeros(int(order.max()) + 1, np.uint32)
+    index[order] = np.arange(len(order), dtype=np.uint32)
+    return pl.Series(POI, index[codes])

@@ -1,0 +1,107 @@
+"""`genrec data`: prepare check-ins, and say what is in them."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from genrec.cli.console import out
+from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+
+if TYPE_CHECKING:
+    from genrec.checkins import Checkins
+
+app = typer.Typer(help="Read, check and prepare check-ins.", no_args_is_help=True)
+
+
+@app.command()
+def prepare(
+    path: CheckinsPath,
+    *,
+    folder: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The prepared folder; new data are added to it.")
+    ],
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+) -> None:
+    """Check a file of check-ins once and keep it in a folder that loads fast, with POI indices that never change."""
+    from genrec import store  # deferred: --help needs no Polars
+
+    started = time.perf_counter()
+    checkins = load_checkins(
+        path,
+        columns=columns,
+        on_bad_rows=on_bad_rows,
+        day_first=day_first,
+        timezone=timezone,
+        pois=pois,
+        rejects=folder / "rejects.csv",
+    )
+    done = store.prepare(checkins, folder)
+    rate = len(checkins.frame) / (time.perf_counter() - started)
+    out.print(
+        f"{folder}: {done.check_ins:,} check-ins ({done.new_check_ins:,} new) of {done.users:,} users"
+        f" at {done.pois:,} POIs ({done.new_pois:,} new); {rate:,.0f} rows/s",
+        markup=False,
+    )
+
+
+@app.command()
+def describe(
+    path: CheckinsPath,
+    *,
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Count users, POIs and check-ins, and say how often people return."""
+    checkins = load_checkins(
+        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
+    )
+    facts = _facts(checkins)
+    if as_json:
+        out.print(json.dumps(facts, indent=2), markup=False)
+        return
+    table = Table(show_header=False, title=path.name)
+    table.add_column(style="bold")
+    table.add_column()
+    per_user, period = facts["check_ins_per_user"], facts["period"]
+    for label in ("users", "pois", "categories", "check_ins"):
+        table.add_row(label.replace("_", "-").replace("pois", "POIs"), f"{facts[label]:,}")
+    table.add_row("period", f"{period['first']} to {period['last']}")
+    table.add_row("check-ins per user", ", ".join(f"{name} {value:,.4g}" for name, value in per_user.items()))
+    table.add_row("revisits", f"{facts['revisit_share']:.1%} of check-ins")
+    for note in checkins.notes:
+        table.add_row("note", note.replace("[", r"\["))
+    out.print(table)
+
+
+def _facts(checkins: "Checkins") -> dict[str, Any]:
+    """What `describe` prints; a revisit is a check-in at a POI where the user has been before."""
+    frame, pois = checkins.frame, checkins.pois
+    per_user = frame["user_id"].value_counts()["count"]
+    first_visits = frame.select("user_id", "poi").n_unique()
+    return {
+        "users": len(per_user),
+        "pois": len(pois),
+        "categories": pois["category"].n_unique(),
+        "check_ins": len(frame),
+        "period": {"first": str(frame["time"].min()), "last": str(frame["time"].max())},
+        "check_ins_per_user": {
+            "min": per_user.min(),
+            "median": per_user.median(),
+            "mean": per_user.mean(),
+            "max": per_user.max(),
+        },
+        "revisit_share": 1 - first_visits / len(frame),
+        "notes": checkins.notes,
+    }

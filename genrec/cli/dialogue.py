@@ -1,0 +1,122 @@
+"""Ask about one user after another, and see what a change to a profile does to the ranking."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from genrec.cli.console import out
+from genrec.cli.profile import check_user
+from genrec.cli.render import print_profile, print_ranking
+from genrec.errors import GenRecError
+
+if TYPE_CHECKING:
+    from genrec.cli.recommend import Desk, Level
+    from genrec.profile import Profile
+    from genrec.recommender import Ranking
+
+HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the local time (2024-03-05 08:00), `at` alone: unknown
+[bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
+[bold]line N TEXT[/bold]    replace line N of the profile; without TEXT, remove it
+[bold]level L[/bold]        none, routines, attributes or full      [bold]quit[/bold]      leave"""
+
+
+class Dialogue:
+    """The state of a dialogue: a user, a time, a profile that may be changed, the last ranking."""
+
+    def __init__(self, desk: "Desk", k: int, level: "Level") -> None:
+        self._desk, self._k = desk, k
+        self._level: Level = level
+        self._at: datetime | None = None
+        self._profile: Profile | None = None
+        self._last: Ranking | None = None
+
+    def run(self) -> None:
+        """Read commands until `quit` or the end of input; a mistake does not end the dialogue."""
+        out.print(HELP)
+        out.print(f"users: {escape(', '.join(list(self._desk.users)[:10]))}, ...")
+        while True:
+            try:
+                command, _, rest = out.input("[bold]genrec>[/bold] ").strip().partition(" ")
+            except (EOFError, KeyboardInterrupt):
+                return
+            if command == "quit":
+                return
+            try:
+                self._do(command, rest.strip())
+            except GenRecError as error:
+                out.print(f"[red]{escape(str(error))}[/red]")
+
+    def _do(self, command: str, rest: str) -> None:
+        match command:
+            case "":
+                return
+            case "user":
+                check_user(rest, self._desk.users)
+                self._profile, self._last = self._desk.profile(rest, None, self._at), None
+                self._number_lines(self._profile)
+                self._rank()
+            case "at":
+                self._at = _time(rest)
+                if self._profile:
+                    self._rank()
+            case "level" if rest in ("none", "routines", "attributes", "full"):
+                self._level = rest  # type: ignore[assignment]
+                self._rank()
+            case "line":
+                self._change(rest)
+            case "show":
+                print_profile(out, self._picked())
+            case "rank":
+                self._rank()
+            case _:
+                out.print(HELP)
+
+    def _picked(self) -> "Profile":
+        if self._profile is None:
+            raise GenRecError("pick a user first: user ID")
+        return self._profile
+
+    def _number_lines(self, profile: "Profile") -> None:
+        for i, statement in enumerate(profile.statements(), start=1):
+            out.print(f"  {i}. {escape(statement.text)}")
+
+    def _change(self, rest: str) -> None:
+        from genrec.profile_edit import replace_statement
+
+        profile = self._picked()
+        number, _, text = rest.partition(" ")
+        statements = list(profile.statements())
+        if not number.isdigit() or not 1 <= int(number) <= len(statements):
+            raise GenRecError(f"give the number of a line, 1 to {len(statements)}, and its new text")
+        self._profile = replace_statement(profile, statements[int(number) - 1], text.strip())
+        self._number_lines(self._profile)
+        self._rank()
+
+    def _rank(self) -> None:
+        ranking = self._desk.rank(self._picked(), self._at, self._k, self._level)
+        print_ranking(out, ranking)
+        if self._last:
+            _print_changes(self._last, ranking)
+        self._last = ranking
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise GenRecError(f"{text!r} is no time; write for instance 2024-03-05 08:00") from None
+
+
+def _print_changes(before: "Ranking", after: "Ranking") -> None:
+    """Which places moved, came or went, and how their probabilities changed."""
+    old = {place.poi: (rank, place.probability) for rank, place in enumerate(before.places, start=1)}
+    moves = []
+    for rank, place in enumerate(after.places, start=1):
+        if place.poi not in old:
+            moves.append(f"POI {place.poi} new at {rank}")
+        elif old[place.poi][0] != rank:
+            moves.append(f"POI {place.poi} {old[place.poi][0]} -> {rank}")
+    gone = [f"POI {poi} gone" for poi in old if poi not in {place.poi for place in after.places}]
+    shift = sum(abs(place.probability - old[place.poi][1]) for place in after.places if place.poi in old)
+    out.print(f"  Changed: {', '.join(moves + gone) or 'no rank'}; probabilities by {shift:.4f} in all")

@@ -1,0 +1,88 @@
+"""The options for reading check-ins, declared once for all commands that read them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from genrec.cli.console import err, progress_bar
+from genrec.errors import GenRecError
+
+if TYPE_CHECKING:
+    from genrec.checkins import Checkins
+
+CheckinsPath = Annotated[Path, typer.Argument(metavar="IN", help="A CSV or TSV of check-ins, or a prepared folder.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAME=COLUMN,...",
+        help="What the file calls the columns, where that is not recognised: user_id=UserId,poi_id=VenueId,...",
+    ),
+]
+OnBadRows = Annotated[
+    Literal["fail", "skip"],
+    typer.Option("--on-bad-rows", help="Stop at the first faulty row, or set faulty rows aside."),
+]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="How to read 3/4/2012 if no date of the file tells.")
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option("--timezone", metavar="ZONE", help="Zone of the local times (America/Edmonton), for UTC-only files."),
+]
+Pois = Annotated[
+    Path | None,
+    typer.Option("--pois", metavar="FILE", help="Positions and categories of the POIs, if in a file of their own."),
+]
+
+
+def load_checkins(
+    path: Path,
+    *,
+    columns: str | None,
+    on_bad_rows: Literal["fail", "skip"],
+    day_first: bool | None,
+    timezone: str | None,
+    pois: Path | None,
+    rejects: Path | None = None,
+) -> "Checkins":
+    """Read check-ins as the options say; progress and notes go to stderr.
+
+    Skipped rows go to `rejects`, or else to `<name of the file>.rejects.csv` in the current folder.
+    """
+    from genrec.checkins import read_checkins  # deferred: --help needs no Polars
+
+    bar = progress_bar()
+    bar.disable = not (path.is_file() and err.is_terminal)
+    with bar:
+        task = bar.add_task("reading, MB", total=None)
+        checkins = read_checkins(
+            path,
+            columns=_mapping(columns),
+            on_bad_rows=on_bad_rows,
+            day_first=day_first,
+            timezone=timezone,
+            pois_file=pois,
+            rejects=rejects or Path(f"{path.stem}.rejects.csv"),
+            progress=lambda done, total: bar.update(task, completed=done >> 20, total=max(1, total >> 20)),
+        )
+    if path.is_file():
+        for note in checkins.notes:
+            err.print(f"note: {note}", markup=False)
+    return checkins
+
+
+def _mapping(columns: str | None) -> dict[str, str]:
+    """`--columns` as canonical name -> column of the file."""
+    mapping: dict[str, str] = {}
+    for pair in filter(None, (columns or "").split(",")):
+        canonical, equals, name = (part.strip() for part in pair.partition("="))
+        if not (canonical and equals and name):
+            raise GenRecError(
+                f"--columns: {pair!r} is not NAME=COLUMN; write --columns user_id=UserId,poi_id=VenueId,..."
+            )
+        if canonical in mapping:
+            raise GenRecError(f"--columns names {canonical} twice.")
+        mapping[canonical] = name
+    return mapping

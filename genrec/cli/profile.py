@@ -1,0 +1,237 @@
+"""`genrec profile`: write, show, edit and import profiles."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from genrec.cli.console import err, out, progress_bar
+from genrec.cli.groups import MainCommandGroup
+from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+from genrec.cli.render import print_profile, summary_table
+from genrec.errors import GenRecError
+
+if TYPE_CHECKING:
+    from genrec.checkins import Checkins
+    from genrec.profiler import Subject, Writer
+
+app = typer.Typer(
+    cls=MainCommandGroup,
+    no_args_is_help=True,
+    help="Write, show, edit and import profiles. `genrec profile IN ...` is short for `genrec profile run IN ...`.",
+)
+
+DEFAULT_FILE = Path("profiles.jsonl")
+ProfilesFile = Annotated[Path, typer.Option("--profiles", metavar="FILE", help="Profiles, as `profile run` wrote them.")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="Hugging Face id, model folder or 'embedded' (the default).")
+]
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="OpenAI-compatible server to use; a key goes into GENREC_API_KEY."),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", help="Use check-ins before this local time only; default: all.", show_default=False),
+]
+
+
+@app.command()
+def run(
+    path: CheckinsPath,
+    output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the profiles go (JSON Lines).")],
+    users: Annotated[str | None, typer.Option(metavar="U1,U2,...", help="Only these users.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the N users with the most check-ins.")] = None,
+    as_of: AsOf = None,
+    writer: Annotated[Literal["llm", "habits"], typer.Option(help="A model, or templates without any model.")] = "llm",
+    model: Model = None,
+    server: Server = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate tokens and time.")] = False,
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+) -> None:
+    """Write the users' profiles to a file; run again after a kill, it goes on where it stopped."""
+    from genrec import profile_run
+    from genrec.habits import all_habits
+    from genrec.profile import read_profiles
+    from genrec.profiler import Subject
+
+    checkins = load_checkins(
+        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
+    )
+    chosen = choose_users(checkins, users.split(",") if users else None, limit)
+    subjects = [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()]
+    author = make_writer(writer, model, server, checkins)
+    if dry_run:
+        _estimate(author, subjects)
+        return
+    start = time.perf_counter()
+    with progress_bar() as bar:
+        task = bar.add_task("profiles", total=len(subjects))
+        written = profile_run.run(
+            author, subjects, output, on_progress=lambda done: bar.update(task, completed=done)
+        )
+    summary = profile_run.summarise(list(read_profiles(output).values()))
+    out.print(summary_table(summary, time.perf_counter() - start, len(written)))
+    if summary.collapsed:
+        err.print(
+            f"warning: {summary.largest_tuple:.0%} of the users have the same traits; these guesses tell little apart."
+        )
+
+
+def choose_users(checkins: "Checkins", users: list[str] | None, limit: int | None) -> list[str]:
+    """The users asked for, or the most active, or all; raises GenRecError that names a stranger."""
+    counts = checkins.frame["user_id"].value_counts(sort=True)
+    known = dict.fromkeys(sorted(counts["user_id"].to_list()))
+    if users:
+        for user in users:
+            check_user(user, known)
+        return list(dict.fromkeys(users))
+    ranked = sorted(counts.iter_rows(), key=lambda row: (-row[1], row[0]))
+    return [user for user, _ in ranked[:limit]] if limit else list(known)
+
+
+def check_user(user: str, known: "dict[str, None]") -> None:
+    """Raise GenRecError for a user who is not in the check-ins, with the nearest ids."""
+    from difflib import get_close_matches
+
+    if user not in known:
+        near = get_close_matches(user, known, 3, 0) or list(known)[:3]
+        raise GenRecError(f"user {user!r} has no check-ins in this data; there are for instance {', '.join(near)}")
+
+
+def make_writer(kind: str, model: str | None, server: str | None, checkins: "Checkins") -> "Writer":
+    """The templates, or a model in this process or behind a server."""
+    from genrec.profiler import HabitsWriter, LlmWriter
+
+    vocabulary = checkins.pois["category"].unique(maintain_order=True).to_list()
+    if kind == "habits":
+        return HabitsWriter(vocabulary)
+    from genrec.llm.connect import connect
+
+    with err.status("loading the model"):
+        connection = connect(model, server)
+    if connection.ranker is None:
+        err.print("note: this server gives no scores of given tokens, so traits and attributes stay unknown")
+    return LlmWriter(connection.generator, connection.ranker, vocabulary)
+
+
+def _estimate(writer: "Writer", subjects: "list[Subject]") -> None:
+    """Write one user's profile for real, keep nothing, and scale its cost up to all."""
+    from genrec.prompting import facts
+
+    sizes = [len(facts(subject.habits)) for subject in subjects]
+    probe = max(range(len(subjects)), key=lambda i: sizes[i])
+    start = time.perf_counter()
+    [profile] = writer.write(subjects[probe : probe + 1])
+    seconds = time.perf_counter() - start
+    scale = sum(sizes) / max(sizes[probe], 1)
+    made = profile.provenance
+    out.print(
+        f"{len(subjects)} users, {sum(sizes)} sentences: about {scale * made.tokens_in:,.0f} tokens in, "
+        f"{scale * made.tokens_out:,.0f} out, at most {scale * seconds:,.0f} s (batches are faster). "
+        f"Measured on user {escape(profile.user_id)}; nothing was written."
+    )
+
+
+@app.command()
+def show(
+    user: Annotated[str, typer.Argument(help="The user's id.")],
+    profiles: ProfilesFile = DEFAULT_FILE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a user's profile with the evidence behind each sentence."""
+    from genrec.profile import dumps, profile_of, read_profiles
+
+    profile = profile_of(read_profiles(profiles), user, profiles)
+    if as_json:
+        out.print(dumps(profile), markup=False)
+    else:
+        print_profile(out, profile)
+
+
+@app.command()
+def edit(
+    user: Annotated[str, typer.Argument(help="The user's id.")],
+    profiles: ProfilesFile = DEFAULT_FILE,
+    changes: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Take the changed sheet from here, open no editor.")
+    ] = None,
+) -> None:
+    """Change a profile in $EDITOR; it is checked before it is saved."""
+    from genrec.profile import profile_of, read_profiles, write_profiles
+    from genrec.profile_edit import EDITOR, apply_sheet, to_sheet
+
+    everyone = read_profiles(profiles)
+    profile = profile_of(everyone, user, profiles)
+    sheet = changes or _open_editor(to_sheet(profile))
+    try:
+        edited = apply_sheet(profile, sheet.read_text(encoding="utf-8"), sheet)
+    except FileNotFoundError:
+        raise GenRecError(f"{sheet}: no such file") from None
+    except GenRecError as error:
+        again = f"genrec profile edit {shlex.quote(user)} --profiles {profiles} --from {sheet}"
+        raise GenRecError(f"{error} Nothing was changed. Mend it there, then: {again}") from None
+    write_profiles(profiles, (everyone | {user: edited}).values())
+    if changes is None:
+        sheet.unlink()
+    for statement in edited.statements():
+        if statement.backed_by == [EDITOR]:
+            err.print(f"note: kept on your word, no evidence for it: {escape(statement.text)}")
+    print_profile(out, edited)
+
+
+def _open_editor(text: str) -> Path:
+    """The file that the user saved; it stays until the changes are accepted."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor:
+        raise GenRecError("set EDITOR to the editor of your choice (export EDITOR=nano), or use --from FILE")
+    handle, name = tempfile.mkstemp(prefix="genrec-profile-", suffix=".yaml")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    try:
+        subprocess.run([*shlex.split(editor), name], check=True)  # noqa: S603 - the user's own editor
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise GenRecError(f"the editor {editor!r} failed ({error}); your text is in {name}") from None
+    return Path(name)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="GenUP's JSON file of a user, or a folder of them.")],
+    path: Annotated[Path, typer.Option("--checkins", metavar="IN", help="The users' check-ins, for the evidence.")],
+    output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the profiles go (JSON Lines).")],
+    as_of: AsOf = None,
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+) -> None:
+    """Take over profiles that GenUP wrote, and hold them against the evidence."""
+    from genrec.habits import all_habits
+    from genrec.profile import write_profiles
+    from genrec.profile_edit import genup_files, read_genup
+
+    files = genup_files(source)
+    checkins = load_checkins(
+        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
+    )
+    chosen = choose_users(checkins, list(files), None)
+    if output.exists():
+        raise GenRecError(f"{output} exists; name another --out")
+    profiles = [read_genup(files[user], habits) for user, habits in all_habits(checkins, as_of, chosen).items()]
+    write_profiles(output, profiles)
+    statements = [statement for profile in profiles for statement in profile.statements()]
+    backed = sum(bool(statement.backed_by) for statement in statements)
+    out.print(f"{len(profiles)} profiles; the evidence supports {backed} of their {len(statements)} sentences")

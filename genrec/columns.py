@@ -1,0 +1,14 @@
+"""The canonical column names, each named once."""
+
+USER = "user_id"
+POI_ID = "poi_id"  # the POI's id in the user's data, a string
+POI = "poi"  # its dense integer index: the id that the LLM sees
+TIME = "time"  # local wall clock of the visit
+UTC = "utc_time"
+CATEGORY = "category"
+CATEGORY_ID = "category_id"
+LATITUDE = "latitude"
+LONGITUDE = "longitude"
+NAME = "name"
+REGION = "region"
+FIRST_SEEN = "first_seen"  # local time of the first check-in at a POI

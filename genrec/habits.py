@@ -1,0 +1,268 @@
+"""Habits: what a user's check-ins before a moment show of where, when and how regularly they go.
+
+Everything here is counted, nothing is guessed, and nothing at or after the moment `as_of` is looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from genrec.anchors import Anchor, find_anchors
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
+from genrec.geo import haversine_km
+from genrec.trajectories import GAP_HOURS, Visit
+
+if TYPE_CHECKING:
+    from genrec.checkins import Checkins
+
+RECENT_VISITS = 5
+MIN_TRANSITIONS = 2
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CategoryHabit(_Model):
+    """A user's visits to one category; `hours` maps the hour (0-23), `weekdays` the day (0 = Monday) to visits."""
+
+    category: str
+    visits: int
+    share: float
+    hours: dict[int, int]
+    weekdays: dict[int, int]
+
+
+class PlaceHabit(CategoryHabit):
+    """A user's visits to one place."""
+
+    poi: int
+    poi_id: str
+    latitude: float
+    longitude: float
+    first_visit: datetime
+    last_visit: datetime
+
+
+class Transition(_Model):
+    """`count` of the `departures` from one place (visits with a next one in the trajectory) led to another."""
+
+    from_poi: int
+    to_poi: int
+    count: int
+    departures: int
+
+
+class RecentVisit(_Model):
+    """One visit."""
+
+    time: datetime
+    poi: int
+
+
+class Habits(_Model):
+    """The evidence about a user. Places, categories and transitions are sorted by visits, most first.
+
+    entropy: bits of the distribution of visits over places. regularity: 1 - entropy / log2(places), 1 if all
+    visits go to one place (the temporal-uncorrelated entropy of Song et al., Science 2010, normalised).
+    exploration_rate: share of the check-ins that were first visits. radius_of_gyration_km: root mean square
+    distance from the centre of the visits (Gonzalez et al., Nature 2008). All are 0 without check-ins.
+    """
+
+    user_id: str
+    as_of: datetime
+    checkins: int
+    first: datetime | None
+    last: datetime | None
+    active_days: int
+    places: list[PlaceHabit]
+    categories: list[CategoryHabit]
+    hours: list[int]
+    weekdays: list[int]
+    anchors: list[Anchor]
+    entropy: float
+    regularity: float
+    exploration_rate: float
+    radius_of_gyration_km: float
+    transitions: list[Transition]
+    recent: list[RecentVisit]
+
+
+@dataclass(frozen=True)
+class CityHabits:
+    """What everybody's check-ins before a moment show; the back-off for users with little history."""
+
+    as_of: datetime
+    visits: NDArray[np.int64]  # (pois,)
+    users: NDArray[np.int64]  # (pois,) different visitors
+    categories: tuple[str, ...]
+    category: NDArray[np.intp]  # (pois,) index into `categories`
+    category_hours: NDArray[np.int64]  # (categories, 24) visits; their sum over hours is a category's popularity
+
+    def most_visited(self, count: int) -> list[int]:
+        """Up to `count` POIs with visits, the most visited first; ties by index."""
+        best = np.argsort(-self.visits, kind="stable")[:count]
+        return [int(poi) for poi in best if self.visits[poi]]
+
+
+def habits_of(checkins: Checkins, user_id: str, as_of: datetime | None = None) -> Habits:
+    """A user's habits from check-ins before `as_of` (None: all check-ins); a stranger has no check-ins."""
+    return all_habits(checkins, as_of, [user_id])[user_id]
+
+
+def all_habits(
+    checkins: Checkins, as_of: datetime | None = None, users: Collection[str] | None = None
+) -> dict[str, Habits]:
+    """Habits of `users`, or of every user in the check-ins, also those without any before `as_of`."""
+    moment = _moment(checkins, as_of)
+    if users is None:
+        users = checkins.frame[USER].unique(maintain_order=True).to_list()
+    past = checkins.frame.filter(pl.col(TIME) < moment, pl.col(USER).is_in(list(users)))
+    groups = past.group_by(USER).agg(TIME, POI)
+    visits = {user: list(zip(times, pois, strict=True)) for user, times, pois in groups.iter_rows()}
+    catalogue = checkins.pois
+    return {user: _habits(user, moment, visits.get(user, []), catalogue) for user in users}
+
+
+def city_habits(checkins: Checkins, as_of: datetime | None = None) -> CityHabits:
+    """Visits of all users before `as_of` (None: all check-ins)."""
+    moment = _moment(checkins, as_of)
+    past = checkins.frame.filter(pl.col(TIME) < moment)
+    size = len(checkins.pois)
+    categories, category = np.unique(checkins.pois[CATEGORY].to_numpy().astype(str), return_inverse=True)
+    pairs = past.select(USER, POI).unique()
+    poi = past[POI].to_numpy()
+    category_hours = np.zeros((len(categories), 24), dtype=np.int64)
+    np.add.at(category_hours, (category[poi], past[TIME].dt.hour().to_numpy()), 1)
+    return CityHabits(
+        as_of=moment,
+        visits=np.bincount(poi, minlength=size),
+        users=np.bincount(pairs[POI].to_numpy(), minlength=size),
+        categories=tuple(categories.tolist()),
+        category=category,
+        category_hours=category_hours,
+    )
+
+
+def _moment(checkins: Checkins, as_of: datetime | None) -> datetime:
+    """`as_of`, or just after the last check-in."""
+    if as_of is not None:
+        return as_of
+    last: datetime = checkins.frame[-1, TIME]
+    return last + timedelta(seconds=1)
+
+
+def _habits(user_id: str, as_of: datetime, visits: Sequence[Visit], pois: pl.DataFrame) -> Habits:
+    """Habits from all of a user's visits before `as_of`, in order of time."""
+    times = [time for time, _ in visits]
+    hours, weekdays = Counter(time.hour for time in times), Counter(time.weekday() for time in times)
+    places = _places(visits, pois)
+    counts = np.array([place.visits for place in places], dtype=np.float64)
+    shares = counts / max(len(visits), 1)
+    entropy = float(-(shares * np.log2(shares)).sum()) + 0.0  # + 0.0: no minus zero
+    uniform = np.log2(len(places)) if len(places) > 1 else 1.0
+    return Habits(
+        user_id=user_id,
+        as_of=as_of,
+        checkins=len(visits),
+        first=times[0] if times else None,
+        last=times[-1] if times else None,
+        active_days=len({time.date() for time in times}),
+        places=places,
+        categories=_categories(places),
+        hours=[hours[hour] for hour in range(24)],
+        weekdays=[weekdays[day] for day in range(7)],
+        anchors=find_anchors(places, visits),
+        entropy=entropy,
+        regularity=max(float(1 - entropy / uniform), 0.0) if places else 0.0,
+        exploration_rate=len(places) / max(len(visits), 1),
+        radius_of_gyration_km=_radius_of_gyration(places),
+        transitions=_transitions(visits),
+        recent=[RecentVisit(time=time, poi=poi) for time, poi in visits[-RECENT_VISITS:]],
+    )
+
+
+def _places(visits: Sequence[Visit], pois: pl.DataFrame) -> list[PlaceHabit]:
+    """Most visited first; ties by the latest visit, then by index."""
+    times: dict[int, list[datetime]] = defaultdict(list)
+    for time, poi in visits:
+        times[poi].append(time)
+    order = sorted(times)
+    order.sort(key=lambda poi: (len(times[poi]), times[poi][-1]), reverse=True)
+    rows = pois[order].select(POI_ID, CATEGORY, LATITUDE, LONGITUDE).iter_rows(named=True)
+    return [
+        PlaceHabit(
+            poi=poi,
+            visits=len(times[poi]),
+            share=len(times[poi]) / len(visits),
+            hours=_counts(time.hour for time in times[poi]),
+            weekdays=_counts(time.weekday() for time in times[poi]),
+            first_visit=times[poi][0],
+            last_visit=times[poi][-1],
+            **row,
+        )
+        for poi, row in zip(order, rows, strict=True)
+    ]
+
+
+def _categories(places: Iterable[PlaceHabit]) -> list[CategoryHabit]:
+    """Places added up by category; ties by name."""
+    groups: dict[str, list[PlaceHabit]] = defaultdict(list)
+    for place in places:
+        groups[place.category].append(place)
+    categories = [
+        CategoryHabit(
+            category=name,
+            visits=sum(place.visits for place in group),
+            share=sum(place.share for place in group),
+            hours=_counts(hour for place in group for hour, n in place.hours.items() for _ in range(n)),
+            weekdays=_counts(day for place in group for day, n in place.weekdays.items() for _ in range(n)),
+        )
+        for name, group in groups.items()
+    ]
+    return sorted(categories, key=lambda habit: (-habit.visits, habit.category))
+
+
+def _counts(values: Iterable[int]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for value in sorted(values):
+        counts[value] = counts.get(value, 0) + 1
+    return counts
+
+
+def _transitions(visits: Sequence[Visit]) -> list[Transition]:
+    """Steps made at least MIN_TRANSITIONS times within trajectories; ties by index."""
+    gap = timedelta(hours=GAP_HOURS)
+    steps = Counter((poi, after) for (time, poi), (next_time, after) in pairwise(visits) if next_time - time < gap)
+    departures: Counter[int] = Counter()
+    for (poi, _), count in steps.items():
+        departures[poi] += count
+    frequent = [(-count, step) for step, count in steps.items() if count >= MIN_TRANSITIONS]
+    return [
+        Transition(from_poi=step[0], to_poi=step[1], count=-count, departures=departures[step[0]])
+        for count, step in sorted(frequent)
+    ]
+
+
+def _radius_of_gyration(places: Sequence[PlaceHabit]) -> float:
+    """Root mean square distance in km of the visits from their centre on the sphere."""
+    if not places:
+        return 0.0
+    weights = np.array([place.share for place in places])
+    latitudes = np.array([place.latitude for place in places])
+    longitudes = np.array([place.longitude for place in places])
+    phi, theta = np.radians(latitudes), np.radians(longitudes)
+    x, y, z = (weights * np.array([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)])).sum(axis=1)
+    centre = np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+    distances = haversine_km(latitudes, longitudes, *centre)
+    return float(np.sqrt((weights * distances**2).sum()))

@@ -1,0 +1,1 @@
+"""Language models: what GenRec asks of one, where it runs, and the one that comes embedded."""

@@ -1,0 +1,194 @@
+"""Records of text -> rows of typed columns, each faulty row reported with its line, column and reason."""
+
+import csv
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+import polars as pl
+
+from genrec.columns import LATITUDE, LONGITUDE, POI_ID, TIME, USER, UTC
+from genrec.errors import InputError
+from genrec.files import atomic_path
+from genrec.reading.formats import OFFSET, Layout
+from genrec.reading.records import Records
+from genrec.reading.text import show
+from genrec.reading.times import MAX_OFFSET, Style, explain, parse
+
+OnBadRows = Literal["fail", "skip"]
+
+ZONE = "zone_of_"  # prefix: minutes ahead of UTC that a time column's values say themselves
+_DAYLIGHT_SAVING = 60  # minutes by which the zones of one place may differ
+_SPOOL_BYTES = 8 << 20
+
+
+class Fault(NamedTuple):
+    """Why a row cannot be used."""
+
+    column: str | None
+    reason: str
+
+
+class BadRows:
+    """What becomes of faulty rows: the first one stops the reading, or all are set aside in a file and counted.
+
+    A context manager: the file of rejects appears, whole, when the reading ends well.
+    """
+
+    def __init__(self, source: Path, on_bad_rows: OnBadRows, rejects: Path | None) -> None:
+        self.source, self.skip, self.rejects = source, on_bad_rows == "skip", rejects
+        self.count = 0
+        self.first = ""
+
+    def __enter__(self) -> Self:
+        """Start the list of rejects."""
+        self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._spool)
+        self._writer.writerow(["row", "column", "reason", "line"])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the list to its place, unless an error ends the reading."""
+        with self._spool as spool:
+            if kind is None and self.count and self.rejects:
+                spool.seek(0)
+                with atomic_path(self.rejects) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+                    shutil.copyfileobj(spool, file)
+
+    def handle(self, records: Records, faults: dict[int, Fault]) -> None:
+        """Raise an InputError for the first fault, or write them all down."""
+        for index in sorted(faults):
+            fault, row = faults[index], int(records.rows[index])
+            error = InputError(fault.reason, file=self.source, row=row, column=fault.column)
+            if not self.skip:
+                raise error
+            self.first = self.first or str(error)
+            self._writer.writerow([row, fault.column or "", fault.reason, records.text(index)])
+        self.count += len(faults)
+
+    def notes(self) -> list[str]:
+        """One line with the count, if there is one."""
+        where = f"; see {self.rejects}" if self.rejects else ""
+        return [f"skipped {self.count:,} bad rows{where}; the first: {self.first}"] if self.count else []
+
+
+class RowTyper:
+    """Turns the records of one file into typed rows, block by block.
+
+    Typed columns: user and POI ids, categories, names and regions as Categorical; times as naive Datetime us, with
+    `ZONE + column` (Int16) where the values name a zone; `OFFSET` as Int16; coordinates as Float64.
+    """
+
+    def __init__(
+        self, layout: Layout, styles: dict[str, Style], bad: BadRows, known_pois: pl.Series | None = None
+    ) -> None:
+        self._layout, self._styles, self._bad, self._known_pois = layout, styles, bad, known_pois
+        self._zones: dict[str, tuple[int, int]] = {}
+        self._limit = None if bad.skip else 1
+        self.columns = [c for c in layout.columns if c not in (TIME, UTC) or c in styles]
+
+    def rows(self, records: Records) -> pl.DataFrame:
+        """The good rows of a block; the others go to `bad`."""
+        self._faults = {i: Fault(None, reason) for i, reason in records.broken.items()}
+        typed: list[pl.Series] = []
+        fields = records.fields
+        for column in self.columns:
+            if column in (TIME, UTC):
+                typed += self._time(fields, column)
+            elif column in (LATITUDE, LONGITUDE):
+                typed.append(self._coordinate(fields, column))
+            elif column == OFFSET:
+                typed.append(self._offset(fields[column]))
+            else:
+                typed.append(self._name(fields[column]))
+        self._bad.handle(records, self._faults)
+        frame = pl.DataFrame(typed)
+        if not self._faults:
+            return frame
+        return frame.filter(~pl.int_range(pl.len()).is_in(list(self._faults)))
+
+    def _flag(self, bad: pl.Series, column: str, reason: Callable[[int], str]) -> None:
+        """Note the fault of each row where `bad`; a row keeps the first fault found in it."""
+        for index in bad.fill_null(True).arg_true().to_list()[: self._limit]:
+            if index not in self._faults:
+                self._faults[index] = Fault(self._layout.label(column), reason(index))
+
+    def _name(self, text: pl.Series) -> pl.Series:
+        if text.name in (USER, POI_ID):
+            self._flag(text.is_null(), text.name, lambda _: "the id is empty.")
+        if text.name == POI_ID and self._known_pois is not None:
+            self._flag(~text.is_in(self._known_pois.implode()), POI_ID, lambda i: f"{show(text[i])} is not in the file of POIs.")
+        return text.cast(pl.Categorical)
+
+    def _coordinate(self, fields: pl.DataFrame, column: str) -> pl.Series:
+        text = fields[column]
+        value = text.cast(pl.Float64, strict=False)
+        limit = 90.0 if column == LATITUDE else 180.0
+        self._flag(~(value.abs() <= limit), column, lambda i: _bad_coordinate(fields.row(i, named=True), column, limit))
+        return value
+
+    def _offset(self, text: pl.Series) -> pl.Series:
+        value = text.cast(pl.Int16, strict=False)
+        self._flag(
+            ~(value.abs() <= MAX_OFFSET),
+            OFFSET,
+            lambda i: f"{show(text[i] or '')} is no time zone offset in minutes (-840 to 840).",
+        )
+        return value
+
+    def _time(self, fields: pl.DataFrame, column: str) -> list[pl.Series]:
+        text, style = fields[column], self._styles[column]
+        wall, zone = parse(text, style)
+        optional = column == UTC and TIME in self._styles
+        self._flag(
+            wall.is_null() & text.is_not_null() if optional else wall.is_null(),
+            column,
+            lambda i: explain(text[i], style),
+        )
+        if zone is None:
+            return [wall.rename(column)]
+        if len(self._styles) == 1:
+            self._check_zones(zone, column)
+        return [wall.rename(column), zone.rename(ZONE + column)]
+
+    def _check_zones(self, zone: pl.Series, column: str) -> None:
+        """A lone time column must stay in one zone, daylight saving aside."""
+        for minutes in zone.drop_nulls().unique(maintain_order=True).to_list():
+            low, high = self._zones.get(column, (minutes, minutes))
+            if max(high, minutes) - min(low, minutes) <= _DAYLIGHT_SAVING:
+                self._zones[column] = min(low, minutes), max(high, minutes)
+            else:
+                reason = f"mixed time zones: {_utc(minutes)} here, {_utc(low)} in earlier rows."
+                self._flag((zone == minutes).fill_null(False), column, partial(_same, reason))
+
+
+def _same(reason: str, _: int) -> str:
+    return reason
+
+
+def _utc(minutes: int) -> str:
+    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def _bad_coordinate(fields: dict[str, str | None], column: str, limit: float) -> str:
+    text = fields[column]
+    if text is None:
+        return f"the {column} is empty."
+    value, other = _number(text), _number(fields[LONGITUDE if column == LATITUDE else LATITUDE])
+    if value is None:
+        hint = "; write decimals with a point" if _number(text.replace(",", ".")) is not None else ""
+        return f"{show(text)} is not a number{hint}."
+    if column == LATITUDE and 90 < abs(value) <= 180 and other is not None and abs(other) <= 90:
+        return f"{show(text)} is no latitude, yet the longitude could be one: are the two columns swapped?"
+    return f"{show(text)} is not between {-limit:g} and {limit:g} degrees."
+
+
+def _number(text: str | None) -> float | None:
+    value: float | None = pl.Series([text], dtype=pl.String).cast(pl.Float64, strict=False)[0]
+    return value

@@ -1,0 +1,209 @@
+"""A text file as blocks of whole lines, after making sure that it is text."""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.errors import InputError
+
+BLOCK_BYTES = 32 << 20
+MAX_LINE_BYTES = 1 << 20
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and the bytes in all (of the file on disk)."""
+
+_MAGIC = {
+    b"\x1f\x8b": "gzip data",
+    b"PK\x03\x04": "a zip archive (an Excel .xlsx workbook is one)",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF",
+    b"\xfd7zXZ": "xz data",
+    b"\x28\xb5\x2f\xfd": "zstd data",
+}
+_NOT_ASCII = bytes(range(0x80, 0x100))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of UTF-8 text.
+
+    Attributes:
+        data: the bytes; only the last line of a file may lack its newline.
+        first_row: number of the first line (1-based, as a text editor counts).
+        ends: for each line the position just after it.
+
+    """
+
+    data: bytes
+    first_row: int
+    ends: NDArray[np.int64]
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each line starts."""
+        return np.concatenate([np.zeros(1, np.int64), self.ends[:-1]])
+
+    def from_line(self, line: int) -> "Block":
+        """The block without its first `line` lines."""
+        cut = int(self.starts[line]) if line < len(self.ends) else len(self.data)
+        return Block(self.data[cut:], self.first_row + line, self.ends[line:] - cut)
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file known to be text.
+
+    Attributes:
+        path: where it is.
+        encoding: "utf-8", or "latin-1" if it is not valid UTF-8.
+        bom: whether it starts with a UTF-8 byte-order mark.
+        notes: repairs, one line each.
+
+    """
+
+    path: Path
+    encoding: Literal["utf-8", "latin-1"]
+    bom: bool
+    notes: tuple[str, ...]
+
+    def blocks(self, block_bytes: int = BLOCK_BYTES, progress: Progress | None = None) -> Iterator[Block]:
+        """Yield the text in blocks of about `block_bytes`, re-encoded as UTF-8, never cutting a line.
+
+        Raises:
+            InputError: a line is longer than 1 MB (it is never read whole).
+
+        """
+        row, rest, total = 1, b"", self.path.stat().st_size
+        with _opened(self.path) as (stream, raw):
+            if self.bom:
+                stream.read(len(codecs.BOM_UTF8))
+            while chunk := stream.read(block_bytes):
+                cut = chunk.rfind(b"\n") + 1
+                if cut:
+                    block = self._block(rest + chunk[:cut], row)
+                    row, rest = row + len(block.ends), b""
+                    yield block
+                rest += chunk[cut:]
+                if len(rest) > MAX_LINE_BYTES:
+                    raise _too_long(self.path, row)
+                if progress:
+                    progress(raw.tell(), total)
+        if rest:
+            yield self._block(rest, row)
+
+    def _block(self, data: bytes, row: int) -> Block:
+        if self.encoding != "utf-8":
+            data = data.decode(self.encoding).encode("utf-8")
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+        if not data.endswith(b"\n"):
+            ends = np.append(ends, len(data))
+        long = np.diff(ends, prepend=0) > MAX_LINE_BYTES
+        if long.any():
+            raise _too_long(self.path, row + int(long.argmax()))
+        return Block(data, row, ends)
+
+
+def inspect(path: Path) -> TextFile:
+    """Read the file once to see whether it is text, and in which encoding.
+
+    Raises:
+        InputError: it does not exist, is empty, or is not text.
+
+    """
+    if not path.exists():
+        raise InputError("no such file.", file=path)
+    if not path.is_file():
+        raise InputError("not a regular file.", file=path)
+    _check_magic(path)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    done, not_ascii = 0, 0
+    invalid: int | None = None
+    with _opened(path) as (stream, _):
+        while chunk := stream.read(MAX_LINE_BYTES):
+            if (at := chunk.find(b"\0")) >= 0:
+                row = _row_at(path, done + at)
+                raise InputError("a NUL byte: this is binary data, not text.", file=path, row=row)
+            if invalid is None and (at := _invalid_utf8(decoder, chunk)) >= 0:
+                invalid = done + at
+            if not chunk.isascii():
+                not_ascii += len(chunk) - len(chunk.translate(None, _NOT_ASCII))
+            done += len(chunk)
+    if invalid is None and _invalid_utf8(decoder, b"", final=True) >= 0:
+        invalid = done
+    bom = _head(path).startswith(codecs.BOM_UTF8)
+    notes = ["dropped 1 byte-order mark at the start"] if bom else []
+    if invalid is None:
+        return TextFile(path, "utf-8", bom, tuple(notes))
+    notes.append(f"not valid UTF-8 (first in row {_row_at(path, invalid)}): read {not_ascii:,} letters as Latin-1")
+    return TextFile(path, "latin-1", bom, tuple(notes))
+
+
+def _invalid_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> int:
+    """Position of the first invalid byte of `chunk`, or -1."""
+    if chunk.isascii() and not final and decoder.getstate()[0] == b"":
+        return -1
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError as error:
+        return max(0, error.start - (len(error.object) - len(chunk)))
+    return -1
+
+
+def _row_at(path: Path, position: int) -> int:
+    """The line that holds the byte at `position`."""
+    row = 1
+    with _opened(path) as (stream, _):
+        while position > 0 and (chunk := stream.read(min(position, MAX_LINE_BYTES))):
+            row, position = row + chunk.count(b"\n"), position - len(chunk)
+    return row
+
+
+def _check_magic(path: Path) -> None:
+    with path.open("rb") as raw:
+        first = raw.read(16)
+    compressed = path.suffix == ".gz" and first.startswith(b"\x1f\x8b")
+    for magic, what in _MAGIC.items():
+        if first.startswith(magic) and not compressed:
+            raise InputError(f"this looks like {what}, not text.", file=path, fix="Export it as CSV.")
+    head = _head(path)
+    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise InputError("the file is empty.", file=path)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head[1:8:2] in (b"\0\0\0\0", b"\0\0\0"):
+        raise InputError("this looks like UTF-16 text.", file=path, fix="Save it as UTF-8.")
+
+
+def _head(path: Path) -> bytes:
+    with _opened(path) as (stream, _):
+        return stream.read(4096)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The decompressed stream and the file under it; what goes wrong becomes one line."""
+    try:
+        with path.open("rb") as raw:
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw, raw
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"cannot be read ({error}).", file=path) from error
+
+
+def _too_long(path: Path, row: int) -> InputError:
+    return InputError(
+        "the line is longer than 1 MB.", file=path, row=row, fix="Is this a CSV file with one check-in per line?"
+    )
+
+
+def show(value: str) -> str:
+    """A value from a file as one short printable word of a message."""
+    return repr(value if len(value) <= 60 else value[:57] + "...")

@@ -1,0 +1,160 @@
+"""Timestamps: recognise how a column writes them, and parse it.
+
+A column is written in one style. ISO dates tell their own order; 3/4/2012 needs to be told, or a value above 12
+somewhere in the column (`deciding`).
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import polars as pl
+
+from genrec.reading.text import show
+
+MIN_YEAR, MAX_YEAR = 1970, 2100
+
+_ZONE = r"Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?"
+_CLOCK = rf"(?P<clock>\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?)(?P<half>\s?[AaPp][Mm])?\s?(?P<zone>{_ZONE})?"
+_YEAR_FIRST = re.compile(rf"\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:T|\s+){_CLOCK}")
+_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:T|\s+){_CLOCK}")
+_TWITTER = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d (?P<zone>[+-]\d{4}) \d{4}")
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}")
+_EPOCH_FROM, _EPOCH_MS_FROM = 1e8, 1e11
+MAX_OFFSET = 14 * 60  # minutes: the farthest that a clock on Earth is from UTC
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a column writes its times.
+
+    Attributes:
+        kind: "iso" 2012-04-03 18:00:09; "slashed" 3/4/2012 18:00; "twitter" Tue Apr 03 18:00:09 +0000 2012; "epoch".
+        aware: whether each value says its zone.
+        separator: between the numbers of the date.
+        half_days: whether the clock counts 12 hours, with AM and PM.
+        day_first: the order of day and month in "slashed"; None while unknown.
+        example: the value it was seen in, for messages.
+
+    """
+
+    kind: Literal["iso", "slashed", "twitter", "epoch"]
+    aware: bool
+    separator: str = "-"
+    half_days: bool = False
+    day_first: bool | None = None
+    example: str = ""
+
+    def formats(self) -> list[str]:
+        """The chrono formats of its values, without their zone."""
+        if self.kind == "twitter":
+            return ["%a %b %d %H:%M:%S %Y"]
+        order = "Ymd" if self.kind == "iso" else "dmY" if self.day_first else "mdY"
+        date = self.separator.join(f"%{letter}" for letter in order)
+        clocks = (
+            ["%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p"]
+            if self.half_days
+            else ["%H:%M:%S", "%H:%M:%S%.f", "%H:%M"]
+        )
+        glues = "T " if "T" in self.example else " T"
+        return [f"{date}{glue}{clock}" for glue in glues for clock in clocks]
+
+
+def recognise(value: str) -> Style | None:
+    """The style of one value; None if it is no timestamp that GenRec reads."""
+    if _TWITTER.fullmatch(value):
+        return Style("twitter", True, example=value)
+    if _EPOCH.fullmatch(value):
+        return Style("epoch", True, example=value)
+    kind: Literal["iso", "slashed"] = "iso" if _YEAR_FIRST.fullmatch(value) else "slashed"
+    match = _YEAR_FIRST.fullmatch(value) or _YEAR_LAST.fullmatch(value)
+    if not match:
+        return None
+    return Style(kind, match["zone"] is not None, match["separator"], match["half"] is not None, example=value)
+
+
+def deciding(text: pl.Series, style: Style) -> tuple[int, bool] | None:
+    """(index, day first?) of the first date of a "slashed" column that can be read in one order only."""
+    if style.kind != "slashed":
+        return None
+    first = text.str.extract(r"^(\d{1,2})[-/.]").cast(pl.Int8)
+    second = text.str.extract(r"^\d{1,2}[-/.](\d{1,2})[-/.]").cast(pl.Int8)
+    certain = (((first > 12) & (second <= 12)) | ((second > 12) & (first <= 12))).arg_true()
+    return (int(certain[0]), int(first[int(certain[0])]) > 12) if len(certain) else None
+
+
+def parse(text: pl.Series, style: Style) -> tuple[pl.Series, pl.Series | None]:
+    """Read a String column written in `style`.
+
+    Returns:
+        wall: the date and time as written (Datetime us), null where the value is not in the style.
+        zone: minutes that the written time is ahead of UTC (Int16); None if the style names no zones.
+
+    """
+    zone = None
+    if style.kind == "epoch":
+        number = text.cast(pl.Float64, strict=False)
+        micros = (number * 1e6).zip_with(number < _EPOCH_MS_FROM, number * 1e3)
+        wall = micros.set(number < _EPOCH_FROM, None).round().cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+        zone = pl.zeros(len(text), pl.Int16, eager=True)
+    elif style.aware:
+        tail = r" \d{4}$" if style.kind == "twitter" else "$"
+        zone = _minutes(text.str.extract(f"({_ZONE}){tail}"))
+        keep = " ${1}" if style.kind == "twitter" else ""
+        body = text.str.replace(rf"\s?(?:{_ZONE})" + tail.replace(r"\d{4}", r"(\d{4})"), keep)
+        wall = _naive(body.set(zone.is_null(), None), style.formats())
+    else:
+        wall = _naive(text, style.formats())
+    return wall.set(~wall.dt.year().is_between(MIN_YEAR, MAX_YEAR), None), zone
+
+
+def explain(value: str | None, style: Style) -> str:
+    """Why `parse` could not read this value."""
+    if value is None:
+        return "the date is empty."
+    found = recognise(value)
+    if found is None:
+        return f"{show(value)} {_unknown(value)}"
+    if found.aware != style.aware:
+        here, there = ("a time zone", "none") if found.aware else ("no time zone", "one")
+        return f"mixed time zones: {show(value)} has {here}, other rows have {there}."
+    if replace(found, example="", day_first=None) != replace(style, example="", day_first=None):
+        return f"{show(value)} is written in another way than other rows, as {show(style.example)}."
+    decided = deciding(pl.Series([value]), style)
+    if decided and decided[1] != style.day_first:
+        order = "day" if style.day_first else "month"
+        return f"{show(value)} contradicts the other dates of the file, which are read {order} first."
+    return f"{show(value)} is no possible date and time between {MIN_YEAR} and {MAX_YEAR}."
+
+
+def _unknown(value: str) -> str:
+    if re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}\b", value):
+        return "has a two-digit year; write four digits."
+    if re.fullmatch(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", value):
+        return "has no time of day."
+    return "is not a date that GenRec reads; write 2012-04-03 18:00:09."
+
+
+def _naive(text: pl.Series, formats: list[str]) -> pl.Series:
+    wall = pl.repeat(None, len(text), dtype=pl.Datetime("us"), eager=True)
+    for form in formats:
+        todo = (wall.is_null() & text.is_not_null()).arg_true()
+        if len(todo):
+            wall = wall.scatter(
+                todo, text.gather(todo).str.to_datetime(form, time_unit="us", strict=False, cache=False)
+            )
+    return wall
+
+
+def _minutes(zones: pl.Series) -> pl.Series:
+    """Zone suffixes as minutes ahead of UTC; null for what no clock on Earth shows."""
+    known = {zone: _zone_minutes(zone) for zone in zones.unique().drop_nulls()}
+    return zones.replace_strict(known, default=None, return_dtype=pl.Int16)
+
+
+def _zone_minutes(zone: str) -> int | None:
+    digits = zone[1:].replace(":", "")
+    if not digits.isdigit():
+        return 0
+    minutes = int(digits[:2]) * 60 + int(digits[2:] or 0)
+    return (-minutes if zone[0] == "-" else minutes) if minutes <= MAX_OFFSET else None

@@ -1,0 +1,161 @@
+"""(profile, trajectory, time) -> ranking: the exact top-k of the model beside that of the habits alone."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genrec.checkins import Checkins
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
+from genrec.decoding import Trie, top_k
+from genrec.errors import GenRecError
+from genrec.geo import haversine_km
+from genrec.habit_ranker import rank_habits, reasons
+from genrec.habits import CityHabits, city_habits
+from genrec.llm.backend import Ranker
+from genrec.profile import Level, Profile
+from genrec.prompting import ranking_messages
+from genrec.trajectories import GAP_HOURS
+
+# Tokens for the user's lines of a prompt (profile and habit table).
+TOKEN_BUDGET = 400
+
+
+@dataclass(frozen=True)
+class Place:
+    """One row of a ranking. `distance_km` is from the user's last known place, None if there is none."""
+
+    poi: int
+    poi_id: str
+    name: str | None
+    category: str
+    distance_km: float | None
+    probability: float
+    habits_probability: float
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Who asks, when (None: unknown), and the earlier visits of the current trajectory."""
+
+    profile: Profile
+    at: datetime | None
+    prefix: Sequence[tuple[datetime, int]] = ()
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The k most probable next places by the model, and by habits alone."""
+
+    user_id: str
+    at: datetime | None
+    level: Level
+    model: str
+    places: list[Place]
+    by_habits: list[Place]
+    prompt_tokens: int
+    dropped_lines: int
+    seconds: float
+
+
+def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
+    """Ask about a user at a time: the trajectory that is going on then, or the latest if the time is unknown."""
+    visits = checkins.frame.filter(pl.col(USER).cast(pl.String) == profile.user_id)
+    if at is not None:
+        visits = visits.filter(pl.col(TIME) < at)
+    prefix: list[tuple[datetime, int]] = []
+    later = at
+    for moment, poi in visits.select(TIME, POI).reverse().iter_rows():
+        if later is not None and later - moment >= timedelta(hours=GAP_HOURS):
+            break
+        prefix.append((moment, poi))
+        later = moment
+    return Query(profile, at, tuple(reversed(prefix)))
+
+
+class Recommender:
+    """Ranks the POIs of one catalogue with one model."""
+
+    def __init__(self, ranker: Ranker, checkins: Checkins) -> None:
+        self._ranker = ranker
+        self._checkins = checkins
+        self._pois = checkins.pois
+        self._cities: dict[datetime, CityHabits] = {}
+
+    @cached_property
+    def _trie(self) -> Trie:
+        return Trie(self._ranker.answer_tokens([str(poi) for poi in range(len(self._pois))]))
+
+    def recommend(self, query: Query, *, k: int = 10, level: Level = "full") -> Ranking:
+        """Rank all POIs; raises GenRecError if the profile knows visits after the time asked about."""
+        start = time.perf_counter()
+        profile = query.profile
+        if query.at and query.at < profile.as_of:
+            raise GenRecError(
+                f"the profile of {profile.user_id!r} is as of {profile.as_of}, after the time asked about, {query.at}: "
+                "it may know the answer. Ask about a later time, or write profiles with an earlier --as-of."
+            )
+        city = self._city(profile.as_of)
+        prompt = ranking_messages(
+            profile,
+            city,
+            self._pois,
+            at=query.at,
+            prefix=query.prefix,
+            level=level,
+            count_tokens=self._ranker.count_tokens,
+            budget=TOKEN_BUDGET,
+        )
+        tokens = self._ranker.prompt_tokens(prompt.messages)
+        scored = top_k(self._ranker.read(tokens), self._trie, k)
+        habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
+        best = np.argsort(-habits, kind="stable")[:k]
+        probabilities = {s.answer: float(np.exp(s.logprob)) for s in scored}
+        return Ranking(
+            user_id=profile.user_id,
+            at=query.at,
+            level=level,
+            model=self._ranker.name,
+            places=[self._place(query, city, habits, poi, p) for poi, p in probabilities.items()],
+            by_habits=[self._place(query, city, habits, int(poi), float(habits[poi])) for poi in best],
+            prompt_tokens=len(tokens),
+            dropped_lines=prompt.dropped,
+            seconds=time.perf_counter() - start,
+        )
+
+    def _city(self, as_of: datetime) -> CityHabits:
+        if as_of not in self._cities:
+            self._cities = {as_of: city_habits(self._checkins, as_of)}
+        return self._cities[as_of]
+
+    def _place(
+        self, query: Query, city: CityHabits, habits: NDArray[np.float64], poi: int, probability: float
+    ) -> Place:
+        row = self._pois.row(poi, named=True)
+        return Place(
+            poi=poi,
+            poi_id=row[POI_ID],
+            name=row.get(NAME),
+            category=row[CATEGORY],
+            distance_km=self._distance(query, row[LATITUDE], row[LONGITUDE]),
+            probability=probability,
+            habits_probability=float(habits[poi]),
+            reasons=reasons(query.profile.habits, city, self._pois, poi, at=query.at, prefix=query.prefix),
+        )
+
+    def _distance(self, query: Query, latitude: float, longitude: float) -> float | None:
+        recent = query.profile.habits.recent
+        if query.prefix:
+            last = query.prefix[-1][1]
+        elif recent:
+            last = recent[-1].poi
+        else:
+            return None
+        here = self._pois.row(last, named=True)
+        return float(haversine_km(here[LATITUDE], here[LONGITUDE], latitude, longitude))

@@ -1,0 +1,183 @@
+"""The prepared folder: check-ins and their POI catalogue on disk, with POI indices that never change.
+
+    DIR/checkins.parquet  user_id, poi, poi_id, time, utc_time
+    DIR/pois.parquet      the catalogue
+    DIR/meta.json         what the two hold, with their hashes
+
+New data files are staged beside the old ones and meta.json, which names their hashes, replaces its predecessor in one
+step: a reader takes for each file the version that meta.json names, so a prepare that is killed at any moment leaves
+the old folder or the new one.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
+from genrec.errors import InputError
+from genrec.files import atomic_path, write_text
+
+if TYPE_CHECKING:
+    from genrec.checkins import Checkins
+
+CHECKINS, POIS, META = "checkins.parquet", "pois.parquet", "meta.json"
+STAGED = ".new"
+
+_IDENTITY = [USER, POI, TIME, UTC]
+
+
+class Meta(BaseModel):
+    """The content of meta.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    sources: list[str]
+    users: int
+    pois: int
+    check_ins: int
+    catalogue: str
+    notes: list[str]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a prepare did: counts after it, and how many of them were new."""
+
+    users: int
+    pois: int
+    check_ins: int
+    new_pois: int
+    new_check_ins: int
+    notes: list[str]
+
+
+def catalogue_hash(pois: pl.DataFrame) -> str:
+    """Identify a catalogue by what each `poi` index means: 16 hexadecimal digits over (`poi`, `poi_id`)."""
+    pairs = pois.sort(POI).select(POI, POI_ID).rows()
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
+
+
+def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str]]:
+    """Read a prepared folder.
+
+    Returns:
+        frame, pois, source, notes: the attributes of `Checkins`.
+
+    Raises:
+        InputError: it is no prepared folder, or it is damaged.
+
+    """
+    meta = _read_meta(folder)
+    frame = pl.read_parquet(_current(folder, CHECKINS, meta), columns=_IDENTITY)
+    pois = pl.read_parquet(_current(folder, POIS, meta))
+    return frame, pois, str(folder), meta.notes
+
+
+def prepare(checkins: "Checkins", folder: Path) -> Prepared:
+    """Write check-ins to a prepared folder, adding to what it holds.
+
+    Known POIs keep their index and attributes, new ones are appended; check-ins that the folder already holds
+    (same user, POI and times) are not doubled.
+
+    Raises:
+        InputError: `folder` is a file, or a damaged prepared folder.
+
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is a file; --out names a folder.", file=folder)
+    frame, pois, notes, sources = checkins.frame, checkins.pois, checkins.notes, [Path(checkins.source).name]
+    known_pois = known_check_ins = 0
+    if (folder / META).exists():
+        old = _read_meta(folder)
+        old_frame, old_pois, _, _ = load(folder)
+        known_pois, known_check_ins = len(old_pois), len(old_frame)
+        pois, index = _merge_catalogues(old_pois, pois)
+        frame = _merge_frames(old_frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
+        notes, sources = list(dict.fromkeys(old.notes + notes)), list(dict.fromkeys(old.sources + sources))
+    meta = _write(folder, frame, pois, notes, sources)
+    return Prepared(meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes)
+
+
+def _merge_catalogues(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, int]]:
+    """The old catalogue with the new POIs appended, and the index in it of each POI of `new`."""
+    appended = new.join(old, on=POI_ID, how="anti", maintain_order="left")
+    index = pl.int_range(len(old), len(old) + len(appended), dtype=pl.UInt32, eager=True)
+    earlier = old.select(POI_ID).join(new.select(POI_ID, FIRST_SEEN), on=POI_ID, how="left", maintain_order="left")
+    old = old.with_columns(pl.min_horizontal(FIRST_SEEN, earlier[FIRST_SEEN].alias("other")).alias(FIRST_SEEN))
+    merged = pl.concat([old, appended.with_columns(index.alias(POI))], how="diagonal")
+    merged = merged.select([c for c in merged.columns if c != FIRST_SEEN] + [FIRST_SEEN])
+    position = dict(zip(merged[POI_ID], merged[POI], strict=True))
+    return merged, {poi: position[poi_id] for poi, poi_id in zip(new[POI], new[POI_ID], strict=True)}
+
+
+def _merge_frames(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """The union, in time order: of n equal check-ins here and m there, max(n, m) remain."""
+    nth = pl.int_range(pl.len()).over(_IDENTITY).alias("nth")
+    added = new.with_columns(nth).join(
+        old.with_columns(nth), on=[*_IDENTITY, "nth"], how="anti", nulls_equal=True, maintain_order="left"
+    )
+    return pl.concat([old, added.drop("nth")]).sort(TIME, maintain_order=True)
+
+
+def _write(
+    folder: Path, frame: pl.DataFrame, pois: pl.DataFrame, users: int, notes: list[str], sources: list[str]
+) -> None:
+    tables = {
+        CHECKINS: frame.with_columns(pois[POI_ID].gather(frame[POI])).select(USER, POI, POI_ID, TIME, UTC),
+        POIS: pois,
+    }
+    sha256 = {}
+    for name, table in tables.items():
+        with atomic_path(folder / f"{name}{STAGED}") as temporary:
+            table.write_parquet(temporary)
+            sha256[name] = _sha256(temporary)
+    meta = Meta(
+        sources=sources,
+        users=frame[USER].n_unique(),
+        pois=len(pois),
+        check_ins=len(frame),
+        catalogue=catalogue_hash(pois),
+        notes=notes,
+        sha256=sha256,
+    )
+    write_text(folder / META, meta.model_dump_json(indent=2) + "\n")
+    for name in tables:
+        (folder / f"{name}{STAGED}").replace(folder / name)
+    return meta
+
+
+def _read_meta(folder: Path) -> Meta:
+    if not (folder / META).exists():
+        raise InputError(
+            f"is a folder without {META}: not a prepared one.",
+            file=folder,
+            fix="Name a CSV file, or run genrec data prepare.",
+        )
+    try:
+        return Meta.model_validate_json((folder / META).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InputError(
+            "is not a description of prepared data.", file=folder / META, fix="Prepare the folder anew."
+        ) from error
+
+
+def _current(folder: Path, name: str, meta: Meta) -> Path:
+    """The file, staged or in place, that meta.json means."""
+    for path in (folder / name, folder / f"{name}{STAGED}"):
+        if path.exists() and _sha256(path) == meta.sha256.get(name):
+            return path
+    raise InputError(
+        f"is missing or not the file that {META} names.", file=folder / name, fix="Prepare the folder anew."
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

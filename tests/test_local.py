@@ -1,0 +1,80 @@
+"""The in-process backend against plain forward passes without cache, mask or batch."""
+
+import pytest
+import torch
+from tiny import tiny_model
+
+from genrec.decoding import Trie, top_k
+
+SYSTEM = "The person goes to POI 12 (Coffee Shop) on weekdays around 8, then works until 17:00."
+
+
+def conversation(question: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["single digits", "digit groups"])
+def model(request):
+    return tiny_model(split_digits=request.param)
+
+
+@torch.inference_mode()
+def plain_logprob(model, prompt, answer) -> float:
+    logits = model._model(input_ids=torch.tensor([prompt + answer])).logits[0].float()
+    rows = torch.log_softmax(logits, -1)[len(prompt) - 1 : -1]
+    return float(rows[torch.arange(len(answer)), answer].sum())
+
+
+def test_top_k_equals_full_scoring(model):
+    answers = model.answer_tokens([str(i) for i in range(120)])
+    prompt = model.prompt_tokens(conversation("Where next?"))
+    assert len(prompt) > 3 * 8, "longer than the sliding window"
+    expected = [plain_logprob(model, prompt, answer) for answer in answers]
+    result = top_k(model.read(prompt), Trie(answers), 15)
+    assert [s.answer for s in result] == sorted(range(120), key=lambda i: -expected[i])[:15]
+    assert all(abs(s.logprob - expected[s.answer]) < 1e-4 for s in result)
+
+
+def test_shared_prefix_changes_nothing(model):
+    answers = model.answer_tokens(["1", "12", "7", "345"])
+    prompts = [model.prompt_tokens(conversation(f"Day {i}. Where next?")) for i in (1, 2)]
+    before = model.tokens_reused
+    results = [top_k(model.read(prompt), Trie(answers), 4) for prompt in (*prompts, *prompts)]
+    assert model.tokens_reused > before
+    for prompt, result in zip((*prompts, *prompts), results, strict=True):
+        for scored in result:
+            assert abs(scored.logprob - plain_logprob(model, prompt, answers[scored.answer])) < 1e-4
+
+
+def test_batch_generates_what_each_prompt_alone_does(model):
+    asks = [conversation("short"), conversation("a much longer question about POI 12 " * 3), conversation("8?")]
+    together = model.generate(asks, max_tokens=12, stop="\0")
+    alone = [model.generate([ask], max_tokens=12, stop="\0")[0] for ask in asks]
+    assert together == alone
+    prompt = model.prompt_tokens(asks[1])
+    with torch.inference_mode():
+        for _ in range(12):
+            logits = model._model(input_ids=torch.tensor([prompt])).logits[0, -1]
+            prompt.append(int(logits.argmax()))
+    assert together[1].text == model.tokenizer.decode(prompt[-12:])
+    assert together[1].tokens_out == 12
+
+
+def test_sampling_is_seeded_and_independent_of_neighbours(model):
+    asks = [conversation("one"), conversation("two two"), conversation("three three three")]
+    first = model.generate(asks, max_tokens=8, stop="\0", temperature=1.0, seed=3)
+    assert first == model.generate(asks, max_tokens=8, stop="\0", temperature=1.0, seed=3)
+    assert first[1] == model.generate(asks[1:2], max_tokens=8, stop="\0", temperature=1.0, seed=3)[0]
+    assert first != model.generate(asks, max_tokens=8, stop="\0", temperature=1.0, seed=4)
+
+
+def test_answers_end_with_the_templates_end_token(model):
+    tokens = model.answer_tokens(["7", "12"])
+    assert [model.tokenizer.decode(t) for t in tokens] == ["7\n", "12\n"]
+
+
+def test_prompt_beyond_the_context_is_a_clear_error(model):
+    from genrec.errors import GenRecError
+
+    with pytest.raises(GenRecError, match="exceeds the 2048"):
+        model.read([1] * 3000)
