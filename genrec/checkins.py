@@ -86,10 +86,7 @@ def read_checkins(
     text = inspect(path)
     layout = recognise_checkins(text, columns or {}, positions_elsewhere=pois_file is not None)
     notes = [*text.notes, *layout.notes]
-    pois = None
-    if pois_file:
-        elsewhere = rejects.with_name(f"pois-{rejects.name}") if rejects else None
-        pois = _read_pois(pois_file, BadRows(pois_file, on_bad_rows, elsewhere), notes)
+    pois = _read_pois(pois_file, on_bad_rows, rejects, notes) if pois_file else None
     bad = BadRows(path, on_bad_rows, rejects)
     styles, decisions = settle_clocks(text, layout, day_first)
     typer = RowTyper(layout, styles, bad, None if pois is None else pois[POI_ID].cast(pl.String))
@@ -99,12 +96,17 @@ def read_checkins(
     rows = _in_time_order(_distinct(rows, notes), notes)
     if pois is not None:
         rows = rows.join(pois, on=POI_ID, how="left", maintain_order="left")
+    return _assemble(rows, str(path), notes)
+
+
+def _assemble(rows: pl.DataFrame, source: str, notes: list[str]) -> Checkins:
+    """Number the POIs of `rows` (in time order) and move what is said about them to the catalogue."""
     rows = rows.with_columns(_poi_index(rows[POI_ID]))
     if CATEGORY in rows.columns and (unknown := rows[CATEGORY].null_count()):
         notes.append(f"{unknown:,} check-ins have no category")
     catalogue, more = build_catalogue(rows)
     frame = rows.select(pl.col(USER).cast(pl.String), POI, TIME, UTC)
-    return Checkins(frame, catalogue, str(path), notes + more)
+    return Checkins(frame, catalogue, source, notes + more)
 
 
 def _collect(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: list[str]) -> pl.DataFrame:
@@ -124,8 +126,9 @@ def _collect(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: l
     return rows
 
 
-def _read_pois(path: Path, bad: BadRows, notes: list[str]) -> pl.DataFrame:
-    """The POIs of a file of their own, by `poi_id`."""
+def _read_pois(path: Path, on_bad_rows: OnBadRows, rejects: Path | None, notes: list[str]) -> pl.DataFrame:
+    """The POIs of a file of their own, one row each; its skipped rows go beside `rejects`."""
+    bad = BadRows(path, on_bad_rows, rejects and rejects.with_name(f"pois-{rejects.name}"))
     text = inspect(path)
     layout = recognise_pois(text)
     own = [*text.notes, *layout.notes]

@@ -29,7 +29,24 @@ DAY_PARTS = {
     "night": (20, 6),
 }
 
+# Words of category names that also stand for nothing in particular.
+PLAIN_WORDS = frozenset("a an and at for great in of on or other place shop spot the to".split())
+# What a person is said to do somewhere, and words of the categories that bear it out.
+ROLE_WORDS = {
+    "work": frozenset({"office", "workplace", "factory", "coworking"}),
+    "live": frozenset({"home", "residential", "apartment", "housing", "dorm"}),
+    "home": frozenset({"home", "residential", "apartment", "housing", "dorm"}),
+    "study": frozenset({"university", "college", "school", "library", "campus"}),
+    "student": frozenset({"university", "college", "school", "campus"}),
+    "coffee": frozenset({"coffee", "café", "cafe", "caf"}),
+    "train": frozenset({"gym", "train", "station", "rail"}),
+    "gym": frozenset({"gym", "fitness"}),
+}
+
+# The evidence shows what a person does, never what they do not do or dislike.
+_NEGATION = re.compile(r"\b(?:not|never|no|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n't\b", re.IGNORECASE)
 _POI = re.compile(r"\bPOI(?:\s+id)?\s+(\d+)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
+_STEP = re.compile(r"\bfrom\s+POI\s+(\d+)\b[^.;]*?\bto\s+POI\s+(\d+)", re.IGNORECASE)
 _DAY = re.compile(r"\b(" + "|".join(WEEKDAYS) + r"|weekday|weekend)s?\b", re.IGNORECASE)
 _PART = re.compile(r"\b(" + "|".join(DAY_PARTS) + r")s?\b", re.IGNORECASE)
 _CLOCK = r"(\d{1,2})(?::\d\d)?\s*([ap]\.?m\.?)?"
@@ -50,9 +67,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What days, hours and numbers in a sentence speak of."""
+    """What days, hours, numbers and other words of a sentence speak of."""
 
     name: str
+    categories: Collection[str]
     visits: int
     hours: Mapping[int, int]
     weekdays: Mapping[int, int]
@@ -60,31 +78,26 @@ class _Subject:
 
 def check(sentence: str, habits: Habits, vocabulary: Collection[str]) -> list[Claim]:
     """All claims of a sentence. `vocabulary` holds every category of the catalogue."""
-    places = {place.poi: place for place in habits.places}
-    claims, subjects = [], []
-    for match in _POI.finditer(sentence):
-        place = places.get(int(match[1]))
-        label = match[2]
-        right = place is not None and (label is None or _same(label, place.category))
-        note = f"POI {place.poi} ({place.category}): {place.visits} visits" if place else "never visited"
-        claims.append(Claim(match[0], right, note))
-        if place:
-            subjects.append(_Subject(f"POI {place.poi}", place.visits, place.hours, place.weekdays))
-    rest = _POI.sub(" ", sentence)
-    categories = {category.category: category for category in habits.categories}
-    for name in _mentioned(rest, vocabulary):
-        category = categories.get(name)
-        note = f"{name}: {category.visits} visits" if category else "no visits"
-        claims.append(Claim(name, category is not None, note))
-        if category and not subjects:
-            subjects.append(_Subject(name, category.visits, category.hours, category.weekdays))
+    claims, spoken = _place_claims(sentence, habits)
+    words = list(_key(_POI.sub(" ", sentence)))
+    known = {habit.category: habit for habit in habits.categories}
+    subjects = [subject for subject, _ in spoken]
+    for name in _take_categories(words, vocabulary):
+        habit = known.get(name)
+        claims.append(Claim(name, habit is not None, f"{name}: {habit.visits if habit else 0} visits"))
+        if habit and not any(name in subject.categories for subject in subjects):
+            subjects.append(_Subject(name, [name], habit.visits, habit.hours, habit.weekdays))
     if not subjects:
-        subjects = [
-            _Subject("all", habits.checkins, dict(enumerate(habits.hours)), dict(enumerate(habits.weekdays)))
-        ]
-    for subject in subjects:
-        claims += _time_claims(rest, subject)
-    claims += _count_claims(rest, subjects)
+        hours, weekdays = dict(enumerate(habits.hours)), dict(enumerate(habits.weekdays))
+        subjects = [_Subject("all", list(known), habits.checkins, hours, weekdays)]
+    steps = _step_claims(sentence, habits)
+    claims += steps
+    claims += _word_claims(words, subjects, vocabulary)
+    # Days and hours belong to the place named last before them; without places, to every category.
+    for subject, text in spoken or [(subject, sentence) for subject in subjects]:
+        claims += _time_claims(text, subject)
+    claims += _count_claims(sentence, subjects, steps)
+    claims += [Claim(match[0], False, "visits do not show it") for match in _NEGATION.finditer(sentence)]
     return claims
 
 
@@ -96,10 +109,6 @@ def supported(claims: Collection[Claim]) -> bool:
 def has_time(sentence: str) -> bool:
     """True if a sentence speaks of days or hours: a routine rather than a preference."""
     return any(pattern.search(sentence) for pattern in (_DAY, _PART, _SPAN, _HOUR))
-
-
-def _same(label: str, category: str) -> bool:
-    return _key(label) == _key(category)
 
 
 def _key(text: str) -> tuple[str, ...]:
@@ -114,9 +123,44 @@ def _singular(word: str) -> str:
     return word
 
 
-def _mentioned(sentence: str, vocabulary: Collection[str]) -> list[str]:
-    """Categories named in a sentence, the longest first, so that "Coffee Shop" is not also "Shop"."""
-    words = list(_key(sentence))
+def _place_claims(sentence: str, habits: Habits) -> tuple[list[Claim], list[tuple[_Subject, str]]]:
+    """POI ids must be places of the user's, and of the kind that stands in brackets behind them.
+
+    Returned with each place: the text from its id to the next one (the first has what stands before it, too).
+    """
+    places = {place.poi: place for place in habits.places}
+    matches = list(_POI.finditer(sentence))
+    claims, spoken = [], []
+    for i, match in enumerate(matches):
+        place = places.get(int(match[1]))
+        if place is None:
+            claims.append(Claim(match[0], False, f"POI {match[1]}: 0 visits"))
+            continue
+        right = match[2] is None or _key(match[2]) == _key(place.category)
+        claims.append(Claim(match[0], right, f"POI {place.poi} ({place.category}): {place.visits} visits"))
+        end = matches[i + 1].start() if i + 1 < len(matches) else len(sentence)
+        text = (sentence[: match.start()] if i == 0 else "") + " " + sentence[match.end() : end]
+        subject = _Subject(f"POI {place.poi}", [place.category], place.visits, place.hours, place.weekdays)
+        spoken.append((subject, text))
+    return claims, spoken
+
+
+def _step_claims(sentence: str, habits: Habits) -> list[Claim]:
+    """ "from POI 4 ... to POI 7" must be a step that the user often takes."""
+    counts = {(step.from_poi, step.to_poi): step.count for step in habits.transitions}
+    claims = []
+    for match in _STEP.finditer(sentence):
+        step = int(match[1]), int(match[2])
+        count = counts.get(step, 0)
+        claims.append(Claim(match[0], count > 0, f"from POI {step[0]} to POI {step[1]}: {count} times"))
+    return claims
+
+
+def _take_categories(words: list[str], vocabulary: Collection[str]) -> list[str]:
+    """Categories named by the words, the longest first, so that "Coffee Shop" is not also "Shop".
+
+    Their words are taken out of `words`.
+    """
     found = []
     for name in sorted(vocabulary, key=lambda name: (-len(_key(name)), name)):
         key = _key(name)
@@ -126,6 +170,16 @@ def _mentioned(sentence: str, vocabulary: Collection[str]) -> list[str]:
         if starts:
             found.append(name)
     return found
+
+
+def _word_claims(words: Collection[str], subjects: list[_Subject], vocabulary: Collection[str]) -> Iterator[Claim]:
+    """A word that belongs to some kinds of places ("coffee", "train") must fit the places spoken of."""
+    kinds = {word for name in vocabulary for word in _key(name)} - PLAIN_WORDS
+    fitting = {word for subject in subjects for name in subject.categories for word in _key(name)}
+    for word in dict.fromkeys(words):
+        if word in kinds or word in ROLE_WORDS:
+            fits = word in fitting or bool(ROLE_WORDS.get(word, frozenset()) & fitting)
+            yield Claim(word, fits, f"{word}: {'a' if fits else 'no'} kind of place spoken of")
 
 
 def _time_claims(sentence: str, subject: _Subject) -> Iterator[Claim]:
@@ -171,9 +225,10 @@ def _share(
     return Claim(what, enough, f"{subject.name}: {count} of {subject.visits} visits {what}")
 
 
-def _count_claims(sentence: str, subjects: list[_Subject]) -> Iterator[Claim]:
+def _count_claims(sentence: str, subjects: list[_Subject], steps: list[Claim]) -> Iterator[Claim]:
+    """A number of visits must be that of a place, a category or a step that the sentence names."""
     for match in _COUNT.finditer(sentence):
         number = int(match[1])
-        owner = next((s for s in subjects if s.visits == number), None)
-        note = f"{owner.name}: {number} visits" if owner else f"not the number of visits of {subjects[0].name}"
-        yield Claim(match[0], owner is not None, note)
+        owner = next((s.name for s in subjects if s.visits == number), None)
+        owner = owner or next((s.text for s in steps if s.note.endswith(f": {number} times")), None)
+        yield Claim(match[0], owner is not None, f"{owner or 'nothing spoken of'}: {number} visits")

@@ -19,7 +19,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
-from genrec.errors import InputError
+from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, write_text
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
 
     Raises:
         InputError: `folder` is a file, or a damaged prepared folder.
+        GenRecError: `folder` cannot be written.
 
     """
     if folder.exists() and not folder.is_dir():
@@ -101,7 +102,10 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
         pois, index = _merge_catalogues(old_pois, pois)
         frame = _merge_frames(old_frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
         notes, sources = list(dict.fromkeys(old.notes + notes)), list(dict.fromkeys(old.sources + sources))
-    meta = _write(folder, frame, pois, notes, sources)
+    try:
+        meta = _write(folder, frame, pois, notes, sources)
+    except OSError as error:
+        raise GenRecError(f"{folder} cannot be written ({error}).") from error
     return Prepared(meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes)
 
 
@@ -119,16 +123,26 @@ def _merge_catalogues(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFram
 
 def _merge_frames(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The union, in time order: of n equal check-ins here and m there, max(n, m) remain."""
-    nth = pl.int_range(pl.len()).over(_IDENTITY).alias("nth")
-    added = new.with_columns(nth).join(
-        old.with_columns(nth), on=[*_IDENTITY, "nth"], how="anti", nulls_equal=True, maintain_order="left"
+    coded = pl.col(USER).cast(pl.Categorical)  # half the memory of strings
+    old, new = old.with_columns(coded), new.with_columns(coded)
+    added = new.with_columns(_nth(new)).join(
+        old.with_columns(_nth(old)), on=[*_IDENTITY, "nth"], how="anti", nulls_equal=True, maintain_order="left"
     )
-    return pl.concat([old, added.drop("nth")]).sort(TIME, maintain_order=True)
+    union = pl.concat([old, added.drop("nth")]).sort(TIME, maintain_order=True)
+    return union.with_columns(pl.col(USER).cast(pl.String))
 
 
-def _write(
-    folder: Path, frame: pl.DataFrame, pois: pl.DataFrame, users: int, notes: list[str], sources: list[str]
-) -> None:
+def _nth(frame: pl.DataFrame) -> pl.Series:
+    """How many check-ins equal to a row come before it."""
+    nth = pl.zeros(len(frame), pl.UInt32, eager=True).alias("nth")
+    equal = frame.hash_rows().is_duplicated()  # with few, a window over all rows would be a waste
+    if not equal.any():
+        return nth
+    counted = frame.filter(equal).select(pl.int_range(pl.len(), dtype=pl.UInt32).over(_IDENTITY)).to_series()
+    return nth.scatter(equal.arg_true(), counted)
+
+
+def _write(folder: Path, frame: pl.DataFrame, pois: pl.DataFrame, notes: list[str], sources: list[str]) -> Meta:
     tables = {
         CHECKINS: frame.with_columns(pois[POI_ID].gather(frame[POI])).select(USER, POI, POI_ID, TIME, UTC),
         POIS: pois,

@@ -33,7 +33,8 @@ LLM4POI = (
 )
 MASSIVE_STEPS = (
     "trail_id,user_id,venue_id,latitude,longitude,name,address,venue_category,venue_category_id,venue_category_id_code,"
-    'venue_city,venue_country,timestamp\n7,1,9,-6.2,106.8,"Café, ""Nol""\nKilometer",x,Bar,4bf5,3,Jakarta,ID,2017-10-02 14:19:00\n'
+    "venue_city,venue_country,timestamp\n"
+    '7,1,9,-6.2,106.8,"Café, ""Nol""\nKilometer",x,Bar,4bf5,3,Jakarta,ID,2017-10-02 14:19:00\n'
 )
 CLSPREC = (
     ",UserId,VenueId,TimeZone,Latitude,Longitude,Category,Time,Local_Time,time_sort,Local_Time_True\n"
@@ -107,7 +108,9 @@ def test_quotes_mean_nothing_in_tsmc(tmp_path: Path) -> None:
 
 
 def test_tist_takes_positions_from_its_file_of_pois(tmp_path: Path) -> None:
-    checkins = save(tmp_path, "1\tv2\tTue Apr 03 18:00:06 +0000 2012\t240\n1\tv1\tTue Apr 03 18:00:07 +0000 2012\t240\n")
+    checkins = save(
+        tmp_path, "1\tv2\tTue Apr 03 18:00:06 +0000 2012\t240\n1\tv1\tTue Apr 03 18:00:07 +0000 2012\t240\n"
+    )
     pois = save(tmp_path, "v1\t40.7\t-73.9\tBar\tUS\nv2\t40.8\t-73.8\tGym\tUS\nv2\t1\t1\tGym\tUS\n", "pois.txt")
     result = read_checkins(checkins, pois_file=pois)
     assert times(result) == ["2012-04-03 22:00:06", "2012-04-03 22:00:07"]

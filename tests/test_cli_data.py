@@ -44,7 +44,11 @@ FILE_FAULTS: dict[str, tuple[str | bytes, str, str]] = {
     "UTF-16 without a mark": ((HEADER + GOOD).encode("utf-16-le"), "", "UTF-16"),
     "huge line": (HEADER + GOOD + "x" * (3 << 20), ", row 3", "longer than 1 MB"),
     "huge header": ("x" * (3 << 20), ", row 1", "longer than 1 MB"),
-    "missing column": ("user_id,poi_id,time,latitude\nu,p,t,1\n", ", row 1", "no column for longitude; the columns are"),
+    "missing column": (
+        "user_id,poi_id,time,latitude\nu,p,t,1\n",
+        ", row 1",
+        "no column for longitude; the columns are",
+    ),
     "no header": (GOOD, ", row 1", "The first line must name the columns"),
     "duplicate column": (HEADER.replace("poi_id", "user_id"), ", row 1, column 'user_id'", "two columns"),
     "ambiguous column": (HEADER.replace("user_id", "uid,user") + "a," + GOOD, ", row 1", "--columns user_id=..."),
@@ -62,7 +66,11 @@ FILE_FAULTS: dict[str, tuple[str | bytes, str, str]] = {
 ROW_FAULTS: dict[str, tuple[str | bytes, str, str]] = {
     "date of no kind": (dated("yesterday", "2012-04-03 08:00:00"), ", row 2, column 'time'", "not a date"),
     "empty date": (dated("2012-04-03 08:00:00", ""), ", row 3, column 'time'", "empty"),
-    "impossible date": (dated("2012-04-03 08:00:00", "2012-02-31 08:00:00"), ", row 3, column 'time'", "no possible date"),
+    "impossible date": (
+        dated("2012-04-03 08:00:00", "2012-02-31 08:00:00"),
+        ", row 3, column 'time'",
+        "no possible date",
+    ),
     "year": (dated("2012-04-03 08:00:00", "1312-04-03 08:00:00"), ", row 3, column 'time'", "between 1970 and 2100"),
     "contradicting dates": (dated("13/4/2012 08:00", "4/14/2012 08:00"), ", row 3, column 'time'", "contradicts"),
     "mixed naive and aware": (
@@ -173,7 +181,10 @@ def test_an_open_quote_does_not_swallow_the_rest(tmp_path: Path, monkeypatch: py
     [
         (("nowhere.csv",), "no such file"),
         ((".",), "not a prepared one"),
-        (("in.csv", "--columns", "user_id=Nobody"), "row 1, column 'Nobody': no such column; the columns are: user_id,"),
+        (
+            ("in.csv", "--columns", "user_id=Nobody"),
+            "row 1, column 'Nobody': no such column; the columns are: user_id,",
+        ),
         (("in.csv", "--columns", "user=user_id"), "--columns knows no 'user'"),
         (("in.csv", "--columns", "user_id"), "is not NAME=COLUMN"),
         (("in.csv", "--columns", "user_id=a,user_id=b"), "twice"),

@@ -17,7 +17,9 @@ from genrec.llm.backend import Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.loading import load_model
 
-GENERATION_BATCH = 8
+GENERATION_BATCH = 32
+# Finished rows leave a batch once no more than this share is still being written.
+KEEP_FINISHED = 0.75
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
@@ -46,6 +48,8 @@ class LocalModel:
             if ("sliding_attention" in self._layer_types)
             else None
         )
+        self._end = answer_tokens(tokenizer, ["."])[0][-1]
+        self._end_is_space = not self._decode([self._end]).strip()
         self._tokens: list[int] = []
         # Full layers only: a cache that drops old tokens could not be cropped back to a shared prefix.
         self._cache = DynamicCache()
@@ -153,36 +157,40 @@ class LocalModel:
     def _generate_batch(
         self, prompts: list[list[int]], max_tokens: int, stop: str, temperature: float, seed: int
     ) -> list[tuple[str, int]]:
-        """(text before `stop`, tokens generated) per prompt; one draw per prompt does not depend on the others."""
+        """(text before `stop`, tokens generated) of each prompt."""
         batch = _Batch(self, prompts)
         # A generator a row: what a prompt draws does not depend on its neighbours in the batch.
         draws = [torch.Generator().manual_seed(seed) for _ in prompts]
         written: list[list[int]] = [[] for _ in prompts]
-        texts: list[str | None] = [None] * len(prompts)
+        texts: dict[int, str] = {}
+        rows = list(range(len(prompts)))  # the prompts that are still written, by their place in the batch
         logits = batch.read()
-        end_tokens = {answer_tokens(self.tokenizer, ["."])[0][-1], self.tokenizer.eos_token_id}
         for _ in range(max_tokens):
-            tokens = [_pick(row, temperature, draw) for row, draw in zip(logits, draws, strict=True)]
-            for i, token in enumerate(tokens):
-                if texts[i] is None:
-                    written[i].append(token)
-                    texts[i] = self._finished(written[i], stop, end_tokens)
-            if None not in texts:
+            tokens = [_pick(scores, temperature, draws[row]) for row, scores in zip(rows, logits, strict=True)]
+            for row, token in zip(rows, tokens, strict=True):
+                if row in texts:
+                    continue
+                written[row].append(token)
+                text = self._finished(written[row], stop)
+                if text is not None:
+                    texts[row] = text
+            open_places = [place for place, row in enumerate(rows) if row not in texts]
+            if not open_places:
                 break
+            if len(open_places) <= len(rows) * KEEP_FINISHED:
+                batch.keep(open_places)
+                rows, tokens = [rows[i] for i in open_places], [tokens[i] for i in open_places]
             logits = batch.step(tokens)
-        return [
-            (self._decode(tokens) if text is None else text, len(tokens))
-            for text, tokens in zip(texts, written, strict=True)
-        ]
+        return [(texts.get(row, self._decode(written[row])), len(written[row])) for row in range(len(prompts))]
 
-    def _finished(self, tokens: list[int], stop: str, end_tokens: set[int]) -> str | None:
+    def _finished(self, tokens: list[int], stop: str) -> str | None:
+        """The text if the model has ended it or written `stop`, else None."""
         text = self._decode(tokens)
         if stop in text:
             return text[: text.index(stop)]
-        # A line end may be this template's end token while a longer text is asked for.
-        if tokens[-1] in end_tokens and self._decode([tokens[-1]]).strip():
-            return self._decode(tokens[:-1])
-        return None
+        # A template may end turns with white space, which a text may well contain.
+        ended = tokens[-1] == self.tokenizer.eos_token_id or (tokens[-1] == self._end and not self._end_is_space)
+        return self._decode(tokens[:-1]) if ended else None
 
     def _decode(self, tokens: list[int]) -> str:
         text: str = self.tokenizer.decode(tokens, skip_special_tokens=False)
@@ -273,6 +281,14 @@ class _Batch:
         owner.tokens_read += int(self._lengths.sum()) - shared
         owner.tokens_reused += shared * (len(rest) - 1)
         return logits[torch.arange(len(rest), device=device), place]
+
+    def keep(self, places: list[int]) -> None:
+        """Go on with these rows only."""
+        index = torch.tensor(places, device=self._lengths.device)
+        self._cache.batch_select_indices(index)
+        self._lengths, self._key_positions, self._real = (
+            rows[index] for rows in (self._lengths, self._key_positions, self._real)
+        )
 
     def step(self, tokens: list[int]) -> torch.Tensor:
         """Append one token to each prompt; returns the next logits, shape (batch, vocabulary)."""

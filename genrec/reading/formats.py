@@ -101,7 +101,7 @@ _SYNONYMS = {
     USER: "userid user uid username userindex visitorid personid",
     POI_ID: "poiid poi venueid venue placeid place locationid locid businessid spotid",
     TIME: "time localtime localdatetime timelocal timestamp datetime checkintime checkindatetime visittime visitedat "
-    "checkinat",
+    "checkinat createdat",
     UTC: "utctime timeutc utc utcdatetime datetimeutc utctimestamp timestamputc",
     OFFSET: "utcoffset timezoneoffset tzoffset timezone timezoneoffsetminutes utcoffsetminutes",
     LATITUDE: "latitude lat venuelatitude poilatitude poilat venuelat",

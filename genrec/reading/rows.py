@@ -123,7 +123,11 @@ class RowTyper:
         if text.name in (USER, POI_ID):
             self._flag(text.is_null(), text.name, lambda _: "the id is empty.")
         if text.name == POI_ID and self._known_pois is not None:
-            self._flag(~text.is_in(self._known_pois.implode()), POI_ID, lambda i: f"{show(text[i])} is not in the file of POIs.")
+            self._flag(
+                ~text.is_in(self._known_pois.implode()),
+                POI_ID,
+                lambda i: f"{show(text[i])} is not in the file of POIs.",
+            )
         return text.cast(pl.Categorical)
 
     def _coordinate(self, fields: pl.DataFrame, column: str) -> pl.Series:

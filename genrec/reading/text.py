@@ -170,7 +170,7 @@ def _row_at(path: Path, position: int) -> int:
 
 
 def _check_magic(path: Path) -> None:
-    with path.open("rb") as raw:
+    with _opened(path) as (_, raw):
         first = raw.read(16)
     compressed = path.suffix == ".gz" and first.startswith(b"\x1f\x8b")
     for magic, what in _MAGIC.items():
