@@ -10,6 +10,7 @@ what it returns is exactly what scoring every answer would return.
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 # Open prefixes expanded in one forward pass. One level of decimal digits has ten.
@@ -17,15 +18,22 @@ EXPANSION_WIDTH = 10
 
 
 class Scorer(Protocol):
-    """A prompt that a backend has read, ready to score continuations."""
+    """Prompts that a backend has read, ready to score continuations."""
 
-    def child_logprobs(
-        self, paths: Sequence[tuple[int, ...]], children: Sequence[Sequence[int]]
-    ) -> list[list[float]]:
-        """Log-probabilities of each path's `children` as its next token.
+    def child_logprobs(self, nodes: Sequence["Node"]) -> list[list[float]]:
+        """Log-probabilities of each node's `children` as its next token.
 
-        The parent of every path has been scored before, down from the empty path.
+        The parent of every node has been scored before, down from the empty path.
         """
+
+
+@dataclass(frozen=True)
+class Node:
+    """A place to go on from: a prompt by its number, the answer's tokens so far, and the tokens that may follow."""
+
+    prompt: int
+    path: tuple[int, ...]
+    children: tuple[int, ...]
 
 
 class Trie:
@@ -68,27 +76,48 @@ class Scored:
     logprob: float
 
 
-def top_k(scorer: Scorer, trie: Trie, k: int) -> list[Scored]:
-    """The k most probable answers, best first; ties by answer number; all of them if k exceeds their count."""
+def top_k(scorer: Scorer, tries: Sequence[Trie], k: int) -> list[list[Scored]]:
+    """The k most probable answers to each prompt, best first; ties by answer number; all if k exceeds their count.
+
+    `tries` holds the answers to each prompt. The prompts' searches advance together, so that a
+    backend can serve them in one pass.
+    """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
-    frontier: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, ())]  # (-log p, node, path)
-    finished: list[Scored] = []
-    while frontier:
-        bound = finished[k - 1].logprob if len(finished) >= k else -float("inf")
-        batch = []
-        while frontier and len(batch) < EXPANSION_WIDTH and -frontier[0][0] >= bound:
-            batch.append(heapq.heappop(frontier))
-        if not batch:
-            break
-        children = [trie.children(node) for _, node, _ in batch]
-        rows = scorer.child_logprobs([path for _, _, path in batch], [list(c) for c in children])
-        for (cost, _, path), edges, logprobs in zip(batch, children, rows, strict=True):
-            for (token, child), logprob in zip(edges.items(), logprobs, strict=True):
-                answer = trie.answer(child)
+    searches = [_Search(i, trie, k) for i, trie in enumerate(tries)]
+    while True:
+        wanted = [search.expand() for search in searches]
+        if not any(wanted):
+            return [search.finished[:k] for search in searches]
+        rows = iter(scorer.child_logprobs([node for nodes in wanted for node in nodes]))
+        for search, nodes in zip(searches, wanted, strict=True):
+            search.score([next(rows) for _ in nodes])
+
+
+class _Search:
+    """Best-first search over the answers to one prompt."""
+
+    def __init__(self, prompt: int, trie: Trie, k: int) -> None:
+        self.finished: list[Scored] = []
+        self._prompt, self._trie, self._k = prompt, trie, k
+        self._frontier: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, ())]  # (-log p, node, path)
+        self._open: list[tuple[float, int, tuple[int, ...]]] = []  # taken from the frontier, not scored yet
+
+    def expand(self) -> list[Node]:
+        """The best open prefixes that may still lead into the top k; none if the search is over."""
+        bound = self.finished[self._k - 1].logprob if len(self.finished) >= self._k else -inf
+        while self._frontier and len(self._open) < EXPANSION_WIDTH and -self._frontier[0][0] >= bound:
+            self._open.append(heapq.heappop(self._frontier))
+        return [Node(self._prompt, path, tuple(self._trie.children(node))) for _, node, path in self._open]
+
+    def score(self, rows: Sequence[Sequence[float]]) -> None:
+        """Take the log-probabilities of the children of the prefixes just expanded."""
+        for (cost, node, path), logprobs in zip(self._open, rows, strict=True):
+            for (token, child), logprob in zip(self._trie.children(node).items(), logprobs, strict=True):
+                answer = self._trie.answer(child)
                 if answer is None:
-                    heapq.heappush(frontier, (cost - logprob, child, (*path, token)))
+                    heapq.heappush(self._frontier, (cost - logprob, child, (*path, token)))
                 else:
-                    finished.append(Scored(answer, logprob - cost))
-        finished.sort(key=lambda scored: (-scored.logprob, scored.answer))
-    return finished[:k]
+                    self.finished.append(Scored(answer, logprob - cost))
+        self._open = []
+        self.finished.sort(key=lambda scored: (-scored.logprob, scored.answer))

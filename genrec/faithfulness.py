@@ -192,8 +192,12 @@ def _time_claims(sentence: str, subject: _Subject) -> Iterator[Claim]:
             days.add(WEEKDAYS.index(word.capitalize()))
     for word in sorted(groups):
         yield _share(word + "s", DAY_GROUPS[word], subject.weekdays, subject, MIN_GROUP_SHARE)
-    for day in sorted(days):
-        yield _share(WEEKDAYS[day], (day,), subject.weekdays, subject, MIN_SHARE / 2 if len(days) > 1 else MIN_SHARE)
+    if days:
+        named = " and ".join(WEEKDAYS[day] for day in sorted(days))
+        visited = {day for day in days if subject.weekdays.get(day)}
+        # Of several days, each must occur: visits on Tuesdays alone do not make "Tuesdays and Fridays".
+        bins = days if visited == days else ()
+        yield _share(named, bins, subject.weekdays, subject, MIN_GROUP_SHARE if len(days) > 1 else MIN_SHARE)
     spans = _SPAN.findall(sentence)
     for first, half, last, other_half in spans:
         begin, end = _hour(first, half or other_half), _hour(last, other_half)

@@ -23,21 +23,28 @@ class FieldGuesser:
 
     def __init__(self, ranker: Ranker) -> None:
         self._ranker = ranker
-        self._tries = {name: Trie(ranker.answer_tokens(options)) for name, options in CLOSED_FIELDS.items()}
+        self._tries = [Trie(ranker.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
 
     def guess(self, notes: str) -> dict[str, Guess]:
         """A guess for every closed field, from the notes about one person."""
-        return {name: self._decide(name, self._scores(name, notes)) for name in CLOSED_FIELDS}
+        scores = self._scores(notes)
+        return {name: self._decide(name, scores[name]) for name in CLOSED_FIELDS}
 
     @cached_property
     def _prior(self) -> dict[str, list[float]]:
-        return {name: self._scores(name, NO_EVIDENCE) for name in CLOSED_FIELDS}
+        return self._scores(NO_EVIDENCE)
 
-    def _scores(self, name: str, notes: str) -> list[float]:
-        options = CLOSED_FIELDS[name]
-        scorer = self._ranker.read(self._ranker.prompt_tokens(field_messages(notes, name, options)))
-        ranked = top_k(scorer, self._tries[name], len(options))
-        return [scored.logprob for scored in sorted(ranked, key=lambda scored: scored.answer)]
+    def _scores(self, notes: str) -> dict[str, list[float]]:
+        """Log-probabilities of each field's options, in their order."""
+        prompts = [
+            self._ranker.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
+        ]
+        most = max(len(options) for options in CLOSED_FIELDS.values())
+        ranked = top_k(self._ranker.read(prompts), self._tries, most)
+        return {
+            name: [scored.logprob for scored in sorted(answers, key=lambda scored: scored.answer)]
+            for name, answers in zip(CLOSED_FIELDS, ranked, strict=True)
+        }
 
     def _decide(self, name: str, scores: Sequence[float]) -> Guess:
         gains = [score - prior for score, prior in zip(scores, self._prior[name], strict=True)]

@@ -17,7 +17,7 @@ from genrec.profile import (
 )
 from genrec.profiler import Subject, Writer
 
-BATCH = 8
+BATCH = 12
 # From this share of users with the very same traits on, profiles say little about who is who.
 COLLAPSED_SHARE = 0.5
 

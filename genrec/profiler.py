@@ -21,7 +21,7 @@ from genrec.prompting import (
     prompt_version,
 )
 
-SENTENCE_TOKENS = 60
+SENTENCE_TOKENS = 48
 # A base model goes on with another note of its own; the sentence ends with its line.
 SENTENCE_STOP = "\n"
 SECOND_TRY_TEMPERATURE = 0.7

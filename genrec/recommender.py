@@ -113,7 +113,7 @@ class Recommender:
             budget=TOKEN_BUDGET,
         )
         tokens = self._ranker.prompt_tokens(prompt.messages)
-        scored = top_k(self._ranker.read(tokens), self._trie, k)
+        [scored] = top_k(self._ranker.read([tokens]), [self._trie], k)
         habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
         best = np.argsort(-habits, kind="stable")[:k]
         probabilities = {s.answer: float(np.exp(s.logprob)) for s in scored}

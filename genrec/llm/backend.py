@@ -49,5 +49,5 @@ class Ranker(Protocol):
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, without special tokens."""
 
-    def read(self, prompt: Sequence[int]) -> Scorer:
-        """Run the model over a prompt; the scorer is valid until the next call."""
+    def read(self, prompts: Sequence[Sequence[int]]) -> Scorer:
+        """Run the model over prompts; the scorer is valid until the next call."""

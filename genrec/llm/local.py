@@ -1,25 +1,27 @@
 """A transformers model in this process: generates in batches and scores closed sets exactly.
 
-Every forward pass shares work through one KV cache: consecutive prompts keep their common
-prefix, and the candidates of a prompt are read as one sequence under a tree-shaped attention
-mask, so they share the prompt's cache without copying it.
+Every forward pass shares work through one KV cache. Consecutive prompts keep their common
+prefix; the candidates of a prompt, and the prompts of a batch, are read as one sequence under a
+tree-shaped attention mask, so they share what they have in common without copying it.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import get_layer_types_and_kwargs
 
+from genrec.decoding import Node
 from genrec.errors import GenRecError
 from genrec.llm.backend import Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.loading import load_model
 
-GENERATION_BATCH = 32
-# Finished rows leave a batch once no more than this share is still being written.
-KEEP_FINISHED = 0.75
+# New tokens of the prompts that are read together: a mask has the square of this many entries.
+TREE_TOKENS = 3072
+ROOT = -1
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
@@ -66,74 +68,74 @@ class LocalModel:
 
     def prompt_tokens(self, conversation: Sequence[Message]) -> list[int]:
         """See `Ranker`."""
-        return prompt_tokens(self.tokenizer, conversation)
+        tokens = prompt_tokens(self.tokenizer, conversation)
+        limit = self._model.config.get_text_config(decoder=True).max_position_embeddings
+        if len(tokens) >= limit:
+            raise GenRecError(f"a prompt of {len(tokens)} tokens exceeds the {limit} that {self.name} can read")
+        return tokens
 
     def count_tokens(self, text: str) -> int:
         """See `Ranker`."""
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
     @torch.inference_mode()
-    def read(self, prompt: Sequence[int]) -> "TreeScorer":
-        """See `Ranker`. Only the part after the common prefix with the last prompt is computed."""
-        logprobs = self._prefill(list(prompt))
-        return TreeScorer(self, len(prompt), logprobs)
+    def read(self, prompts: Sequence[Sequence[int]]) -> "TreeScorer":
+        """See `Ranker`. What the prompts share with each other or with the last ones is not computed again."""
+        return TreeScorer(self, [list(prompt) for prompt in prompts])
 
-    def _prefill(self, prompt: list[int]) -> torch.Tensor:
-        """Bring the cache to exactly `prompt`; returns the next-token log-probabilities, shape (vocabulary,)."""
-        limit = self._model.config.get_text_config(decoder=True).max_position_embeddings
-        if len(prompt) >= limit:
-            raise GenRecError(f"a prompt of {len(prompt)} tokens exceeds the {limit} that {self.name} can read")
-        keep = min(common_prefix(self._tokens, prompt), len(prompt) - 1)
-        self._crop(keep)
-        self._tokens = self._tokens[:keep]
-        output = self._model(
-            input_ids=torch.tensor([prompt[keep:]], device=self._model.device),
-            past_key_values=self._cache,
-            logits_to_keep=1,
-        )
-        self._tokens = prompt
-        self.tokens_read += len(prompt)
-        self.tokens_reused += keep
-        return torch.log_softmax(output.logits[0, -1].float(), -1)
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        device: torch.device = self._model.device
+        return device
 
-    def _crop(self, length: int) -> None:
-        surplus = self._cache.get_seq_length() - length
+    def keep_prefix(self, prefix: list[int]) -> None:
+        """Bring the cache to exactly `prefix`, reading what is missing, for tokens to be read behind it."""
+        keep = common_prefix(self._tokens, prefix)
+        surplus = self._cache.get_seq_length() - keep
         if surplus > 0:
             self._cache.crop(-surplus)
+        if keep < len(prefix):
+            self._model(
+                input_ids=torch.tensor([prefix[keep:]], device=self.device),
+                past_key_values=self._cache,
+                logits_to_keep=1,
+            )
+        self._tokens = prefix
+        self.tokens_read += len(prefix)
+        self.tokens_reused += keep
 
     def forward(
         self,
-        tokens: torch.Tensor,
+        tokens: Sequence[int],
         positions: torch.Tensor,
         key_positions: torch.Tensor,
         visible: torch.Tensor,
-        cache: DynamicCache,
         logits_to_keep: torch.Tensor | int = 0,
     ) -> torch.Tensor:
-        """Logits under an explicit attention mask.
+        """Read tokens behind the cache under an explicit mask; returns logits, shape (tokens kept, vocabulary).
 
-        `tokens` and `positions` have shape (batch, queries), `key_positions` (batch, keys),
-        `visible` (batch, queries, keys): which keys, cached ones first, a query may attend to.
-        Sliding-window layers count the window in positions, so padding does not shorten it.
+        `positions` (tokens,) and `key_positions` (keys,) count from the start of each token's own text;
+        `visible` (tokens, keys) says which keys, cached ones first, a token may attend to. Sliding
+        windows are measured in positions, so neighbours in the sequence do not shorten them.
         """
         masks = {"full_attention": self._additive(visible)}
         if self._window is not None:
-            near = positions[:, :, None] - key_positions[:, None, :] < self._window
+            near = positions[:, None] - key_positions[None, :] < self._window
             masks["sliding_attention"] = self._additive(visible & near)
-        mask = masks if len(self._layer_types) > 1 else masks[next(iter(self._layer_types))]
         output = self._model(
-            input_ids=tokens,
-            position_ids=positions,
-            attention_mask=mask,
-            past_key_values=cache,
+            input_ids=torch.tensor([tokens], device=self._model.device),
+            position_ids=positions[None],
+            attention_mask=masks if len(self._layer_types) > 1 else masks[next(iter(self._layer_types))],
+            past_key_values=self._cache,
             logits_to_keep=logits_to_keep,
         )
-        logits: torch.Tensor = output.logits
+        logits: torch.Tensor = output.logits[0]
         return logits
 
     def _additive(self, visible: torch.Tensor) -> torch.Tensor:
         mask = torch.zeros(visible.shape, dtype=self._model.dtype, device=visible.device)
-        return mask.masked_fill_(~visible, torch.finfo(mask.dtype).min)[:, None]
+        return mask.masked_fill_(~visible, torch.finfo(mask.dtype).min)[None, None]
 
     @torch.inference_mode()
     def generate(
@@ -146,10 +148,8 @@ class LocalModel:
         seed: int = 0,
     ) -> list[Generation]:
         """See `Generator`."""
-        prompts = [self.prompt_tokens(conversation) for conversation in conversations]
-        results: list[Generation] = []
-        for start in range(0, len(prompts), GENERATION_BATCH):
-            batch = prompts[start : start + GENERATION_BATCH]
+        results = []
+        for batch in _batches([self.prompt_tokens(conversation) for conversation in conversations]):
             texts = self._generate_batch(batch, max_tokens, stop, temperature, seed)
             results += [Generation(t, len(p), n) for p, (t, n) in zip(batch, texts, strict=True)]
         return results
@@ -158,30 +158,25 @@ class LocalModel:
         self, prompts: list[list[int]], max_tokens: int, stop: str, temperature: float, seed: int
     ) -> list[tuple[str, int]]:
         """(text before `stop`, tokens generated) of each prompt."""
-        batch = _Batch(self, prompts)
+        tree = TokenTree(self, prompts)
+        rows = list(range(len(prompts)))  # those still being written
         # A generator a row: what a prompt draws does not depend on its neighbours in the batch.
-        draws = [torch.Generator().manual_seed(seed) for _ in prompts]
-        written: list[list[int]] = [[] for _ in prompts]
+        draws = [torch.Generator().manual_seed(seed) for _ in rows]
+        written: list[list[int]] = [[] for _ in rows]
         texts: dict[int, str] = {}
-        rows = list(range(len(prompts)))  # the prompts that are still written, by their place in the batch
-        logits = batch.read()
+        nodes, logits = tree.leaves, tree.leaf_logits
         for _ in range(max_tokens):
-            tokens = [_pick(scores, temperature, draws[row]) for row, scores in zip(rows, logits, strict=True)]
-            for row, token in zip(rows, tokens, strict=True):
-                if row in texts:
-                    continue
-                written[row].append(token)
+            for row, scores in zip(rows, logits, strict=True):
+                written[row].append(_pick(scores, temperature, draws[row]))
                 text = self._finished(written[row], stop)
                 if text is not None:
                     texts[row] = text
-            open_places = [place for place, row in enumerate(rows) if row not in texts]
-            if not open_places:
+            going = [i for i, row in enumerate(rows) if row not in texts]
+            rows = [rows[i] for i in going]
+            if not rows:
                 break
-            if len(open_places) <= len(rows) * KEEP_FINISHED:
-                batch.keep(open_places)
-                rows, tokens = [rows[i] for i in open_places], [tokens[i] for i in open_places]
-            logits = batch.step(tokens)
-        return [(texts.get(row, self._decode(written[row])), len(written[row])) for row in range(len(prompts))]
+            nodes, logits = tree.read([written[row][-1] for row in rows], [nodes[i] for i in going])
+        return [(texts.get(row, self._decode(tokens)), len(tokens)) for row, tokens in enumerate(written)]
 
     def _finished(self, tokens: list[int], stop: str) -> str | None:
         """The text if the model has ended it or written `stop`, else None."""
@@ -197,110 +192,103 @@ class LocalModel:
         return text
 
 
+def _batches(prompts: list[list[int]]) -> Iterator[list[list[int]]]:
+    """Cut into runs of at most TREE_TOKENS new tokens each; neighbours that begin alike share."""
+    batch: list[list[int]] = []
+    size = 0
+    for prompt in prompts:
+        new = len(prompt) - (common_prefix(batch[-1], prompt) if batch else 0)
+        if batch and size + new > TREE_TOKENS:
+            yield batch
+            batch, size, new = [], 0, len(prompt)
+        batch.append(prompt)
+        size += new
+    if batch:
+        yield batch
+
+
 def _pick(logits: torch.Tensor, temperature: float, draw: torch.Generator) -> int:
     if temperature == 0:
         return int(logits.argmax())
     return int(torch.multinomial(torch.softmax(logits.float() / temperature, -1).cpu(), 1, generator=draw))
 
 
-class TreeScorer:
-    """Candidates of one prompt, read as a tree behind the prompt in the same cache."""
+class TokenTree:
+    """Prompts that are continued side by side in one sequence.
 
-    def __init__(self, owner: LocalModel, prompt_length: int, root: torch.Tensor) -> None:
-        self._owner = owner
-        self._prompt_length = prompt_length
-        self._logprobs: dict[tuple[int, ...], torch.Tensor] = {(): root}
-        self._columns: dict[tuple[int, ...], int] = {}  # path -> its place behind the prompt
-
-    @torch.inference_mode()
-    def child_logprobs(self, paths: Sequence[tuple[int, ...]], children: Sequence[Sequence[int]]) -> list[list[float]]:
-        """See `Scorer`."""
-        new = [path for path in paths if path not in self._logprobs]
-        if new:
-            self._read_nodes(new)
-        return [self._logprobs[path][list(tokens)].tolist() for path, tokens in zip(paths, children, strict=True)]
-
-    def _read_nodes(self, paths: list[tuple[int, ...]]) -> None:
-        for path in paths:
-            self._columns[path] = len(self._columns)
-        device = self._logprobs[()].device
-        nodes = torch.zeros(len(paths), len(self._columns), dtype=torch.bool, device=device)
-        for row, path in enumerate(paths):
-            for depth in range(1, len(path) + 1):
-                nodes[row, self._columns[path[:depth]]] = True
-        depths = torch.tensor([len(path) for path in self._columns], device=device)
-        prompt = torch.arange(self._prompt_length, device=device)
-        logits = self._owner.forward(
-            tokens=torch.tensor([[path[-1] for path in paths]], device=device),
-            positions=(self._prompt_length - 1 + depths[-len(paths) :])[None],
-            key_positions=torch.cat([prompt, self._prompt_length - 1 + depths])[None],
-            visible=torch.cat([nodes.new_ones(len(paths), self._prompt_length), nodes], dim=1)[None],
-            cache=self._owner._cache,
-        )
-        for path, row in zip(paths, torch.log_softmax(logits[0].float(), -1), strict=True):
-            self._logprobs[path] = row
-
-
-class _Batch:
-    """Prompts of different lengths that are continued together, their common prefix computed once."""
+    What all share lies in the model's cache; behind it, each token sees the shared prefix, its
+    ancestors and itself. So prompts that begin alike are computed once, nothing is padded, and
+    no cache is copied.
+    """
 
     def __init__(self, owner: LocalModel, prompts: list[list[int]]) -> None:
+        """Read the prompts; `leaves` and `leaf_logits` (prompts, vocabulary) are of their last tokens."""
+        first = prompts[0]
         self._owner = owner
-        self._prompts = prompts
-        shared = min(common_prefix(prompts[0], prompt) for prompt in prompts)
-        self._shared = min(shared, min(map(len, prompts)) - 1)
-        self._lengths = torch.tensor([len(prompt) for prompt in prompts])
-        self._cache = DynamicCache()
+        self._shared = min(len(first) - 1, *(min(common_prefix(first, p), len(p) - 1) for p in prompts))
+        self._seen: list[NDArray[np.bool_]] = []  # node -> which nodes it sees, up to itself
+        self._positions: list[int] = []
+        owner.keep_prefix(first[: self._shared])
+        ids: dict[tuple[int, int], int] = {}  # (parent, token) -> node
+        self.leaves = []
+        for prompt in prompts:
+            node = ROOT
+            for token in prompt[self._shared :]:
+                node = ids.setdefault((node, token), len(ids))
+            self.leaves.append(node)
+        owner.tokens_read += sum(len(prompt) - self._shared for prompt in prompts)
+        owner.tokens_reused += sum(len(prompt) - self._shared for prompt in prompts) - len(ids)
+        ends, places = np.unique(self.leaves, return_inverse=True)
+        _, logits = self.read([token for _, token in ids], [parent for parent, _ in ids], torch.from_numpy(ends))
+        self.leaf_logits = logits[torch.from_numpy(places)]
 
-    def read(self) -> torch.Tensor:
-        """Next-token logits of each prompt, shape (batch, vocabulary)."""
-        owner, shared = self._owner, self._shared
-        if shared:
-            owner._prefill(self._prompts[0][:shared])
-            self._cache = DynamicCache(
-                [
-                    (
-                        layer.keys.repeat_interleave(len(self._prompts), 0),
-                        layer.values.repeat_interleave(len(self._prompts), 0),
-                    )
-                    for layer in owner._cache.layers
-                ]
-            )
-        longest = int(self._lengths.max())
-        rest = [prompt[shared:] + [0] * (longest - len(prompt)) for prompt in self._prompts]
-        device = owner._model.device
-        self._lengths = self._lengths.to(device)
-        positions = torch.arange(shared, longest, device=device).expand(len(rest), -1)
-        self._key_positions = torch.arange(longest, device=device).expand(len(rest), -1)
-        self._real = self._key_positions < self._lengths[:, None]
-        visible = (self._key_positions[:, None, :] <= positions[:, :, None]) & self._real[:, None, :]
-        last, place = torch.unique(self._lengths - 1 - shared, return_inverse=True)
-        logits = owner.forward(
-            torch.tensor(rest, device=device), positions, self._key_positions, visible, self._cache, last
-        )
-        owner.tokens_read += int(self._lengths.sum()) - shared
-        owner.tokens_reused += shared * (len(rest) - 1)
-        return logits[torch.arange(len(rest), device=device), place]
+    def read(
+        self, tokens: Sequence[int], parents: Sequence[int], keep: torch.Tensor | int = 0
+    ) -> tuple[list[int], torch.Tensor]:
+        """Read one token behind each parent (earlier ones of the same call may be parents).
 
-    def keep(self, places: list[int]) -> None:
-        """Go on with these rows only."""
-        index = torch.tensor(places, device=self._lengths.device)
-        self._cache.batch_select_indices(index)
-        self._lengths, self._key_positions, self._real = (
-            rows[index] for rows in (self._lengths, self._key_positions, self._real)
-        )
-
-    def step(self, tokens: list[int]) -> torch.Tensor:
-        """Append one token to each prompt; returns the next logits, shape (batch, vocabulary)."""
-        positions = self._lengths[:, None]
-        self._key_positions = torch.cat([self._key_positions, positions], dim=1)
-        self._real = torch.cat([self._real, torch.ones_like(positions, dtype=torch.bool)], dim=1)
-        self._lengths = self._lengths + 1
+        Returns the new nodes and their next-token logits, shape (tokens, vocabulary), or those that `keep` picks.
+        """
+        start = len(self._seen)
+        nodes = list(range(start, start + len(tokens)))
+        seen = np.zeros((len(tokens), start + len(tokens)), dtype=np.bool_)
+        for row, node, parent in zip(seen, nodes, parents, strict=True):
+            if parent != ROOT:
+                row[: parent + 1] = self._seen[parent]
+            row[node] = True
+            self._seen.append(row[: node + 1])
+            self._positions.append(self._positions[parent] + 1 if parent != ROOT else self._shared)
+        device = self._owner.device
+        behind = torch.tensor(self._positions, device=device)
+        prefix = torch.arange(self._shared, device=device)
+        visible = torch.from_numpy(seen).to(device)
         logits = self._owner.forward(
-            torch.tensor(tokens, device=positions.device)[:, None],
-            positions,
-            self._key_positions,
-            self._real[:, None, :],
-            self._cache,
+            tokens,
+            positions=behind[start:],
+            key_positions=torch.cat([prefix, behind]),
+            visible=torch.cat([visible.new_ones(len(tokens), self._shared), visible], dim=1),
+            logits_to_keep=keep,
         )
-        return logits[:, -1]
+        return nodes, logits
+
+
+class TreeScorer:
+    """Scores candidate answers as branches behind their prompts."""
+
+    def __init__(self, owner: LocalModel, prompts: list[list[int]]) -> None:
+        self._tree = TokenTree(owner, prompts)
+        self._nodes: dict[tuple[int, tuple[int, ...]], int] = {(i, ()): n for i, n in enumerate(self._tree.leaves)}
+        self._logprobs = {
+            (i, ()): scores for i, scores in enumerate(torch.log_softmax(self._tree.leaf_logits.float(), -1))
+        }
+
+    @torch.inference_mode()
+    def child_logprobs(self, nodes: Sequence[Node]) -> list[list[float]]:
+        """See `Scorer`."""
+        new = [(node.prompt, node.path) for node in nodes if (node.prompt, node.path) not in self._nodes]
+        if new:
+            parents = [self._nodes[prompt, path[:-1]] for prompt, path in new]
+            made, logits = self._tree.read([path[-1] for _, path in new], parents)
+            self._nodes.update(zip(new, made, strict=True))
+            self._logprobs.update(zip(new, torch.log_softmax(logits.float(), -1), strict=True))
+        return [self._logprobs.pop((node.prompt, node.path))[list(node.children)].tolist() for node in nodes]

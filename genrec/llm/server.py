@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from transformers import PreTrainedTokenizerBase
 
+from genrec.decoding import Node
 from genrec.errors import GenRecError
 from genrec.llm.backend import Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
@@ -141,38 +142,38 @@ class VllmModel(ServerModel):
         """See `Ranker`."""
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def read(self, prompt: Sequence[int]) -> "ServerScorer":
+    def read(self, prompts: Sequence[Sequence[int]]) -> "ServerScorer":
         """See `Ranker`."""
-        return ServerScorer(self.endpoint, list(prompt))
+        return ServerScorer(self.endpoint, [list(prompt) for prompt in prompts])
 
 
 class ServerScorer:
-    """Scores continuations of a prompt, one request a path; the server's prefix cache shares the prompt."""
+    """Scores continuations of prompts, one request a node; the server's prefix cache shares the prompts."""
 
-    def __init__(self, endpoint: Endpoint, prompt: list[int]) -> None:
+    def __init__(self, endpoint: Endpoint, prompts: list[list[int]]) -> None:
         self._endpoint = endpoint
-        self._prompt = prompt
+        self._prompts = prompts
 
-    def child_logprobs(self, paths: Sequence[tuple[int, ...]], children: Sequence[Sequence[int]]) -> list[list[float]]:
+    def child_logprobs(self, nodes: Sequence[Node]) -> list[list[float]]:
         """See `Scorer`."""
         with ThreadPoolExecutor(CONCURRENCY) as pool:
-            return list(pool.map(self._ask, paths, children))
+            return list(pool.map(self._ask, nodes))
 
-    def _ask(self, path: tuple[int, ...], tokens: Sequence[int]) -> list[float]:
+    def _ask(self, node: Node) -> list[float]:
         answer = self._endpoint.post(
             "/v1/completions",
             {
-                "prompt": [*self._prompt, *path],
+                "prompt": [*self._prompts[node.prompt], *node.path],
                 "max_tokens": 1,
                 "temperature": 0,
                 "logprobs": 1,
-                "logprob_token_ids": list(tokens),
+                "logprob_token_ids": list(node.children),
                 "return_tokens_as_token_ids": True,
             },
         )
         try:
             table = answer["choices"][0]["logprobs"]["top_logprobs"][0]
-            return [float(table[f"token_id:{token}"]) for token in tokens]
+            return [float(table[f"token_id:{token}"]) for token in node.children]
         except (KeyError, IndexError, TypeError):
             raise GenRecError(
                 f"{self._endpoint.url} does not return the log-probabilities of given tokens "
