@@ -1,4 +1,4 @@
-"""Does the evidence support what a sentence says?
+"""Checks whether the evidence supports what a sentence says.
 
 A sentence is taken apart into checkable claims: POI ids, categories, days, hours, numbers of
 visits. Days, hours and numbers are held against the places and categories that the sentence
@@ -30,7 +30,9 @@ DAY_PARTS = {
 }
 
 # Words of category names that also stand for nothing in particular.
-PLAIN_WORDS = frozenset("a an and at for great in of on or other place shop spot the to".split())
+PLAIN_WORDS = frozenset(
+    ("a", "an", "and", "at", "for", "great", "in", "of", "on", "or", "other", "place", "shop", "spot", "the", "to")
+)
 # What a person is said to do somewhere, and words of the categories that bear it out.
 ROLE_WORDS = {
     "work": frozenset({"office", "workplace", "factory", "coworking"}),
@@ -44,7 +46,9 @@ ROLE_WORDS = {
 }
 
 # The evidence shows what a person does, never what they do not do or dislike.
-_NEGATION = re.compile(r"\b(?:not|never|no|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n't\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n't\b", re.IGNORECASE
+)
 _POI = re.compile(r"\bPOI(?:\s+id)?\s+(\d+)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 _STEP = re.compile(r"\bfrom\s+POI\s+(\d+)\b[^.;]*?\bto\s+POI\s+(\d+)", re.IGNORECASE)
 _DAY = re.compile(r"\b(" + "|".join(WEEKDAYS) + r"|weekday|weekend)s?\b", re.IGNORECASE)
@@ -146,7 +150,7 @@ def _place_claims(sentence: str, habits: Habits) -> tuple[list[Claim], list[tupl
 
 
 def _step_claims(sentence: str, habits: Habits) -> list[Claim]:
-    """ "from POI 4 ... to POI 7" must be a step that the user often takes."""
+    """Require of "from POI 4 ... to POI 7" that the user often takes this step."""
     counts = {(step.from_poi, step.to_poi): step.count for step in habits.transitions}
     claims = []
     for match in _STEP.finditer(sentence):
@@ -221,9 +225,7 @@ def _hour(number: str, half: str) -> int:
     return (0 if half.lower().startswith("a") and hour == 12 else hour) % 24
 
 
-def _share(
-    what: str, bins: Collection[int], histogram: Mapping[int, int], subject: _Subject, least: float
-) -> Claim:
+def _share(what: str, bins: Collection[int], histogram: Mapping[int, int], subject: _Subject, least: float) -> Claim:
     count = sum(histogram.get(i, 0) for i in bins)
     enough = count >= max(MIN_VISITS, least * subject.visits)
     return Claim(what, enough, f"{subject.name}: {count} of {subject.visits} visits {what}")

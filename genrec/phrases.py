@@ -44,13 +44,13 @@ def usual_days(weekdays: Mapping[int, int]) -> tuple[int, ...] | None:
 
 
 def hours_phrase(span: tuple[int, int]) -> str:
-    """ "around 8" or "between 8 and 11" (the end of the last hour), on the 24-hour clock."""
+    """Such as "around 8", or "between 8 and 11" (the end of the last hour), on the 24-hour clock."""
     first, last = span
     return f"around {first}" if first == last else f"between {first} and {(last + 1) % 24}"
 
 
 def days_phrase(days: tuple[int, ...]) -> str:
-    """ "weekdays", "weekends", or "Tuesdays and Thursdays"."""
+    """Such as "weekdays", "weekends" or "Tuesdays and Thursdays"."""
     if days == (0, 1, 2, 3, 4):
         return "weekdays"
     if days == (5, 6):

@@ -16,8 +16,7 @@ UNKNOWN = "unknown"
 
 # GenUP, section 3: the Big Five Inventory's traits, and attributes with closed answers.
 TRAITS: dict[str, tuple[str, ...]] = {
-    name: ("high", "low")
-    for name in ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+    name: ("high", "low") for name in ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 }
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "age_group": ("child", "adolescent", "adult", "older adult"),
@@ -81,9 +80,7 @@ class Profile(_Model):
                 if name not in fields:
                     raise ValueError(f"unknown field {name!r}; the fields are {', '.join(fields)}")
                 if guess.value not in (*fields[name], UNKNOWN):
-                    raise ValueError(
-                        f"{name}: {guess.value!r} is not one of {', '.join(fields[name])}, {UNKNOWN}"
-                    )
+                    raise ValueError(f"{name}: {guess.value!r} is not one of {', '.join(fields[name])}, {UNKNOWN}")
         return self
 
     def statements(self) -> Iterator[Statement]:

@@ -19,8 +19,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from genrec.columns import CATEGORY
 from genrec.habits import CategoryHabit, CityHabits, Habits, PlaceHabit, Transition
 from genrec.llm.backend import Message
-from genrec.phrases import when_phrase
+from genrec.phrases import WEEKDAYS, when_phrase
 from genrec.profile import UNKNOWN, Level, Profile
+from genrec.trajectories import Visit
 
 EVIDENCE_PLACES = 8
 EVIDENCE_CATEGORIES = 6
@@ -41,7 +42,7 @@ WRITE_PROMPTS: dict[Section, str] = {
     "summary": "write_summary",
 }
 WRITING = (*WRITE_PROMPTS.values(), "note", "write_user", "evidence", "field_system", "field_user")
-RANKING = ("rank_system", "rank_user")
+RANKING = ("rank_system", "rank_visit")
 NO_EVIDENCE = "No visits are known."
 
 
@@ -65,7 +66,11 @@ def _when(habit: PlaceHabit | CategoryHabit) -> str:
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        loader=FunctionLoader(_source), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        loader=FunctionLoader(_source),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
     )
     environment.filters["when"] = _when
     return environment
@@ -141,7 +146,10 @@ def field_messages(notes: str, field: str, options: Sequence[str]) -> list[Messa
     """Ask for one closed field of a profile."""
     return [
         {"role": "system", "content": render("field_system")},
-        {"role": "user", "content": render("field_user", evidence=notes, field=field.replace("_", " "), options=options)},
+        {
+            "role": "user",
+            "content": render("field_user", evidence=notes, field=field.replace("_", " "), options=options),
+        },
     ]
 
 
@@ -151,34 +159,33 @@ def ranking_messages(
     pois: pl.DataFrame,
     *,
     at: datetime | None,
-    prefix: Sequence[tuple[datetime, int]],
+    prefix: Sequence[Visit],
     level: Level,
     count_tokens: Callable[[str], int],
     budget: int,
 ) -> RankingPrompt:
     """Ask for the next POI of a user at a time (None: unknown), after the visits of `prefix`.
 
-    All of the profile is frozen as of its own moment, so the system message stays the same,
-    byte for byte, until the profile is refreshed. At most `budget` tokens are spent on the
+    Earlier visits stand as turns of the conversation: a time asked about, a POI answered. The
+    system message and the first turns are frozen as of the profile's moment, so they stay the
+    same, byte for byte, until the profile is refreshed. At most `budget` tokens are spent on the
     user's lines; the least informative go first.
     """
     lines = profile_lines(profile, level) + place_lines(profile.habits, city, pois)
     kept = _within(lines, budget, count_tokens)
-    categories = pois[CATEGORY]
-    visits = [
-        {"time": _moment(time), "poi": poi, "category": categories[poi]} for time, poi in prefix[-PREFIX_VISITS:]
-    ]
-    user = one_line(profile.user_id)
-    return RankingPrompt(
-        messages=[
-            {"role": "system", "content": render("rank_system", user_id=user, lines=kept)},
-            {
-                "role": "user",
-                "content": render("rank_user", user_id=user, prefix=visits, time=_moment(at) if at else ""),
-            },
-        ],
-        dropped=len(lines) - len(kept),
-    )
+    system = render("rank_system", user_id=one_line(profile.user_id), lines=kept)
+    messages: list[Message] = [{"role": "system", "content": system}]
+    for time, poi in _earlier_visits(profile.habits, prefix):
+        messages.append({"role": "user", "content": render("rank_visit", time=_moment(time))})
+        messages.append({"role": "assistant", "content": str(poi)})
+    messages.append({"role": "user", "content": render("rank_visit", time=_moment(at) if at else "")})
+    return RankingPrompt(messages, dropped=len(lines) - len(kept))
+
+
+def _earlier_visits(habits: Habits, prefix: Sequence[Visit]) -> list[Visit]:
+    """The last visits that the evidence knows, always the same ones, then those of the trajectory since then."""
+    known = [(visit.time, visit.poi) for visit in habits.recent]
+    return known + [visit for visit in prefix if visit[0] >= habits.as_of][-PREFIX_VISITS:]
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,11 @@ def profile_lines(profile: Profile, level: Level) -> list[Line]:
         if traits:
             lines.append(Line(f"You have the following traits: {', '.join(traits)}.", 40))
     if level in ("attributes", "full"):
-        facts = [f"{name.replace('_', ' ')} {guess.value}" for name, guess in profile.attributes.items() if guess.value != UNKNOWN]
+        facts = [
+            f"{name.replace('_', ' ')} {guess.value}"
+            for name, guess in profile.attributes.items()
+            if guess.value != UNKNOWN
+        ]
         if facts:
             lines.append(Line(f"You have the following attributes: {', '.join(facts)}.", 40))
     sections = {
@@ -213,7 +224,7 @@ def profile_lines(profile: Profile, level: Level) -> list[Line]:
 
 def place_lines(habits: Habits, city: CityHabits, pois: pl.DataFrame) -> list[Line]:
     """The habit table, most visited first, then popular places that the user has not been to."""
-    lines = [Line("Places (POI: kind; visits; usual days and hours; last visit):", -1)]
+    lines = [Line("Your places:", -1)]
     for i, place in enumerate(habits.places[:HABIT_ROWS]):
         lines.append(Line(_place_line(place, habits.as_of), 10 * i))
     known = {place.poi for place in habits.places}
@@ -221,7 +232,7 @@ def place_lines(habits: Habits, city: CityHabits, pois: pl.DataFrame) -> list[Li
     if popular:
         lines.append(Line("Popular places that you have not been to:", 25))
         categories: Mapping[int, str] = {poi: pois[CATEGORY][poi] for poi in popular}
-        lines += [Line(f"{poi}: {one_line(name)}", 25 + 10 * i) for i, (poi, name) in enumerate(categories.items())]
+        lines += [Line(f"POI {poi}: {one_line(name)}", 25 + 10 * i) for i, (poi, name) in enumerate(categories.items())]
     return lines
 
 
@@ -229,7 +240,7 @@ def _place_line(place: PlaceHabit, as_of: datetime) -> str:
     days = (as_of - place.last_visit).days
     ago = "today" if days == 0 else "1 day ago" if days == 1 else f"{days} days ago"
     when = when_phrase(place.hours, place.weekdays) or "any time"
-    return f"{place.poi}: {one_line(place.category)}; {place.visits}; {when}; {ago}"
+    return f"POI {place.poi}: {one_line(place.category)}, {place.visits} visits, {when}, {ago}"
 
 
 def _within(lines: list[Line], budget: int, count_tokens: Callable[[str], int]) -> list[str]:
@@ -244,6 +255,4 @@ def _within(lines: list[Line], budget: int, count_tokens: Callable[[str], int]) 
 
 
 def _moment(time: datetime) -> str:
-    return time.strftime("%a %Y-%m-%d %H:%M")
-
-
+    return f"{WEEKDAYS[time.weekday()][:3]} {time:%H:%M}"  # not %a, which follows the locale

@@ -37,7 +37,7 @@ def brute_force(scorer: TableScorer, sequences: list[tuple[int, ...]], prompt: i
 
 def with_end(ids: set[str]) -> list[tuple[int, ...]]:
     """Digits as tokens 0-9 and 10 as the end token: ids that are prefixes of others are fine."""
-    return [tuple(int(digit) for digit in text) + (10,) for text in sorted(ids)]
+    return [(*map(int, text), 10) for text in sorted(ids)]
 
 
 @settings(max_examples=200, deadline=None)

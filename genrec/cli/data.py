@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from genrec.cli.console import out
+from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 
 if TYPE_CHECKING:
@@ -105,3 +105,23 @@ def _facts(checkins: "Checkins") -> dict[str, Any]:
         "revisit_share": 1 - first_visits / len(frame),
         "notes": checkins.notes,
     }
+
+
+@app.command()
+def synth(
+    output: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the city goes.")],
+    users: Annotated[int, typer.Option(min=1, help="People.")] = 100,
+    pois: Annotated[int, typer.Option(min=1, help="Places.")] = 600,
+    days: Annotated[int, typer.Option(min=1, help="Length of the period.")] = 120,
+    checkins: Annotated[
+        int | None, typer.Option(min=1, help="About so many check-ins; default: by users and days.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same city.")] = 0,
+) -> None:
+    """Write a synthetic city: check-ins, and beside them the truth about its people and places."""
+    from genrec.city import CityConfig, build_city  # deferred: --help needs no NumPy
+
+    with err.status("building the city"):
+        city = build_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed))
+        city.write(output)
+    out.print(f"{len(city.checkins):,} check-ins in {output}/checkins.csv; truth_users.jsonl, truth_pois.csv beside it")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genrec.profile import Profile
     from genrec.recommender import Ranking
 
-HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the local time (2024-03-05 08:00), `at` alone: unknown
+HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
 [bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
 [bold]line N TEXT[/bold]    replace line N of the profile; without TEXT, remove it
 [bold]level L[/bold]        none, routines, attributes or full      [bold]quit[/bold]      leave"""

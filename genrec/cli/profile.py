@@ -29,7 +29,9 @@ app = typer.Typer(
 )
 
 DEFAULT_FILE = Path("profiles.jsonl")
-ProfilesFile = Annotated[Path, typer.Option("--profiles", metavar="FILE", help="Profiles, as `profile run` wrote them.")]
+ProfilesFile = Annotated[
+    Path, typer.Option("--profiles", metavar="FILE", help="Profiles, as `profile run` wrote them.")
+]
 Model = Annotated[
     str | None, typer.Option("--model", help="Hugging Face id, model folder or 'embedded' (the default).")
 ]
@@ -78,9 +80,7 @@ def run(
     start = time.perf_counter()
     with progress_bar() as bar:
         task = bar.add_task("profiles", total=len(subjects))
-        written = profile_run.run(
-            author, subjects, output, on_progress=lambda done: bar.update(task, completed=done)
-        )
+        written = profile_run.run(author, subjects, output, on_progress=lambda done: bar.update(task, completed=done))
     summary = profile_run.summarise(list(read_profiles(output).values()))
     out.print(summary_table(summary, time.perf_counter() - start, len(written)))
     if summary.collapsed:

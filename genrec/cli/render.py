@@ -39,7 +39,9 @@ def print_profile(console: Console, profile: "Profile", *, backing: bool = True)
 
 def _guesses(guesses: "dict[str, Guess]") -> str:
     return ", ".join(
-        f"{_words(name)} [dim]unknown[/dim]" if guess.value == "unknown" else f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
+        f"{_words(name)} [dim]unknown[/dim]"
+        if guess.value == "unknown"
+        else f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
         for name, guess in guesses.items()
     )
 

@@ -1,0 +1,32 @@
+# The two commands that do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test install install-dev clean
+
+demo: install
+	$(BIN)/python examples/quickstart.py
+
+test: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+install: .venv/installed
+install-dev: .venv/installed-dev
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# requirements.txt pins every package, those that others pull in too.
+.venv/installed: .venv/bin/python pyproject.toml requirements.txt
+	$(BIN)/pip install --quiet --constraint requirements.txt --editable '.[embedded]'
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install --quiet --constraint requirements.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,61 @@
+"""From check-ins to profiles and recommendations, step by step. `make demo` runs this file.
+
+The cells (# %%) can be run one by one in an editor that knows them, or all at once:
+    python examples/quickstart.py
+"""
+
+# %% A city with known ground truth. Your own CSV works the same: read_checkins(Path("my.csv")).
+from pathlib import Path
+
+from genrec.checkins import read_checkins
+from genrec.city import CityConfig, build_city
+from genrec.cli.console import err, out, progress_bar
+from genrec.cli.render import print_profile, print_ranking, summary_table
+
+folder = Path("demo")
+with err.status("building a city of 60 people"):
+    build_city(CityConfig(users=60, pois=300, days=90, seed=7)).write(folder)
+checkins = read_checkins(folder / "checkins.csv")
+out.print(f"{len(checkins.frame):,} check-ins at {len(checkins.pois)} places in {folder}/checkins.csv\n")
+
+# %% Visits to predict: the last of each trajectory in the final tenth of the data. What a profile
+# may know stops where that tenth starts.
+from genrec.trajectories import llm4poi
+
+split = llm4poi(checkins)
+examples = list({example.user_id: example for example in reversed(split.examples)}.values())[:6]
+
+# %% Evidence: what these users did before that moment.
+from genrec.habits import all_habits
+
+habits = all_habits(checkins, split.start, [example.user_id for example in examples])
+
+# %% Profiles: the model phrases the evidence, and what the evidence does not support is dropped.
+import time
+
+from genrec.llm.local import LocalModel
+from genrec.profile import read_profiles
+from genrec.profile_run import run, summarise
+from genrec.profiler import LlmWriter, Subject
+
+with err.status("loading the model (the first time it is unpacked, about a minute)"):
+    model = LocalModel.load("embedded")
+writer = LlmWriter(model, model, checkins.pois["category"].unique().to_list())
+subjects = [Subject(habits[example.user_id]) for example in examples]
+start = time.perf_counter()
+with progress_bar() as bar:
+    task = bar.add_task("profiles", total=len(subjects))
+    written = run(writer, subjects, folder / "profiles.jsonl", lambda done: bar.update(task, completed=done))
+profiles = read_profiles(folder / "profiles.jsonl")
+out.print(summary_table(summarise(list(profiles.values())), time.perf_counter() - start, len(written)))
+
+# %% Rankings: the exact five most probable places, beside what the habits alone would say.
+from genrec.recommender import Query, Recommender
+
+recommender = Recommender(model, checkins)
+for example in examples[:3]:
+    profile = profiles[example.user_id]
+    out.print()
+    print_profile(out, profile, backing=False)
+    ranking = recommender.recommend(Query(profile, example.time, example.prefix), k=5)
+    print_ranking(out, ranking, truth=example.target)
