@@ -123,7 +123,8 @@ def facts(habits: Habits) -> list[Fact]:
     places = [place for place in habits.places if place.visits >= MIN_VISITS]
     chosen = [Fact("preferences", "category", habit) for habit in regular[:FACT_CATEGORIES]]
     chosen += [Fact("routines", "place", place) for place in places[:FACT_PLACES]]
-    chosen += [Fact("routines", "step", step) for step in habits.transitions[:FACT_STEPS]]
+    steps = [step for step in habits.transitions if step.from_poi != step.to_poi]
+    chosen += [Fact("routines", "step", step) for step in steps[:FACT_STEPS]]
     if places:
         chosen.append(Fact("summary", "summary", places=tuple(places[:2])))
     return chosen

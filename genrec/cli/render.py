@@ -51,33 +51,37 @@ def _words(name: str) -> str:
 
 
 def print_ranking(console: Console, ranking: "Ranking", truth: int | None = None) -> None:
-    """The model's ranking with reasons, and the habits' ranking beside it; `truth` marks the place visited."""
+    """The model's ranking with reasons, then the habits' ranking; `truth` marks the place really visited."""
     when = f"{ranking.at:%A %Y-%m-%d %H:%M}" if ranking.at else "time unknown"
-    table = Table(
-        title=f"Next place of {escape(ranking.user_id)}, {when}", title_justify="left", caption_justify="left",
-        caption=f"{escape(ranking.model)}, level {ranking.level}, {ranking.prompt_tokens} prompt tokens, "
-        f"{ranking.seconds:.1f} s. P(LLM): exact, over all places. Right: the habits alone.",
-    )  # fmt: skip
-    for heading in ("#", "POI", "kind", "km", "P(LLM)", "why", "habits alone", "P"):
-        table.add_column(heading, justify="right" if heading in ("#", "km", "P(LLM)", "P") else "left")
-    for i, (ours, theirs) in enumerate(zip(ranking.places, ranking.by_habits, strict=True), start=1):
+    table = Table(title=f"Next place of {escape(ranking.user_id)}, {when}", title_justify="left")
+    for heading in ("#", "POI", "km", "P(LLM)"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("place", ratio=2)
+    table.add_column("why", ratio=3)
+    for i, place in enumerate(ranking.places, start=1):
+        distance = "" if place.distance_km is None else f"{place.distance_km:.1f}"
+        label = f"{place.name} ({place.category})" if place.name else place.category
         table.add_row(
             str(i),
-            _label(ours, truth),
-            escape(ours.name or ours.category) if not ours.name else escape(f"{ours.name} ({ours.category})"),
-            "" if ours.distance_km is None else f"{ours.distance_km:.1f}",
-            f"{ours.probability:.4f}",
-            escape("; ".join(ours.reasons)),
-            f"{_label(theirs, truth)} {escape(theirs.category)}",
-            f"{theirs.probability:.4f}",
+            _poi(place, truth),
+            distance,
+            f"{place.probability:.4f}",
+            escape(label),
+            escape("; ".join(place.reasons)),
         )
     console.print(table)
+    theirs = ", ".join(f"{_poi(p, truth)} {escape(p.category)} {p.probability:.3f}" for p in ranking.by_habits)
+    console.print(f"  By habits alone: {theirs}")
     if truth is not None:
-        console.print(f"  Truth: POI {truth}, {_rank(ranking.places, truth)} by the LLM, "
-                      f"{_rank(ranking.by_habits, truth)} by habits alone")  # fmt: skip
+        by_model, by_habits = _rank(ranking.places, truth), _rank(ranking.by_habits, truth)
+        console.print(f"  Truth: POI {truth}, {by_model} by the LLM, {by_habits} by habits alone")
+    console.print(
+        f"  [dim]{escape(ranking.model)}, level {ranking.level}, {ranking.prompt_tokens} prompt tokens, "
+        f"{ranking.seconds:.1f} s; probabilities are exact, over all places[/dim]"
+    )
 
 
-def _label(place: "Place", truth: int | None) -> str:
+def _poi(place: "Place", truth: int | None) -> str:
     return f"[green]{place.poi} ✓[/green]" if place.poi == truth else str(place.poi)
 
 
