@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from functools import cached_property
 from math import exp
+from statistics import fmean
 
 from genrec.decoding import Trie, top_k
 from genrec.llm.backend import Ranker
 from genrec.profile import CLOSED_FIELDS, UNKNOWN, Guess
-from genrec.prompting import NO_EVIDENCE, field_messages
+from genrec.prompting import field_messages, reference_notes
 
 # A guess whose option holds less than this share of the probability is "unknown".
-MIN_CONFIDENCE = 0.6
+MIN_CONFIDENCE = 0.65
 
 
 class FieldGuesser:
     """Ranks each field's options by the exact scoring that ranks POIs.
 
     A small model likes some words whatever it reads. Each option's score is therefore taken
-    relative to its score when nothing is known of the person (contextual calibration, Zhao et
-    al. 2021, "Calibrate Before Use"); the softmax of that is the confidence.
+    relative to its mean score over four invented people of different kinds, whose notes look
+    like anybody's (contextual calibration, Zhao et al. 2021, "Calibrate Before Use", with
+    references from the domain: relative to empty notes, every one is "high" in every trait).
+    The softmax of that is the confidence.
     """
 
     def __init__(self, ranker: Ranker) -> None:
@@ -31,8 +34,13 @@ class FieldGuesser:
         return {name: self._decide(name, scores[name]) for name in CLOSED_FIELDS}
 
     @cached_property
-    def _prior(self) -> dict[str, list[float]]:
-        return self._scores(NO_EVIDENCE)
+    def _reference(self) -> dict[str, list[float]]:
+        """Each option's mean score over the invented people."""
+        people = [self._scores(notes) for notes in reference_notes()]
+        return {
+            name: [fmean(scores) for scores in zip(*(person[name] for person in people), strict=True)]
+            for name in CLOSED_FIELDS
+        }
 
     def _scores(self, notes: str) -> dict[str, list[float]]:
         """Log-probabilities of each field's options, in their order."""
@@ -47,8 +55,9 @@ class FieldGuesser:
         }
 
     def _decide(self, name: str, scores: Sequence[float]) -> Guess:
-        gains = [score - prior for score, prior in zip(scores, self._prior[name], strict=True)]
+        gains = [score - usual for score, usual in zip(scores, self._reference[name], strict=True)]
         weights = [exp(gain - max(gains)) for gain in gains]
         confidence = max(weights) / sum(weights)
         best = CLOSED_FIELDS[name][weights.index(max(weights))]
-        return Guess(value=best if confidence >= MIN_CONFIDENCE else UNKNOWN, confidence=confidence)
+        # Rounded, so that the last bits, which depend on what the model read before, do not show.
+        return Guess(value=best if confidence >= MIN_CONFIDENCE else UNKNOWN, confidence=round(confidence, 4))

@@ -9,10 +9,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from genrec.errors import GenRecError, InputError
-from genrec.files import write_text
+from genrec.files import atomic_path, write_text
 from genrec.habits import Habits
 
 UNKNOWN = "unknown"
+RECORD_START = b'{"user_id":'  # of each line of a file of profiles or rankings
 
 # GenUP, section 3: the Big Five Inventory's traits, and attributes with closed answers.
 TRAITS: dict[str, tuple[str, ...]] = {
@@ -99,19 +100,19 @@ def first_problem(error: ValidationError) -> str:
     """A validation error's first problem in one line: where, and what."""
     problem = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg']}" if where else problem["msg"]
+    what = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what
 
 
 def read_profiles(path: Path) -> dict[str, Profile]:
     """Profiles by user id, in file order; raises InputError that names the line."""
     profiles: dict[str, Profile] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError("no such file.", file=path, fix="Write it with `genrec profile run`.") from None
+        text = _bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("is not a UTF-8 text file.", file=path, fix="Give a file of profiles.") from None
-    for row, line in enumerate(lines, start=1):
+    # Not splitlines(): a category may hold other line separators, which JSON does not escape.
+    for row, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
             profile = Profile.model_validate_json(line)
         except ValidationError as error:
@@ -122,6 +123,15 @@ def read_profiles(path: Path) -> dict[str, Profile]:
             raise InputError(f"user {profile.user_id!r} has two profiles.", file=path, row=row, fix="Keep one.")
         profiles[profile.user_id] = profile
     return profiles
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError("no such file.", file=path, fix="Write it with `genrec profile run`.") from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror}).", file=path) from None
 
 
 def write_profiles(path: Path, profiles: Iterable[Profile]) -> None:
@@ -138,12 +148,17 @@ def profile_of(profiles: dict[str, Profile], user_id: str, path: Path) -> Profil
 
 
 def repair_tail(path: Path) -> bool:
-    """Drop a last line that a killed run left unfinished; True if there was one."""
-    data = path.read_bytes()
+    """Drop a last line that a killed run left unfinished; True if there was one.
+
+    A line that does not begin as profiles and rankings do is not from such a run, and stays.
+    """
+    data = _bytes(path)
     end = data.rfind(b"\n") + 1
-    if end == len(data):
+    tail = data[end:]
+    if not tail or not RECORD_START.startswith(tail[: len(RECORD_START)]):
         return False
-    write_text(path, data[:end].decode("utf-8"))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data[:end])
     return True
 
 

@@ -21,6 +21,7 @@ from genrec.profile import (
     first_problem,
     unknown_fields,
 )
+from genrec.prompting import one_line
 
 EDITOR = "stated by the editor"
 
@@ -47,14 +48,15 @@ def to_sheet(profile: Profile) -> str:
         summary=[statement.text for statement in profile.summary],
     )
     answers = "".join(f"#   {name}: {', '.join(options)}, unknown\n" for name, options in CLOSED_FIELDS.items())
-    head = f"# Profile of user {profile.user_id} as of {profile.as_of}. Change, add or remove lines.\n# Answers:\n"
+    head = f"# Profile of user {one_line(profile.user_id)} as of {profile.as_of}. Change, add or remove lines.\n# Answers:\n"
     return head + answers + yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True, width=1000)
 
 
 def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:
     """The profile with the sheet's changes; raises InputError that names the line or the field."""
     try:
-        sheet = Sheet.model_validate(yaml.safe_load(text))
+        # BaseLoader reads every scalar as the text that it is: a sentence may look like a date or a number.
+        sheet = Sheet.model_validate(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - builds plain text only
         return Profile.model_validate(
             profile.model_dump()
             | {
@@ -87,7 +89,11 @@ def _guesses(old: dict[str, Guess], answers: dict[str, str]) -> dict[str, dict[s
 
 def _statements(profile: Profile, texts: Sequence[str]) -> list[dict[str, object]]:
     old = {statement.text: statement for statement in profile.statements()}
-    new = {text: Statement(text=text, backed_by=backing(text, profile.habits) or [EDITOR]) for text in texts if text}
+    new = {
+        text: Statement(text=text, backed_by=backing(text, profile.habits) or [EDITOR])
+        for text in texts
+        if text.strip()
+    }
     return [(old.get(text) or statement).model_dump() for text, statement in new.items()]
 
 

@@ -107,5 +107,5 @@ def summarise(profiles: Sequence[Profile]) -> Summary:
         known_fields=known / (len(profiles) * len(CLOSED_FIELDS)) if profiles else 0.0,
         trait_entropy=-sum(n / total * log2(n / total) for n in described.values()),
         trait_tuples=len(described),
-        largest_tuple=max(described.values()) / total if total else 0.0,
+        largest_tuple=max(described.values(), default=0) / max(len(profiles), 1),
     )

@@ -41,7 +41,7 @@ WRITE_PROMPTS: dict[Section, str] = {
     "routines": "write_routine",
     "summary": "write_summary",
 }
-WRITING = (*WRITE_PROMPTS.values(), "note", "write_user", "evidence", "field_system", "field_user")
+WRITING = (*WRITE_PROMPTS.values(), "note", "write_user", "evidence", "field_system", "field_user", "field_reference")
 RANKING = ("rank_system", "rank_visit")
 NO_EVIDENCE = "No visits are known."
 
@@ -63,6 +63,11 @@ def _when(habit: PlaceHabit | CategoryHabit) -> str:
     return f", {phrase}" if phrase else ""
 
 
+def _joined_lines(value: object) -> object:
+    """A value of a template, unable to add lines to a prompt."""
+    return " ".join(value.splitlines()) if isinstance(value, str) else value
+
+
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
@@ -71,6 +76,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,
+        finalize=_joined_lines,
     )
     environment.filters["when"] = _when
     return environment
@@ -143,13 +149,18 @@ def fact_messages(fact: Fact, habits: Habits) -> list[Message]:
     ]
 
 
+def reference_notes() -> list[str]:
+    """The notes of invented people that guesses are calibrated on."""
+    return render("field_reference").split("\n\n")
+
+
 def field_messages(notes: str, field: str, options: Sequence[str]) -> list[Message]:
     """Ask for one closed field of a profile."""
     return [
         {"role": "system", "content": render("field_system")},
         {
             "role": "user",
-            "content": render("field_user", evidence=notes, field=field.replace("_", " "), options=options),
+            "content": render("field_user", evidence=notes.split("\n"), field=field.replace("_", " "), options=options),
         },
     ]
 
@@ -225,7 +236,7 @@ def profile_lines(profile: Profile, level: Level) -> list[Line]:
 
 def place_lines(habits: Habits, city: CityHabits, pois: pl.DataFrame) -> list[Line]:
     """The habit table, most visited first, then popular places that the user has not been to."""
-    lines = [Line("Your places:", -1)]
+    lines = [Line("Your places:", -1)] if habits.places else []
     for i, place in enumerate(habits.places[:HABIT_ROWS]):
         lines.append(Line(_place_line(place, habits.as_of), 10 * i))
     known = {place.poi for place in habits.places}

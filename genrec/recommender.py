@@ -101,6 +101,7 @@ class Recommender:
                 f"the profile of {profile.user_id!r} is as of {profile.as_of}, after the time asked about, {query.at}: "
                 "it may know the answer. Ask about a later time, or write profiles with an earlier --as-of."
             )
+        self._require_same_catalogue(profile)
         city = self._city(profile.as_of)
         prompt = ranking_messages(
             profile,
@@ -128,6 +129,14 @@ class Recommender:
             dropped_lines=prompt.dropped,
             seconds=time.perf_counter() - start,
         )
+
+    def _require_same_catalogue(self, profile: Profile) -> None:
+        for place in profile.habits.places:
+            if place.poi >= len(self._pois) or self._pois[POI_ID][place.poi] != place.poi_id:
+                raise GenRecError(
+                    f"the profile of {profile.user_id!r} was written for other data: there, POI {place.poi} is "
+                    f"{place.poi_id!r}. Write profiles for these check-ins, with `genrec profile run`."
+                )
 
     def _city(self, as_of: datetime) -> CityHabits:
         if as_of not in self._cities:

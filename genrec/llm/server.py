@@ -19,6 +19,7 @@ from genrec.errors import GenRecError
 from genrec.llm.backend import Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
 
+TIMEOUT = httpx.Timeout(600, connect=10)  # seconds
 CONCURRENCY = 16
 TRIES = 5
 RETRY_STATUS = {408, 409, 429, 500, 502, 503, 504}
@@ -32,15 +33,22 @@ class Endpoint:
         """Connect to `url` (with or without /v1); `model` may be left out if the server has just one."""
         self.url = url.rstrip("/").removesuffix("/v1")
         key = os.environ.get(KEY_VARIABLE)
-        self._client = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=600
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=self.url, headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=TIMEOUT
+            )
+        except httpx.InvalidURL as error:
+            raise GenRecError(f"{self.url!r} is not a URL: {error}") from None
         self._entry = self._find(model)
         self.model = str(self._entry["id"])
 
     def _find(self, model: str | None) -> dict[str, Any]:
-        entries: list[dict[str, Any]] = self._call("GET", "/v1/models", None)["data"]
-        names = ", ".join(str(entry["id"]) for entry in entries[:10])
+        answer = self._call("GET", "/v1/models", None)
+        try:
+            entries: list[dict[str, Any]] = answer["data"]
+            names = ", ".join(str(entry["id"]) for entry in entries[:10])
+        except (KeyError, TypeError):
+            raise GenRecError(f"{self.url} gave no list of models: {str(answer)[:200]}") from None
         if model is None and len(entries) == 1:
             return entries[0]
         if model is None:
@@ -52,7 +60,7 @@ class Endpoint:
 
     def vllm_root(self) -> str | None:
         """Where vLLM loaded the model (and its tokenizer) from; None for servers of another kind."""
-        return str(self._entry["root"]) if self._entry.get("owned_by") == "vllm" else None
+        return str(self._entry.get("root")) if self._entry.get("owned_by") == "vllm" else None
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """POST a request for this model and return the JSON answer."""
@@ -65,22 +73,35 @@ class Endpoint:
                 time.sleep(2 ** (attempt - 1))
             try:
                 response = self._client.request(method, path, json=body)
-            except httpx.ConnectError as error:
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise GenRecError(f"cannot reach {self.url}: {error}. Is the server running?") from None
-            except httpx.InvalidURL as error:
-                raise GenRecError(f"{self.url!r} is not a URL: {error}") from None
-            except httpx.TransportError as error:
+            except httpx.UnsupportedProtocol:
+                raise GenRecError(f"{self.url!r} is not a URL; it starts with http:// or https://") from None
+            except httpx.RequestError as error:
                 problem = f"{type(error).__name__} {error}"
                 continue
             if response.status_code == 200:
-                answer: dict[str, Any] = response.json()
-                return answer
-            problem = f"HTTP {response.status_code}: {' '.join(response.text.split())[:300]}"
+                return self._json(response)
+            problem = f"HTTP {response.status_code}: {_start(response)}"
             if response.status_code in (401, 403):
                 raise GenRecError(f"{self.url} refuses access ({problem}). Put the key into {KEY_VARIABLE}.")
             if response.status_code not in RETRY_STATUS:
                 break
         raise GenRecError(f"{self.url}{path} failed: {problem}")
+
+    def _json(self, response: httpx.Response) -> dict[str, Any]:
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise GenRecError(f"{self.url} does not answer as an OpenAI-compatible server: {_start(response)}")
+        return answer
+
+
+def _start(response: httpx.Response) -> str:
+    """The beginning of an answer's text, in one line."""
+    return " ".join(response.text.split())[:300]
 
 
 class ServerModel:
