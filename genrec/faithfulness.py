@@ -15,10 +15,11 @@ from genrec.phrases import WEEKDAYS
 
 # Days or hours are supported if they hold this share of the visits spoken of...
 MIN_SHARE = 0.25
-MIN_GROUP_SHARE = 0.5  # ... or this one for a whole group: weekdays, weekends, a part of the day.
+MIN_GROUP_SHARE = 0.5  # ... or this one for several days, or a part of the day.
 MIN_VISITS = 2
 
-DAY_GROUPS = {"weekday": (0, 1, 2, 3, 4), "weekend": (5, 6)}
+# Days, and the share of the visits that they must hold to be worth a word (by chance: .71 and .29).
+DAY_GROUPS = {"weekday": ((0, 1, 2, 3, 4), 0.7), "weekend": ((5, 6), 0.4)}
 DAY_PARTS = {
     "early morning": (5, 9),
     "morning": (5, 12),
@@ -56,7 +57,7 @@ _PART = re.compile(r"\b(" + "|".join(DAY_PARTS) + r")s?\b", re.IGNORECASE)
 _CLOCK = r"(\d{1,2})(?::\d\d)?\s*([ap]\.?m\.?)?"
 _SPAN = re.compile(rf"\b(?:between|from)\s+{_CLOCK}\s+(?:and|to|until)\s+{_CLOCK}(?![\d:])", re.IGNORECASE)
 _HOUR = re.compile(rf"\b(?:around|at|about|by)\s+{_CLOCK}(?![\d:])(?!\s*(?:visits|times|%|km))", re.IGNORECASE)
-_COUNT = re.compile(r"\b(\d+)\s+(?:of\s+\d+\s+)?(?:visits|times|check-ins)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(\d+)\b(?:\s+(?:of\s+\d+\s+)?(?:visits|times|check-ins)\b)?", re.IGNORECASE)
 _WORDS = re.compile(r"[^\W_]+", re.UNICODE)
 
 
@@ -195,7 +196,8 @@ def _time_claims(sentence: str, subject: _Subject) -> Iterator[Claim]:
         else:
             days.add(WEEKDAYS.index(word.capitalize()))
     for word in sorted(groups):
-        yield _share(word + "s", DAY_GROUPS[word], subject.weekdays, subject, MIN_GROUP_SHARE)
+        bins, least = DAY_GROUPS[word]
+        yield _share(word + "s", bins, subject.weekdays, subject, least)
     if days:
         named = " and ".join(WEEKDAYS[day] for day in sorted(days))
         visited = {day for day in days if subject.weekdays.get(day)}
@@ -232,8 +234,10 @@ def _share(what: str, bins: Collection[int], histogram: Mapping[int, int], subje
 
 
 def _count_claims(sentence: str, subjects: list[_Subject], steps: list[Claim]) -> Iterator[Claim]:
-    """A number of visits must be that of a place, a category or a step that the sentence names."""
-    for match in _COUNT.finditer(sentence):
+    """Numbers that are neither ids nor hours must be visits to a place, a category or a step that is named."""
+    for pattern in (_POI, _SPAN, _HOUR):
+        sentence = pattern.sub(" ", sentence)
+    for match in _NUMBER.finditer(sentence):
         number = int(match[1])
         owner = next((s.name for s in subjects if s.visits == number), None)
         owner = owner or next((s.text for s in steps if s.note.endswith(f": {number} times")), None)

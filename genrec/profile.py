@@ -148,7 +148,7 @@ def profile_of(profiles: dict[str, Profile], user_id: str, path: Path) -> Profil
 
 
 def repair_tail(path: Path) -> bool:
-    """Drop a last line that a killed run left unfinished; True if there was one.
+    """Drop a last line that a killed run left unfinished, or end it if just the line end is missing; True if so.
 
     A line that does not begin as profiles and rankings do is not from such a run, and stays.
     """
@@ -157,8 +157,13 @@ def repair_tail(path: Path) -> bool:
     tail = data[end:]
     if not tail or not RECORD_START.startswith(tail[: len(RECORD_START)]):
         return False
+    try:
+        json.loads(tail)
+        whole = data + b"\n"
+    except ValueError:
+        whole = data[:end]
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data[:end])
+        temporary.write_bytes(whole)
     return True
 
 

@@ -48,8 +48,9 @@ def to_sheet(profile: Profile) -> str:
         summary=[statement.text for statement in profile.summary],
     )
     answers = "".join(f"#   {name}: {', '.join(options)}, unknown\n" for name, options in CLOSED_FIELDS.items())
-    head = f"# Profile of user {one_line(profile.user_id)} as of {profile.as_of}. Change, add or remove lines.\n# Answers:\n"
-    return head + answers + yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True, width=1000)
+    head = f"# Profile of user {one_line(profile.user_id)} as of {profile.as_of}. Change, add or remove lines.\n"
+    lines = yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True, width=1000)
+    return head + "# Answers:\n" + answers + lines
 
 
 def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:

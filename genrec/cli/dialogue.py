@@ -8,6 +8,7 @@ from rich.markup import escape
 from genrec.cli.console import out
 from genrec.cli.profile import check_user
 from genrec.cli.render import print_profile, print_ranking
+from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
@@ -103,9 +104,9 @@ class Dialogue:
 
 def _time(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
-        raise GenRecError(f"{text!r} is no time; write for instance 2024-03-05 08:00") from None
+        return local_time(text) if text else None
+    except ValueError as error:
+        raise GenRecError(str(error)) from None
 
 
 def _print_changes(before: "Ranking", after: "Ranking") -> None:

@@ -16,6 +16,7 @@ from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.render import print_profile, summary_table
+from genrec.cli.times import TIME_FORMATS
 from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ Server = Annotated[
 ]
 AsOf = Annotated[
     datetime | None,
-    typer.Option("--as-of", help="Use check-ins before this local time only; default: all.", show_default=False),
+    typer.Option(
+        "--as-of",
+        formats=TIME_FORMATS,
+        metavar="TIME",
+        help="Use check-ins before this local time only (2024-03-05 08:00); default: all.",
+        show_default=False,
+    ),
 ]
 
 
@@ -71,7 +78,7 @@ def run(
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
-    chosen = choose_users(checkins, users.split(",") if users else None, limit)
+    chosen = choose_users(checkins, [user.strip() for user in users.split(",")] if users else None, limit)
     subjects = [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()]
     author = make_writer(writer, model, server, checkins)
     if dry_run:
@@ -155,7 +162,7 @@ def show(
 
     profile = profile_of(read_profiles(profiles), user, profiles)
     if as_json:
-        out.print(dumps(profile), markup=False)
+        out.print(dumps(profile), markup=False, emoji=False)
     else:
         print_profile(out, profile)
 
@@ -177,10 +184,10 @@ def edit(
     sheet = changes or _open_editor(to_sheet(profile))
     try:
         edited = apply_sheet(profile, sheet.read_text(encoding="utf-8"), sheet)
-    except FileNotFoundError:
-        raise GenRecError(f"{sheet}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenRecError(f"{sheet}: cannot be read as a text file ({error}). Nothing was changed.") from None
     except GenRecError as error:
-        again = f"genrec profile edit {shlex.quote(user)} --profiles {profiles} --from {sheet}"
+        again = shlex.join(["genrec", "profile", "edit", user, "--profiles", str(profiles), "--from", str(sheet)])
         raise GenRecError(f"{error} Nothing was changed. Mend it there, then: {again}") from None
     write_profiles(profiles, (everyone | {user: edited}).values())
     if changes is None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,11 +13,13 @@ from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, Server, check_user, make_writer
 from genrec.cli.render import print_ranking
+from genrec.cli.times import TIME_FORMATS, local_time
 from genrec.errors import GenRecError, InputError
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
     from genrec.profile import Profile
+    from genrec.profiler import Writer
     from genrec.recommender import Ranking, Recommender
 
 Level = Annotated[
@@ -34,7 +37,14 @@ def recommend(
     about: Annotated[
         str | None, typer.Option(help="For somebody without check-ins: what they say of themselves.")
     ] = None,
-    at: Annotated[datetime | None, typer.Option(help="Local time of the visit; default: unknown.")] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=TIME_FORMATS,
+            metavar="TIME",
+            help="Local time of the visit (2024-03-05 08:00); default: unknown.",
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Length of the ranking.")] = 10,
     level: Level = "full",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -68,7 +78,7 @@ def recommend(
     elif user or about:
         ranking = desk.rank(desk.profile(user, about, at), at, k, level)
         if as_json:
-            out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False)
+            out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
         else:
             print_ranking(out, ranking)
     else:
@@ -92,6 +102,7 @@ class Desk:
         self.profiles = profiles
         self.users = dict.fromkeys(checkins.frame["user_id"].unique(maintain_order=True).to_list())
         self._model, self._server, self._profile_model = model, server, profile_model
+        self._written: dict[tuple[str, datetime | None], Profile] = {}
         self._recommender: Recommender | None = None
 
     def profile(self, user: str | None, about: str | None, at: datetime | None) -> "Profile":
@@ -103,16 +114,23 @@ class Desk:
             return self.profiles[user]
         if user is not None and about is None:
             check_user(user, self.users)
+            if (user, at) in self._written:
+                return self._written[user, at]
         habits = habits_of(self.checkins, user or "new", at)
         if not habits.checkins and about is None:
             raise GenRecError(f"user {user!r} has no check-ins before {at}; say with --about who they are")
-        url = self._profile_model if (self._profile_model or "").startswith(("http://", "https://")) else None
-        name = None if url else self._profile_model
-        if self._profile_model is None:
-            url, name = self._server, self._model
-        [profile] = make_writer("llm", name, url, self.checkins).write([Subject(habits, about or "")])
-        self.profiles[profile.user_id] = profile
+        [profile] = self._writer.write([Subject(habits, about or "")])
+        if user is not None and about is None:
+            self._written[user, at] = profile
         return profile
+
+    @cached_property
+    def _writer(self) -> "Writer":
+        name, url = self._model, self._server
+        if self._profile_model is not None:
+            remote = self._profile_model.startswith(("http://", "https://"))
+            name, url = (None, self._profile_model) if remote else (self._profile_model, None)
+        return make_writer("llm", name, url, self.checkins)
 
     def rank(self, profile: "Profile", at: datetime | None, k: int, level: Level) -> "Ranking":
         """Rank for a user at a time."""
@@ -130,13 +148,19 @@ class Desk:
         done = _finished(output)
         for user, _ in asks:
             check_user(user, self.users)
+        output.parent.mkdir(parents=True, exist_ok=True)
         with progress_bar() as bar, output.open("a", encoding="utf-8") as file:
             for user, at in bar.track(asks, description="users"):
-                if (user, at and at.isoformat()) not in done:
+                if _key(user, at) not in done:
                     ranking = self.rank(self.profile(user, None, at), at, k, level)
                     file.write(json.dumps(to_json(ranking), ensure_ascii=False) + "\n")
                     file.flush()
-        out.print(f"{len(asks)} rankings in {output}, {len(done)} of them from before")
+        before = sum(_key(user, at) in done for user, at in asks)
+        out.print(f"{len(asks)} rankings in {output}, {before} of them from before", markup=False)
+
+
+def _key(user: str, at: datetime | None) -> tuple[str, str | None]:
+    return user, at.isoformat() if at else None
 
 
 def _finished(output: Path) -> set[tuple[str, str | None]]:
@@ -146,7 +170,8 @@ def _finished(output: Path) -> set[tuple[str, str | None]]:
         return set()
     repair_tail(output)
     try:
-        rankings = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+        text = output.read_text(encoding="utf-8").removesuffix("\n")
+        rankings = [json.loads(line) for line in text.split("\n") if text]
         return {(ranking["user_id"], ranking["at"]) for ranking in rankings}
     except (ValueError, KeyError, TypeError):
         raise GenRecError(f"{output} exists and holds no rankings; name another --out") from None
@@ -164,9 +189,9 @@ def read_asks(path: Path, at: datetime | None) -> list[tuple[str, datetime | Non
         if not user:
             continue
         try:
-            asks.append((user, datetime.fromisoformat(moment) if moment else at))
-        except ValueError:
-            raise InputError(f"{moment!r} is no time.", file=path, row=row, fix="Use 2024-03-05 08:00.") from None
+            asks.append((user, local_time(moment) if moment else at))
+        except ValueError as error:
+            raise InputError(f"{error}.", file=path, row=row) from None
     return list(dict.fromkeys(asks))
 
 

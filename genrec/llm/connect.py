@@ -1,6 +1,7 @@
 """From what the user names to a model that answers."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from genrec.errors import GenRecError
 from genrec.llm.backend import Generator, Ranker
@@ -14,8 +15,12 @@ class Connection:
     ranker: Ranker | None
 
 
+@cache
 def connect(model: str | None, server: str | None) -> Connection:
-    """Load `model` (default: embedded) in this process, or reach it at `server`, an OpenAI-compatible URL."""
+    """Load `model` (default: embedded) in this process, or reach it at `server`, an OpenAI-compatible URL.
+
+    A model that is asked for again is not loaded again.
+    """
     if server is None:
         from genrec.llm.local import LocalModel  # deferred: loads torch
 
@@ -30,7 +35,14 @@ def connect(model: str | None, server: str | None) -> Connection:
     if tokenizer_source is None:
         remote = ServerModel(endpoint)
         return Connection(remote, None)
-    vllm = VllmModel(endpoint, AutoTokenizer.from_pretrained(tokenizer_source))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source)
+    except (OSError, ValueError):
+        raise GenRecError(
+            f"{server} loaded its model from {tokenizer_source!r}, which is neither a folder here nor a model of the "
+            "hub, so its tokenizer cannot be had. Put the model's folder at the same path on this machine."
+        ) from None
+    vllm = VllmModel(endpoint, tokenizer)
     return Connection(vllm, vllm)
 
 

@@ -60,7 +60,8 @@ class Endpoint:
 
     def vllm_root(self) -> str | None:
         """Where vLLM loaded the model (and its tokenizer) from; None for servers of another kind."""
-        return str(self._entry.get("root")) if self._entry.get("owned_by") == "vllm" else None
+        root = self._entry.get("root")
+        return str(root) if root and self._entry.get("owned_by") == "vllm" else None
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """POST a request for this model and return the JSON answer."""

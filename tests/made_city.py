@@ -1,0 +1,69 @@
+"""A small town whose people have habits, and a profile written from it: what profile and ranking tests start from."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from made import KINDS, at, make
+
+from genrec.checkins import Checkins
+from genrec.habits import Habits, habits_of
+from genrec.llm.backend import Generation, Message
+from genrec.profile import Profile
+from genrec.profiler import HabitsWriter, Subject
+
+
+def routine(user: str, kinds: Sequence[int], shift: int = 0) -> list[tuple[str, int, Any]]:
+    """Two working weeks between home, coffee and a place of work, and two Friday evenings out."""
+    home, work, out = kinds
+    visits = []
+    for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
+        visits += [(user, 2, at(day, 8 + shift)), (user, work, at(day, 9 + shift)), (user, home, at(day, 19))]
+    return [*visits, (user, out, at(4, 21)), (user, out, at(11, 21))]
+
+
+def town(users: int = 3) -> Checkins:
+    """`users` people with alternating habits, called u0, u1 and so on."""
+    kinds = [(0, 1, 4), (0, 3, 5), (0, 1, 6)]
+    return make([visit for i in range(users) for visit in routine(f"u{i}", kinds[i % 3], i % 2)])
+
+
+def written(checkins: Checkins, user: str = "u0", about: str = "", **when: Any) -> Profile:
+    """The user's profile by the templates."""
+    habits = habits_of(checkins, user, **when)
+    return HabitsWriter(KINDS).write([Subject(habits, about)])[0]
+
+
+def csv_of(checkins: Checkins, path: Path) -> Path:
+    """The check-ins as a file that any command reads."""
+    joined = checkins.frame.drop("utc_time").join(checkins.pois, on="poi", maintain_order="left")
+    joined.select("user_id", "poi_id", "time", "category", "latitude", "longitude").write_csv(path)
+    return path
+
+
+class Script:
+    """A generator that answers by a script, one text a call and conversation, and remembers what it read."""
+
+    name = "script"
+
+    def __init__(self, *answers: str) -> None:
+        self.answers: Iterator[str] = iter(answers)
+        self.read: list[Sequence[Message]] = []
+
+    def generate(self, conversations: Sequence[Sequence[Message]], **_: Any) -> list[Generation]:
+        self.read += conversations
+        return [Generation(next(self.answers), 10, 3) for _ in conversations]
+
+
+class Echo(Script):
+    """Says of every place and kind what the last note says of it: all of it true."""
+
+    def generate(self, conversations: Sequence[Sequence[Message]], **_: Any) -> list[Generation]:
+        self.read += conversations
+        notes = [conversation[-1]["content"].split("\n")[1] for conversation in conversations]
+        return [Generation(f"Likes {note}.", 10, 3) for note in notes]
+
+
+def strangers(habits: Habits) -> Habits:
+    """The same person before any visit."""
+    return habits.model_copy(update={"places": [], "categories": [], "checkins": 0, "recent": [], "transitions": []})
