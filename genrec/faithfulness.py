@@ -84,7 +84,7 @@ class _Subject:
 def check(sentence: str, habits: Habits, vocabulary: Collection[str]) -> list[Claim]:
     """All claims of a sentence. `vocabulary` holds every category of the catalogue."""
     claims, spoken = _place_claims(sentence, habits)
-    words = list(_key(_POI.sub(" ", sentence)))
+    words = list(words_of(_POI.sub(" ", sentence)))
     known = {habit.category: habit for habit in habits.categories}
     subjects = [subject for subject, _ in spoken]
     for name in _take_categories(words, vocabulary):
@@ -116,8 +116,8 @@ def has_time(sentence: str) -> bool:
     return any(pattern.search(sentence) for pattern in (_DAY, _PART, _SPAN, _HOUR))
 
 
-def _key(text: str) -> tuple[str, ...]:
-    """Words of a category, without case, punctuation and plural."""
+def words_of(text: str) -> tuple[str, ...]:
+    """Words of a sentence or a category, without case, punctuation and plural."""
     return tuple(_singular(word) for word in _WORDS.findall(text.lower()))
 
 
@@ -141,7 +141,7 @@ def _place_claims(sentence: str, habits: Habits) -> tuple[list[Claim], list[tupl
         if place is None:
             claims.append(Claim(match[0], False, f"POI {match[1]}: 0 visits"))
             continue
-        right = match[2] is None or _key(match[2]) == _key(place.category)
+        right = match[2] is None or words_of(match[2]) == words_of(place.category)
         claims.append(Claim(match[0], right, f"POI {place.poi} ({place.category}): {place.visits} visits"))
         end = matches[i + 1].start() if i + 1 < len(matches) else len(sentence)
         text = (sentence[: match.start()] if i == 0 else "") + " " + sentence[match.end() : end]
@@ -167,8 +167,8 @@ def _take_categories(words: list[str], vocabulary: Collection[str]) -> list[str]
     Their words are taken out of `words`.
     """
     found = []
-    for name in sorted(vocabulary, key=lambda name: (-len(_key(name)), name)):
-        key = _key(name)
+    for name in sorted(vocabulary, key=lambda name: (-len(words_of(name)), name)):
+        key = words_of(name)
         starts = [i for i in range(len(words) - len(key) + 1) if key and tuple(words[i : i + len(key)]) == key]
         for start in starts:
             words[start : start + len(key)] = [""] * len(key)
@@ -179,8 +179,8 @@ def _take_categories(words: list[str], vocabulary: Collection[str]) -> list[str]
 
 def _word_claims(words: Collection[str], subjects: list[_Subject], vocabulary: Collection[str]) -> Iterator[Claim]:
     """A word that belongs to some kinds of places ("coffee", "train") must fit the places spoken of."""
-    kinds = {word for name in vocabulary for word in _key(name)} - PLAIN_WORDS
-    fitting = {word for subject in subjects for name in subject.categories for word in _key(name)}
+    kinds = {word for name in vocabulary for word in words_of(name)} - PLAIN_WORDS
+    fitting = {word for subject in subjects for name in subject.categories for word in words_of(name)}
     for word in dict.fromkeys(words):
         if word in kinds or word in ROLE_WORDS:
             fits = word in fitting or bool(ROLE_WORDS.get(word, frozenset()) & fitting)
@@ -196,13 +196,13 @@ def _time_claims(sentence: str, subject: _Subject) -> Iterator[Claim]:
         else:
             days.add(WEEKDAYS.index(word.capitalize()))
     for word in sorted(groups):
-        bins, least = DAY_GROUPS[word]
-        yield _share(word + "s", bins, subject.weekdays, subject, least)
+        group, least = DAY_GROUPS[word]
+        yield _share(word + "s", group, subject.weekdays, subject, least)
     if days:
         named = " and ".join(WEEKDAYS[day] for day in sorted(days))
         visited = {day for day in days if subject.weekdays.get(day)}
         # Of several days, each must occur: visits on Tuesdays alone do not make "Tuesdays and Fridays".
-        bins = days if visited == days else ()
+        bins = sorted(days) if visited == days else []
         yield _share(named, bins, subject.weekdays, subject, MIN_GROUP_SHARE if len(days) > 1 else MIN_SHARE)
     spans = _SPAN.findall(sentence)
     for first, half, last, other_half in spans:

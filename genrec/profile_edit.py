@@ -48,7 +48,7 @@ def to_sheet(profile: Profile) -> str:
         summary=[statement.text for statement in profile.summary],
     )
     answers = "".join(f"#   {name}: {', '.join(options)}, unknown\n" for name, options in CLOSED_FIELDS.items())
-    head = f"# Profile of user {one_line(profile.user_id)} as of {profile.as_of}. Change, add or remove lines.\n"
+    head = f"# Profile of user {profile.user_id!r} as of {profile.as_of}. Change, add or remove lines.\n"
     lines = yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True, width=1000)
     return head + "# Answers:\n" + answers + lines
 
@@ -92,8 +92,8 @@ def _statements(profile: Profile, texts: Sequence[str]) -> list[dict[str, object
     old = {statement.text: statement for statement in profile.statements()}
     new = {
         text: Statement(text=text, backed_by=backing(text, profile.habits) or [EDITOR])
-        for text in texts
-        if text.strip()
+        for text in map(one_line, texts)
+        if text
     }
     return [(old.get(text) or statement).model_dump() for text, statement in new.items()]
 
@@ -163,7 +163,8 @@ def read_genup(path: Path, habits: Habits) -> Profile:
             attributes[name] = Guess(value=option, confidence=1.0)
     sections = [theirs.preferences, theirs.routines, re.split(r"(?<=[.!?])\s+", theirs.user_profile.strip())]
     preferences, routines, summary = (
-        [Statement(text=text, backed_by=backing(text, habits)) for text in section if text] for section in sections
+        [Statement(text=text, backed_by=backing(text, habits)) for text in map(one_line, section) if text]
+        for section in sections
     )
     return Profile(
         user_id=habits.user_id,

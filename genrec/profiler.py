@@ -18,6 +18,7 @@ from genrec.prompting import (
     fact_messages,
     fact_sentence,
     facts,
+    one_line,
     prompt_version,
 )
 
@@ -138,7 +139,8 @@ class LlmWriter:
 
 def _assemble(subject: Subject, drafts: Sequence[_Draft], guesses: dict[str, Guess], writer: Writer) -> Profile:
     """The profile of what was kept, each sentence once, with an account of the rest."""
-    told = [Statement(text=subject.about, backed_by=["said by the user"])] if subject.about else []
+    about = one_line(subject.about)
+    told = [Statement(text=about, backed_by=["said by the user"])] if about else []
     kept: dict[str, tuple[Section, Statement]] = {}
     for draft in drafts:
         if draft.statement:

@@ -5,7 +5,7 @@ never a template.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,6 +17,7 @@ from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from genrec.columns import CATEGORY
+from genrec.faithfulness import PLAIN_WORDS, words_of
 from genrec.habits import CategoryHabit, CityHabits, Habits, PlaceHabit, Transition
 from genrec.llm.backend import Message
 from genrec.phrases import WEEKDAYS, when_phrase
@@ -27,7 +28,7 @@ EVIDENCE_PLACES = 8
 EVIDENCE_CATEGORIES = 6
 EVIDENCE_TRANSITIONS = 3
 HABIT_ROWS = 12
-POPULAR_ROWS = 4
+POPULAR_ROWS = 5
 PREFIX_VISITS = 5
 
 FACT_CATEGORIES = 3
@@ -42,7 +43,7 @@ WRITE_PROMPTS: dict[Section, str] = {
     "summary": "write_summary",
 }
 WRITING = (*WRITE_PROMPTS.values(), "note", "write_user", "evidence", "field_system", "field_user", "field_reference")
-RANKING = ("rank_system", "rank_visit")
+RANKING = ("rank_system", "rank_visit", "rank_example")
 NO_EVIDENCE = "No visits are known."
 
 
@@ -183,11 +184,16 @@ def ranking_messages(
     same, byte for byte, until the profile is refreshed. At most `budget` tokens are spent on the
     user's lines; the least informative go first.
     """
-    lines = profile_lines(profile, level) + place_lines(profile.habits, city, pois)
+    lines = profile_lines(profile, level) + place_lines(profile, city, pois)
     kept = _within(lines, budget, count_tokens)
     system = render("rank_system", user_id=one_line(profile.user_id), lines=kept)
     messages: list[Message] = [{"role": "system", "content": system}]
-    for time, poi in _earlier_visits(profile.habits, prefix):
+    visits = _earlier_visits(profile.habits, prefix)
+    if not visits:  # without a turn to go by, a model does not know what an answer looks like
+        for poi in suggestions(profile, city, pois):
+            question = render("rank_example", category=one_line(pois[CATEGORY][poi]))
+            messages += [{"role": "user", "content": question}, {"role": "assistant", "content": str(poi)}]
+    for time, poi in visits:
         messages.append({"role": "user", "content": render("rank_visit", time=_moment(time))})
         messages.append({"role": "assistant", "content": str(poi)})
     messages.append({"role": "user", "content": render("rank_visit", time=_moment(at) if at else "")})
@@ -234,18 +240,27 @@ def profile_lines(profile: Profile, level: Level) -> list[Line]:
     return lines
 
 
-def place_lines(habits: Habits, city: CityHabits, pois: pl.DataFrame) -> list[Line]:
-    """The habit table, most visited first, then popular places that the user has not been to."""
+def place_lines(profile: Profile, city: CityHabits, pois: pl.DataFrame) -> list[Line]:
+    """The habit table, most visited first, then places that the user may like but has not been to."""
+    habits = profile.habits
     lines = [Line("Your places:", -1)] if habits.places else []
     for i, place in enumerate(habits.places[:HABIT_ROWS]):
         lines.append(Line(_place_line(place, habits.as_of), 10 * i))
-    known = {place.poi for place in habits.places}
-    popular = [poi for poi in city.most_visited(POPULAR_ROWS + len(known)) if poi not in known][:POPULAR_ROWS]
-    if popular:
+    new = suggestions(profile, city, pois)
+    if new:
         lines.append(Line("Popular places that you have not been to:", 25))
-        categories: Mapping[int, str] = {poi: pois[CATEGORY][poi] for poi in popular}
-        lines += [Line(f"POI {poi}: {one_line(name)}", 25 + 10 * i) for i, (poi, name) in enumerate(categories.items())]
+        lines += [Line(f"POI {poi}: {one_line(pois[CATEGORY][poi])}", 25 + 10 * i) for i, poi in enumerate(new)]
     return lines
+
+
+def suggestions(profile: Profile, city: CityHabits, pois: pl.DataFrame) -> list[int]:
+    """Popular places that the user has not been to; those of the kinds that the profile speaks of come first."""
+    known = {place.poi for place in profile.habits.places}
+    new = [poi for poi in city.most_visited(len(pois)) if poi not in known]
+    if known:
+        return new[:POPULAR_ROWS]
+    said = {word for statement in profile.statements() for word in words_of(statement.text)} - PLAIN_WORDS
+    return sorted(new, key=lambda poi: not said.intersection(words_of(pois[CATEGORY][poi])))[:POPULAR_ROWS]
 
 
 def _place_line(place: PlaceHabit, as_of: datetime) -> str:

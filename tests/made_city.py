@@ -7,7 +7,7 @@ from typing import Any
 from made import KINDS, at, make
 
 from genrec.checkins import Checkins
-from genrec.habits import Habits, habits_of
+from genrec.habits import habits_of
 from genrec.llm.backend import Generation, Message
 from genrec.profile import Profile
 from genrec.profiler import HabitsWriter, Subject
@@ -62,8 +62,3 @@ class Echo(Script):
         self.read += conversations
         notes = [conversation[-1]["content"].split("\n")[1] for conversation in conversations]
         return [Generation(f"Likes {note}.", 10, 3) for note in notes]
-
-
-def strangers(habits: Habits) -> Habits:
-    """The same person before any visit."""
-    return habits.model_copy(update={"places": [], "categories": [], "checkins": 0, "recent": [], "transitions": []})

@@ -56,7 +56,7 @@ def test_an_empty_file_holds_no_profiles(tmp_path):
     assert read_profiles(tmp_path / "p.jsonl") == {}
 
 
-def with_value(line: str, *path: str, value: object) -> str:
+def changed(line: str, *path: str, value: object) -> str:
     data = json.loads(line)
     inner = data
     for part in path[:-1]:
@@ -70,12 +70,12 @@ DAMAGE = {
     "no JSON": (lambda line: "hello", "Invalid JSON"),
     "blank line": (lambda line: "", "Invalid JSON"),
     "a list": (lambda line: "[]", "object"),
-    "wrong answer": (lambda line: with_value(line, "attributes", "gender", "value", value="robot"), "not one of female"),
-    "wrong trait": (lambda line: with_value(line, "traits", "charm", value={"value": "high", "confidence": 1}), "charm"),
-    "confidence": (lambda line: with_value(line, "traits", "openness", "confidence", value=1.5), "less than or equal"),
-    "extra field": (lambda line: with_value(line, "hobby", value="chess"), "hobby"),
-    "empty sentence": (lambda line: with_value(line, "summary", value=[{"text": "", "backed_by": []}]), "summary.0.text"),
-    "not a moment": (lambda line: with_value(line, "as_of", value="soon"), "as_of"),
+    "wrong answer": (lambda line: changed(line, "attributes", "gender", "value", value="robot"), "is not one of"),
+    "wrong trait": (lambda line: changed(line, "traits", "charm", value={"value": "high", "confidence": 1}), "charm"),
+    "confidence": (lambda line: changed(line, "traits", "openness", "confidence", value=1.5), "less than or equal"),
+    "extra field": (lambda line: changed(line, "hobby", value="chess"), "hobby"),
+    "empty sentence": (lambda line: changed(line, "summary", value=[{"text": "", "backed_by": []}]), "summary.0.text"),
+    "not a moment": (lambda line: changed(line, "as_of", value="soon"), "as_of"),
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import KINDS, quick
+from made import quick
 from made_city import town, written
 
 from genrec.errors import GenRecError, InputError
@@ -164,7 +164,3 @@ def test_genup_faults(tmp_path):
         with pytest.raises(InputError, match="not a GenUP profile") as caught:
             read_genup(tmp_path / "user_profile_u0.json", habits_of(town(), "u0"))
         assert "\n" not in str(caught.value)
-
-
-def test_all_kinds_are_known():
-    assert {"Pub", "Office"} <= set(KINDS)

@@ -40,6 +40,8 @@ def test_what_the_user_says_is_kept_as_said():
     profile = written(town(), "u0", about="I cycle, and {{ 7*7 }} times a year I fly.")
     assert profile.preferences[0].text == "I cycle, and {{ 7*7 }} times a year I fly."
     assert profile.preferences[0].backed_by == ["said by the user"]
+    assert written(town(), "u0", about=" I\n\u2028like\ttea ").preferences[0].text == "I like tea"
+    assert written(town(), "u0", about=" \n ") == written(town(), "u0")
     assert len(profile.preferences) == 1 + len(written(town(), "u0").preferences)
 
 
@@ -156,7 +158,7 @@ def test_markup_in_the_data_stays_text():
         assert "49" not in str(prompt)
     assert any(ODD in prompt[-1]["content"] for prompt in prompts[:-1])
     assert prompts[-1][-1]["content"].count(ODD) >= 3
-    generator = Script(*["{{ 7*7 }} Office"] * 20)
+    generator = Script(*["{{ habits }} Office"] * 20)
     [profile] = LlmWriter(generator, None, ["Office"]).write([Subject(habits, ODD)])
     assert profile.preferences[0].text == ODD
-    assert {s.text for s in profile.statements()} == {ODD, "{{ 7*7 }} Office"}
+    assert {s.text for s in profile.statements()} == {ODD, "{{ habits }} Office"}

@@ -1,0 +1,247 @@
+"""The client of OpenAI-compatible servers against real HTTP servers, good and bad."""
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import torch
+from made import KINDS, at
+from made_city import town, written
+from tiny import tiny_model
+
+from genrec.errors import GenRecError
+from genrec.habits import all_habits
+from genrec.llm import server as client
+from genrec.llm.connect import connect, connect_ranker
+from genrec.llm.server import Endpoint, ServerModel, VllmModel
+from genrec.profiler import LlmWriter, Subject
+from genrec.recommender import Query, Recommender
+
+Answer = tuple[int, Any]  # status, and JSON or raw bytes
+MODELS: Answer = (200, {"data": [{"id": "m"}]})
+CHAT: Answer = (
+    200,
+    {"choices": [{"message": {"content": "Hi"}}], "usage": {"prompt_tokens": 5, "completion_tokens": 2}},
+)
+HELLO = [[{"role": "user", "content": "hello"}]]
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch):
+    """Seconds that the client would have waited."""
+    seconds: list[float] = []
+    monkeypatch.setattr(client.time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture
+def serve():
+    """Start a server that answers as `answer(path, body)` says; gives its URL and the requests that it saw."""
+    servers = []
+
+    def start(answer: Callable[[str, Any], Answer | None]) -> tuple[str, list[tuple[str, Any, str | None]]]:
+        seen: list[tuple[str, Any, str | None]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.reply(None)
+
+            def do_POST(self) -> None:
+                self.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def reply(self, body: Any) -> None:
+                seen.append((self.path, body, self.headers["Authorization"]))
+                answered = answer(self.path, body)
+                if answered is None:
+                    self.connection.close()
+                    return
+                status, content = answered
+                data = content if isinstance(content, bytes) else json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.handle_error = lambda *_: None
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}", seen
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def chatting(*answers: Answer | None) -> Callable[[str, Any], Answer | None]:
+    """One model; chats are answered in turn, the last answer again and again."""
+    left = list(answers)
+    return lambda path, body: MODELS if path == "/v1/models" else left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
+def test_a_chat(suffix, serve, monkeypatch):
+    monkeypatch.setenv("GENREC_API_KEY", "secret")
+    url, seen = serve(chatting(CHAT))
+    [generation] = ServerModel(Endpoint(url + suffix)).generate(HELLO, max_tokens=7, stop="\n", temperature=0.5, seed=3)
+    assert (generation.text, generation.tokens_in, generation.tokens_out) == ("Hi", 5, 2)
+    path, body, key = seen[-1]
+    assert (path, key) == ("/v1/chat/completions", "Bearer secret")
+    assert body == {
+        "model": "m", "messages": HELLO[0], "max_tokens": 7, "stop": ["\n"], "temperature": 0.5, "seed": 3,
+    }  # fmt: skip
+
+
+def test_answers_keep_the_order_of_the_questions(serve):
+    def echo(path, body):
+        if path == "/v1/models":
+            return MODELS
+        return 200, CHAT[1] | {"choices": [{"message": {"content": body["messages"][0]["content"]}}]}
+
+    url, _ = serve(echo)
+    asks = [[{"role": "user", "content": str(i)}] for i in range(20)]
+    texts = [generation.text for generation in ServerModel(Endpoint(url)).generate(asks, max_tokens=1, stop="\n")]
+    assert texts == [str(i) for i in range(20)]
+
+
+BUSY: Answer = (429, {"error": "slow down"})
+
+
+@pytest.mark.parametrize("trouble", [BUSY, (503, b"starting"), None])
+def test_passing_trouble_is_waited_out(trouble, serve, waits):
+    url, seen = serve(chatting(trouble, trouble, CHAT))
+    [generation] = ServerModel(Endpoint(url)).generate(HELLO, max_tokens=1, stop="\n")
+    assert generation.text == "Hi"
+    assert waits == [1, 2]
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries", "reasons"),
+    [
+        (BUSY, 5, ["HTTP 429", "slow down"]),
+        ((500, b"out\nof  memory"), 5, ["/v1/chat/completions failed: HTTP 500: out of memory"]),
+        (None, 5, ["failed: "]),
+        ((400, {"message": "prompt too long"}), 1, ["HTTP 400", "prompt too long"]),
+        ((404, b""), 1, ["HTTP 404"]),
+        ((301, b"moved"), 1, ["HTTP 301"]),
+        ((401, b"who are you"), 1, ["refuses access (HTTP 401: who are you)", "GENREC_API_KEY"]),
+        ((403, b""), 1, ["refuses access", "GENREC_API_KEY"]),
+        ((200, b"<html>Hello</html>"), 1, ["does not answer as an OpenAI-compatible server: <html>Hello</html>"]),
+        ((200, b"\xff\xfe"), 1, ["does not answer as"]),
+        ((200, [1, 2]), 1, ["does not answer as"]),
+        ((200, {"error": "no\nmodel"}), 1, ["gave no chat completion: {'error':"]),
+        ((200, {"choices": [], "usage": None}), 1, ["gave no chat completion"]),
+    ],
+)
+def test_lasting_trouble_is_one_clear_error(answer, tries, reasons, serve, waits):
+    url, seen = serve(chatting(answer))
+    model = ServerModel(Endpoint(url))
+    with pytest.raises(GenRecError) as caught:
+        model.generate(HELLO, max_tokens=1, stop="\n")
+    for reason in [url, *reasons]:
+        assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(seen) == 1 + tries
+    assert waits == [1, 2, 4, 8][: tries - 1]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:1", "cannot reach http://127.0.0.1:1.*Is the server running"),
+        ("localhost:8000", "is not a URL; it starts with http://"),
+        ("ftp://localhost", "is not a URL"),
+        ("http://[::1", "is not a URL"),
+        ("http://localhost:port", "is not a URL"),
+        ("", "is not a URL"),
+    ],
+)
+def test_no_server_there(url, reason, waits):
+    with pytest.raises(GenRecError, match=reason):
+        Endpoint(url)
+    assert waits == []
+
+
+def test_which_model(serve):
+    url, _ = serve(lambda path, body: (200, {"data": [{"id": "a"}, {"id": "b"}]}))
+    assert Endpoint(url, "b").model == "b"
+    with pytest.raises(GenRecError, match="serves 2 models; name one with --model: a, b"):
+        Endpoint(url)
+    with pytest.raises(GenRecError, match="does not serve 'c'; it serves: a, b"):
+        Endpoint(url, "c")
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": [{}]}, {"data": None}, {"data": ["a"]}, {"error": "x"}])
+def test_no_list_of_models(answer, serve):
+    url, _ = serve(lambda path, body: (200, answer))
+    with pytest.raises(GenRecError, match="gave no list of models"):
+        Endpoint(url)
+
+
+def test_a_server_of_another_kind_writes_but_does_not_rank(serve):
+    url, _ = serve(chatting(CHAT))
+    assert connect(None, url).ranker is None
+    with pytest.raises(GenRecError, match=r"is no vLLM server.*--profile-model"):
+        connect_ranker(None, url)
+    [profile] = LlmWriter(connect(None, url).generator, None, KINDS).write([Subject(all_habits(town())["u0"])])
+    assert profile.provenance.writer == "m"
+    assert profile.provenance.asked_again == profile.provenance.asked == len(profile.provenance.dropped)
+
+
+def test_a_vllm_whose_model_lies_elsewhere(serve):
+    models = (200, {"data": [{"id": "m", "owned_by": "vllm", "root": "/somewhere/else"}]})
+    url, _ = serve(lambda path, body: models)
+    with pytest.raises(GenRecError, match="its tokenizer cannot be had"):
+        connect(None, url)
+
+
+@pytest.fixture
+def vllm(serve, tiny_folder):
+    """A server that scores tokens as vLLM does, with the tiny model's own weights."""
+    tiny = tiny_model()
+
+    @torch.inference_mode()
+    def answer(path, body):
+        if path == "/v1/models":
+            return 200, {"data": [{"id": "m", "owned_by": "vllm", "root": str(tiny_folder)}]}
+        assert body["max_tokens"] == 1
+        assert body["return_tokens_as_token_ids"]
+        logits = tiny._model(input_ids=torch.tensor([body["prompt"]])).logits[0, -1].float()
+        scores = torch.log_softmax(logits, -1)
+        table = {f"token_id:{token}": float(scores[token]) for token in body["logprob_token_ids"]}
+        return 200, {"choices": [{"logprobs": {"top_logprobs": [table]}}]}
+
+    return serve(answer)[0]
+
+
+def test_the_same_ranking_as_in_this_process(vllm):
+    checkins = town()
+    asked = Query(written(checkins, as_of=at(10)), at(10, 9))
+    ours = Recommender(tiny_model(), checkins).recommend(asked, k=5)
+    ranker = connect_ranker(None, vllm)
+    assert isinstance(ranker, VllmModel)
+    theirs = Recommender(ranker, checkins).recommend(asked, k=5)
+    assert [p.poi for p in theirs.places] == [p.poi for p in ours.places]
+    for a, b in zip(theirs.places, ours.places, strict=True):
+        assert a.probability == pytest.approx(b.probability, rel=1e-3)
+    assert theirs.prompt_tokens == ours.prompt_tokens
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [None, {"top_logprobs": []}, {"top_logprobs": [{"token_id:5": -0.1}]}, {"top_logprobs": [{" a": -0.1}]}],
+)
+def test_a_server_without_scores_of_given_tokens(logprobs, serve, tiny_folder):
+    models = {"data": [{"id": "m", "owned_by": "vllm", "root": str(tiny_folder)}]}
+    url, _ = serve(lambda path, body: (200, models if path == "/v1/models" else {"choices": [{"logprobs": logprobs}]}))
+    recommender = Recommender(connect_ranker(None, url), town())
+    with pytest.raises(GenRecError, match="does not return the log-probabilities of given tokens"):
+        recommender.recommend(Query(written(town()), None))
