@@ -180,8 +180,8 @@ def read_genup(path: Path, habits: Habits) -> Profile:
 
 
 def genup_files(source: Path) -> dict[str, Path]:
-    """GenUP's files (`user_profile_17.json`, or any name that ends in the user's id) by user id."""
+    """GenUP's files (`user_profile_17.json`, or just `17.json`) by user id."""
     files = sorted(source.glob("*.json")) if source.is_dir() else [source]
     if not files or not all(file.is_file() for file in files):
         raise GenRecError(f"{source}: no such file, or a folder without .json files")
-    return {file.stem.rpartition("_")[2]: file for file in files}
+    return {file.stem.removeprefix("user_profile_"): file for file in files}

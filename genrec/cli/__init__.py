@@ -24,6 +24,6 @@ def main() -> None:
     """Run the command; a mistake of the user's becomes one line and exit code 2."""
     try:
         app()
-    except GenRecError as error:
+    except (GenRecError, OSError) as error:  # OSError: a full disk, a folder that may not be written to
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

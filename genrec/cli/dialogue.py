@@ -12,7 +12,7 @@ from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
-    from genrec.cli.recommend import Desk, Level
+    from genrec.cli.desk import Desk, Level
     from genrec.profile import Profile
     from genrec.recommender import Ranking
 

@@ -1,0 +1,80 @@
+"""Rankings for many users, in a file that a killed run goes on with."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrec.cli.console import out, progress_bar
+from genrec.cli.desk import Desk, Level
+from genrec.cli.profile import check_user
+from genrec.cli.times import local_time
+from genrec.errors import GenRecError, InputError
+from genrec.profile import repair_tail
+
+if TYPE_CHECKING:
+    from genrec.recommender import Ranking
+
+Ask = tuple[str, datetime | None]  # a user, and the local time of the visit
+
+
+def rank_all(desk: Desk, asks: Sequence[Ask], output: Path, k: int, level: Level) -> None:
+    """Add each ranking to `output` as it is made; those already there are not made again."""
+    done = _finished(output, level)
+    for user, _ in asks:
+        check_user(user, desk.users)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as bar, output.open("a", encoding="utf-8") as file:
+        for user, at in bar.track(asks, description="users"):
+            if _key(user, at) not in done:
+                ranking = desk.rank(desk.profile(user, None, at), at, k, level)
+                file.write(json.dumps(to_json(ranking), ensure_ascii=False) + "\n")
+                file.flush()
+    before = sum(_key(user, at) in done for user, at in asks)
+    out.print(f"{len(asks)} rankings in {output}, {before} of them from before", markup=False)
+
+
+def _key(user: str, at: datetime | None) -> tuple[str, str | None]:
+    return user, at.isoformat() if at else None
+
+
+def _finished(output: Path, level: Level) -> set[tuple[str, str | None]]:
+    """Who has been ranked for, and when; raises GenRecError if the file holds something else."""
+    if not output.exists():
+        return set()
+    repair_tail(output)
+    try:
+        text = output.read_text(encoding="utf-8").removesuffix("\n")
+        rankings = [json.loads(line) for line in text.split("\n") if text]
+        done = {(ranking["user_id"], ranking["at"]) for ranking in rankings}
+        levels = {ranking["level"] for ranking in rankings}
+    except (ValueError, KeyError, TypeError):
+        raise GenRecError(f"{output} exists and holds no rankings; name another --out") from None
+    if levels - {level}:
+        raise GenRecError(f"{output} holds rankings of level {', '.join(sorted(levels))}; name another --out")
+    return done
+
+
+def read_asks(path: Path, at: datetime | None) -> list[Ask]:
+    """Users to ask about, a line each, with a time of their own or `at`."""
+    asks: list[Ask] = []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenRecError(f"{path}: cannot be read as a text file ({error})") from None
+    for row, line in enumerate(lines, start=1):
+        user, _, moment = (part.strip() for part in line.partition(","))
+        if not user:
+            continue
+        try:
+            asks.append((user, local_time(moment) if moment else at))
+        except ValueError as error:
+            raise InputError(f"{error}.", file=path, row=row) from None
+    return list(dict.fromkeys(asks))
+
+
+def to_json(ranking: "Ranking") -> dict[str, Any]:
+    """A ranking in plain types."""
+    return asdict(ranking) | {"at": ranking.at.isoformat() if ranking.at else None}
