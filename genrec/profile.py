@@ -58,6 +58,7 @@ class Provenance(_Model):
     asked: int = 0  # sentences asked for
     asked_again: int = 0  # sentences that the evidence did not support at first
     dropped: list[str] = []  # sentences that it did not support at the second try either
+    by_template: int = 0  # sentences of templates, for sections that the model got nothing right in
     edited: bool = False
 
 

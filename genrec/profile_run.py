@@ -75,6 +75,7 @@ class Summary:
     asked: int  # sentences
     asked_again: int
     dropped: int
+    by_template: int
     faithful: float  # share of the sentences that the evidence supports as first written
     known_fields: float  # share of closed fields that are not "unknown"
     trait_entropy: float
@@ -103,9 +104,10 @@ def summarise(profiles: Sequence[Profile]) -> Summary:
         asked=asked,
         asked_again=asked_again,
         dropped=sum(len(profile.provenance.dropped) for profile in profiles),
+        by_template=sum(profile.provenance.by_template for profile in profiles),
         faithful=(asked - asked_again) / asked if asked else 0.0,
         known_fields=known / (len(profiles) * len(CLOSED_FIELDS)) if profiles else 0.0,
-        trait_entropy=-sum(n / total * log2(n / total) for n in described.values()),
+        trait_entropy=sum(n / total * log2(total / n) for n in described.values()),
         trait_tuples=len(described),
         largest_tuple=max(described.values(), default=0) / max(len(profiles), 1),
     )

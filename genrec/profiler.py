@@ -54,6 +54,7 @@ class _Draft:
     habits: Habits
     statement: Statement | None = None
     failed: list[str] = field(default_factory=list)
+    by_template: bool = False
     tokens_in: int = 0
     tokens_out: int = 0
 
@@ -113,6 +114,8 @@ class LlmWriter:
         everything = [draft for group in drafts for draft in group]
         self._ask(everything, temperature=0.0)
         self._ask([draft for draft in everything if draft.failed], temperature=SECOND_TRY_TEMPERATURE)
+        for group in drafts:
+            self._fill_empty_sections(group)
         return [
             _assemble(subject, group, self._guess(subject), self)
             for subject, group in zip(subjects, drafts, strict=True)
@@ -130,6 +133,14 @@ class LlmWriter:
         for draft, generation in zip(ordered, generations, strict=True):
             draft.count(generation)
             draft.propose(generation.text, self._vocabulary)
+
+    def _fill_empty_sections(self, drafts: Sequence[_Draft]) -> None:
+        """Phrase the first fact of a section by template where the model got none of them right."""
+        for section in dict.fromkeys(draft.fact.section for draft in drafts):
+            mine = [draft for draft in drafts if draft.fact.section == section]
+            if not any(draft.statement for draft in mine):
+                mine[0].by_template = True
+                mine[0].propose(fact_sentence(mine[0].fact), self._vocabulary)
 
     def _guess(self, subject: Subject) -> dict[str, Guess]:
         if self._fields is None:
@@ -161,6 +172,7 @@ def _assemble(subject: Subject, drafts: Sequence[_Draft], guesses: dict[str, Gue
             tokens_out=sum(draft.tokens_out for draft in drafts),
             asked=len(drafts),
             asked_again=sum(bool(draft.failed) for draft in drafts),
-            dropped=[draft.failed[-1] for draft in drafts if draft.statement is None],
+            dropped=[draft.failed[-1] for draft in drafts if draft.statement is None or draft.by_template],
+            by_template=sum(draft.by_template for draft in drafts),
         ),
     )

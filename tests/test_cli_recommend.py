@@ -64,7 +64,7 @@ def test_profiles_are_written_where_there_are_none(recommend):
     assert len(json.loads(out)["places"]) == 7, "k exceeds the catalogue"
     code, out, _ = recommend("--about", "I am a student.", "--json", "-k", 2)
     ranking = json.loads(out)
-    assert (ranking["user_id"], ranking["places"][0]["distance_km"]) == ("new", None)
+    assert (ranking["user_id"], ranking["places"][0]["distance_km"]) == ("(somebody new)", None)
     assert recommend("--user", "me", "--about", "I like parks.", "-k", 1)[0] == 0
 
 

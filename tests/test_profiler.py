@@ -11,7 +11,7 @@ from genrec.fields import MIN_CONFIDENCE
 from genrec.habits import all_habits, habits_of
 from genrec.profile import ATTRIBUTES, CLOSED_FIELDS, TRAITS, UNKNOWN
 from genrec.profiler import HabitsWriter, LlmWriter, Subject
-from genrec.prompting import evidence, fact_messages, facts, field_messages
+from genrec.prompting import evidence, fact_messages, fact_sentence, facts, field_messages
 
 
 @quick
@@ -63,7 +63,7 @@ def test_a_random_model_says_nothing_unsupported(tiny_profiles):
         said = [s for s in profile.statements() if s.backed_by != ["said by the user"]]
         assert made.asked == len(facts(subject.habits))
         assert made.asked_again <= made.asked
-        assert len(said) + len(made.dropped) <= made.asked
+        assert len(said) + len(made.dropped) <= made.asked + made.by_template
         assert all(supported(check(s.text, subject.habits, KINDS)) for s in said)
         assert bool(made.tokens_in) == bool(made.asked) == bool(made.tokens_out)
     assert profiles[0].provenance.dropped, "a random model is not believed"
@@ -127,15 +127,17 @@ def test_unsupported_then_supported(park_goer):
 
 def test_unsupported_twice(park_goer):
     profile = write(park_goer, "Enjoys hiking.", ROUTINE, "", "Loves the Gym.", "Kind.")
-    assert [s.text for s in profile.statements()] == [ROUTINE]
     assert profile.provenance.asked_again == 2
     assert profile.provenance.dropped == ["Loves the Gym.", "Kind."]
+    assert profile.provenance.by_template == 2, "the sections left empty are filled"
+    by_template = [fact_sentence(fact) for fact in facts(park_goer) if fact.section != "routines"]
+    assert [s.text for s in profile.statements()] == [by_template[0], ROUTINE, by_template[1]]
 
 
 def test_one_bad_sentence_spoils_the_text(park_goer):
     text = "Likes the Park. Enjoys hiking."
     profile = write(park_goer, text, "Likes the Park. Goes to POI 6 on Mondays!", SUMMARY, text)
-    assert profile.preferences == []
+    assert text not in [s.text for s in profile.preferences]
     assert profile.provenance.dropped == [text]
     assert profile.routines[0].text == "Likes the Park. Goes to POI 6 on Mondays!"
 

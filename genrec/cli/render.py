@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from genrec.profile import Guess, Profile
+    from genrec.profile import Profile
     from genrec.profile_run import Summary
     from genrec.recommender import Place, Ranking
 
@@ -32,18 +32,13 @@ def print_profile(console: Console, profile: "Profile", *, backing: bool = True)
             console.print(f"  - {escape(statement.text)}")
             if backing:
                 console.print(f"      [dim]{escape('; '.join(statement.backed_by))}[/dim]")
+    guesses = [
+        f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
+        for name, guess in (profile.traits | profile.attributes).items()
+        if guess.value != "unknown"
+    ]
     console.print("  [bold]Guesses[/bold] [dim](by the model, not backed by evidence)[/dim]")
-    console.print(f"  {_guesses(profile.traits)}")
-    console.print(f"  {_guesses(profile.attributes)}")
-
-
-def _guesses(guesses: "dict[str, Guess]") -> str:
-    return ", ".join(
-        f"{_words(name)} [dim]unknown[/dim]"
-        if guess.value == "unknown"
-        else f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
-        for name, guess in guesses.items()
-    )
+    console.print(f"  {', '.join(guesses) or '[dim]none that it is sure enough of[/dim]'}")
 
 
 def _words(name: str) -> str:
@@ -98,7 +93,7 @@ def summary_table(summary: "Summary", seconds: float, written: int) -> Table:
         "tokens in / out": f"{summary.tokens_in:,} / {summary.tokens_out:,}",
         "sentences": str(summary.asked),
         "asked again": str(summary.asked_again),
-        "dropped": str(summary.dropped),
+        "dropped": f"{summary.dropped} ({summary.by_template} replaced by templates, in sections left empty)",
         "faithful as first written": f"{summary.faithful:.1%}",
         "known closed fields": f"{summary.known_fields:.1%}",
         "trait tuples": f"{summary.trait_tuples}, the largest with {summary.largest_tuple:.0%} of the users",
