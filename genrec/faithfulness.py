@@ -46,9 +46,10 @@ ROLE_WORDS = {
     "gym": frozenset({"gym", "fitness"}),
 }
 
-# The evidence shows what a person does, never what they do not do or dislike.
+# The evidence shows what a person does; not what they do not do or dislike, nor that they do it without exception.
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n't\b", re.IGNORECASE
+    r"\b(?:not|never|no|only|always|exclusively|solely|every|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n't\b",
+    re.IGNORECASE,
 )
 _POI = re.compile(r"\bPOI(?:\s+id)?\s+(\d+)(?:\s*\(([^()]+)\))?", re.IGNORECASE)
 _STEP = re.compile(r"\bfrom\s+POI\s+(\d+)\b[^.;]*?\bto\s+POI\s+(\d+)", re.IGNORECASE)

@@ -24,6 +24,7 @@ from genrec.profile import (
 from genrec.prompting import one_line
 
 EDITOR = "stated by the editor"
+HEAD = "# Profile of user "
 
 
 class Sheet(BaseModel):
@@ -48,13 +49,15 @@ def to_sheet(profile: Profile) -> str:
         summary=[statement.text for statement in profile.summary],
     )
     answers = "".join(f"#   {name}: {', '.join(options)}, unknown\n" for name, options in CLOSED_FIELDS.items())
-    head = f"# Profile of user {profile.user_id!r} as of {profile.as_of}. Change, add or remove lines.\n"
+    head = f"{HEAD}{profile.user_id!r} as of {profile.as_of}. Change, add or remove lines.\n"
     lines = yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True, width=1000)
     return head + "# Answers:\n" + answers + lines
 
 
 def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:
     """The profile with the sheet's changes; raises InputError that names the line or the field."""
+    if text.startswith(HEAD) and not text.startswith(f"{HEAD}{profile.user_id!r} "):
+        raise InputError(f"the sheet of another user, not of {profile.user_id!r}.", file=source, row=1)
     try:
         # BaseLoader reads every scalar as the text that it is: a sentence may look like a date or a number.
         sheet = Sheet.model_validate(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - builds plain text only

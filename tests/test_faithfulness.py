@@ -57,6 +57,7 @@ def test_supported(sentence, habits):
         ("Works at POI 4 (Pub).", "work"),
         ("Takes the train to POI 1 (Office).", "train"),
         ("Lacks an Office.", "Lacks"),
+        ("Only ever goes to the Office.", "Only"),
         ("Often goes from POI 2 (Coffee Shop) straight to 18.", "18"),
         ("Goes out in the morning to POI 4.", "morning"),
     ],

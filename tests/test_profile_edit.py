@@ -164,3 +164,9 @@ def test_genup_faults(tmp_path):
         with pytest.raises(InputError, match="not a GenUP profile") as caught:
             read_genup(tmp_path / "user_profile_u0.json", habits_of(town(), "u0"))
         assert "\n" not in str(caught.value)
+
+
+def test_a_sheet_of_another_user_is_refused(profile, tmp_path):
+    sheet = to_sheet(profile.model_copy(update={"user_id": "somebody else"}))
+    with pytest.raises(InputError, match="another user"):
+        apply_sheet(profile, sheet, tmp_path / "sheet.yaml")

@@ -41,7 +41,11 @@ class Desk:
         from genrec.habits import habits_of
         from genrec.profiler import Subject
 
-        if user is not None and user in self.profiles and about is None:
+        if user in self.profiles and about is not None:
+            raise GenRecError(
+                f"user {user!r} has a profile; change it with `genrec profile edit`, or leave out --about"
+            )
+        if user is not None and user in self.profiles:
             return self.profiles[user]
         if user is not None and about is None:
             check_user(user, self.users)

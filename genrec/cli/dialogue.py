@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
 [bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
-[bold]line N TEXT[/bold]    replace line N of the profile; without TEXT, remove it
+[bold]line N TEXT[/bold]    replace line N of the profile, without TEXT remove it: to try out, not saved
 [bold]level L[/bold]        none, routines, attributes or full      [bold]quit[/bold]      leave"""
 
 

@@ -80,6 +80,8 @@ def run(
     )
     chosen = choose_users(checkins, [user.strip() for user in users.split(",")] if users else None, limit)
     subjects = [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()]
+    if not any(subject.habits.checkins for subject in subjects):
+        raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {checkins.frame['time'][0]}")
     author = make_writer(writer, model, server, checkins)
     if dry_run:
         _estimate(author, subjects)

@@ -55,7 +55,7 @@ def print_ranking(console: Console, ranking: "Ranking", truth: int | None = None
     table.add_column("why", ratio=3)
     for i, place in enumerate(ranking.places, start=1):
         distance = "" if place.distance_km is None else f"{place.distance_km:.1f}"
-        label = f"{place.name} ({place.category})" if place.name else place.category
+        label = f"{place.name or place.poi_id} ({place.category})"
         table.add_row(
             str(i),
             _poi(place, truth),

@@ -98,7 +98,7 @@ _HEADERS: tuple[tuple[str, dict[str, str]], ...] = (
 
 # Names that people give to the columns, in lower case and without punctuation.
 _SYNONYMS = {
-    USER: "userid user uid username userindex visitorid personid",
+    USER: "userid user uid username userindex visitorid personid person",
     POI_ID: "poiid poi venueid venue placeid place locationid locid businessid spotid",
     TIME: "time localtime localdatetime timelocal timestamp datetime checkintime checkindatetime visittime visitedat "
     "checkinat createdat",
@@ -107,7 +107,7 @@ _SYNONYMS = {
     LATITUDE: "latitude lat venuelatitude poilatitude poilat venuelat",
     LONGITUDE: "longitude lon lng long venuelongitude poilongitude poilon venuelon venuelng",
     CATEGORY: "category categoryname venuecategory venuecategoryname poicategory poicategoryname poicatname catname "
-    "placecategory",
+    "placecategory placetype venuetype poitype type kind",
     CATEGORY_ID: "categoryid venuecategoryid poicategoryid poicatid catid",
     NAME: "name venuename poiname placename locationname",
     REGION: "region city venuecity poicity district neighborhood neighbourhood",
@@ -169,8 +169,13 @@ def _recognise(text: TextFile, mapping: Mapping[str, str], wanted: Sequence[str]
     columns, note = _match(header, mapping, wanted, text.path, row)
     if OFFSET in columns and not _offset_helps(columns, lines[row:], delimiter):
         del columns[OFFSET]
-    guessed = ", ".join(f"{c}={header[columns[c]]}" for c in wanted if c in columns and c not in mapping)
-    return Layout(delimiter, True, header, row + 1, columns, (f"{note}: {guessed}",) if guessed else ())
+    guessed = [c for c in wanted if c in columns and c not in mapping and header[columns[c]] != c]
+    notes = [f"{note}: {', '.join(f'{c}={header[columns[c]]}' for c in guessed)}"] if guessed else []
+    if CATEGORY in wanted and CATEGORY not in columns:
+        notes.append(
+            "no column of categories found: all places are of an unknown kind (--columns category=... names it)"
+        )
+    return Layout(delimiter, True, header, row + 1, columns, tuple(notes))
 
 
 def _offset_helps(columns: Mapping[str, int], lines: list[str], delimiter: str) -> bool:
