@@ -112,11 +112,6 @@ def supported(claims: Collection[Claim]) -> bool:
     return bool(claims) and all(claim.supported for claim in claims)
 
 
-def has_time(sentence: str) -> bool:
-    """True if a sentence speaks of days or hours: a routine rather than a preference."""
-    return any(pattern.search(sentence) for pattern in (_DAY, _PART, _SPAN, _HOUR))
-
-
 def words_of(text: str) -> tuple[str, ...]:
     """Words of a sentence or a category, without case, punctuation and plural."""
     return tuple(_singular(word) for word in _WORDS.findall(text.lower()))

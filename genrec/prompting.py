@@ -184,13 +184,14 @@ def ranking_messages(
     same, byte for byte, until the profile is refreshed. At most `budget` tokens are spent on the
     user's lines; the least informative go first.
     """
-    lines = profile_lines(profile, level) + place_lines(profile, city, pois)
+    new = suggestions(profile, city, pois)
+    lines = profile_lines(profile, level) + place_lines(profile.habits, new, pois)
     kept = _within(lines, budget, count_tokens)
     system = render("rank_system", user_id=one_line(profile.user_id), lines=kept)
     messages: list[Message] = [{"role": "system", "content": system}]
     visits = _earlier_visits(profile.habits, prefix)
     if not visits:  # without a turn to go by, a model does not know what an answer looks like
-        for poi in suggestions(profile, city, pois):
+        for poi in new:
             question = render("rank_example", category=one_line(pois[CATEGORY][poi]))
             messages += [{"role": "user", "content": question}, {"role": "assistant", "content": str(poi)}]
     for time, poi in visits:
@@ -240,13 +241,11 @@ def profile_lines(profile: Profile, level: Level) -> list[Line]:
     return lines
 
 
-def place_lines(profile: Profile, city: CityHabits, pois: pl.DataFrame) -> list[Line]:
+def place_lines(habits: Habits, new: Sequence[int], pois: pl.DataFrame) -> list[Line]:
     """The habit table, most visited first, then places that the user may like but has not been to."""
-    habits = profile.habits
     lines = [Line("Your places:", -1)] if habits.places else []
     for i, place in enumerate(habits.places[:HABIT_ROWS]):
         lines.append(Line(_place_line(place, habits.as_of), 10 * i))
-    new = suggestions(profile, city, pois)
     if new:
         lines.append(Line("Popular places that you have not been to:", 25))
         lines += [Line(f"POI {poi}: {one_line(pois[CATEGORY][poi])}", 25 + 10 * i) for i, poi in enumerate(new)]
@@ -256,7 +255,8 @@ def place_lines(profile: Profile, city: CityHabits, pois: pl.DataFrame) -> list[
 def suggestions(profile: Profile, city: CityHabits, pois: pl.DataFrame) -> list[int]:
     """Popular places that the user has not been to; those of the kinds that the profile speaks of come first."""
     known = {place.poi for place in profile.habits.places}
-    new = [poi for poi in city.most_visited(len(pois)) if poi not in known]
+    looked_at = POPULAR_ROWS + len(known) if known else len(pois)
+    new = [poi for poi in city.most_visited(looked_at) if poi not in known]
     if known:
         return new[:POPULAR_ROWS]
     said = {word for statement in profile.statements() for word in words_of(statement.text)} - PLAIN_WORDS

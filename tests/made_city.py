@@ -62,3 +62,14 @@ class Echo(Script):
         self.read += conversations
         notes = [conversation[-1]["content"].split("\n")[1] for conversation in conversations]
         return [Generation(f"Likes {note}.", 10, 3) for note in notes]
+
+
+def failed(result: tuple[int, str, str], *reasons: str) -> str:
+    """Require of a command's (exit code, stdout, stderr) one clear error that gives the reasons; returns its line."""
+    code, out, err = result
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("error: "), err
+    for reason in reasons:
+        assert reason in last
+    return last

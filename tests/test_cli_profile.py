@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from made import make
-from made_city import csv_of, routine, town
+from made_city import csv_of, failed, routine, town
 
 from genrec.profile import read_profiles
 
@@ -25,16 +25,6 @@ def profiles(folder, genrec):
     code, _, err = genrec("profile", "in.csv", "--writer", "habits", "--out", "profiles.jsonl")
     assert code == 0, err
     return folder / "profiles.jsonl"
-
-
-def failed(result, *reasons):
-    code, out, err = result
-    assert (code, out) == (2, "")
-    last = err.splitlines()[-1]
-    assert last.startswith("error: "), err
-    for reason in reasons:
-        assert reason in last
-    return last
 
 
 def test_run_with_a_model(folder, genrec, tiny_folder):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_city import csv_of, town
+from made_city import csv_of, failed, town
 
 from genrec.profile import read_profiles
 
@@ -29,15 +29,6 @@ def profiles(data, genrec, tmp_path):
     path = tmp_path / "profiles.jsonl"
     assert genrec("profile", data, "--writer", "habits", "--as-of", "2024-01-11", "--out", path)[0] == 0
     return path
-
-
-def failed(result, *reasons):
-    code, out, err = result
-    assert (code, out) == (2, "")
-    last = err.splitlines()[-1]
-    assert last.startswith("error: "), err
-    for reason in reasons:
-        assert reason in last
 
 
 def test_one_user_on_the_terminal(recommend, profiles):
