@@ -1,0 +1,21 @@
+"""`genrec-eval report`: the report of a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrec.cli.console import err, out
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+) -> None:
+    """Write metrics.json, report.md and report.html into the folder of a run."""
+    from eval.report import write_report  # deferred: --help needs neither Polars nor Matplotlib
+
+    with err.status("counting"):
+        verdicts = write_report(folder)
+    for verdict in verdicts:
+        out.print(verdict.headline, markup=False)
+    out.print(f"{folder / 'report.html'}, report.md and metrics.json beside it", markup=False)
