@@ -26,6 +26,8 @@ install-dev: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/pip install --quiet --constraint requirements.txt --editable '.[dev]'
+	# Linked to CUDA, and of no use here: with them, a machine without a GPU cannot import Gemma 3's model class.
+	$(BIN)/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
 clean:

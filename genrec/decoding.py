@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-# Open prefixes expanded in one forward pass. One level of decimal digits has ten.
-EXPANSION_WIDTH = 10
+# Open prefixes of a prompt that are expanded together, at most.
+EXPANSION_WIDTH = 32
+# Only those that are at least this close, in nats, to the k-th best prefix or answer known so far: others seldom
+# lead into the top k. With 32 instead of 10 a pass, three passes instead of four rank 600 places; this rule keeps
+# them from reading a quarter more.
+MARGIN = 0.5
 
 
 class Scorer(Protocol):
@@ -41,6 +45,8 @@ class Trie:
 
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
         """Build from token sequences; raises ValueError if one is empty, repeated or a prefix of another."""
+        if not sequences:
+            raise ValueError("there must be at least one answer")
         self._children: list[dict[int, int]] = [{}]
         self._answer: dict[int, int] = {}
         for answer, tokens in enumerate(sequences):
@@ -55,6 +61,10 @@ class Trie:
             if node in self._answer or self._children[node] or not tokens:
                 raise ValueError(f"answer {answer} is empty, repeated or a prefix of another: {list(tokens)}")
             self._answer[node] = answer
+        self.depth = max(map(len, sequences))  # tokens of the longest answer
+        self.alphabet = tuple(sorted({token for tokens in sequences for token in tokens}))
+        inner = {token for tokens in sequences for token in tokens[:-1]}
+        self.ends = tuple(sorted(set(self.alphabet) - inner))  # tokens that answers have only at their end
 
     def __len__(self) -> int:
         return len(self._answer)
@@ -62,6 +72,13 @@ class Trie:
     def children(self, node: int) -> dict[int, int]:
         """Next tokens and the nodes they lead to; the root is node 0."""
         return self._children[node]
+
+    def find(self, path: Sequence[int]) -> int:
+        """The node that a path leads to from the root."""
+        node = 0
+        for token in path:
+            node = self._children[node][token]
+        return node
 
     def answer(self, node: int) -> int | None:
         """The answer that ends at `node`, or None."""
@@ -106,7 +123,12 @@ class _Search:
     def expand(self) -> list[Node]:
         """The best open prefixes that may still lead into the top k; none if the search is over."""
         bound = self.finished[self._k - 1].logprob if len(self.finished) >= self._k else -inf
-        while self._frontier and len(self._open) < EXPANSION_WIDTH and -self._frontier[0][0] >= bound:
+        best = [-cost for cost, _, _ in self._frontier] + [scored.logprob for scored in self.finished]
+        likely = (heapq.nlargest(self._k, best) or [bound])[-1] - MARGIN
+        while self._frontier and len(self._open) < EXPANSION_WIDTH:
+            score = -self._frontier[0][0]
+            if score < bound or (score < likely and self._open):
+                break
             self._open.append(heapq.heappop(self._frontier))
         return [Node(self._prompt, path, tuple(self._trie.children(node))) for _, node, path in self._open]
 

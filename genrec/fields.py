@@ -48,7 +48,7 @@ class FieldGuesser:
             self._ranker.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
         ]
         most = max(len(options) for options in CLOSED_FIELDS.values())
-        ranked = top_k(self._ranker.read(prompts), self._tries, most)
+        ranked = top_k(self._ranker.read(prompts, self._tries), self._tries, most)
         return {
             name: [scored.logprob for scored in sorted(answers, key=lambda scored: scored.answer)]
             for name, answers in zip(CLOSED_FIELDS, ranked, strict=True)

@@ -5,6 +5,7 @@ never a template.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +54,7 @@ class RankingPrompt:
 
     messages: list[Message]
     dropped: int
+    pois: frozenset[int]  # those that it names
 
 
 def _source(name: str) -> str:
@@ -176,16 +178,19 @@ def ranking_messages(
     level: Level,
     count_tokens: Callable[[str], int],
     budget: int,
+    habit_table: bool = True,
 ) -> RankingPrompt:
     """Ask for the next POI of a user at a time (None: unknown), after the visits of `prefix`.
 
     Earlier visits stand as turns of the conversation: a time asked about, a POI answered. The
     system message and the first turns are frozen as of the profile's moment, so they stay the
     same, byte for byte, until the profile is refreshed. At most `budget` tokens are spent on the
-    user's lines; the least informative go first.
+    user's lines; the least informative go first. `habit_table` may leave out the user's places.
     """
     new = suggestions(profile, city, pois)
-    lines = profile_lines(profile, level) + place_lines(profile.habits, new, pois)
+    lines = profile_lines(profile, level) + place_lines(
+        profile.habits.places if habit_table else [], new, pois, as_of=profile.as_of
+    )
     kept = _within(lines, budget, count_tokens)
     system = render("rank_system", user_id=one_line(profile.user_id), lines=kept)
     messages: list[Message] = [{"role": "system", "content": system}]
@@ -198,7 +203,9 @@ def ranking_messages(
         messages.append({"role": "user", "content": render("rank_visit", time=_moment(time))})
         messages.append({"role": "assistant", "content": str(poi)})
     messages.append({"role": "user", "content": render("rank_visit", time=_moment(at) if at else "")})
-    return RankingPrompt(messages, dropped=len(lines) - len(kept))
+    named = {int(poi) for line in kept for poi in re.findall(r"\bPOI (\d+)", line)}
+    shown = {poi for _, poi in visits} if visits else set(new)
+    return RankingPrompt(messages, dropped=len(lines) - len(kept), pois=frozenset(named | shown))
 
 
 def _earlier_visits(habits: Habits, prefix: Sequence[Visit]) -> list[Visit]:
@@ -241,11 +248,11 @@ def profile_lines(profile: Profile, level: Level) -> list[Line]:
     return lines
 
 
-def place_lines(habits: Habits, new: Sequence[int], pois: pl.DataFrame) -> list[Line]:
+def place_lines(places: Sequence[PlaceHabit], new: Sequence[int], pois: pl.DataFrame, as_of: datetime) -> list[Line]:
     """The habit table, most visited first, then places that the user may like but has not been to."""
-    lines = [Line("Your places:", -1)] if habits.places else []
-    for i, place in enumerate(habits.places[:HABIT_ROWS]):
-        lines.append(Line(_place_line(place, habits.as_of), 10 * i))
+    lines = [Line("Your places:", -1)] if places else []
+    for i, place in enumerate(places[:HABIT_ROWS]):
+        lines.append(Line(_place_line(place, as_of), 10 * i))
     if new:
         lines.append(Line("Popular places that you have not been to:", 25))
         lines += [Line(f"POI {poi}: {one_line(pois[CATEGORY][poi])}", 25 + 10 * i) for i, poi in enumerate(new)]

@@ -17,9 +17,10 @@ from genrec.errors import GenRecError
 from genrec.geo import haversine_km
 from genrec.habit_ranker import rank_habits, reasons
 from genrec.habits import CityHabits, city_habits
-from genrec.llm.backend import Ranker
+from genrec.llm.backend import CacheUse, Ranker
 from genrec.profile import Level, Profile
-from genrec.prompting import ranking_messages
+from genrec.prompting import RANKING, prompt_version, ranking_messages
+from genrec.store import catalogue_hash
 from genrec.trajectories import GAP_HOURS
 
 # Tokens for the user's lines of a prompt (profile and habit table).
@@ -50,6 +51,17 @@ class Query:
 
 
 @dataclass(frozen=True)
+class TopK:
+    """The k most probable POIs by the model, best first, and what its prompt was like."""
+
+    pois: list[int]
+    probabilities: list[float]
+    prompt_pois: frozenset[int]
+    prompt_tokens: int
+    dropped_lines: int
+
+
+@dataclass(frozen=True)
 class Ranking:
     """The k most probable next places by the model, and by habits alone."""
 
@@ -61,7 +73,7 @@ class Ranking:
     by_habits: list[Place]
     prompt_tokens: int
     dropped_lines: int
-    seconds: float
+    seconds: float  # of the model; of rankings made side by side, each one's share
 
 
 def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
@@ -83,6 +95,9 @@ class Recommender:
     """Ranks the POIs of one catalogue with one model."""
 
     def __init__(self, ranker: Ranker, checkins: Checkins) -> None:
+        """Raises GenRecError if the ranker's adapter was trained for another catalogue or prompt."""
+        if ranker.adapter:
+            ranker.adapter.require(catalogue_hash(checkins.pois), prompt_version(RANKING))
         self._ranker = ranker
         self._checkins = checkins
         self._pois = checkins.pois
@@ -92,42 +107,83 @@ class Recommender:
     def _trie(self) -> Trie:
         return Trie(self._ranker.answer_tokens([str(poi) for poi in range(len(self._pois))]))
 
-    def recommend(self, query: Query, *, k: int = 10, level: Level = "full") -> Ranking:
-        """Rank all POIs; raises GenRecError if the profile knows visits after the time asked about."""
-        start = time.perf_counter()
-        profile = query.profile
-        if query.at and query.at < profile.as_of:
-            raise GenRecError(
-                f"the profile of {profile.user_id!r} is as of {profile.as_of}, after the time asked about, {query.at}: "
-                "it may know the answer. Ask about a later time, or write profiles with an earlier --as-of."
+    def cache_use(self) -> CacheUse:
+        """How much of the prompts the model's prefix cache has spared so far."""
+        return self._ranker.cache_use()
+
+    def rank(
+        self, queries: Sequence[Query], *, k: int = 10, level: Level = "full", habit_table: bool = True
+    ) -> list[TopK]:
+        """Rank all POIs for each query, side by side; `habit_table` may leave the table out of the prompts.
+
+        Raises GenRecError if a profile knows visits after the time asked about, or was written for other data.
+        """
+        prompts = []
+        for query in queries:
+            profile = query.profile
+            if query.at and query.at < profile.as_of:
+                raise GenRecError(
+                    f"the profile of {profile.user_id!r} is as of {profile.as_of}, after the time asked about, "
+                    f"{query.at}: it may know the answer. Ask about a later time, or write profiles with an earlier "
+                    "--as-of."
+                )
+            self._require_same_catalogue(profile)
+            prompts.append(
+                ranking_messages(
+                    profile,
+                    self._city(profile.as_of),
+                    self._pois,
+                    at=query.at,
+                    prefix=query.prefix,
+                    level=level,
+                    count_tokens=self._ranker.count_tokens,
+                    budget=TOKEN_BUDGET,
+                    habit_table=habit_table,
+                )
             )
-        self._require_same_catalogue(profile)
+        tokens = [self._ranker.prompt_tokens(prompt.messages) for prompt in prompts]
+        tries = [self._trie] * len(tokens)
+        return [
+            TopK(
+                [scored.answer for scored in best],
+                [float(np.exp(scored.logprob)) for scored in best],
+                prompt.pois,
+                len(read),
+                prompt.dropped,
+            )
+            for prompt, read, best in zip(
+                prompts, tokens, top_k(self._ranker.read(tokens, tries), tries, k), strict=True
+            )
+        ]
+
+    def recommend(self, query: Query, *, k: int = 10, level: Level = "full") -> Ranking:
+        """As `recommend_all`, for one."""
+        return self.recommend_all([query], k=k, level=level)[0]
+
+    def recommend_all(self, queries: Sequence[Query], *, k: int = 10, level: Level = "full") -> list[Ranking]:
+        """Rank all POIs for each query and say what speaks for them; errors as in `rank`."""
+        start = time.perf_counter()
+        ranked = self.rank(queries, k=k, level=level)
+        seconds = (time.perf_counter() - start) / max(len(queries), 1)
+        return [self._explain(query, top, k, level, seconds) for query, top in zip(queries, ranked, strict=True)]
+
+    def _explain(self, query: Query, top: TopK, k: int, level: Level, seconds: float) -> Ranking:
+        profile = query.profile
         city = self._city(profile.as_of)
-        prompt = ranking_messages(
-            profile,
-            city,
-            self._pois,
-            at=query.at,
-            prefix=query.prefix,
-            level=level,
-            count_tokens=self._ranker.count_tokens,
-            budget=TOKEN_BUDGET,
-        )
-        tokens = self._ranker.prompt_tokens(prompt.messages)
-        [scored] = top_k(self._ranker.read([tokens]), [self._trie], k)
         habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
         best = np.argsort(-habits, kind="stable")[:k]
-        probabilities = {s.answer: float(np.exp(s.logprob)) for s in scored}
         return Ranking(
             user_id=profile.user_id,
             at=query.at,
             level=level,
             model=self._ranker.name,
-            places=[self._place(query, city, habits, poi, p) for poi, p in probabilities.items()],
+            places=[
+                self._place(query, city, habits, poi, p) for poi, p in zip(top.pois, top.probabilities, strict=True)
+            ],
             by_habits=[self._place(query, city, habits, int(poi), float(habits[poi])) for poi in best],
-            prompt_tokens=len(tokens),
-            dropped_lines=prompt.dropped,
-            seconds=time.perf_counter() - start,
+            prompt_tokens=top.prompt_tokens,
+            dropped_lines=top.dropped_lines,
+            seconds=seconds,
         )
 
     def _require_same_catalogue(self, profile: Profile) -> None:

@@ -30,7 +30,7 @@ def test_top_k_equals_full_scoring(model):
     prompt = model.prompt_tokens(conversation("Where next?"))
     assert len(prompt) > 3 * 8, "longer than the sliding window"
     expected = [plain_logprob(model, prompt, answer) for answer in answers]
-    [result] = top_k(model.read([prompt]), [Trie(answers)], 15)
+    [result] = top_k(model.read([prompt], [Trie(answers)]), [Trie(answers)], 15)
     assert [s.answer for s in result] == sorted(range(120), key=lambda i: -expected[i])[:15]
     assert all(abs(s.logprob - expected[s.answer]) < 1e-4 for s in result)
 
@@ -38,10 +38,11 @@ def test_top_k_equals_full_scoring(model):
 def test_shared_prefix_changes_nothing(model):
     answers = model.answer_tokens(["1", "12", "7", "345"])
     prompts = [model.prompt_tokens(conversation(f"Day {i}. Where next?")) for i in (1, 2)]
-    before = model.tokens_reused
-    results = [top_k(model.read([prompt]), [Trie(answers)], 4)[0] for prompt in prompts]
-    results += top_k(model.read(prompts), [Trie(answers)] * 2, 4)
-    assert model.tokens_reused > before
+    tries = [Trie(answers)] * 2
+    before = model.cache_use()
+    results = [top_k(model.read([prompt], tries[:1]), tries[:1], 4)[0] for prompt in prompts]
+    results += top_k(model.read(prompts, tries), tries, 4)
+    assert model.cache_use().since(before).hit_rate > 0.5
     for prompt, result in zip((*prompts, *prompts), results, strict=True):
         for scored in result:
             assert abs(scored.logprob - plain_logprob(model, prompt, answers[scored.answer])) < 1e-4

@@ -144,13 +144,14 @@ def _checkin_frame(
     order = np.lexsort((users, seconds))
     start = datetime.datetime.combine(config.start, datetime.time())
     time = start + pl.Series(columns.TIME, seconds[order] * 1000).cast(pl.Duration("ms"))
-    return pois[places[order]].select(
+    frame: pl.DataFrame = pois[places[order]].select(
         names[users[order]].alias(columns.USER),
         columns.POI_ID,
         time,
         (time - datetime.timedelta(hours=UTC_OFFSET_HOURS)).alias(columns.UTC),
         *(columns.CATEGORY, columns.CATEGORY_ID, columns.LATITUDE, columns.LONGITUDE, columns.NAME),
     )
+    return frame
 
 
 def _truth(persona: Persona, checkins: int, catalogue: list[tuple[str, str]], config: CityConfig) -> dict[str, Any]:

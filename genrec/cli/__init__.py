@@ -6,6 +6,7 @@ import typer
 
 from genrec.cli import data, model, profile
 from genrec.cli.recommend import recommend
+from genrec.cli.serve import serve
 from genrec.errors import GenRecError
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(profile.app, name="profile")
 app.command()(recommend)
+app.command()(serve)
 app.add_typer(model.app, name="model")
 
 

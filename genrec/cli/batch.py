@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genrec.cli.console import out, progress_bar
+from genrec.cli.console import err, out, progress_bar
 from genrec.cli.desk import Desk, Level
 from genrec.cli.profile import check_user
 from genrec.cli.times import local_time
@@ -17,23 +17,30 @@ from genrec.profile import repair_tail
 if TYPE_CHECKING:
     from genrec.recommender import Ranking
 
+# Rankings made side by side, and lost together if the run is killed.
+BATCH = 32
+
 Ask = tuple[str, datetime | None]  # a user, and the local time of the visit
 
 
 def rank_all(desk: Desk, asks: Sequence[Ask], output: Path, k: int, level: Level) -> None:
-    """Add each ranking to `output` as it is made; those already there are not made again."""
+    """Add rankings to `output` batch by batch; those already there are not made again."""
     done = _finished(output, level)
     for user, _ in asks:
         check_user(user, desk.users)
     output.parent.mkdir(parents=True, exist_ok=True)
+    missing = [ask for ask in asks if _key(*ask) not in done]
     with progress_bar() as bar, output.open("a", encoding="utf-8") as file:
-        for user, at in bar.track(asks, description="users"):
-            if _key(user, at) not in done:
-                ranking = desk.rank(desk.profile(user, None, at), at, k, level)
-                file.write(json.dumps(to_json(ranking), ensure_ascii=False) + "\n")
-                file.flush()
-    before = sum(_key(user, at) in done for user, at in asks)
-    out.print(f"{len(asks)} rankings in {output}, {before} of them from before", markup=False)
+        task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            rankings = desk.rank([(desk.profile(user, None, at), at) for user, at in batch], k, level)
+            file.write("".join(json.dumps(to_json(ranking), ensure_ascii=False) + "\n" for ranking in rankings))
+            file.flush()
+            bar.advance(task, len(batch))
+    out.print(f"{len(asks)} rankings in {output}, {len(asks) - len(missing)} of them from before", markup=False)
+    if missing:
+        err.print(f"prefix cache: {desk.reused():.0%} of the prompts' tokens were known")
 
 
 def _key(user: str, at: datetime | None) -> tuple[str, str | None]:

@@ -1,5 +1,7 @@
 """Answers one user at a time: the profile from the file or written now, and the ranking."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from genrec.cli.console import err
 from genrec.cli.profile import check_user, make_writer
 from genrec.errors import GenRecError
+from genrec.llm.backend import CacheUse
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
@@ -18,23 +21,26 @@ Level = Literal["none", "routines", "attributes", "full"]
 STRANGER = "(somebody new)"  # stands for the user id of a person without check-ins
 
 
+@dataclass(frozen=True)
+class Models:
+    """What the user named: a model or a server, an adapter that ranks, and who writes missing profiles."""
+
+    model: str | None
+    server: str | None
+    adapter: str | None
+    profile_model: str | None
+
+
 class Desk:
     """What a command needs to answer: data, profiles, and models that are loaded when first used."""
 
-    def __init__(
-        self,
-        checkins: "Checkins",
-        profiles: "dict[str, Profile]",
-        model: str | None,
-        server: str | None,
-        profile_model: str | None,
-    ) -> None:
+    def __init__(self, checkins: "Checkins", profiles: "dict[str, Profile]", models: Models) -> None:
         self.checkins = checkins
         self.profiles = profiles
         self.users = dict.fromkeys(checkins.frame["user_id"].unique(maintain_order=True).to_list())
-        self._model, self._server, self._profile_model = model, server, profile_model
+        self._models = models
+        self._used = CacheUse(0, 0)
         self._written: dict[tuple[str, datetime | None], Profile] = {}
-        self._recommender: Recommender | None = None
 
     def profile(self, user: str | None, about: str | None, at: datetime | None) -> "Profile":
         """The user's profile: from the file, or written now from what is known before `at`."""
@@ -61,19 +67,32 @@ class Desk:
 
     @cached_property
     def _writer(self) -> "Writer":
-        name, url = self._model, self._server
-        if self._profile_model is not None:
-            remote = self._profile_model.startswith(("http://", "https://"))
-            name, url = (None, self._profile_model) if remote else (self._profile_model, None)
+        """Who writes: never the adapter, which can rank only."""
+        name, url, other = self._models.model, self._models.server, self._models.profile_model
+        if other is not None:
+            remote = other.startswith(("http://", "https://"))
+            name, url = (None, other) if remote else (other, None)
         return make_writer("llm", name, url, self.checkins)
 
-    def rank(self, profile: "Profile", at: datetime | None, k: int, level: Level) -> "Ranking":
-        """Rank for a user at a time."""
-        from genrec.recommender import Recommender, query
+    @cached_property
+    def _recommender(self) -> "Recommender":
+        from genrec.llm.connect import connect_ranker
+        from genrec.recommender import Recommender
 
-        if self._recommender is None:
-            from genrec.llm.connect import connect_ranker
+        with err.status("loading the model"):
+            ranker = connect_ranker(self._models.model, self._models.server, self._models.adapter)
+            return Recommender(ranker, self.checkins)
 
-            with err.status("loading the model"):
-                self._recommender = Recommender(connect_ranker(self._model, self._server), self.checkins)
-        return self._recommender.recommend(query(self.checkins, profile, at), k=k, level=level)
+    def rank(self, asks: "Sequence[tuple[Profile, datetime | None]]", k: int, level: Level) -> "list[Ranking]":
+        """Rank for users at times, side by side."""
+        from genrec.recommender import query
+
+        queries = [query(self.checkins, profile, at) for profile, at in asks]
+        before = self._recommender.cache_use()
+        rankings = self._recommender.recommend_all(queries, k=k, level=level)
+        self._used += self._recommender.cache_use().since(before)
+        return rankings
+
+    def reused(self) -> float:
+        """Share of the tokens of all prompts so far that the model's prefix cache held."""
+        return self._used.hit_rate

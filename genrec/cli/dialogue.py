@@ -95,7 +95,7 @@ class Dialogue:
         self._rank()
 
     def _rank(self) -> None:
-        ranking = self._desk.rank(self._picked(), self._at, self._k, self._level)
+        [ranking] = self._desk.rank([(self._picked(), self._at)], self._k, self._level)
         print_ranking(out, ranking)
         if self._last:
             _print_changes(self._last, ranking)

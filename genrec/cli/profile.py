@@ -40,6 +40,12 @@ Server = Annotated[
     str | None,
     typer.Option("--server", metavar="URL", help="OpenAI-compatible server to use; a key goes into GENREC_API_KEY."),
 ]
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR|NAME", help="LoRA adapter that ranks: its folder, or the name under which --server serves it."
+    ),
+]
 AsOf = Annotated[
     datetime | None,
     typer.Option(

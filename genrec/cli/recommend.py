@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from genrec.cli.console import out
-from genrec.cli.desk import Desk, Level
+from genrec.cli.console import err, out
+from genrec.cli.desk import Desk, Level, Models
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
-from genrec.cli.profile import Model, Server
+from genrec.cli.profile import Adapter, Model, Server
 from genrec.cli.render import print_ranking
 from genrec.cli.times import TIME_FORMATS
 from genrec.errors import GenRecError
@@ -44,6 +44,7 @@ def recommend(
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Rankings as JSON Lines.")] = None,
     model: Model = None,
     server: Server = None,
+    adapter: Adapter = None,
     profile_model: Annotated[
         str | None, typer.Option(metavar="M|URL", help="Model or server that writes missing profiles.")
     ] = None,
@@ -63,15 +64,16 @@ def recommend(
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
-    desk = Desk(checkins, known, model, server, profile_model)
+    desk = Desk(checkins, known, Models(model, server, adapter, profile_model))
     if users_from and output:
         rank_all(desk, read_asks(users_from, at), output, k, level)
     elif user or about:
-        ranking = desk.rank(desk.profile(user, about, at), at, k, level)
+        [ranking] = desk.rank([(desk.profile(user, about, at), at)], k, level)
         if as_json:
             out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
         else:
             print_ranking(out, ranking)
+            err.print(f"prefix cache: {desk.reused():.0%} of the prompt's tokens were known")
     else:
         from genrec.cli.dialogue import Dialogue
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from genrec.decoding import Scorer
+from genrec.adapter import Adapter
+from genrec.decoding import Scorer, Trie
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
 
@@ -16,6 +17,26 @@ class Generation:
     text: str
     tokens_in: int
     tokens_out: int
+
+
+@dataclass(frozen=True)
+class CacheUse:
+    """Prompt tokens that a backend was given, and how many of them its prefix cache held."""
+
+    tokens: int
+    reused: int
+
+    def since(self, before: "CacheUse") -> "CacheUse":
+        """What came after `before`."""
+        return CacheUse(self.tokens - before.tokens, self.reused - before.reused)
+
+    def __add__(self, other: "CacheUse") -> "CacheUse":
+        return CacheUse(self.tokens + other.tokens, self.reused + other.reused)
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the tokens that did not have to be computed again; 0 if there were none."""
+        return self.reused / self.tokens if self.tokens else 0.0
 
 
 class Generator(Protocol):
@@ -39,6 +60,7 @@ class Ranker(Protocol):
     """Scores the members of a closed set as the assistant's whole answer."""
 
     name: str
+    adapter: Adapter | None  # what was put on the model to rank for one catalogue, if anything
 
     def answer_tokens(self, answers: Sequence[str]) -> list[list[int]]:
         """Tokens of each answer as the assistant's turn, the template's end token included."""
@@ -49,5 +71,11 @@ class Ranker(Protocol):
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, without special tokens."""
 
-    def read(self, prompts: Sequence[Sequence[int]]) -> Scorer:
-        """Run the model over prompts; the scorer is valid until the next call."""
+    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> Scorer:
+        """Run the model over prompts; the scorer is valid until the next call.
+
+        `tries` holds the answers that may be asked about, so that a backend can look ahead.
+        """
+
+    def cache_use(self) -> CacheUse:
+        """Since the model was loaded or, for a server, since it was started: all its clients together."""

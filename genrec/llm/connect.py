@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from genrec.adapter import read_adapter
 from genrec.errors import GenRecError
 from genrec.llm.backend import Generator, Ranker
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -16,39 +22,60 @@ class Connection:
 
 
 @cache
-def connect(model: str | None, server: str | None) -> Connection:
+def connect(model: str | None, server: str | None, adapter: str | None = None) -> Connection:
     """Load `model` (default: embedded) in this process, or reach it at `server`, an OpenAI-compatible URL.
 
-    A model that is asked for again is not loaded again.
+    `adapter` is the folder of a LoRA adapter to put on the model; at a server, the name that it serves
+    one under. A model that is asked for again is not loaded again.
     """
     if server is None:
         from genrec.llm.local import LocalModel  # deferred: loads torch
 
-        local = LocalModel.load(model or "embedded")
+        local = LocalModel.load(model or "embedded", Path(adapter) if adapter else None)
         return Connection(local, local)
-    from transformers import AutoTokenizer  # deferred: takes seconds
+    from genrec.llm.endpoint import Endpoint
+    from genrec.llm.server import ServerModel, VllmModel
 
-    from genrec.llm.server import Endpoint, ServerModel, VllmModel
-
-    endpoint = Endpoint(server, model)
-    tokenizer_source = endpoint.vllm_root()
-    if tokenizer_source is None:
-        remote = ServerModel(endpoint)
-        return Connection(remote, None)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source)
-    except (OSError, ValueError):
-        raise GenRecError(
-            f"{server} loaded its model from {tokenizer_source!r}, which is neither a folder here nor a model of the "
-            "hub, so its tokenizer cannot be had. Put the model's folder at the same path on this machine."
-        ) from None
-    vllm = VllmModel(endpoint, tokenizer)
+    endpoint = Endpoint(server, adapter or model)
+    entry = endpoint.entry
+    if entry.get("owned_by") != "vllm":
+        if adapter:
+            raise GenRecError(f"{server} is no vLLM server, so no adapter of its can rank")
+        return Connection(ServerModel(endpoint), None)
+    declared = None
+    if adapter:
+        if not entry.get("parent"):
+            raise GenRecError(f"{server} serves {adapter!r} as a base model, not as an adapter; name it with --model")
+        declared = read_adapter(_here(server, entry["root"]))
+        entry = next(base for base in endpoint.models() if base["id"] == entry["parent"])
+    vllm = VllmModel(endpoint, _tokenizer(server, str(entry.get("root"))), declared)
     return Connection(vllm, vllm)
 
 
-def connect_ranker(model: str | None, server: str | None) -> Ranker:
+def _here(server: str, folder: str) -> Path:
+    if not Path(folder).is_dir():
+        raise GenRecError(
+            f"{server} loaded the adapter from {folder!r}, which is no folder here, so nobody can tell what it was "
+            "trained for. Put the folder at the same path on this machine."
+        )
+    return Path(folder)
+
+
+def _tokenizer(server: str, source: str) -> "PreTrainedTokenizerBase":
+    from transformers import AutoTokenizer  # deferred: takes seconds
+
+    try:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError):
+        raise GenRecError(
+            f"{server} loaded its model from {source!r}, which is neither a folder here nor a model of the "
+            "hub, so its tokenizer cannot be had. Put the model's folder at the same path on this machine."
+        ) from None
+
+
+def connect_ranker(model: str | None, server: str | None, adapter: str | None = None) -> Ranker:
     """As `connect`, for a model that must rank; raises GenRecError if it cannot."""
-    ranker = connect(model, server).ranker
+    ranker = connect(model, server, adapter).ranker
     if ranker is None:
         raise GenRecError(
             f"{server} is no vLLM server, so it cannot score given tokens exactly. "

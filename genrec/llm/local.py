@@ -1,53 +1,75 @@
 """A transformers model in this process: generates in batches and scores closed sets exactly.
 
-Every forward pass shares work through one KV cache. Consecutive prompts keep their common
-prefix; the candidates of a prompt, and the prompts of a batch, are read as one sequence under a
-tree-shaped attention mask, so they share what they have in common without copying it.
+The prompts of a batch are rows that are read in one pass. What was computed for the beginnings
+of earlier prompts, such as the part that stays the same for a user, is kept within a bound on
+memory; what prompts of a batch share is read once, and candidates share their prompt's cache.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 
 import torch
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import get_layer_types_and_kwargs
 
+from genrec.adapter import Adapter, read_adapter, require_shapes
+from genrec.decoding import Trie
 from genrec.errors import GenRecError
-from genrec.llm.backend import Generation, Message
+from genrec.llm.backend import CacheUse, Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
+from genrec.llm.columns import Columns, small_cache
+from genrec.llm.head import Head
 from genrec.llm.loading import load_model
-from genrec.llm.tree import TokenTree, TreeScorer, common_prefix
+from genrec.llm.prefix_cache import BLOCK, PrefixCache
+from genrec.llm.rows import ROOT, Rows, RowScorer, read_ahead
 
-# New tokens of the prompts that are read together: a mask has the square of this many entries.
-TREE_TOKENS = 3072
+# Bytes of keys and values kept of earlier prompts: 36 kB a token for the embedded model.
+CACHE_BYTES = 2 << 30
+
+# Tokens that one pass reads, and tokens of the prompts that are continued together.
+PASS_TOKENS = 4096
+BATCH_TOKENS = 16384
 
 
 class LocalModel:
     """Generator and ranker over a model in this process. Not safe for use from several threads."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, adapter: Adapter | None = None
+    ) -> None:
+        """Wrap a model in evaluation mode; `adapter` says what was put on it."""
         self.name = name
+        self.adapter = adapter
         self.tokenizer = tokenizer
-        self.tokens_read = 0
-        self.tokens_reused = 0
+        self.prefixes = PrefixCache(CACHE_BYTES)
+        self.shapes: Cache = small_cache(model)
         self._model = model
-        layer_types, _ = get_layer_types_and_kwargs(model.config.get_text_config(decoder=True))
+        self._head = Head(model)
+        self._used = CacheUse(0, 0)
+        config = model.config.get_text_config(decoder=True)
+        layer_types, _ = get_layer_types_and_kwargs(config)
         self._layer_types = set(layer_types)
-        self._window: int | None = (
-            model.config.get_text_config(decoder=True).sliding_window
-            if ("sliding_attention" in self._layer_types)
-            else None
-        )
+        self._window: int | None = config.sliding_window if "sliding_attention" in self._layer_types else None
         self._end = answer_tokens(tokenizer, ["."])[0][-1]
         self._end_is_space = not self._decode([self._end]).strip()
-        self._tokens: list[int] = []
-        # Full layers only: a cache that drops old tokens could not be cropped back to a shared prefix.
-        self._cache = DynamicCache()
 
     @classmethod
-    def load(cls, name: str) -> "LocalModel":
-        """Load `embedded`, a local folder or a hub id."""
+    def load(cls, name: str, adapter: Path | None = None) -> "LocalModel":
+        """Load `embedded`, a local folder or a hub id, and merge a LoRA adapter into it.
+
+        Raises GenRecError if the model cannot be had, or the adapter was made for another one.
+        """
+        declared = read_adapter(adapter) if adapter else None
+        if declared:
+            declared.require_base(name)
         model, tokenizer, info = load_model(name)
-        return cls(model, tokenizer, info.name)
+        if adapter and declared:
+            require_shapes(adapter, model)
+            from peft import PeftModel  # deferred: takes seconds, and few need it
+
+            model = PeftModel.from_pretrained(model, adapter).merge_and_unload().eval()
+        return cls(model, tokenizer, info.name, declared)
 
     def answer_tokens(self, answers: Sequence[str]) -> list[list[int]]:
         """See `Ranker`."""
@@ -65,10 +87,49 @@ class LocalModel:
         """See `Ranker`."""
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
+    def cache_use(self) -> CacheUse:
+        """See `Ranker`."""
+        return self._used
+
     @torch.inference_mode()
-    def read(self, prompts: Sequence[Sequence[int]]) -> "TreeScorer":
-        """See `Ranker`. What the prompts share with each other or with the last ones is not computed again."""
-        return TreeScorer(self, [list(prompt) for prompt in prompts])
+    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> RowScorer:
+        """See `Ranker`."""
+        return RowScorer(self._rows([list(prompt) for prompt in prompts], [read_ahead(trie) for trie in tries]), tries)
+
+    def _rows(self, prompts: list[list[int]], ahead: Sequence[Sequence[int]] = ()) -> Rows:
+        given = sum(map(len, prompts))
+        self._used = CacheUse(self._used.tokens + given, self._used.reused + given - sum(map(self._lack, prompts)))
+        self._fill(_shared_beginnings([prompt[:-1] for prompt in prompts]))
+        if len(list(self._passes(prompts))) > 1:
+            self._fill([prompt[: (len(prompt) - 1) // BLOCK * BLOCK] for prompt in prompts])
+        return Rows(self, prompts, ahead)
+
+    def _fill(self, beginnings: list[list[int]]) -> None:
+        """Bring beginnings of prompts, in whole blocks, into the prefix cache."""
+        if len(beginnings) > 1:
+            self._fill(_shared_beginnings(beginnings))
+        for batch in self._passes(
+            [tokens for tokens in beginnings if BLOCK * len(self.prefixes.find(tokens)) < len(tokens)]
+        ):
+            Rows(self, batch)
+
+    def _passes(self, prompts: list[list[int]]) -> Iterator[list[list[int]]]:
+        """Cut into batches that a pass reads without much padding: the rows lack about the same number of tokens."""
+        batch: list[list[int]] = []
+        most = 0
+        for prompt in sorted(prompts, key=self._lack, reverse=True):
+            lack = self._lack(prompt)
+            if batch and (most - lack > max(lack, 2 * BLOCK) or most * (len(batch) + 1) > PASS_TOKENS):
+                yield batch
+                batch = []
+            most = most if batch else lack
+            batch.append(prompt)
+        if batch:
+            yield batch
+
+    def _lack(self, prompt: list[int]) -> int:
+        """Tokens of a prompt that must be read: at least the last, for what comes behind it."""
+        return len(prompt) - BLOCK * len(self.prefixes.find(prompt[:-1]))
 
     @property
     def device(self) -> torch.device:
@@ -76,53 +137,39 @@ class LocalModel:
         device: torch.device = self._model.device
         return device
 
-    def keep_prefix(self, prefix: list[int]) -> None:
-        """Bring the cache to exactly `prefix`, reading what is missing, for tokens to be read behind it."""
-        keep = common_prefix(self._tokens, prefix)
-        surplus = self._cache.get_seq_length() - keep
-        if surplus > 0:
-            self._cache.crop(-surplus)
-        if keep < len(prefix):
-            self._model(
-                input_ids=torch.tensor([prefix[keep:]], device=self.device),
-                past_key_values=self._cache,
-                logits_to_keep=1,
-            )
-        self._tokens = prefix
-        self.tokens_read += len(prefix)
-        self.tokens_reused += keep
-
     def forward(
         self,
-        tokens: Sequence[int],
+        columns: Columns,
+        tokens: list[list[int]],
+        *,
         positions: torch.Tensor,
         key_positions: torch.Tensor,
         visible: torch.Tensor,
-        logits_to_keep: torch.Tensor | int = 0,
+        wanted: torch.Tensor,
     ) -> torch.Tensor:
-        """Read tokens behind the cache under an explicit mask; returns logits, shape (tokens kept, vocabulary).
+        """Read tokens (rows, tokens) into columns; returns logits at `wanted`, shape (wanted, vocabulary).
 
-        `positions` (tokens,) and `key_positions` (keys,) count from the start of each token's own text;
-        `visible` (tokens, keys) says which keys, cached ones first, a token may attend to. Sliding
-        windows are measured in positions, so neighbours in the sequence do not shorten them.
+        `positions` (rows, tokens) and `key_positions` (rows, columns) count from the start of each token's
+        own text; `visible` (rows, tokens, columns) says which columns a token may attend to. Sliding
+        windows are measured in positions, so that siblings in a tree do not shorten them. `wanted`
+        are indices into (rows x tokens).
         """
         masks = {"full_attention": self._additive(visible)}
         if self._window is not None:
-            near = positions[:, None] - key_positions[None, :] < self._window
+            near = positions[:, :, None] - key_positions[:, None, :] < self._window
             masks["sliding_attention"] = self._additive(visible & near)
-        output = self._model(
-            input_ids=torch.tensor([tokens], device=self._model.device),
-            position_ids=positions[None],
+        return self._head.logits(
+            self._model,
+            wanted,
+            input_ids=torch.tensor(tokens, device=self.device),
+            position_ids=positions,
             attention_mask=masks if len(self._layer_types) > 1 else masks[next(iter(self._layer_types))],
-            past_key_values=self._cache,
-            logits_to_keep=logits_to_keep,
+            past_key_values=columns,
         )
-        logits: torch.Tensor = output.logits[0]
-        return logits
 
     def _additive(self, visible: torch.Tensor) -> torch.Tensor:
         mask = torch.zeros(visible.shape, dtype=self._model.dtype, device=visible.device)
-        return mask.masked_fill_(~visible, torch.finfo(mask.dtype).min)[None, None]
+        return mask.masked_fill_(~visible, torch.finfo(mask.dtype).min)[:, None]
 
     @torch.inference_mode()
     def generate(
@@ -145,13 +192,13 @@ class LocalModel:
         self, prompts: list[list[int]], max_tokens: int, stop: str, temperature: float, seed: int
     ) -> list[tuple[str, int]]:
         """(text before `stop`, tokens generated) of each prompt."""
-        tree = TokenTree(self, prompts)
-        rows = list(range(len(prompts)))  # those still being written
+        read = self._rows(prompts)
+        rows = list(range(len(prompts)))  # the prompts still being written, in the order of their rows
         # A generator a row: what a prompt draws does not depend on its neighbours in the batch.
         draws = [torch.Generator().manual_seed(seed) for _ in rows]
         written: list[list[int]] = [[] for _ in rows]
         texts: dict[int, str] = {}
-        nodes, logits = tree.leaves, tree.leaf_logits
+        node, logits = ROOT, read.logits
         for _ in range(max_tokens):
             for row, scores in zip(rows, logits, strict=True):
                 written[row].append(_pick(scores, temperature, draws[row]))
@@ -162,7 +209,9 @@ class LocalModel:
             rows = [rows[i] for i in going]
             if not rows:
                 break
-            nodes, logits = tree.read([written[row][-1] for row in rows], [nodes[i] for i in going])
+            if len(going) < len(read):
+                read.keep(going)
+            node, logits = read.grow([written[row][-1:] for row in rows], [[node]] * len(rows))
         return [(texts.get(row, self._decode(tokens)), len(tokens)) for row, tokens in enumerate(written)]
 
     def _finished(self, tokens: list[int], stop: str) -> str | None:
@@ -180,18 +229,28 @@ class LocalModel:
 
 
 def _batches(prompts: list[list[int]]) -> Iterator[list[list[int]]]:
-    """Cut into runs of at most TREE_TOKENS new tokens each; neighbours that begin alike share."""
+    """Cut into runs of at most BATCH_TOKENS tokens each."""
     batch: list[list[int]] = []
     size = 0
     for prompt in prompts:
-        new = len(prompt) - (common_prefix(batch[-1], prompt) if batch else 0)
-        if batch and size + new > TREE_TOKENS:
+        if batch and size + len(prompt) > BATCH_TOKENS:
             yield batch
-            batch, size, new = [], 0, len(prompt)
+            batch, size = [], 0
         batch.append(prompt)
-        size += new
+        size += len(prompt)
     if batch:
         yield batch
+
+
+def _shared_beginnings(prompts: list[list[int]]) -> list[list[int]]:
+    """What two or more of the prompts begin with, in whole blocks; each once, none empty."""
+    shared = {tuple(a[: _common(a, b) // BLOCK * BLOCK]) for a, b in pairwise(sorted(prompts))}
+    return [list(beginning) for beginning in shared - {()}]
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Number of leading tokens that two sequences share."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _pick(logits: torch.Tensor, temperature: float, draw: torch.Generator) -> int:

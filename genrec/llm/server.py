@@ -5,104 +5,23 @@ Text comes from `/v1/chat/completions`, which every such endpoint has. Exact sco
 of exactly the tokens asked for, however unlikely they are.
 """
 
-import os
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import httpx
 from transformers import PreTrainedTokenizerBase
 
-from genrec.decoding import Node
+from genrec.adapter import Adapter
+from genrec.decoding import Node, Trie
 from genrec.errors import GenRecError
-from genrec.llm.backend import Generation, Message
+from genrec.llm.backend import CacheUse, Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
+from genrec.llm.endpoint import Endpoint
 
-TIMEOUT = httpx.Timeout(600, connect=10)  # seconds
-CONCURRENCY = 16
-TRIES = 5
-RETRY_STATUS = {408, 409, 429, 500, 502, 503, 504}
-KEY_VARIABLE = "GENREC_API_KEY"
+# vLLM scores so many tokens a position at most (`MAX_LOGPROB_TOKEN_IDS`).
+MAX_SCORED_TOKENS = 128
 
-
-class Endpoint:
-    """A connection to one model of one server, with retries; raises GenRecError when it cannot answer."""
-
-    def __init__(self, url: str, model: str | None = None) -> None:
-        """Connect to `url` (with or without /v1); `model` may be left out if the server has just one."""
-        self.url = url.rstrip("/").removesuffix("/v1")
-        key = os.environ.get(KEY_VARIABLE)
-        try:
-            self._client = httpx.Client(
-                base_url=self.url, headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=TIMEOUT
-            )
-        except httpx.InvalidURL as error:
-            raise GenRecError(f"{self.url!r} is not a URL: {error}") from None
-        self._entry = self._find(model)
-        self.model = str(self._entry["id"])
-
-    def _find(self, model: str | None) -> dict[str, Any]:
-        answer = self._call("GET", "/v1/models", None)
-        try:
-            entries: list[dict[str, Any]] = answer["data"]
-            names = ", ".join(str(entry["id"]) for entry in entries[:10])
-        except (KeyError, TypeError):
-            raise GenRecError(f"{self.url} gave no list of models: {str(answer)[:200]}") from None
-        if model is None and len(entries) == 1:
-            return entries[0]
-        if model is None:
-            raise GenRecError(f"{self.url} serves {len(entries)} models; name one with --model: {names}")
-        for entry in entries:
-            if entry["id"] == model:
-                return entry
-        raise GenRecError(f"{self.url} does not serve {model!r}; it serves: {names}")
-
-    def vllm_root(self) -> str | None:
-        """Where vLLM loaded the model (and its tokenizer) from; None for servers of another kind."""
-        root = self._entry.get("root")
-        return str(root) if root and self._entry.get("owned_by") == "vllm" else None
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """POST a request for this model and return the JSON answer."""
-        return self._call("POST", path, {"model": self.model, **body})
-
-    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        problem = ""
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(2 ** (attempt - 1))
-            try:
-                response = self._client.request(method, path, json=body)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                raise GenRecError(f"cannot reach {self.url}: {error}. Is the server running?") from None
-            except httpx.UnsupportedProtocol:
-                raise GenRecError(f"{self.url!r} is not a URL; it starts with http:// or https://") from None
-            except httpx.RequestError as error:
-                problem = f"{type(error).__name__} {error}"
-                continue
-            if response.status_code == 200:
-                return self._json(response)
-            problem = f"HTTP {response.status_code}: {_start(response)}"
-            if response.status_code in (401, 403):
-                raise GenRecError(f"{self.url} refuses access ({problem}). Put the key into {KEY_VARIABLE}.")
-            if response.status_code not in RETRY_STATUS:
-                break
-        raise GenRecError(f"{self.url}{path} failed: {problem}")
-
-    def _json(self, response: httpx.Response) -> dict[str, Any]:
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise GenRecError(f"{self.url} does not answer as an OpenAI-compatible server: {_start(response)}")
-        return answer
-
-
-def _start(response: httpx.Response) -> str:
-    """The beginning of an answer's text, in one line."""
-    return " ".join(response.text.split())[:300]
+Place = tuple[int, tuple[int, ...]]  # a prompt by its number, and the tokens of an answer behind it
 
 
 class ServerModel:
@@ -122,35 +41,28 @@ class ServerModel:
         seed: int = 0,
     ) -> list[Generation]:
         """See `Generator`."""
+        settings = {"max_tokens": max_tokens, "stop": [stop], "temperature": temperature, "seed": seed}
+        answers = self.endpoint.post_all(
+            "/v1/chat/completions", [{"messages": list(conversation), **settings} for conversation in conversations]
+        )
+        return [self._generation(answer) for answer in answers]
 
-        def ask(conversation: Sequence[Message]) -> Generation:
-            answer = self.endpoint.post(
-                "/v1/chat/completions",
-                {
-                    "messages": list(conversation),
-                    "max_tokens": max_tokens,
-                    "stop": [stop],
-                    "temperature": temperature,
-                    "seed": seed,
-                },
-            )
-            try:
-                usage = answer["usage"]
-                text = answer["choices"][0]["message"]["content"] or ""
-                return Generation(text, usage["prompt_tokens"], usage["completion_tokens"])
-            except (KeyError, IndexError, TypeError):
-                raise GenRecError(f"{self.endpoint.url} gave no chat completion: {str(answer)[:200]}") from None
-
-        with ThreadPoolExecutor(CONCURRENCY) as pool:
-            return list(pool.map(ask, conversations))
+    def _generation(self, answer: dict[str, Any]) -> Generation:
+        try:
+            usage = answer["usage"]
+            text = answer["choices"][0]["message"]["content"] or ""
+            return Generation(text, usage["prompt_tokens"], usage["completion_tokens"])
+        except (KeyError, IndexError, TypeError):
+            raise GenRecError(f"{self.endpoint.url} gave no chat completion: {str(answer)[:200]}") from None
 
 
 class VllmModel(ServerModel):
     """Generator and ranker over vLLM; the tokenizer must be the served model's own."""
 
-    def __init__(self, endpoint: Endpoint, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, endpoint: Endpoint, tokenizer: PreTrainedTokenizerBase, adapter: Adapter | None = None) -> None:
         super().__init__(endpoint)
         self.tokenizer = tokenizer
+        self.adapter = adapter
 
     def answer_tokens(self, answers: Sequence[str]) -> list[list[int]]:
         """See `Ranker`."""
@@ -164,40 +76,107 @@ class VllmModel(ServerModel):
         """See `Ranker`."""
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def read(self, prompts: Sequence[Sequence[int]]) -> "ServerScorer":
+    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> "ServerScorer":
         """See `Ranker`."""
-        return ServerScorer(self.endpoint, [list(prompt) for prompt in prompts])
+        limit = self.endpoint.entry.get("max_model_len")
+        for prompt, trie in zip(prompts, tries, strict=True):
+            if limit and len(prompt) + trie.depth > limit:
+                raise GenRecError(
+                    f"a prompt of {len(prompt)} tokens exceeds the {limit} that {self.endpoint.url} can read"
+                )
+        return ServerScorer(self.endpoint, prompts, tries)
+
+    def cache_use(self) -> CacheUse:
+        """See `Ranker`: what all clients of the server asked for, by its own count."""
+        return read_cache_use(self.endpoint.get_text("/metrics"))
+
+
+def read_cache_use(metrics: str) -> CacheUse:
+    """The prefix cache's account in vLLM's Prometheus metrics; zeros if it has none."""
+
+    def total(name: str) -> int:
+        found = re.findall(rf"^vllm:{name}(?:\{{[^}}]*\}})? (\S+)$", metrics, re.MULTILINE)
+        return int(sum(map(float, found)))
+
+    return CacheUse(total("prefix_cache_queries_total"), total("prefix_cache_hits_total"))
 
 
 class ServerScorer:
-    """Scores continuations of prompts, one request a node; the server's prefix cache shares the prompts."""
+    """Scores continuations of prompts; the server's prefix cache shares the prompts.
 
-    def __init__(self, endpoint: Endpoint, prompts: list[list[int]]) -> None:
+    A request costs the server the rest of a block of its prefix cache, a token written costs it one
+    position. So each request goes on from its node, by the most probable tokens of the trie, to the
+    end of an answer, and what it passes is kept: the search is likely to ask for it next.
+    """
+
+    def __init__(self, endpoint: Endpoint, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> None:
         self._endpoint = endpoint
         self._prompts = prompts
+        self._tries = tries
+        self._known: dict[Place, dict[int, float]] = {}
 
     def child_logprobs(self, nodes: Sequence[Node]) -> list[list[float]]:
         """See `Scorer`."""
-        with ThreadPoolExecutor(CONCURRENCY) as pool:
-            return list(pool.map(self._ask, nodes))
+        new = [node for node in nodes if (node.prompt, node.path) not in self._known]
+        asks = [(node, tokens) for node in new for tokens in self._requests(node)]
+        bodies = [self._body(node, tokens) for node, tokens in asks]
+        for (node, _), answer in zip(asks, self._endpoint.post_all("/v1/completions", bodies), strict=True):
+            self._keep(node, answer)
+        return [self._scores(node) for node in nodes]
 
-    def _ask(self, node: Node) -> list[float]:
-        answer = self._endpoint.post(
-            "/v1/completions",
-            {
-                "prompt": [*self._prompts[node.prompt], *node.path],
-                "max_tokens": 1,
-                "temperature": 0,
-                "logprobs": 1,
-                "logprob_token_ids": list(node.children),
-                "return_tokens_as_token_ids": True,
-            },
-        )
+    def _requests(self, node: Node) -> Iterator[tuple[int, ...]]:
+        """The tokens that each request for a node scores: all of the trie's if the server takes so many."""
+        alphabet = self._tries[node.prompt].alphabet
+        if len(alphabet) <= MAX_SCORED_TOKENS:
+            yield alphabet
+        else:
+            for start in range(0, len(node.children), MAX_SCORED_TOKENS):
+                yield node.children[start : start + MAX_SCORED_TOKENS]
+
+    def _body(self, node: Node, tokens: tuple[int, ...]) -> dict[str, Any]:
+        trie = self._tries[node.prompt]
+        steps = trie.depth - len(node.path) if tokens == trie.alphabet else 1
+        return {
+            "prompt": [*self._prompts[node.prompt], *node.path],
+            "max_tokens": steps,
+            "temperature": 0,
+            "logprobs": 1,
+            "logprob_token_ids": tokens,
+            "allowed_token_ids": tokens,
+            "return_tokens_as_token_ids": True,
+            "stop_token_ids": trie.ends,
+        }
+
+    def _keep(self, node: Node, answer: dict[str, Any]) -> None:
+        """Take the scores of a request's node and of those that it passed."""
+        trie = self._tries[node.prompt]
+        path, at = node.path, trie.find(node.path)
         try:
-            table = answer["choices"][0]["logprobs"]["top_logprobs"][0]
-            return [float(table[f"token_id:{token}"]) for token in node.children]
-        except (KeyError, IndexError, TypeError):
-            raise GenRecError(
-                f"{self._endpoint.url} does not return the log-probabilities of given tokens "
-                "(logprob_token_ids). Ranking needs a vLLM server of version 0.31 or newer."
-            ) from None
+            logprobs = answer["choices"][0]["logprobs"]
+            for token, table in zip(logprobs["tokens"], logprobs["top_logprobs"], strict=True):
+                scores = {_token_id(name): float(score) for name, score in table.items()}
+                known = self._known.setdefault((node.prompt, path), {})
+                known |= {child: scores[child] for child in trie.children(at) if child in scores}
+                chosen = trie.children(at).get(_token_id(token))
+                if chosen is None or trie.answer(chosen) is not None:
+                    break
+                path, at = (*path, _token_id(token)), chosen
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise GenRecError(self._no_scores()) from None
+
+    def _scores(self, node: Node) -> list[float]:
+        known = self._known[node.prompt, node.path]
+        if not known.keys() >= set(node.children):
+            raise GenRecError(self._no_scores())
+        return [known[token] for token in node.children]
+
+    def _no_scores(self) -> str:
+        return (
+            f"{self._endpoint.url} does not return the log-probabilities of given tokens "
+            "(logprob_token_ids). Ranking needs a vLLM server of version 0.31 or newer."
+        )
+
+
+def _token_id(name: str) -> int:
+    """The id in vLLM's "token_id:123"."""
+    return int(name.removeprefix("token_id:"))

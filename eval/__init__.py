@@ -1,0 +1,1 @@
+"""Evaluation of next-place rankings and of profiles. `from eval.metrics import score`, never `import eval`."""

@@ -1,0 +1,189 @@
+"""Prompts read side by side, each with its own tree of continuations."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from genrec.decoding import Node, Trie
+from genrec.llm.columns import Columns
+from genrec.llm.prefix_cache import BLOCK
+
+if TYPE_CHECKING:
+    from genrec.llm.local import LocalModel
+
+Place = tuple[int, tuple[int, ...]]  # a prompt by its number, and the tokens of an answer behind it
+
+ROOT = -1  # the parent of what follows a prompt directly
+
+# First tokens of answers that are read together with a prompt: the ten digits fit, whole vocabularies do not.
+AHEAD = 12
+
+
+class Rows:
+    """A batch of prompts, a row each, that end in the same column; behind it, each row grows a tree.
+
+    A token of a tree sees its row's prompt, its ancestors and itself: continuations share the
+    prompt's keys and values without a copy. `logits` (rows, vocabulary) are those behind the
+    prompts, `ahead` (tokens, vocabulary) those behind the tokens read ahead, row by row.
+    """
+
+    def __init__(self, model: "LocalModel", prompts: Sequence[list[int]], ahead: Sequence[Sequence[int]] = ()) -> None:
+        """Read the prompts, as far as the model's prefix cache does not know them.
+
+        In the same pass, read the tokens of `ahead` behind them, as the first nodes of each row's tree.
+        """
+        self._model = model
+        device = model.device
+        self._width = max(map(len, prompts))
+        self._lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+        self._columns = Columns(model.shapes, len(prompts), self._width)
+        # Trees, over the columns behind the prompts: (rows, columns, columns) which ones a token sees, and depths.
+        self._seen = np.zeros((len(prompts), 0, 0), dtype=np.bool_)
+        self._depths = np.zeros((len(prompts), 0), dtype=np.int64)
+        known = [model.prefixes.find(prompt[:-1]) for prompt in prompts]
+        for row, (prompt, blocks) in enumerate(zip(prompts, known, strict=True)):
+            if blocks:
+                self._columns.put(row, self._width - len(prompt), torch.cat(blocks))
+        # All rows read the same number of tokens; a row that lacks fewer reads some that it knows again.
+        new = max(len(prompt) - len(blocks) * BLOCK for prompt, blocks in zip(prompts, known, strict=True))
+        ends = [[0] * (new - len(prompt)) + prompt[-new:] for prompt in prompts]
+        tokens = list(ahead) or [[] for _ in prompts]
+        nodes = self._add(tokens, [[ROOT] * len(row) for row in tokens])
+        logits = self._read(
+            [end + row for end, row in zip(ends, nodes, strict=True)],
+            [[new - 1 + i for i in range(1 + len(row))] for row in tokens],
+            self._width - new,
+        )
+        starts = np.cumsum([0, *(1 + len(row) for row in tokens)])
+        self.logits = logits[starts[:-1].tolist()]
+        self.ahead = logits[[i for a, b in pairwise(starts.tolist()) for i in range(a + 1, b)]]
+        for row, (prompt, blocks) in enumerate(zip(prompts, known, strict=True)):
+            start = self._width - len(prompt)
+            model.prefixes.add(prompt, self._columns.features(row, start + len(blocks) * BLOCK, self._width))
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def grow(self, tokens: Sequence[Sequence[int]], parents: Sequence[Sequence[int]]) -> tuple[int, torch.Tensor]:
+        """Read tokens behind each row's nodes (ROOT: behind its prompt); rows may have different numbers of them.
+
+        Returns the number of each row's first new node, the others follow, and the logits behind
+        the tokens, row by row, shape (tokens of all rows, vocabulary).
+        """
+        first = self._seen.shape[1]
+        nodes = self._add(tokens, parents)
+        return first, self._read(nodes, [list(range(len(row))) for row in tokens], self._width + first)
+
+    def _add(self, tokens: Sequence[Sequence[int]], parents: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Enter nodes into the rows' trees; returns the tokens, each row filled up to the longest one's length."""
+        first, most = self._seen.shape[1], max(map(len, tokens))
+        seen = np.zeros((len(self), first + most, first + most), dtype=np.bool_)
+        seen[:, :first, :first] = self._seen
+        depths = np.concatenate([self._depths, np.zeros((len(self), most), dtype=np.int64)], axis=1)
+        for row, mine in enumerate(parents):
+            for node, parent in enumerate(mine, start=first):
+                if parent != ROOT:
+                    seen[row, node] = seen[row, parent]
+                    depths[row, node] = depths[row, parent] + 1
+        diagonal = np.arange(first, first + most)
+        seen[:, diagonal, diagonal] = True
+        self._seen, self._depths = seen, depths
+        return [[*row, *[0] * (most - len(row))] for row in tokens]
+
+    def _read(self, tokens: list[list[int]], wanted: list[list[int]], start: int) -> torch.Tensor:
+        """Read tokens (rows, tokens) into the columns from `start` on: ends of prompts, then nodes.
+
+        Returns logits at the places `wanted` of each row, shape (places of all rows, vocabulary).
+        """
+        device = self._model.device
+        prompt = torch.arange(self._width, device=device) - (self._width - self._lengths)[:, None]  # negative: none
+        nodes = torch.from_numpy(self._depths).to(device) + self._lengths[:, None]
+        positions = torch.cat([prompt, nodes], dim=1)
+        mine = positions[:, start:]
+        # Positions of a prompt ascend, so "not after me" is the causal mask; nodes come after the whole prompt.
+        visible = (prompt >= 0)[:, None, :] & (prompt[:, None, :] <= mine[:, :, None])
+        seen = torch.from_numpy(self._seen[:, max(start - self._width, 0) :]).to(device)
+        seen = torch.cat([seen.new_zeros(len(self), mine.shape[1] - seen.shape[1], seen.shape[2]), seen], dim=1)
+        self._columns.start = start
+        self._columns.make_room(positions.shape[1])
+        count = len(tokens[0])
+        flat = [row * count + place for row, places in enumerate(wanted) for place in places]
+        return self._model.forward(
+            self._columns,
+            tokens,
+            positions=mine.clamp(min=0),
+            key_positions=positions.clamp(min=0),
+            visible=torch.cat([visible, seen], dim=2),
+            wanted=torch.tensor(flat, device=device),
+        )
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all rows but these."""
+        self._columns.keep(rows)
+        self._lengths = self._lengths[torch.tensor(rows, device=self._lengths.device)]
+        self._seen, self._depths = self._seen[list(rows)], self._depths[list(rows)]
+
+
+def read_ahead(trie: Trie) -> list[int]:
+    """Tokens that may follow a prompt and lead further; none if they are too many to read just in case."""
+    inner = [token for token, child in trie.children(0).items() if trie.answer(child) is None]
+    return inner if len(inner) <= AHEAD else []
+
+
+class RowScorer:
+    """Scores candidate answers as trees behind their prompts; `rows` were read with what `read_ahead` says."""
+
+    def __init__(self, rows: Rows, tries: Sequence[Trie]) -> None:
+        self._rows = rows
+        self._prompts = list(range(len(rows)))  # which prompt stands in which row
+        self._nodes: dict[Place, int] = {(prompt, ()): ROOT for prompt in self._prompts}
+        places: list[Place] = list(self._nodes)
+        for prompt, trie in enumerate(tries):
+            for node, token in enumerate(read_ahead(trie)):
+                self._nodes[prompt, (token,)] = node
+                places.append((prompt, (token,)))
+        logits = torch.cat([rows.logits, rows.ahead])
+        self._read = {place: row for row, place in enumerate(places)}  # rows of logits that wait to be asked about
+        self._logits, self._totals = logits, torch.logsumexp(logits.float(), -1)
+
+    @torch.inference_mode()
+    def child_logprobs(self, nodes: Sequence[Node]) -> list[list[float]]:
+        """See `Scorer`."""
+        scored: dict[Place, list[float]] = {}
+        new: dict[int, list[Node]] = {}
+        for node in nodes:
+            place = node.prompt, node.path
+            if place in self._read:
+                row = self._read[place]
+                scored[place] = _children(self._logits[row], self._totals[row], node)
+            else:
+                new.setdefault(node.prompt, []).append(node)
+        if new:
+            scored |= self._grow(new)
+        return [scored[node.prompt, node.path] for node in nodes]
+
+    def _grow(self, new: dict[int, list[Node]]) -> dict[Place, list[float]]:
+        # Searches end one after the other; copying what is left is cheaper than to go on with idle rows.
+        if 2 * len(new) <= len(self._prompts):
+            self._rows.keep([row for row, prompt in enumerate(self._prompts) if prompt in new])
+            self._prompts = [prompt for prompt in self._prompts if prompt in new]
+        rows = [new.get(prompt, []) for prompt in self._prompts]
+        first, logits = self._rows.grow(
+            [[node.path[-1] for node in row] for row in rows],
+            [[self._nodes[node.prompt, node.path[:-1]] for node in row] for row in rows],
+        )
+        totals = torch.logsumexp(logits.float(), -1)
+        scored = {}
+        numbered = [(number, node) for row in rows for number, node in enumerate(row, start=first)]
+        for (number, node), scores, total in zip(numbered, logits, totals, strict=True):
+            self._nodes[node.prompt, node.path] = number
+            scored[node.prompt, node.path] = _children(scores, total, node)
+        return scored
+
+
+def _children(logits: torch.Tensor, total: torch.Tensor, node: Node) -> list[float]:
+    scores: list[float] = (logits[list(node.children)].float() - total).tolist()
+    return scores
