@@ -104,10 +104,15 @@ def reliability(name: str, confidence: ArrayLike, accuracy: ArrayLike, counts: A
 
 @_styled
 def groups(name: str, labels: Sequence[str], series: Mapping[str, Sequence[Estimate | None]], label: str) -> str:
-    """Points with intervals, a column a group and a mark a series (at most five); None leaves a gap."""
+    """Points with intervals, a column a group and a mark a series (at most five); None leaves a gap.
+
+    A series of gaps alone is not shown, but keeps its mark, so that a method looks the same in all charts.
+    """
     axes = _axes(2.7)
     width = 0.62 / max(len(series), 1)
     for i, (row, estimates) in enumerate(series.items()):
+        if not any(estimates):
+            continue
         colour, shift = SERIES[i], (i - (len(series) - 1) / 2) * width
         axes.plot([], [], MARKERS[i], color=colour, label=row)
         for x, estimate in enumerate(estimates):

@@ -42,7 +42,7 @@ class Findings:
 
     Attributes:
         overall: method, metric, users, n, value, low, high; methods in the order of the run.
-        failures: method, failure, n.
+        failures: method, failure (the reason), n.
         controls: columns of `eval.intervals.compare`, each profile against its two controls.
         comparisons: the same, of every method with the yardstick and of each profile with none.
         slices: slicing, group, and the columns of `overall`: Acc of parts of the examples.
@@ -86,10 +86,7 @@ def find(run: Run) -> Findings:
     data = (run.examples, run.checkins, run.config["train_rows"])
     return Findings(
         overall=_in_order(intervals(scores, [*METRICS, DISTANCE], resamples=DRAWS), methods),
-        failures=scores.filter(pl.col("failure").is_not_null())
-        .group_by("method", "failure")
-        .len("n")
-        .sort("method", "failure"),
+        failures=_in_order(_failures(scores), methods),
         controls=_compare(scores, _control_pairs(methods)),
         comparisons=_compare(scores, _pairs(methods)),
         slices=_in_order(_slices(scores, strata(*data)), methods),
@@ -112,6 +109,12 @@ def is_control(method: str) -> bool:
     return spec is not None and spec.show != "own"
 
 
+def _failures(scores: pl.DataFrame) -> pl.DataFrame:
+    """Why there is no ranking, the commonest reason of each method first."""
+    counts = scores.drop_nulls("failure").group_by("method", "failure").len("n")
+    return counts.sort(-pl.col("n").cast(pl.Int64), "failure")
+
+
 def _control_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
     """(method, the same with a swapped or emptied profile), where the run has both."""
     pairs = []
@@ -123,14 +126,15 @@ def _control_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Every method with the yardstick; the model with each profile level, with the same without a profile."""
+    """Every method with the yardstick; each model with itself without a profile, without an adapter, with the table."""
     others = [method for method in methods if method != YARDSTICK and not is_control(method)]
     pairs = [(method, YARDSTICK) for method in others] if YARDSTICK in methods else []
     for method in others:
         spec = LlmSpec.parse(method)
-        if spec is not None and spec.level != "none":
-            bare = method.replace(spec.level, "none")
-            pairs += [(method, bare)] if bare in methods else []
+        if spec is not None:
+            without_profile = method.replace(spec.level, "none", 1)
+            relatives = (without_profile, method.replace("-adapted", ""), method.replace("-notable", ""))
+            pairs += [(method, relative) for relative in relatives if relative != method and relative in methods]
     return pairs
 
 

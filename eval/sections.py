@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
 
 from eval import charts
 from eval.charts import Estimate
@@ -28,20 +27,20 @@ from eval.tables import (
 SHOWN = len(charts.SERIES)  # methods in a chart that tells them apart by their marks
 VISITS = {"visit": "Repeat and novel visits", "prompt": "Places that the prompt names, and others"}
 STRATA = {
-    "activity": "Activity of the user: terciles by trajectories before the evidence was frozen",
-    "trajectory": "Length of the trajectory: terciles by its visits",
-    "cold": "Check-ins of the user before the evidence was frozen",
-    "poi": "Places that somebody had visited before, and new ones",
-    "concentration": "Topological concentration of the user's places: terciles",
+    "activity": "Activity of the user",
+    "trajectory": "Length of the trajectory",
+    "cold": "Earlier check-ins of the user",
+    "poi": "New and known places",
+    "concentration": "Topological concentration of the user",
 }
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its title."""
+    """A chart with its title; the SVG comes from `eval.charts`, where texts are escaped."""
 
     title: str
-    svg: Markup
+    svg: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _accuracy(found: Findings) -> Section:
     for metric in ("acc@1", "acc@10"):
         rows = {row["method"]: _estimate(row) for row in found.overall.filter(metric=metric).to_dicts()}
         name = METRIC_NAMES[metric]
-        bars.append(_figure(name, charts.bars(metric.replace("@", ""), rows, _colours(rows), name)))
+        bars.append(Figure(name, charts.bars(metric.replace("@", ""), rows, _colours(rows), name)))
     return Section(
         "accuracy",
         "Accuracy",
@@ -96,7 +95,7 @@ def _profile(found: Findings) -> Section:
         "The same prompts with the words of another user's profile, and without any. Habits stay the user's own, in "
         "their table if the method shows it, so the controls test what the profile adds to them.",
         [comparison_table("The profile against its controls", found.controls)],
-        [_figure("The profile against its controls", _differences("controls", found.controls))],
+        [Figure("The profile against its controls", _differences("controls", found.controls))],
     )
 
 
@@ -108,7 +107,7 @@ def _comparisons(found: Findings) -> Section:
         "the number of rows; bold ones are below 0.05 after it. McNemar's test stands beside them as in other papers: "
         "it takes a user's examples for independent, which they are not.",
         [comparison_table("Paired comparisons", found.comparisons)],
-        [_figure("Differences with 95% intervals", _differences("pairs", found.comparisons))],
+        [Figure("Differences with 95% intervals", _differences("pairs", found.comparisons))],
     )
 
 
@@ -116,7 +115,7 @@ def _visits(found: Findings) -> Section:
     return Section(
         "visits",
         "Repeat and novel visits",
-        "A visit is a repeat if the user had been at the place before. Whoever only repeats what the prompt says is "
+        "A visit is a repeat if the user had been at the place before. A model that only copies from its prompt is "
         "right at named places alone.",
         list(_slice_tables(found, VISITS)),
         list(_slice_figures(found, VISITS)),
@@ -138,12 +137,13 @@ def _calibration(found: Findings) -> Section:
     for i, method in enumerate(_shown(found)):
         curve = found.curve.filter(method=method)
         svg = charts.reliability(f"curve{i}", *(curve[column].to_numpy() for column in ("confidence", "accuracy", "n")))
-        curves.append(_figure(method, svg))
+        curves.append(Figure(method, svg))
     return Section(
         "calibration",
         "Calibration",
         "Is a first place with probability 0.3 right in 30% of the cases? The calibration error is the mean distance "
-        "from the dashed line, over ten bins weighted by their examples. Larger dots stand for more examples.",
+        "from the dashed line, over ten bins weighted by their examples; larger dots stand for more of them. Failures "
+        "have no probability.",
         [calibration_table(found)],
         curves,
     )
@@ -153,9 +153,10 @@ def _strata(found: Findings) -> Section:
     return Section(
         "strata",
         "Strata",
-        "For whom, and where, methods are right. Topological concentration asks whether people who share a user's "
-        "other places share this one, too (Wang et al., arXiv 2310.04612). The last table says how well activity and "
-        "concentration predict who is served well.",
+        "For whom, and where, methods are right. Activity (trajectories before the evidence was frozen), length and "
+        "concentration are cut into terciles. A place is new if nobody had been there before. Topological "
+        "concentration asks whether people who share a user's other places share this one, too (Wang et al., arXiv "
+        "2310.04612). The last table says how well activity and concentration predict who is served well.",
         [*_slice_tables(found, STRATA), power_table(found)],
         list(_slice_figures(found, STRATA)),
     )
@@ -171,12 +172,13 @@ def _distances(found: Findings) -> Section:
         "Distance errors",
         "How far the first place is from the true one. A right answer is at 0 km; failures have no distance.",
         [distance_table(found)],
-        [_figure("Share of the examples within a distance", charts.cumulative("km", series, "distance error, km"))],
+        [Figure("Share of the examples within a distance", charts.cumulative("km", series, "distance error, km"))],
     )
 
 
 def _speed(run: Run) -> Section:
-    return Section("speed", "Speed", "On the machine of this run; no part of metrics.json.", [speed_table(run.times)])
+    times = {method: run.times[method] for method in run.config["methods"]}
+    return Section("speed", "Speed", "On the machine of this run; no part of metrics.json.", [speed_table(times)])
 
 
 def _slice_tables(found: Findings, titles: dict[str, str]) -> Iterator[Table]:
@@ -192,10 +194,9 @@ def _slice_figures(found: Findings, titles: dict[str, str]) -> Iterator[Figure]:
         rows = found.slices.filter(pl.col("method").is_in(shown), slicing=slicing, metric="acc@1")
         groups = rows["group"].unique(maintain_order=True).to_list()
         values = {(row["method"], row["group"]): _estimate(row) for row in rows.to_dicts()}
-        methods = [method for method in shown if any((method, group) in values for group in groups)]
         if len(groups) > 1:
-            series = {method: [values.get((method, group)) for group in groups] for method in methods}
-            yield _figure(title, charts.groups(slicing, groups, series, "Acc@1"))
+            series = {method: [values.get((method, group)) for group in groups] for method in shown}
+            yield Figure(title, charts.groups(slicing, groups, series, "Acc@1"))
 
 
 def _differences(name: str, compared: pl.DataFrame) -> str:
@@ -223,7 +224,3 @@ def _colours(methods: Iterable[str]) -> dict[str, int]:
 def _estimate(row: dict[str, Any]) -> Estimate:
     """A value with its interval, which has no width if there is none."""
     return Estimate(row["value"], *(row["value"] if row[end] is None else row[end] for end in ("low", "high")))
-
-
-def _figure(title: str, svg: str) -> Figure:
-    return Figure(title, Markup(svg))  # noqa: S704 - charts escape the texts in them

@@ -12,6 +12,7 @@ from eval.verdict import SIGNIFICANCE
 
 NONE = "-"
 MINUS = "\N{MINUS SIGN}"
+FAILURES = 5  # reasons to be told of each method
 METRIC_NAMES = {
     "acc@1": "Acc@1",
     "acc@5": "Acc@5",
@@ -63,8 +64,13 @@ def overall_table(found: Findings) -> Table:
 
 
 def failure_table(found: Findings) -> Table:
-    """Why methods gave no ranking, and for how many examples."""
-    rows = [(f"{row['method']}: {row['failure']}", [Cell(f"{row['n']:,}")]) for row in found.failures.to_dicts()]
+    """Why methods gave no ranking, and for how many examples; rare reasons of a method are added up."""
+    rows = []
+    for (method,), reasons in found.failures.group_by("method", maintain_order=True):
+        common, rare = reasons[:FAILURES], reasons[FAILURES:]
+        rows += [(f"{method}: {failure}", [Cell(f"{n:,}")]) for _, failure, n in common.iter_rows()]
+        if len(rare):
+            rows.append((f"{method}: {len(rare):,} other reasons", [Cell(f"{rare['n'].sum():,}")]))
     return Table("Failures", ["examples"], rows)
 
 
@@ -114,7 +120,7 @@ def calibration_table(found: Findings) -> Table:
         (row["method"], [Cell(f"{row['ece']:.3f}"), Cell(f"{row['confidence']:.3f}"), Cell(f"{row['accuracy']:.3f}")])
         for row in found.ece.join(curve, on="method", maintain_order="left").to_dicts()
     ]
-    columns = ["calibration error", "mean probability of the first place", "Acc@1"]
+    columns = ["calibration error", "mean probability", "share that was right"]
     return Table("Calibration", columns, rows)
 
 
@@ -149,8 +155,9 @@ def speed_table(times: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = []
     for method, spent in times.items():
         count, seconds = spent["rankings"], spent["seconds"]
-        rate = f"{count / seconds:,.3g}" if seconds else NONE
-        rows.append((method, [Cell(f"{count:,}"), Cell(f"{seconds:,.1f}"), Cell(rate)]))
+        rate = count / seconds if seconds else 0.0
+        figures = (f"{count:,}", f"{seconds:,.1f}", f"{rate:,.0f}" if rate >= 10 else f"{rate:.2f}")
+        rows.append((method, [Cell(figure) for figure in figures]))
     return Table("Speed", ["rankings", "seconds", "rankings/s"], rows)
 
 

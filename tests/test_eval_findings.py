@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from made import at, make
 
-from eval.findings import Run, find
+from eval.findings import Run, _control_pairs, _pairs, find
 from eval.run import SCHEMA
 from eval.tables import p_value
 from eval.verdict import verdicts
@@ -102,6 +102,22 @@ def test_figures_by_hand():
     assert of(found.distances, method="llm:full", share=1.0)["km"] == pytest.approx(1, rel=0.01)
     assert of(found.distances, method="llm:full", share=1.0)["n"] == 3
     assert of(found.ece, method="habits")["ece"] == 0.25  # said .5, right in .75
+
+
+def test_who_is_compared_with_whom():
+    methods = ["llm:none", "llm:full", "llm:full-swapped", "llm:full-notable", "llm:full-adapted", "llm:none-adapted"]
+    assert _pairs([*methods, "markov"]) == [
+        ("llm:full", "llm:none"),
+        ("llm:full-notable", "llm:full"),
+        ("llm:full-adapted", "llm:none-adapted"),
+        ("llm:full-adapted", "llm:full"),
+        ("llm:none-adapted", "llm:none"),
+    ]
+    assert _pairs(["habits", "markov", "llm:full-emptied"]) == [("markov", "habits")]
+    assert _control_pairs([*methods, "llm:full-swapped-adapted"]) == [
+        ("llm:full", "llm:full-swapped"),
+        ("llm:full-adapted", "llm:full-swapped-adapted"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,6 @@ def test_what_is_not_ours_is_escaped(folder, page):
     html, text = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert "<script" not in html
     assert "{{ 7*7 }}" in html
-    assert ("dd", f"{EVIL}: ") not in page.texts
     assert any(tag == "dd" and found.startswith(EVIL) for tag, found in page.texts)
     assert any(tag == "th" and found == f"llm:full: {EVIL}" for tag, found in page.texts)
     assert "<script" not in text.replace("\\<", "")
