@@ -25,7 +25,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random model as a folder, for `--model`."""
     from tiny import tiny_model
 
-    folder = tmp_path_factory.mktemp("tiny")
+    folder = tmp_path_factory.mktemp("models") / "tiny"
     tiny = tiny_model()
     tiny._model.save_pretrained(folder)
     tiny.tokenizer.save_pretrained(folder)

@@ -47,7 +47,7 @@ def tiny_model(seed: int = 0, split_digits: bool = True) -> LocalModel:
         num_hidden_layers=3,
         num_attention_heads=2,
         num_key_value_heads=1,
-        head_dim=16,
+        head_dim=32,  # the least that vLLM computes with
         sliding_window=8,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"],
         max_position_embeddings=2048,

@@ -1,0 +1,26 @@
+"""Random LoRA adapters of the tiny model, as folders."""
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, get_peft_model
+from tiny import tiny_model
+
+from genrec.adapter import Adapter, write_declaration
+from genrec.prompting import RANKING, prompt_version
+
+
+def random_adapter(
+    folder: Path, seed: int, *, base: str = "tiny", catalogue: str = "any", prompt: str | None = None, **config: object
+) -> Path:
+    """An adapter whose weights are drawn at random, so that it changes what the model says."""
+    torch.manual_seed(seed)
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"], "task_type": "CAUSAL_LM"}
+    model = get_peft_model(tiny_model()._model, LoraConfig(**settings | config))
+    for name, weight in model.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.2)
+    model.save_pretrained(folder)
+    ranking_prompt = prompt or prompt_version(RANKING)
+    write_declaration(folder, Adapter(base=base, catalogue=catalogue, ranking_prompt=ranking_prompt))
+    return folder
