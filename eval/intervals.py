@@ -92,16 +92,15 @@ def compare(
         scores: what `eval.metrics.score` returns, or the rows of some examples.
         pairs: methods (a, b).
         metric: one of `eval.metrics.METRICS`.
-        resamples: how often all users are drawn. No p_bootstrap is below 2 / (resamples + 1), and Holm multiplies it
-            by up to the number of pairs: where many are compared, draw more.
+        resamples: how often all users are drawn. As p_bootstrap is at least 2 / (resamples + 1), and Holm multiplies
+            it by up to the number of pairs, many pairs need more.
         seed: of the draws.
 
     Returns:
-        a, b, n (examples), difference (mean of a minus mean of b), low, high (95 %, bootstrap over users),
-        p_bootstrap (two-sided: twice the share of resamples on the rarer side of 0; Davison and Hinkley, 1997,
-        section 4.4), p_mcnemar (exact; it takes examples as independent, which a user's are not; null for mrr and
-        ndcg@10, which are not 0 or 1) and p_holm (p_bootstrap, corrected for all rows). Nothing follows from fewer
-        than two users: low and high are null, p_bootstrap is 1.
+        a, b, n (examples), difference (mean of a minus mean of b), low, high (95 %, percentile bootstrap over users),
+        p_bootstrap (two-sided, from the same resamples), p_mcnemar (exact; takes examples as independent, which a
+        user's are not; null for mrr and ndcg@10) and p_holm (p_bootstrap, corrected for all rows). Nothing follows
+        from fewer than two users: low and high are null, p_bootstrap is 1.
 
     Raises:
         GenRecError: a method is not in the scores, or has other examples than the rest.
@@ -119,7 +118,7 @@ def compare(
             len(column.values),
             float(difference),
             *percentiles(values, column.users),
-            _two_sided(values) if column.users > 1 else 1.0,
+            _two_sided(values, column.users),
             None if metric in GRADED else _mcnemar(column.values),
         )
         for pair, column, difference, values in zip(pairs, columns, everybody_once, resampled.T, strict=True)
@@ -224,14 +223,19 @@ def _by_example(scores: pl.DataFrame, methods: Sequence[str], metric: str) -> pl
             raise GenRecError(f"no method {method!r} to compare; there are {', '.join(sorted(set(scores['method'])))}")
         if not part["example"].equals(parts[methods[0]]["example"]):
             raise GenRecError(f"methods {methods[0]!r} and {method!r} have different examples: nothing can be paired")
-    first = parts[methods[0]]
+    first = next(iter(parts.values()), scores.clear())
     return first.select("example", USER, *(parts[method][metric].alias(method) for method in methods))
 
 
-def _two_sided(resampled: Floats) -> float:
-    """P-value of a difference from its resamples; one is added to both counts, so that it is never 0."""
+def _two_sided(resampled: Floats, users: int) -> float:
+    """P-value of a difference from its resamples; twice the share on the rarer side of 0.
+
+    One is added to both counts, so that it is never 0 (Davison and Hinkley, 1997, section 4.4).
+    """
+    if users < 2:
+        return 1.0
     rarer = min((resampled <= 0).sum(), (resampled >= 0).sum())
-    return float(min(1.0, 2 * (rarer + 1) / (len(resampled) + 1)))
+    return float(min(1.0, 2 * (rarer + 1) / (np.isfinite(resampled).sum() + 1)))
 
 
 def _mcnemar(differences: Floats) -> float:

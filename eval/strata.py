@@ -31,8 +31,8 @@ def strata(examples: pl.DataFrame, checkins: Checkins, train_rows: int) -> pl.Da
     activity: terciles over users of their trajectories before their first example (GenUP, user cold start).
     trajectory: terciles over examples of the current trajectory's length (GenUP). cold: the user's check-ins before
     the evidence ends. poi: "new" if nobody had been at the target by then. concentration: terciles over users of
-    topological concentration in the first `train_rows` check-ins. Equal values stay together, so that terciles may
-    differ in size: low is up to the first tercile, middle up to the second.
+    topological concentration in the first `train_rows` check-ins. Equal values stay together: the cuts are those
+    nearest to a third and two thirds, and a group may be empty.
     """
     users = user_values(examples, checkins, train_rows)
     groups = users.select(
@@ -41,12 +41,14 @@ def strata(examples: pl.DataFrame, checkins: Checkins, train_rows: int) -> pl.Da
         _terciles(users["concentration"], STRATA["concentration"]).fill_null(UNDEFINED),
     )
     joined = examples.join(groups, on=USER, how="left", maintain_order="left")
+    history, (none, few, some, many) = pl.col("history"), map(pl.lit, STRATA["cold"])
+    cold = pl.when(history == 0).then(none).when(history < 5).then(few).when(history < 10).then(some).otherwise(many)
     poi = pl.when("poi_seen").then(pl.lit("known")).otherwise(pl.lit("new"))
     return joined.select(
         "example",
         "activity",
         _terciles(joined["length"].alias("trajectory"), STRATA["trajectory"]),
-        pl.col("history").cut([0, 4, 9], labels=STRATA["cold"]).cast(pl.String).alias("cold"),
+        cold.alias("cold"),
         poi.alias("poi"),
         "concentration",
     )
@@ -120,13 +122,10 @@ def _ranks(values: NDArray[np.generic], draws: Floats) -> Floats:
 
 
 def _terciles(values: pl.Series, labels: Sequence[str]) -> pl.Series:
-    """The label of each value's third: up to the first tercile, up to the second, above; null stays null."""
-    known = values.drop_nulls().sort()
-    n = len(known)
-    if not n:
-        return pl.Series(values.name, [None] * len(values), dtype=pl.String)
-    low, middle = known[-(-n // 3) - 1], known[-(-2 * n // 3) - 1]
-    label = pl.when(values <= low).then(pl.lit(labels[0])).when(values <= middle).then(pl.lit(labels[1]))
-    return pl.select(
-        pl.when(values.is_not_null()).then(label.otherwise(pl.lit(labels[2]))).alias(values.name)
-    ).to_series()
+    """The label of each value's third; null stays null."""
+    distinct, counts = np.unique(values.drop_nulls().to_numpy(), return_counts=True)
+    below = np.concatenate([[0], np.cumsum(counts)])  # values below each distinct one, and all
+    first = int(np.abs(3 * below - below[-1]).argmin())
+    second = first + 1 + int(np.abs(3 * below[first + 1 :] - 2 * below[-1]).argmin()) if counts.size else 0
+    level = np.searchsorted([first, second], np.arange(len(distinct)), side="right")
+    return values.replace_strict(distinct, [labels[i] for i in level], default=None, return_dtype=pl.String)
