@@ -14,9 +14,9 @@ def random_adapter(
     folder: Path, seed: int, *, base: str = "tiny", catalogue: str = "any", prompt: str | None = None, **config: object
 ) -> Path:
     """An adapter whose weights are drawn at random, so that it changes what the model says."""
-    torch.manual_seed(seed)
     settings = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"], "task_type": "CAUSAL_LM"}
     model = get_peft_model(tiny_model()._model, LoraConfig(**settings | config))
+    torch.manual_seed(seed)
     for name, weight in model.named_parameters():
         if "lora_" in name:
             torch.nn.init.normal_(weight, std=0.2)

@@ -12,11 +12,14 @@ from made import KINDS, at
 from made_city import town, written
 from tiny import tiny_model
 
+from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
 from genrec.habits import all_habits
-from genrec.llm import server as client
+from genrec.llm import endpoint as client
+from genrec.llm.backend import CacheUse
 from genrec.llm.connect import connect, connect_ranker
-from genrec.llm.server import Endpoint, ServerModel, VllmModel
+from genrec.llm.endpoint import Endpoint
+from genrec.llm.server import MAX_SCORED_TOKENS, ServerModel, VllmModel, read_cache_use
 from genrec.profiler import LlmWriter, Subject
 from genrec.recommender import Query, Recommender
 
@@ -33,7 +36,13 @@ HELLO = [[{"role": "user", "content": "hello"}]]
 def waits(monkeypatch):
     """Seconds that the client would have waited."""
     seconds: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", seconds.append)
+    sleep = client.asyncio.sleep
+
+    async def note(wait: float) -> None:
+        seconds.append(wait)
+        await sleep(0.001)
+
+    monkeypatch.setattr(client.asyncio, "sleep", note)
     return seconds
 
 
@@ -42,7 +51,9 @@ def serve():
     """Start a server that answers as `answer(path, body)` says; gives its URL and the requests that it saw."""
     servers = []
 
-    def start(answer: Callable[[str, Any], Answer | None]) -> tuple[str, list[tuple[str, Any, str | None]]]:
+    def start(
+        answer: Callable[[str, Any], Answer | None], port: int = 0
+    ) -> tuple[str, list[tuple[str, Any, str | None]]]:
         seen: list[tuple[str, Any, str | None]] = []
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,20 +69,23 @@ def serve():
                 if answered is None:
                     self.connection.close()
                     return
-                status, content = answered
+                status, content, *headers = answered
                 data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
+                for name, value in headers:
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)
 
             def log_message(self, *_: Any) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         server.handle_error = lambda *_: None
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         servers.append(server)
+        start.stop = server.shutdown, server.server_close
         return f"http://127.0.0.1:{server.server_port}", seen
 
     yield start
@@ -121,6 +135,69 @@ def test_passing_trouble_is_waited_out(trouble, serve, waits):
     assert generation.text == "Hi"
     assert waits == [1, 2]
     assert len(seen) == 4
+
+
+def test_a_server_may_say_how_long_to_wait(serve, waits):
+    asked = [(429, {}, ("Retry-After", "7")), (503, {}, ("Retry-After", "9999")), (503, {}, ("Retry-After", "soon"))]
+    url, _ = serve(chatting(*asked, CHAT))
+    ServerModel(Endpoint(url)).generate(HELLO, max_tokens=1, stop="\n")
+    assert waits == [7, 60, 4]
+
+
+def away(serve, url, returns=None):
+    """Stop the last server; `returns` starts it again after two looks."""
+    for stop in serve.stop:
+        stop()
+    looks = []
+    sleep = client.asyncio.sleep
+
+    async def look(wait: float) -> None:
+        looks.append(wait)
+        if returns and len(looks) == 2:
+            serve(returns, int(url.rpartition(":")[2]))
+        await sleep(0)
+
+    client.asyncio.sleep = look  # undone with the fixture's own change
+    return looks
+
+
+def test_a_server_that_was_there_is_waited_for(serve, capfd):
+    url, _ = serve(chatting(CHAT))
+    model = ServerModel(Endpoint(url))
+    looks = away(serve, url, chatting(CHAT))
+    assert [g.text for g in model.generate(HELLO * 5, max_tokens=1, stop="\n")] == ["Hi"] * 5
+    assert looks == [2, 2]
+    assert capfd.readouterr().err.count("is gone; waiting up to 300 s for its return") == 1
+
+
+def test_a_server_that_comes_back_with_another_model(serve):
+    url, _ = serve(chatting(CHAT))
+    model = ServerModel(Endpoint(url))
+    away(serve, url, lambda path, body: (200, {"data": [{"id": "m", "root": "/other"}]}))
+    with pytest.raises(GenRecError, match="came back without the model 'm'"):
+        model.generate(HELLO, max_tokens=1, stop="\n")
+
+
+def test_a_server_that_does_not_come_back(serve, monkeypatch):
+    url, _ = serve(chatting(CHAT))
+    model = ServerModel(Endpoint(url))
+    monkeypatch.setattr(client, "RESTART_SECONDS", 0.05)
+    away(serve, url)
+    with pytest.raises(GenRecError, match="is gone and did not come back"):
+        model.generate(HELLO * 3, max_tokens=1, stop="\n")
+
+
+def test_the_servers_account_of_its_prefix_cache():
+    text = """# HELP vllm:prefix_cache_queries_total Prefix cache queries
+vllm:prefix_cache_queries_total{engine="0",model_name="m"} 1200.0
+vllm:prefix_cache_queries_total{engine="1",model_name="m"} 1.0e+03
+vllm:prefix_cache_queries_created{engine="0",model_name="m"} 1.7e+09
+vllm:prefix_cache_hits_total{engine="0",model_name="m"} 550.0
+vllm:external_prefix_cache_hits_total{engine="0",model_name="m"} 9.0
+"""
+    assert read_cache_use(text) == CacheUse(2200, 550)
+    assert read_cache_use("") == CacheUse(0, 0)
+    assert CacheUse(0, 0).hit_rate == 0
 
 
 @pytest.mark.parametrize(
@@ -203,23 +280,52 @@ def test_a_vllm_whose_model_lies_elsewhere(serve):
         connect(None, url)
 
 
+def like_vllm(tiny, folder):
+    """Answers as vLLM does with the model's own weights: greedy within the allowed tokens, each step scored."""
+
+    one_at_a_time = threading.Lock()  # many small forward passes side by side are slower
+
+    def answer(path, body):
+        if path == "/v1/models":
+            entry = {"id": "m", "owned_by": "vllm", "root": str(folder), "max_model_len": 2048}
+            return 200, {"data": [entry]}
+        assert body["return_tokens_as_token_ids"]
+        assert 0 < len(body["logprob_token_ids"]) <= MAX_SCORED_TOKENS
+        with one_at_a_time, torch.inference_mode():
+            return 200, {"choices": [{"logprobs": scored(body)}]}
+
+    def scored(body):
+        tokens, tables = [], []
+        while len(tokens) < body["max_tokens"] and not set(tokens) & set(body["stop_token_ids"]):
+            logits = tiny._model(input_ids=torch.tensor([[*body["prompt"], *tokens]])).logits[0, -1].float()
+            scores = torch.log_softmax(logits, -1)
+            tables.append({f"token_id:{token}": float(scores[token]) for token in body["logprob_token_ids"]})
+            tokens.append(max(body["allowed_token_ids"], key=lambda token, scores=scores: float(scores[token])))
+        return {"tokens": [f"token_id:{token}" for token in tokens], "top_logprobs": tables}
+
+    return answer
+
+
 @pytest.fixture
 def vllm(serve, tiny_folder):
     """A server that scores tokens as vLLM does, with the tiny model's own weights."""
-    tiny = tiny_model()
+    return serve(like_vllm(tiny_model(), tiny_folder))[0]
 
-    @torch.inference_mode()
-    def answer(path, body):
-        if path == "/v1/models":
-            return 200, {"data": [{"id": "m", "owned_by": "vllm", "root": str(tiny_folder)}]}
-        assert body["max_tokens"] == 1
-        assert body["return_tokens_as_token_ids"]
-        logits = tiny._model(input_ids=torch.tensor([body["prompt"]])).logits[0, -1].float()
-        scores = torch.log_softmax(logits, -1)
-        table = {f"token_id:{token}": float(scores[token]) for token in body["logprob_token_ids"]}
-        return 200, {"choices": [{"logprobs": {"top_logprobs": [table]}}]}
 
-    return serve(answer)[0]
+@pytest.mark.parametrize("split_digits", [True, False])
+def test_exact_for_any_tokeniser_and_with_few_requests(split_digits, serve, tiny_folder):
+    """Groups of digits are more first tokens than a request may score; single digits need few requests."""
+    tiny = tiny_model(split_digits=split_digits)
+    url, seen = serve(like_vllm(tiny, tiny_folder))
+    ranker = VllmModel(Endpoint(url), tiny.tokenizer)
+    tries = [Trie(tiny.answer_tokens([str(i) for i in range(0, 400, 2)]))] * 2
+    prompts = [tiny.prompt_tokens([{"role": "user", "content": f"Where to {when}?"}]) for when in ("now", "later")]
+    theirs = top_k(ranker.read(prompts, tries), tries, 10)
+    for a, b in zip(theirs, top_k(tiny.read(prompts, tries), tries, 10), strict=True):
+        assert [scored.answer for scored in a] == [scored.answer for scored in b]
+        assert [scored.logprob for scored in a] == pytest.approx([scored.logprob for scored in b], abs=1e-4)
+    asked = [(tuple(body["prompt"]), tuple(body["logprob_token_ids"])) for _, body, _ in seen if body]
+    assert len(set(asked)) == len(asked), "nothing is asked twice"
 
 
 def test_the_same_ranking_as_in_this_process(vllm):
@@ -237,7 +343,13 @@ def test_the_same_ranking_as_in_this_process(vllm):
 
 @pytest.mark.parametrize(
     "logprobs",
-    [None, {"top_logprobs": []}, {"top_logprobs": [{"token_id:5": -0.1}]}, {"top_logprobs": [{" a": -0.1}]}],
+    [
+        None,
+        {"tokens": [], "top_logprobs": []},
+        {"tokens": ["token_id:5"], "top_logprobs": [{"token_id:5": -0.1}]},
+        {"tokens": ["token_id:5"], "top_logprobs": []},
+        {"tokens": [" a"], "top_logprobs": [{" a": -0.1}]},
+    ],
 )
 def test_a_server_without_scores_of_given_tokens(logprobs, serve, tiny_folder):
     models = {"data": [{"id": "m", "owned_by": "vllm", "root": str(tiny_folder)}]}

@@ -16,10 +16,12 @@ from made import at
 from made_city import csv_of, town, written
 from tiny import tiny_model
 
+from genrec.checkins import read_checkins
 from genrec.errors import GenRecError
 from genrec.habits import all_habits
 from genrec.llm.connect import connect, connect_ranker
 from genrec.llm.local import LocalModel
+from genrec.profile import write_profiles
 from genrec.profiler import LlmWriter, Subject
 from genrec.recommender import Query, Recommender
 from genrec.trajectories import rolling
@@ -139,7 +141,7 @@ def test_the_prefix_cache_is_reported(server, checkins, queries):
 
 
 def test_the_same_profiles_as_in_this_process(server, checkins):
-    subjects = [Subject(habits) for habits in all_habits(checkins, at(10)).values()]
+    subjects = [Subject(habits) for habits in all_habits(checkins, at(10), ["u0", "u1"]).values()]
     vocabulary = checkins.pois["category"].to_list()
     connection = connect(None, server.url)
     theirs = LlmWriter(connection.generator, connection.ranker, vocabulary)
@@ -205,11 +207,23 @@ def test_a_prompt_beyond_the_context(server, checkins):
 def test_a_restart_in_the_middle_of_a_batch(server, checkins, tmp_path):
     """Nothing is lost and nothing is doubled; the server dies without a chance to clean up, and leaves nothing."""
     data = csv_of(checkins, tmp_path / "in.csv")
-    asks = [f"u{i % 6},2024-01-12 {8 + i // 6:02d}:{i % 60:02d}" for i in range(84)]
+    asks = [f"u{i % 6},2024-01-{12 + i // 60} 08:{i % 60:02d}" for i in range(360)]
     (tmp_path / "users.txt").write_text("\n".join(asks) + "\n")
-    out = tmp_path / "r.jsonl"
+    out, profiles = tmp_path / "r.jsonl", tmp_path / "p.jsonl"
+    read = read_checkins(data)
+    write_profiles(profiles, [written(read, f"u{i}", as_of=at(11)) for i in range(6)])
     command = [sys.executable, "-c", "from genrec.cli import main; main()", "recommend", str(data), "--server"]
-    command += [server.url, "--users-from", str(tmp_path / "users.txt"), "--out", str(out), "-k", "5"]
+    command += [
+        server.url,
+        "--users-from",
+        str(tmp_path / "users.txt"),
+        "--out",
+        str(out),
+        "-k",
+        "5",
+        "--profiles",
+        str(profiles),
+    ]
     with (tmp_path / "said.txt").open("w") as said:
         client = subprocess.Popen(command, stdout=said, stderr=said, text=True)
     while not (out.exists() and out.stat().st_size):

@@ -165,7 +165,7 @@ class ServerScorer:
             raise GenRecError(self._no_scores()) from None
 
     def _scores(self, node: Node) -> list[float]:
-        known = self._known[node.prompt, node.path]
+        known = self._known.get((node.prompt, node.path), {})
         if not known.keys() >= set(node.children):
             raise GenRecError(self._no_scores())
         return [known[token] for token in node.children]
