@@ -3,7 +3,7 @@
 A mixture of two distributions. Known places: visits, discounted by the time since the last one, blended with
 the steps usually taken from the place the user is at; times how well the hour and the weekday fit. New places:
 popularity times how well the hour fits the category, over the distance. How much mass new places get follows
-from how much the user has explored so far. Nothing is fitted: all weights are round numbers.
+from how much the user has explored so far. The few weights are fitted (`genrec-eval fit-habits`).
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.geo import haversine_km
+from genrec.habit_weights import HabitWeights, fitted_weights
 from genrec.habits import CityHabits, Habits, PlaceHabit
 from genrec.phrases import days_phrase, hours_phrase
 from genrec.trajectories import Visit
@@ -27,28 +27,7 @@ Floats = NDArray[np.float64]
 UNVISITED = 0.5
 
 
-class HabitWeights(BaseModel):
-    """How much each habit counts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hour_width: float = Field(
-        default=1.5, ge=0.5, description="hours; standard deviation of the kernel around the time of day"
-    )
-    prior_visits: float = Field(default=3, gt=0, description="visits that a general rate weighs against the user's own")
-    weekday_prior: float = Field(default=10, gt=0, description="the same for the days of the week, which say less")
-    recency_half_life: float = Field(
-        default=90, gt=0, description="days since the last visit that halve a place's weight"
-    )
-    transition: float = Field(
-        default=0.5, ge=0, le=1, description="share of usual next steps against frequency, at most"
-    )
-    repeat: float = Field(default=0.5, gt=0, description="factor on the place the user is already at")
-    novelty: float = Field(default=0.5, ge=0, lt=1, description="mass of new places per exploration so far")
-    near_km: float = Field(default=1, gt=0, description="km at which nearness has halved")
-
-
-DEFAULT_WEIGHTS = HabitWeights()
+DEFAULT_WEIGHTS = fitted_weights().weights
 
 
 @dataclass(frozen=True)
@@ -60,6 +39,20 @@ class _Known:
     hours: Floats  # (places, 24)
     weekdays: Floats  # (places, 7)
     days_ago: Floats  # (places,) since the last visit
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that the ranking of one moment depends on but the weights, so that a fit computes it once."""
+
+    at: datetime | None
+    city: CityHabits
+    known: _Known
+    new: NDArray[np.bool_]  # (pois,)
+    steps: Floats | None  # (places,) usual next steps to the known places; None if there are none
+    departures: int  # that the steps were counted over
+    here: NDArray[np.bool_]  # (places,) where the user is at
+    distance_km: Floats | None  # (pois,) from where the user was last seen
 
 
 def rank_habits(
@@ -75,19 +68,43 @@ def rank_habits(
 
     `prefix`: the earlier visits of the current trajectory. `city` is as of the same moment as `habits`.
     """
+    return weigh(situation(habits, city, pois, at=at, prefix=prefix), weights)
+
+
+def situation(
+    habits: Habits, city: CityHabits, pois: pl.DataFrame, *, at: datetime | None, prefix: Sequence[Visit] = ()
+) -> Situation:
+    """What `weigh` needs to rank; arguments as of `rank_habits`."""
     known = _known(habits, prefix, at)
     new = np.ones(len(pois), dtype=bool)
     new[known.poi] = False
-    category_fit = _category_hour_fit(city, at, weights)
+    here = prefix[-1][1] if prefix else None
+    steps = {step.to_poi: step for step in habits.transitions if step.from_poi == here}
+    last = _last_poi(habits, prefix)
+    return Situation(
+        at=at,
+        city=city,
+        known=known,
+        new=new,
+        steps=np.array([steps[poi].count if poi in steps else 0.0 for poi in known.poi.tolist()]) if steps else None,
+        departures=next(iter(steps.values())).departures if steps else 0,
+        here=known.poi == (-1 if here is None else here),
+        distance_km=None if last is None else _distances(pois, last),
+    )
 
-    novelty = _novelty(known, weights) if new.any() else 0.0
-    scores = np.zeros(len(pois))
+
+def weigh(situation: Situation, weights: HabitWeights) -> Floats:
+    """Probability of each POI to be visited next. Shape: (pois,), sum 1."""
+    known, city = situation.known, situation.city
+    category_fit = _category_hour_fit(city, situation.at, weights)[city.category]
+    novelty = _novelty(known, weights) if situation.new.any() else 0.0
+    scores = np.zeros(len(situation.new))
     if novelty < 1:
-        usual = _usual(known, habits, prefix, weights) * _time_fit(known, category_fit[city.category], at, weights)
+        usual = _usual(situation, weights) * _time_fit(known, category_fit, situation.at, weights)
         scores[known.poi] = (1 - novelty) * usual / usual.sum()
     if novelty:
-        elsewhere = (city.visits + UNVISITED) * category_fit[city.category] * _nearness(habits, prefix, pois, weights)
-        scores[new] = novelty * elsewhere[new] / elsewhere[new].sum()
+        elsewhere = ((city.visits + UNVISITED) * category_fit * _nearness(situation, weights))[situation.new]
+        scores[situation.new] = novelty * elsewhere / elsewhere.sum()
     scores /= scores.sum()
     return scores
 
@@ -127,21 +144,16 @@ def _novelty(known: _Known, weights: HabitWeights) -> float:
     return weights.novelty * float(rate)
 
 
-def _usual(known: _Known, habits: Habits, prefix: Sequence[Visit], weights: HabitWeights) -> Floats:
+def _usual(situation: Situation, weights: HabitWeights) -> Floats:
     """Frequency, recency and the usual next steps; sums to 1 but for `repeat`. Shape: (places,)."""
+    known, steps = situation.known, situation.steps
     # The power is capped, so that even a place abandoned long ago stays possible.
     usual = known.visits * 0.5 ** np.minimum(known.days_ago / weights.recency_half_life, 50)
     usual /= usual.sum()
-    if not prefix:
-        return usual
-    here = prefix[-1][1]
-    steps = {step.to_poi: step for step in habits.transitions if step.from_poi == here}
-    if steps:
-        counts = np.array([steps[poi].count if poi in steps else 0 for poi in known.poi.tolist()])
-        departures = next(iter(steps.values())).departures
-        share = weights.transition * counts.sum() / (departures + weights.prior_visits)
-        usual = (1 - share) * usual + share * counts / counts.sum()
-    usual[known.poi == here] *= weights.repeat
+    if steps is not None:
+        share = weights.transition * steps.sum() / (situation.departures + weights.prior_visits)
+        usual = (1 - share) * usual + share * steps / steps.sum()
+    usual[situation.here] *= weights.repeat
     return usual
 
 
@@ -177,12 +189,11 @@ def _time_fit(known: _Known, category_fit: Floats, at: datetime | None, weights:
     return np.asarray(hour_fit * day_fit)
 
 
-def _nearness(habits: Habits, prefix: Sequence[Visit], pois: pl.DataFrame, weights: HabitWeights) -> Floats:
+def _nearness(situation: Situation, weights: HabitWeights) -> Floats | float:
     """Falls with the distance from where the user was last seen: 1 there, a half at `near_km`. Shape: (pois,)."""
-    last = _last_poi(habits, prefix)
-    if last is None:
-        return np.ones(len(pois))
-    return weights.near_km / (weights.near_km + _distances(pois, last))
+    if situation.distance_km is None:
+        return 1.0
+    return weights.near_km / (weights.near_km + situation.distance_km)
 
 
 def _distances(pois: pl.DataFrame, origin: int) -> Floats:

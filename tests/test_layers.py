@@ -40,7 +40,9 @@ def test_prompts_hold_templates_only():
     assert {path.suffix for path in (ROOT / "prompts").iterdir() if path.is_file()} == {".jinja"}
 
 
-@pytest.mark.parametrize("module", ["genrec", "genrec.cli", "genrec.checkins", "genrec.profiler", "genrec.prompting"])
+@pytest.mark.parametrize(
+    "module", ["genrec", "genrec.cli", "genrec.checkins", "genrec.profiler", "genrec.prompting", "eval.cli"]
+)
 def test_light_imports(module):
     code = f"import sys, {module}; print([m for m in ('torch', 'transformers', 'trl', 'vllm') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -50,11 +52,20 @@ def test_light_imports(module):
 @pytest.mark.parametrize(
     "command",
     ["", "data", "data prepare", "data describe", "data synth", "profile", "profile run", "profile show",
-     "profile edit", "profile import", "recommend", "model", "model info"],
+     "profile edit", "profile import", "recommend", "serve", "model", "model info"],
 )  # fmt: skip
 def test_every_command_explains_itself(command):
+    explains_itself("genrec", command)
+
+
+@pytest.mark.parametrize("command", ["", "run", "report", "score", "profiles", "audit", "fit-habits", "bench"])
+def test_every_evaluation_explains_itself(command):
+    explains_itself("eval", command)
+
+
+def explains_itself(package, command):
     done = subprocess.run(
-        [sys.executable, "-c", "from genrec.cli import main; main()", *command.split(), "--help"],
+        [sys.executable, "-c", f"from {package}.cli import main; main()", *command.split(), "--help"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "Usage: " in done.stdout

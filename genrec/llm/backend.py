@@ -27,7 +27,9 @@ class CacheUse:
     reused: int
 
     def since(self, before: "CacheUse") -> "CacheUse":
-        """What came after `before`."""
+        """What came after `before`; a server that was restarted in between has begun to count anew."""
+        if self.tokens < before.tokens:
+            return self
         return CacheUse(self.tokens - before.tokens, self.reused - before.reused)
 
     def __add__(self, other: "CacheUse") -> "CacheUse":

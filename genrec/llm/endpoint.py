@@ -96,11 +96,11 @@ class Endpoint:
             return await self._call("POST", path, {"model": self.model, **body})
 
     def get_text(self, path: str) -> str:
-        """GET a page that is no JSON, once."""
+        """GET a page that is no JSON; empty if the server does not give it."""
         try:
-            response = self._run(self._client.get(path))
-        except httpx.RequestError as error:
-            raise GenRecError(f"cannot reach {self.url}{path}: {error}") from None
+            response = self._run(self._request("GET", path, None))
+        except httpx.RequestError:
+            return ""
         return response.text if response.status_code == httpx.codes.OK else ""
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:

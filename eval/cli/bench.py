@@ -1,0 +1,102 @@
+"""`genrec-eval bench`: how fast rankings come, against the ways in use elsewhere."""
+
+import json
+import socket
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genrec.cli.console import err, out
+from genrec.cli.profile import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from transformers import PreTrainedModel
+
+    from eval.bench import Row, Workload
+    from eval.bench_report import Limit
+    from genrec.llm.local import LocalModel
+
+CATALOGUES = (600, 5000)
+
+
+def bench(
+    model: Annotated[str, typer.Option(help="'embedded', a model folder, or a Hugging Face id.")] = "embedded",
+    server: Server = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer people and asks: a few minutes on two cores.")] = False,
+    output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="All figures as JSON.")] = None,
+) -> None:
+    """Time GenUP's decoding, beam search, and GenRec in this process and on vLLM, in one run.
+
+    Without --server, a vLLM is started for the run if it is installed.
+    """
+    from eval.bench import workload  # deferred: loads torch
+    from eval.bench_report import limits, limits_table, ratios_table, rows_table, to_json
+    from genrec.files import write_text
+    from genrec.llm.loading import load_model
+    from genrec.llm.local import LocalModel
+
+    users = (1, 8) if quick else (1, 8, 32)
+    rows: list[Row] = []
+    bounds: list[Limit] = []
+    with ExitStack() as stack, err.status("loading the model") as status:
+        local = LocalModel.load(model)
+        plain, _, _ = load_model(model)
+        url = server or stack.enter_context(_own_server(model, status.update))
+        for pois in CATALOGUES:
+            status.update(f"{pois:,} POIs: prompts")
+            work = workload(pois, max(users), 3 if quick else 4, local)
+            bounds += limits(local, plain, work)
+            for row in _rows(local, plain, url, work, users, quick=quick):
+                rows.append(row)
+                status.update(f"{pois:,} POIs: {row.way} of {row.users} users done")
+    for table in (rows_table(rows), ratios_table(rows), limits_table(rows, bounds)):
+        out.print(table)
+    if output:
+        settings = {"model": model, "vllm": url is not None, "quick": quick, "k": 10, "seed": 7}
+        write_text(output, json.dumps(to_json(rows, bounds, settings), indent=1) + "\n")
+
+
+@contextmanager
+def _own_server(model: str, report: "Callable[[str], None]") -> "Iterator[str | None]":
+    """A vLLM for the time of the run; None if it is not installed."""
+    if find_spec("vllm") is None:
+        err.print("note: vLLM is not installed, so its ways are left out")
+        yield None
+        return
+    from genrec.serving import plan
+    from genrec.vllm_process import running
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with running(plan(model, [], "127.0.0.1", port), lambda stage: report(f"starting vLLM: {stage}")) as own:
+        yield own.plan.url
+
+
+def _rows(
+    local: "LocalModel",
+    plain: "PreTrainedModel",
+    server: str | None,
+    work: "Workload",
+    users: tuple[int, ...],
+    *,
+    quick: bool,
+) -> "Iterator[Row]":
+    """All ways in all situations of one catalogue."""
+    from dataclasses import replace
+
+    from eval.bench import beam, genup, measure, transformers_rows, vllm_rows
+
+    yield from measure("genup", genup(plain), work, users=1, groups=3 if quick else 6)
+    few = replace(work, asks=[asks[:2] for asks in work.asks])
+    yield from measure("beam", beam(plain, work.trie), few, users=1, groups=1 if quick else 3)
+    for count in users:
+        groups = max(1, (4 if quick else 8) // count)
+        yield from transformers_rows(local, work, count, groups)
+        if server:
+            yield from vllm_rows(server, local.tokenizer, work, count, groups, uncached=count == 1)
