@@ -1,0 +1,37 @@
+"""The `genrec-eval` command. Each command has a file of its own beside this one."""
+
+import sys
+
+import typer
+
+from eval.cli.audit import audit
+from eval.cli.bench import bench
+from eval.cli.fit import fit_habits
+from eval.cli.profiles import profiles
+from eval.cli.report import report
+from eval.cli.run import run
+from eval.cli.score import score
+from genrec.errors import GenRecError
+
+app = typer.Typer(
+    name="genrec-eval",
+    help="Evaluate rankings of the next place, and profiles: honestly, with intervals.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(audit)
+app.command("fit-habits")(fit_habits)
+app.command()(profiles)
+app.command()(report)
+app.command()(score)
+app.command()(bench)
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's becomes one line and exit code 2."""
+    try:
+        app()
+    except (GenRecError, OSError) as error:  # OSError: a full disk, a folder that may not be written to
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,134 @@
+"""`genrec-eval run`: several methods on the very same examples."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from genrec.cli.console import err, out, progress_bar
+from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+from genrec.cli.profile import Model, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eval.protocol import Cases
+    from eval.ranked import Method
+
+METHODS = (
+    "popularity, most-frequent, most-recent, markov, nearest, habits, sasrec; the model: llm:none, llm:routines, "
+    "llm:attributes, llm:full, and the controls llm:full-swapped (another user's profile) and llm:full-emptied; behind "
+    "an llm: -notable (no habit table), -adapted (with --adapter)."
+)
+
+
+def run(
+    path: CheckinsPath,
+    names: Annotated[
+        list[str], typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {METHODS}")
+    ],
+    output: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the run.")],
+    profiles: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--profiles",
+            metavar="FILE",
+            help="Profiles to show to the model, of each user the latest before an example; several files for several "
+            "moments. Where there is none: one by templates.",
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["llm4poi", "all-visits", "rolling"], typer.Option(help="Which visits are to be predicted.")
+    ] = "llm4poi",
+    part: Annotated[Literal["validation", "test"], typer.Option(help="For choices use the validation part.")] = "test",
+    preset: Annotated[
+        Literal["genup", "genup-nyc", "genup-tky", "genup-ca"] | None,
+        typer.Option(help="Filter as GenUP did; with a data set's name, compare the number of test examples."),
+    ] = None,
+    refresh: Annotated[int, typer.Option(min=1, metavar="DAYS", help="How often rolling refreshes the evidence.")] = 7,
+    time: Annotated[
+        Literal["given", "unknown"], typer.Option(help="Whether methods are told the time of the visit.")
+    ] = "given",
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examine a sample of N examples only.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sample, the swapped profiles and trained methods.")] = 0,
+    model: Model = None,
+    server: Server = None,
+    adapter: Annotated[
+        str | None, typer.Option(metavar="DIR", help="LoRA adapter of the methods that end in -adapted.")
+    ] = None,
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+) -> None:
+    """Rank the same examples with several methods; run again after a kill, it goes on where it stopped."""
+    from eval.llm_methods import Models  # deferred: --help needs no Polars
+    from eval.methods import make_methods
+    from eval.profile_shelf import ProfileShelf, read_given
+    from eval.protocol import cases
+    from eval.run import run as run_all
+
+    given = read_given(profiles or [])
+    checkins = load_checkins(
+        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
+    )
+    asked = cases(
+        checkins, split, part=part, preset=preset, refresh_days=refresh, timed=time == "given", limit=limit, seed=seed
+    )
+    shelf = ProfileShelf(given, asked.checkins, seed=seed)
+    methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
+    _print_examples(asked)
+    with progress_bar() as bar:
+        tasks = {name: bar.add_task(escape(name), total=len(asked.examples)) for name in names}
+        run_all(
+            asked,
+            methods,
+            output,
+            name=path.name,
+            profiles=shelf.given,
+            progress=lambda method, done, total: bar.update(tasks[method], completed=done, total=total),
+        )
+    _print_results(asked, methods, output)
+
+
+def _print_examples(asked: "Cases") -> None:
+    """How many examples there are, what was left out and why, and what a reader must know."""
+    sample = f", a sample of {asked.sampled_from:,}" if asked.sampled_from else ""
+    out.print(f"{len(asked.examples):,} examples{sample}", markup=False)
+    if not asked.excluded:
+        out.print("  nothing was left out")
+    for reason, count in sorted(asked.excluded.items()):
+        out.print(f"  left out: {count:,}, {reason}", markup=False)
+    for warning in asked.warnings:
+        err.print(f"warning: {warning}", markup=False)
+
+
+def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) -> None:
+    """Hits and speed of each method."""
+    import polars as pl
+
+    from eval.metrics import score
+    from eval.run import RANKINGS, TIMES
+
+    scores = score(asked.frame, pl.read_parquet(output / RANKINGS), asked.checkins.pois)
+    times = json.loads((output / TIMES).read_text(encoding="utf-8"))
+    table = Table(title=f"{output}", title_justify="left")
+    for heading in ("method", "Acc@1", "Acc@10", "MRR@20", "failures", "rankings/s"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for method in methods:
+        own = scores.filter(pl.col("method") == method.name)
+        [means] = own.select(pl.col("acc@1", "acc@10", "mrr").mean()).rows()
+        failures = own["failure"].count()
+        spent = times[method.name]
+        table.add_row(
+            method.name,
+            *(f"{mean:.3f}" for mean in means),
+            str(failures),
+            f"{spent['rankings'] / spent['seconds']:,.1f}",
+        )
+    out.print(table)
+    out.print("Intervals, tests and strata: genrec-eval report", markup=False)

@@ -1,0 +1,78 @@
+"""What is known as of a moment: every method gets its knowledge from here, so none can look further."""
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import polars as pl
+
+from genrec.checkins import Checkins
+from genrec.columns import POI, POI_ID, TIME, USER
+from genrec.habits import CityHabits, Habits, city_habits, habits_of
+from genrec.trajectories import GAP_HOURS, Visit
+
+FINGERPRINT_ROWS = 1_000_000  # hashed at a time
+
+
+def fingerprint(checkins: Checkins) -> str:
+    """Identify check-ins by user, POI id and time of each row, in their order: 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for rows in checkins.frame.iter_slices(FINGERPRINT_ROWS):
+        named = rows.select(USER, TIME, checkins.pois[POI_ID].gather(rows[POI]).alias(POI_ID))
+        digest.update(named.write_csv(include_header=False).encode())
+    return digest.hexdigest()
+
+
+class Evidence:
+    """The check-ins before a moment, and what follows from them; later ones are not reachable from here.
+
+    Attributes:
+        as_of: the moment.
+        past: the check-ins before it, with the whole catalogue.
+
+    """
+
+    def __init__(self, checkins: Checkins, as_of: datetime) -> None:
+        self.as_of = as_of
+        self.past = replace(checkins, frame=checkins.frame.filter(pl.col(TIME) < as_of))
+        self._habits: dict[str, Habits] = {}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of the check-ins that everything here rests on."""
+        return fingerprint(self.past)
+
+    @cached_property
+    def city(self) -> CityHabits:
+        """The habits of all users together."""
+        return city_habits(self.past, self.as_of)
+
+    def habits(self, user_id: str) -> Habits:
+        """The habits of one user."""
+        if user_id not in self._habits:
+            self._habits[user_id] = habits_of(self.past, user_id, self.as_of)
+        return self._habits[user_id]
+
+    def visits(self, user_id: str) -> list[Visit]:
+        """A user's visits in order."""
+        return self._visits.get(user_id, [])
+
+    @cached_property
+    def _visits(self) -> dict[str, list[Visit]]:
+        groups = self.past.frame.group_by(USER).agg(TIME, POI)
+        return {user: list(zip(times, pois, strict=True)) for user, times, pois in groups.iter_rows()}
+
+    @cached_property
+    def steps(self) -> dict[int, dict[int, int]]:
+        """How often anybody went from one POI straight to another, within trajectories: {from: {to: count}}."""
+        pairs = self.past.frame.select(
+            POI,
+            after=pl.col(POI).shift(-1).over(USER),
+            gap=pl.col(TIME).shift(-1).over(USER) - pl.col(TIME),
+        )
+        counts = pairs.filter(pl.col("gap") < timedelta(hours=GAP_HOURS)).group_by(POI, "after").len()
+        steps: dict[int, dict[int, int]] = {}
+        for poi, after, count in counts.iter_rows():
+            steps.setdefault(poi, {})[after] = count
+        return steps

@@ -1,0 +1,245 @@
+"""What is asked: the examples of a split, the same for every method, and an account of all that is left out."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from eval.evidence import Evidence, fingerprint
+from genrec.checkins import Checkins
+from genrec.columns import POI, TIME, USER
+from genrec.errors import GenRecError
+from genrec.store import catalogue_hash
+from genrec.trajectories import Example, Part, Split, all_visits, llm4poi, rolling, sessionise
+
+SplitName = Literal["llm4poi", "all-visits", "rolling"]
+PresetName = Literal["genup", "genup-nyc", "genup-tky", "genup-ca"]
+
+MIN_CHECKINS = 10
+REFRESH_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a data set of GenUP's was filtered, and how many test examples the paper has."""
+
+    rounds: int
+    test_size: int | None
+
+
+# The filters are those of STHGCN's code (preprocess/), on whose files LLM4POI and GenUP build: places first, then
+# users by what is left of them; twice for Gowalla-CA. Sizes: GenUP, data set statistics.
+PRESETS: dict[PresetName, Preset] = {
+    "genup": Preset(1, None),
+    "genup-nyc": Preset(1, 1429),
+    "genup-tky": Preset(1, 6980),
+    "genup-ca": Preset(2, 2769),
+}
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "example": pl.UInt32,
+    "user_id": pl.String,
+    "as_of": pl.Datetime("us"),
+    "time": pl.Datetime("us"),
+    "target": pl.UInt32,
+    "history": pl.UInt32,
+    "user_trajectories": pl.UInt32,
+    "length": pl.UInt32,
+    "last": pl.UInt32,
+    "repeat": pl.Boolean,
+    "poi_seen": pl.Boolean,
+    "prefix": pl.List(pl.Struct({"time": pl.Datetime("us"), "poi": pl.UInt32})),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """The examples of a run, and where they come from.
+
+    Attributes:
+        checkins: the check-ins, after the preset's filters.
+        examples: in time order.
+        frame: one row an example, columns as in `SCHEMA`; see `examples_frame`.
+        excluded: candidates that are no examples, by reason.
+        sampled_from: how many examples a limit drew these from; None if these are all.
+        warnings: what a reader of the results must know, one line each.
+        train_rows: the first rows of the check-ins: all that a trained method may see.
+        timed: whether methods are told the time of the visit.
+        settings: what was asked for, and of which data, in plain types.
+
+    """
+
+    checkins: Checkins
+    examples: tuple[Example, ...]
+    frame: pl.DataFrame
+    excluded: dict[str, int]
+    sampled_from: int | None
+    warnings: list[str]
+    train_rows: int
+    timed: bool
+    settings: dict[str, Any]
+
+    def at(self, example: Example) -> datetime | None:
+        """The time of the visit, as far as methods are told."""
+        return example.time if self.timed else None
+
+    def description(self) -> dict[str, Any]:
+        """All that config.json says of the examples, in plain types."""
+        return self.settings | {
+            "train_rows": self.train_rows,
+            "examples": len(self.examples),
+            "sampled_from": self.sampled_from,
+            "excluded": dict(sorted(self.excluded.items())),
+            "warnings": self.warnings,
+        }
+
+
+def cases(
+    checkins: Checkins,
+    split: SplitName = "llm4poi",
+    *,
+    part: Part = "test",
+    preset: PresetName | None = None,
+    refresh_days: int = REFRESH_DAYS,
+    timed: bool = True,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Cases:
+    """The examples of a split (genrec.trajectories), after a preset's filters, or a seeded sample of `limit` of them.
+
+    Raises GenRecError if nothing is left, or if arguments contradict each other.
+    """
+    if preset and split != "llm4poi":
+        raise GenRecError(f"--preset {preset} means the split llm4poi; leave out --split {split}")
+    if split == "rolling" and part != "test":
+        raise GenRecError("the split rolling has no validation part; take llm4poi or all-visits")
+    kept = frequent(checkins, PRESETS[preset].rounds) if preset else checkins
+    parts = _split(kept, split, part, refresh_days)
+    examples, sampled_from = parts.examples, None
+    if not examples:
+        raise GenRecError(f"the split {split} has no examples here; left out: {parts.excluded}")
+    if limit is not None and limit < len(examples):
+        sampled_from = len(examples)
+        chosen = sorted(random.Random(seed).sample(range(len(examples)), limit))
+        examples = tuple(examples[i] for i in chosen)
+    return Cases(
+        checkins=kept,
+        examples=examples,
+        frame=examples_frame(kept, examples),
+        excluded=parts.excluded,
+        sampled_from=sampled_from,
+        warnings=_warnings(preset, len(parts.examples)),
+        train_rows=parts.train_rows,
+        timed=timed,
+        settings={
+            "data": _data(checkins),
+            "kept": _data(kept),
+            "split": split,
+            "part": part,
+            "preset": preset,
+            "refresh_days": refresh_days if split == "rolling" else None,
+            "time": "given" if timed else "unknown",
+            "start": parts.start.isoformat(),
+            "limit": limit,
+            "sample_seed": seed,
+        },
+    )
+
+
+@lru_cache(maxsize=1)
+def evidence_at(cases: Cases, as_of: datetime) -> Evidence:
+    """The evidence as of a moment. Only the last one is kept: ask in the order of the moments."""
+    return Evidence(cases.checkins, as_of)
+
+
+def frequent(checkins: Checkins, rounds: int = 1, least: int = MIN_CHECKINS) -> Checkins:
+    """Without POIs of fewer than `least` check-ins, then without users of fewer; `rounds` times.
+
+    The POIs that stay are renumbered in their order. Raises GenRecError if none stays.
+    """
+    frame = checkins.frame
+    for _ in range(rounds):
+        frame = frame.filter(pl.len().over(POI) >= least)
+        frame = frame.filter(pl.len().over(USER) >= least)
+    if frame.is_empty():
+        raise GenRecError(f"no user and POI has {least} check-ins, which the preset asks for")
+    pois = checkins.pois.filter(pl.col(POI).is_in(frame[POI].unique().to_list()))
+    index = pl.int_range(len(pois), dtype=pl.UInt32, eager=True)
+    frame = frame.with_columns(pl.col(POI).replace_strict(pois[POI], index, return_dtype=pl.UInt32))
+    return replace(checkins, frame=frame, pois=pois.with_columns(index.alias(POI)))
+
+
+def examples_frame(checkins: Checkins, examples: Sequence[Example]) -> pl.DataFrame:
+    """One row an example, in order.
+
+    `history` and `user_trajectories`: the user's check-ins and trajectories before `as_of`. `length`: visits of the
+    current trajectory, the target included. `last`: the POI where the user was last seen. `repeat`: the user has
+    been to the target, in the evidence or the prefix. `poi_seen`: anybody has, before `as_of`.
+    """
+    users = _histories(checkins.frame)
+    first_visits = dict(checkins.frame.group_by(POI).agg(pl.col(TIME).min()).iter_rows())
+    rows = []
+    for number, example in enumerate(examples):
+        times, pois, trajectories = users[example.user_id]
+        known = int(np.searchsorted(times, np.datetime64(example.as_of, "us")))
+        visited = [poi for _, poi in example.prefix]
+        before = visited or pois[:known].tolist()
+        rows.append(
+            (
+                number,
+                example.user_id,
+                example.as_of,
+                example.time,
+                example.target,
+                known,
+                int(trajectories[known - 1]) if known else 0,
+                len(visited) + 1,
+                before[-1] if before else None,
+                example.target in visited or bool((pois[:known] == example.target).any()),
+                first_visits[example.target] < example.as_of,
+                [{"time": time, "poi": poi} for time, poi in example.prefix],
+            )
+        )
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _histories(frame: pl.DataFrame) -> dict[str, tuple[np.ndarray[Any, Any], ...]]:
+    """Times, POIs, and the running number of the trajectory of each user's check-ins."""
+    rows = frame.select(USER, POI, TIME).with_columns(sessionise(frame))
+    groups = rows.group_by(USER).agg(TIME, POI, pl.col("trajectory").rle_id() + 1)
+    return {
+        user: (np.array(times, "datetime64[us]"), np.array(pois), np.array(trajectories))
+        for user, times, pois, trajectories in groups.iter_rows()
+    }
+
+
+def _split(checkins: Checkins, split: SplitName, part: Part, refresh_days: int) -> Split:
+    if split == "rolling":
+        return rolling(checkins, refresh_days)
+    return llm4poi(checkins, part) if split == "llm4poi" else all_visits(checkins, part)
+
+
+def _warnings(preset: PresetName | None, size: int) -> list[str]:
+    """Whether this is the paper's test set, as far as its size tells."""
+    expected = PRESETS[preset].test_size if preset else None
+    if expected is None or size == expected:
+        return []
+    return [
+        f"{preset}: {size:,} test examples, but GenUP has {expected:,}: results are not comparable with the paper's"
+    ]
+
+
+def _data(checkins: Checkins) -> dict[str, Any]:
+    """Which data these are; nothing of them."""
+    return {
+        "sha256": fingerprint(checkins),
+        "catalogue": catalogue_hash(checkins.pois),
+        "check_ins": len(checkins.frame),
+        "users": checkins.frame[USER].n_unique(),
+        "pois": len(checkins.pois),
+    }

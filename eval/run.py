@@ -1,0 +1,194 @@
+"""Runs methods over cases, into a folder that a killed run goes on with.
+
+RUN/config.json        what was asked, of which data, with which versions; what was left out, and why
+RUN/examples.parquet   one row an example (eval.protocol.SCHEMA)
+RUN/rankings.parquet   one row a method and example, in this order (SCHEMA below)
+RUN/pois.parquet       the catalogue
+RUN/checkins/          the check-ins that were examined, as a prepared folder, for the audit
+RUN/profiles.jsonl     the profiles that were given, if any
+RUN/parts/             answers of each method as they come, a JSON line each
+RUN/times.json         rankings and seconds of each method; the one file that differs from run to run
+"""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from eval.protocol import Cases
+from eval.ranked import Method, Ranked
+from genrec import __version__, store
+from genrec.errors import GenRecError, InputError
+from genrec.files import atomic_path, write_text
+from genrec.profile import Profile, write_profiles
+
+K = 20
+# Examples ranked and written at once. Fixed, because a model's last digits may depend on what it ranks together.
+BATCH = 32
+PACKAGES = ("numpy", "polars", "torch", "transformers")
+
+CONFIG, EXAMPLES, RANKINGS, POIS = "config.json", "examples.parquet", "rankings.parquet", "pois.parquet"
+CHECKINS, PROFILES, PARTS, TIMES = "checkins", "profiles.jsonl", "parts", "times.json"
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "method": pl.String,
+    "example": pl.UInt32,
+    "pois": pl.List(pl.UInt32),
+    "probabilities": pl.List(pl.Float32),
+    "in_prompt": pl.Boolean,
+    "failure": pl.String,
+    "evidence": pl.String,
+    "profile_user": pl.String,
+    "profile_as_of": pl.Datetime("us"),
+}
+
+Progress = Callable[[str, int, int], None]  # (method, examples done, examples in all)
+
+
+def run(
+    cases: Cases,
+    methods: Sequence[Method],
+    out: Path,
+    *,
+    name: str,
+    profiles: Sequence[Profile] = (),
+    progress: Progress = lambda method, done, total: None,
+) -> None:
+    """Rank every example with every method and write the run folder; what is there already is not made again.
+
+    `name` is what the data are called. More methods may be added to a run later, on the same examples. Raises
+    GenRecError if `out` holds a run of something else, or if a method cannot work at all.
+    """
+    config = _config(cases, methods, name)
+    _require_same(out, config)
+    write_text(out / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    _write_parquet(cases.frame, out / EXAMPLES)
+    _write_parquet(cases.checkins.pois, out / POIS)
+    if not (out / CHECKINS / store.META).exists():
+        store.prepare(cases.checkins, out / CHECKINS)
+    if profiles:
+        write_profiles(out / PROFILES, profiles)
+    for method in methods:
+        rank_missing(method, cases, part_of(out, method.name), out / TIMES, progress)
+    _write_parquet(_collect(out, methods, cases), out / RANKINGS)
+
+
+def part_of(out: Path, method: str) -> Path:
+    """Where a method's answers go as they come."""
+    return out / PARTS / f"{method.replace(':', '-')}.jsonl"
+
+
+def rank_missing(method: Method, cases: Cases, part: Path, times: Path, progress: Progress) -> None:
+    """Add the answers that are missing to a method's part, batch by batch, and their time to times.json."""
+    settings = method.settings(cases)
+    done = {answer["example"] for answer in _resume(part, settings)}
+    progress(method.name, len(done), len(cases.examples))
+    unfinished = [batch for batch in batches(cases) if not done.issuperset(batch)]
+    for batch in unfinished[:1]:
+        list(method.rank(cases, batch[:1], K))  # loading a model, or training one, does not count as ranking
+    for batch in unfinished:
+        missing = set(batch) - done
+        start = time.perf_counter()
+        answers = sorted(method.rank(cases, batch, K), key=lambda answer: answer.example)
+        seconds = time.perf_counter() - start
+        _add_time(times, method.name, len(batch), seconds)
+        with part.open("a", encoding="utf-8") as file:
+            file.write("".join(_line(answer) for answer in answers if answer.example in missing))
+        done |= missing
+        progress(method.name, len(done), len(cases.examples))
+
+
+def batches(cases: Cases) -> Iterator[list[int]]:
+    """The examples by moment and user, so that neighbours share evidence and the beginning of their prompt."""
+    examples = cases.examples
+    order = sorted(range(len(examples)), key=lambda i: (examples[i].as_of, examples[i].user_id, i))
+    for start in range(0, len(order), BATCH):
+        yield order[start : start + BATCH]
+
+
+def _config(cases: Cases, methods: Sequence[Method], name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "k": K,
+        **cases.description(),
+        "methods": {method.name: method.settings(cases) for method in methods},
+        "versions": {"genrec": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in PACKAGES},
+    }
+
+
+def _require_same(out: Path, config: dict[str, Any]) -> None:
+    """Raise GenRecError if the folder holds something else than a run on the same examples."""
+    path = out / CONFIG
+    if not path.exists():
+        if out.exists() and any(out.iterdir()):
+            raise GenRecError(f"{out} is neither empty nor a run; name another --out")
+        return
+    old = read_config(out)
+    differing = [key for key in config.keys() | old.keys() if key != "methods" and config.get(key) != old.get(key)]
+    if differing:
+        raise GenRecError(f"{out} holds a run with other {', '.join(sorted(differing))}; name another --out")
+
+
+def read_config(out: Path) -> dict[str, Any]:
+    """The configuration of a run; raises InputError if the folder holds none."""
+    path = out / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            "is no configuration of a run.", file=path, fix="Name a folder of `genrec-eval run`."
+        ) from None
+    if not isinstance(config, dict):
+        raise InputError("is no configuration of a run.", file=path)
+    return config
+
+
+def _resume(part: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answers that a part holds; its first line says what they were made with, and must be `settings`.
+
+    A line that a killed run left unfinished goes.
+    """
+    header = json.dumps(settings, ensure_ascii=False)
+    data = part.read_bytes() if part.exists() else b""
+    lines = data[: data.rfind(b"\n") + 1].decode().split("\n")[:-1]
+    if lines and lines[0] != header:
+        raise GenRecError(f"{part} was made with other settings ({lines[0]}); name another --out")
+    write_text(part, "".join(f"{line}\n" for line in lines or [header]))
+    return [json.loads(line) for line in lines[1:]]
+
+
+def _line(answer: Ranked) -> str:
+    row = asdict(answer)
+    row["profile_as_of"] = answer.profile_as_of and answer.profile_as_of.isoformat()
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _collect(out: Path, methods: Sequence[Method], cases: Cases) -> pl.DataFrame:
+    """The finished parts as one table."""
+    rows = []
+    for method in methods:
+        for answer in _resume(part_of(out, method.name), method.settings(cases)):
+            moment = answer["profile_as_of"]
+            answer["profile_as_of"] = datetime.fromisoformat(moment) if moment else None
+            rows.append(answer | {"method": method.name})
+    return pl.DataFrame(rows, schema=SCHEMA).sort("method", "example")
+
+
+def _add_time(path: Path, method: str, rankings: int, seconds: float) -> None:
+    times = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = times.get(method, {"rankings": 0, "seconds": 0.0})
+    times[method] = {"rankings": before["rankings"] + rankings, "seconds": before["seconds"] + seconds}
+    write_text(path, json.dumps(times, indent=2, sort_keys=True) + "\n")
+
+
+def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        frame.write_parquet(temporary)
