@@ -1,16 +1,19 @@
 """The language model as a method: at each profile level, with or without habit table, and the two controls."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import groupby
+from pathlib import Path
 from typing import Any, cast, get_args
 
 from eval.evidence import Evidence
 from eval.profile_shelf import ProfileShelf, Show, shown
 from eval.protocol import Cases, evidence_at
 from eval.ranked import Ranked
+from genrec.adapter import WEIGHTS
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.profile import Level, Profile
@@ -53,7 +56,12 @@ class Models:
     def settings(self, adapted: bool) -> dict[str, Any]:
         """Which model, in plain types."""
         model = self._model or ("embedded" if self._server is None else None)
-        return {"model": model, "server": self._server, "adapter": self.adapter if adapted else None}
+        settings = {"model": model, "server": self._server, "adapter": None}
+        if adapted and self.adapter:
+            with (Path(self.adapter) / WEIGHTS).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            settings |= {"adapter": Path(self.adapter).name, "adapter_sha256": digest}
+        return settings
 
     @cache  # noqa: B019 - lives as long as the run
     def recommender(self, adapted: bool) -> Recommender:

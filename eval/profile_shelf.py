@@ -110,5 +110,6 @@ def _require_catalogue(profile: Profile, poi_ids: Sequence[str]) -> None:
         if place.poi >= len(poi_ids) or poi_ids[place.poi] != place.poi_id:
             raise GenRecError(
                 f"the profile of {profile.user_id!r} was written for other data: there, POI {place.poi} is "
-                f"{place.poi_id!r}. Write profiles of the check-ins that are examined: the folder `checkins` of a run."
+                f"{place.poi_id!r}. Write profiles of the check-ins that are examined: a run without --profiles keeps "
+                "them in its folder `checkins`."
             )
