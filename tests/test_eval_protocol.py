@@ -35,7 +35,7 @@ def test_every_excluded_example_is_counted_with_its_reason():
     asked = cases(make([*known, *test]), "llm4poi")
     assert [(example.user_id, example.target) for example in asked.examples] == [("a", 1)]
     assert asked.excluded == asked.description()["excluded"] == {ONE_VISIT: 1, POI_UNSEEN: 1, USER_UNSEEN: 1}
-    with pytest.raises(GenRecError, match="has no examples here; left out: .*user unseen"):
+    with pytest.raises(GenRecError, match=r"has no examples here; left out: .*user unseen"):
         cases(make([*known, *test[2:], ("b", 1, at(45)), ("a", 0, at(48))]), "llm4poi")
 
 

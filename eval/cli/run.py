@@ -97,7 +97,8 @@ def run(
 
 def _print_examples(asked: "Cases") -> None:
     """How many examples there are, what was left out and why, and what a reader must know."""
-    sample = f", a sample of {asked.sampled_from:,}" if asked.sampled_from else ""
+    seed = asked.settings["sample_seed"]
+    sample = f", drawn from {asked.sampled_from:,} with seed {seed}" if asked.sampled_from else ""
     out.print(f"{len(asked.examples):,} examples{sample}", markup=False)
     if not asked.excluded:
         out.print("  nothing was left out")

@@ -1,0 +1,58 @@
+"""What tests of runs and audits start from: a model that answers by a rule, and a run of a small town."""
+
+from pathlib import Path
+
+from made import KINDS
+from made_city import town
+
+from eval.baselines import BaselineMethod
+from eval.llm_methods import LlmMethod, LlmSpec
+from eval.profile_shelf import ProfileShelf
+from eval.protocol import cases
+from eval.run import run
+from genrec.errors import GenRecError
+from genrec.recommender import TopK
+
+
+class RuleModel:
+    """Stands for the models of a run: puts the user's most visited place first, and remembers what it was asked."""
+
+    def __init__(self, failing=lambda query: False):
+        self.adapter = None
+        self.asked = []
+        self.calls = []
+        self._failing = failing
+
+    def settings(self, adapted):
+        return {"model": "rule", "server": None, "adapter": None}
+
+    def recommender(self, adapted):
+        self.adapted = adapted
+        return self
+
+    def rank(self, queries, *, k, level, habit_table):
+        self.calls.append((len(queries), level, habit_table))
+        for query in queries:
+            if self._failing(query):
+                raise GenRecError(f"the prompt of {query.profile.user_id} is too long")
+        self.asked += queries
+        return [self._answer(query, k) for query in queries]
+
+    def _answer(self, query, k):
+        known = [place.poi for place in query.profile.habits.places]
+        order = list(dict.fromkeys([*known, *range(len(KINDS))]))[:k]
+        return TopK(order, [0.5 / 2**i for i in range(len(order))], frozenset(known), 100, 0)
+
+
+def llm(name, models, checkins, given=(), seed=0):
+    return LlmMethod(name, LlmSpec.parse(name), models, ProfileShelf(given, checkins, seed=seed))
+
+
+def town_run(out: Path, profiles=(), **arguments):
+    """A run of a town by habits, another baseline and two model methods."""
+    asked = cases(town(6), **{"split": "rolling", **arguments})
+    models = RuleModel()
+    methods = [BaselineMethod("habits"), BaselineMethod("popularity")]
+    methods += [llm(name, models, asked.checkins, profiles) for name in ("llm:full", "llm:full-swapped")]
+    run(asked, methods, out, name="town", profiles=profiles)
+    return asked
