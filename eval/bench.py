@@ -221,19 +221,22 @@ def transformers_rows(model: LocalModel, work: Workload, users: int, groups: int
     return measure("transformers", exact(model, work.trie), work, users=users, groups=groups, use=model.cache_use)
 
 
-def vllm_rows(
-    url: str, tokenizer: PreTrainedTokenizerBase, work: Workload, users: int, groups: int, *, uncached: bool
-) -> list[Row]:
+def vllm_rows(url: str, tokenizer: PreTrainedTokenizerBase, work: Workload, users: int, groups: int) -> list[Row]:
     """GenRec on the server and the server's own writing, each from an empty cache."""
     endpoint = SaltedEndpoint(url)
     ranker = VllmModel(endpoint, tokenizer)
-    name = f"{work.pois} {users} {time.time_ns()}"
-    endpoint.salts = itertools.repeat(f"exact {name}")
-    rows = measure("vllm", exact(ranker, work.trie), work, users=users, groups=groups, use=ranker.cache_use)
-    endpoint.salts = itertools.repeat(f"one {name}")
-    rows += measure("vllm-one-id", one_id(endpoint, work.trie), work, users=users, groups=groups, use=ranker.cache_use)
-    if uncached:
-        endpoint.salts = (f"{i} {name}" for i in itertools.count())
-        few = Workload(work.pois, work.trie, [asks[:2] for asks in work.asks])
-        rows += measure("vllm-uncached", exact(ranker, work.trie), few, users=users, groups=1, use=ranker.cache_use)
+    ways = {"vllm": exact(ranker, work.trie), "vllm-one-id": one_id(endpoint, work.trie)}
+    rows = []
+    for way, answer in ways.items():
+        endpoint.salts = itertools.repeat(f"{way} {time.time_ns()}")
+        rows += measure(way, answer, work, users=users, groups=groups, use=ranker.cache_use)
     return rows
+
+
+def uncached_rows(url: str, tokenizer: PreTrainedTokenizerBase, work: Workload) -> list[Row]:
+    """GenRec on the server with nothing ever found in its cache, for one user's first two asks."""
+    endpoint = SaltedEndpoint(url)
+    endpoint.salts = (f"{i} {time.time_ns()}" for i in itertools.count())
+    ranker = VllmModel(endpoint, tokenizer)
+    two = Workload(work.pois, work.trie, [work.asks[0][:2]])
+    return measure("vllm-uncached", exact(ranker, work.trie), two, users=1, groups=1, use=ranker.cache_use)

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
+from rich.box import SIMPLE
 from rich.table import Table
 from transformers import PreTrainedModel
 
@@ -176,7 +177,9 @@ def to_json(rows: Sequence[Row], found: Sequence[Limit], settings: dict[str, Any
 
 def rows_table(rows: Sequence[Row]) -> Table:
     """Each way in each situation."""
-    table = Table(title="Recommendations (top 10, except genup and vllm-one-id: one id)", title_justify="left")
+    table = Table(
+        title="Recommendations: top 10, but one id from genup and vllm-one-id", title_justify="left", box=SIMPLE
+    )
     for heading in ("way", "POIs", "users", "asks", "n", "per s", "p50 s", "p95 s", "cache hits"):
         table.add_column(heading, justify="left" if heading in ("way", "asks") else "right", no_wrap=True)
     for row in rows:
@@ -188,7 +191,7 @@ def rows_table(rows: Sequence[Row]) -> Table:
 
 def ratios_table(rows: Sequence[Row]) -> Table:
     """The ratios beside what is aimed at on a CPU."""
-    table = Table(title="Ratios, and the aims on a CPU", title_justify="left")
+    table = Table(title="Ratios, and the aims on a CPU", title_justify="left", box=SIMPLE)
     for heading in ("what", "POIs", "users", "ratio", "aim"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for ratio in ratios(rows):
@@ -200,7 +203,7 @@ def ratios_table(rows: Sequence[Row]) -> Table:
 
 def limits_table(rows: Sequence[Row], found: Sequence[Limit]) -> Table:
     """How far the ways are from the least work of an exact ranking; writing one id needs less."""
-    table = Table(title="The least work of one exact ranking, and how far from it", title_justify="left")
+    table = Table(title="The least work of one exact ranking, and how far from it", title_justify="left", box=SIMPLE)
     for heading in ("POIs", "asks", "positions", "nodes", "GFLOP", "least s", "measured s / least s"):
         table.add_column(heading, justify="left" if heading == "asks" else "right")
     for limit in found:

@@ -3,6 +3,7 @@
 import json
 import socket
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,20 @@ if TYPE_CHECKING:
     from eval.bench_report import Limit
     from genrec.llm.local import LocalModel
 
-CATALOGUES = (600, 5000)
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured for one catalogue."""
+
+    pois: int
+    users: tuple[int, ...]  # that ask at once
+    asks: int  # of each user
+    alone: int  # groups of one user; of larger groups fewer
+    slow_ways: int  # prompts for ways that take ten seconds a prompt
+
+
+FULL = [Scale(pois, (1, 8, 32), asks=4, alone=8, slow_ways=3) for pois in (600, 5000)]
+QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), asks=2, alone=4, slow_ways=0)]
 
 
 def bench(
@@ -40,20 +54,19 @@ def bench(
     from genrec.llm.loading import load_model
     from genrec.llm.local import LocalModel
 
-    users = (1, 8) if quick else (1, 8, 32)
     rows: list[Row] = []
     bounds: list[Limit] = []
     with ExitStack() as stack, err.status("loading the model") as status:
         local = LocalModel.load(model)
         plain, _, _ = load_model(model)
         url = server or stack.enter_context(_own_server(model, status.update))
-        for pois in CATALOGUES:
-            status.update(f"{pois:,} POIs: prompts")
-            work = workload(pois, max(users), 3 if quick else 4, local)
+        for scale in QUICK if quick else FULL:
+            status.update(f"{scale.pois:,} POIs: prompts")
+            work = workload(scale.pois, max(*scale.users, scale.alone), scale.asks, local)
             bounds += limits(local, plain, work)
-            for row in _rows(local, plain, url, work, users, quick=quick):
+            for row in _rows(local, plain, url, work, scale):
                 rows.append(row)
-                status.update(f"{pois:,} POIs: {row.way} of {row.users} users done")
+                status.update(f"{scale.pois:,} POIs: {row.way} of {row.users} users done")
     for table in (rows_table(rows), ratios_table(rows), limits_table(rows, bounds)):
         out.print(table)
     if output:
@@ -79,24 +92,19 @@ def _own_server(model: str, report: "Callable[[str], None]") -> "Iterator[str | 
 
 
 def _rows(
-    local: "LocalModel",
-    plain: "PreTrainedModel",
-    server: str | None,
-    work: "Workload",
-    users: tuple[int, ...],
-    *,
-    quick: bool,
+    local: "LocalModel", plain: "PreTrainedModel", server: str | None, work: "Workload", scale: Scale
 ) -> "Iterator[Row]":
     """All ways in all situations of one catalogue."""
-    from dataclasses import replace
+    from eval.bench import beam, genup, measure, transformers_rows, uncached_rows, vllm_rows
 
-    from eval.bench import beam, genup, measure, transformers_rows, vllm_rows
-
-    yield from measure("genup", genup(plain), work, users=1, groups=3 if quick else 6)
-    few = replace(work, asks=[asks[:2] for asks in work.asks])
-    yield from measure("beam", beam(plain, work.trie), few, users=1, groups=1 if quick else 3)
-    for count in users:
-        groups = max(1, (4 if quick else 8) // count)
+    yield from measure("genup", genup(plain), work, users=1, groups=scale.alone)
+    if scale.slow_ways:
+        few = replace(work, asks=[asks[:2] for asks in work.asks])
+        yield from measure("beam", beam(plain, work.trie), few, users=1, groups=scale.slow_ways)
+    for count in scale.users:
+        groups = max(1, scale.alone // count)
         yield from transformers_rows(local, work, count, groups)
         if server:
-            yield from vllm_rows(server, local.tokenizer, work, count, groups, uncached=count == 1)
+            yield from vllm_rows(server, local.tokenizer, work, count, groups)
+            if count == 1 and scale.slow_ways:
+                yield from uncached_rows(server, local.tokenizer, work)
