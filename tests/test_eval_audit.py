@@ -1,4 +1,4 @@
-"""An honest run passes the audit; each kind of leak, planted into its folder, is caught, and by the check meant for it."""
+"""An honest run passes the audit; each kind of leak, planted into its folder, is caught by the check meant for it."""
 
 import json
 import shutil

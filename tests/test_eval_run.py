@@ -341,14 +341,8 @@ def test_files_of_several_moments_are_read_together(tmp_path):
 
 def test_the_command(genrec_eval, tmp_path):
     path, out = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "run"
-    command = [
-        "run",
-        path,
-        "--out",
-        out,
-        *["--method", "habits", "--method", "markov", "--split", "rolling", "--limit", "20"],
-    ]
-    command += ["--time", "unknown", "--refresh", "2", "--seed"]
+    command = ["run", path, "--method", "habits", "--method", "markov", "--split", "rolling", "--limit", 20]
+    command += ["--out", out, "--time", "unknown", "--refresh", 2, "--seed"]
     code, said, noise = genrec_eval(*command, 4)
     assert code == 0, noise
     assert said.startswith("20 examples, drawn from 96 with seed 4\n  nothing was left out\n")
