@@ -148,7 +148,7 @@ class _Run:
 
     def profile_contents(self) -> Iterator[str]:
         """Counts must be those of the check-ins before; sentences must not need later ones to be true."""
-        vocabulary = self.checkins.pois[CATEGORY].unique().to_list()
+        vocabulary = self.checkins.pois[CATEGORY].unique().sort().to_list()
         for profile in self.profiles:
             whose = f"profile of {profile.user_id!r} as of {profile.as_of}"
             early = habits_of(self.checkins, profile.user_id, profile.as_of)

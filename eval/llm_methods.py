@@ -88,6 +88,7 @@ class LlmMethod:
             **self._models.settings(self._spec.adapted),
             "ranking_prompt": prompt_version(RANKING),
             "profiles": self._shelf.coverage(cases),
+            "profiles_sha256": self._shelf.fingerprint,
             "swap_seed": self._shelf.seed if self._spec.show == "swapped" else None,
         }
 

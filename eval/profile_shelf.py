@@ -3,6 +3,7 @@
 Only the sentences and guesses come from there; habits are always the user's own, as of the example's moment.
 """
 
+import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -30,10 +31,12 @@ class ProfileShelf:
             _require_catalogue(profile, poi_ids)
         self.given = sorted(given, key=lambda profile: (profile.user_id, profile.as_of))
         self.seed = seed
+        lines = "".join(profile.model_dump_json() for profile in self.given)
+        self.fingerprint = hashlib.sha256(lines.encode()).hexdigest() if given else None
         self._given: dict[str, list[Profile]] = defaultdict(list)
         for profile in self.given:
             self._given[profile.user_id].append(profile)
-        self._writer = HabitsWriter(checkins.pois[CATEGORY].unique().to_list())
+        self._writer = HabitsWriter(checkins.pois[CATEGORY].unique().sort().to_list())
         self._written: tuple[Evidence, dict[str, Profile]] | None = None
         self._circle = sorted(checkins.frame[USER].unique().to_list())
         random.Random(seed).shuffle(self._circle)

@@ -299,6 +299,17 @@ def test_the_latest_given_profile_before_the_moment_is_shown():
     assert sum(coverage.values()) == len(asked.examples)
 
 
+def test_other_profiles_are_other_settings(tmp_path):
+    asked = cases(town(6), "rolling")
+    for text in ("first", "first", "second"):
+        method = llm("llm:full", RuleModel(), asked.checkins, [given_profile(text, at(2))])
+        if text == "second":
+            with pytest.raises(GenRecError, match="was made with other settings"):
+                run(asked, [method], tmp_path, name="town")
+        else:
+            run(asked, [method], tmp_path, name="town")
+
+
 def test_given_profiles_are_swapped_among_each_other():
     asked = cases(town(6), "rolling")
     given = [written(town(6), user, as_of=at(2)) for user in ("u0", "u3")]
@@ -363,6 +374,7 @@ def test_the_command_counts_what_is_left_out_and_warns(genrec_eval, tmp_path):
         "run", path, "--method", "habits", "--preset", "genup-tky", "--out", tmp_path / "run"
     )
     assert code == 0
+    assert said.startswith("the preset keeps 183 of 195 check-ins, 6 of 6 users, 4 of 7 POIs\n")
     assert "  left out: 3, one-visit trajectory\n" in said
     assert "warning: genup-tky: " in noise
     assert "GenUP has 6,980" in noise
@@ -382,10 +394,9 @@ def test_mistakes_are_one_line(genrec_eval, tmp_path):
 def test_a_model_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     path = csv_of(town(), tmp_path / "town.csv")
     methods = ["--method", "llm:full", "--method", "llm:none-notable"]
-    code, _, _ = genrec_eval(
-        "run", path, *methods, "--split", "rolling", "--limit", 3, "--model", tiny_folder, "--out", tmp_path / "run"
-    )
-    assert code == 0
+    command = ["run", path, *methods, "--split", "rolling", "--limit", 3, "--model", tiny_folder, "--out"]
+    assert [genrec_eval(*command, tmp_path / out)[0] for out in ("run", "again")] == [0, 0]
+    assert contents(tmp_path / "run") == contents(tmp_path / "again")
     rankings = pl.read_parquet(tmp_path / "run" / "rankings.parquet")
     assert rankings["method"].to_list() == ["llm:full"] * 3 + ["llm:none-notable"] * 3
     assert rankings["pois"].list.len().to_list() == [7] * 6

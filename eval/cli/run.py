@@ -24,6 +24,8 @@ METHODS = (
     "an llm: -notable (no habit table), -adapted (with --adapter)."
 )
 
+COUNTS = {"check_ins": "check-ins", "users": "users", "pois": "POIs"}
+
 
 def run(
     path: CheckinsPath,
@@ -97,7 +99,10 @@ def run(
 
 def _print_examples(asked: "Cases") -> None:
     """How many examples there are, what was left out and why, and what a reader must know."""
-    seed = asked.settings["sample_seed"]
+    seed, data, kept = (asked.settings[name] for name in ("sample_seed", "data", "kept"))
+    if kept != data:
+        sizes = (f"{kept[name]:,} of {data[name]:,} {word}" for name, word in COUNTS.items())
+        out.print(f"the preset keeps {', '.join(sizes)}", markup=False)
     sample = f", drawn from {asked.sampled_from:,} with seed {seed}" if asked.sampled_from else ""
     out.print(f"{len(asked.examples):,} examples{sample}", markup=False)
     if not asked.excluded:
