@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,16 @@ class SasRec:
         self._trained: tuple[Cases, Any] | None = None
 
     def settings(self, cases: Cases) -> dict[str, Any]:
-        """See `Method`: the hyperparameters, and what it is trained on."""
+        """See `Method`: the hyperparameters, and what it is trained on. Raises GenRecError if Cornac is missing."""
+        try:
+            release = version("cornac")
+        except PackageNotFoundError:
+            raise GenRecError(MISSING) from None
         rows = training_rows(cases)
         return {
             **HYPERPARAMETERS,
             "seed": self._seed,
-            "cornac": version("cornac"),
+            "cornac": release,
             "trained_on": {
                 "check_ins": len(rows.frame),
                 "last": rows.frame[-1, TIME].isoformat(),
@@ -63,11 +67,9 @@ class SasRec:
 
     def _train(self, rows: Checkins) -> Any:
         """The model of the users' sequences of visits."""
-        try:
-            from cornac.data import SequentialDataset  # deferred: loads torch
-            from cornac.models import SASRec
-        except ImportError:
-            raise GenRecError(MISSING) from None
+        from cornac.data import SequentialDataset  # deferred: loads torch
+        from cornac.models import SASRec
+
         visits = rows.frame.select(USER, session=pl.col(USER), item=pl.col(POI), time=pl.col(TIME).dt.epoch("s")).rows()
         items = OrderedDict((poi, poi) for poi in range(len(rows.pois)))
         data = SequentialDataset.build(visits, fmt="USIT", global_iid_map=items)

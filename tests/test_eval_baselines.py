@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import polars as pl
@@ -195,6 +196,15 @@ def test_sasrec_is_trained_before_the_first_moment():
     assert rows.frame.equals(asked.checkins.frame[: len(rows.frame)])
     assert rows.frame["time"].max() < first
     assert len(rows.frame) <= asked.train_rows
+
+
+def test_without_cornac_there_is_no_sasrec(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("eval.sasrec.version", missing)
+    with pytest.raises(GenRecError, match="sasrec needs Cornac: pip install cornac"):
+        SasRec().settings(cases(town(), "rolling"))
 
 
 @pytest.mark.slow
