@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
-from rich.box import SIMPLE
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from transformers import PreTrainedModel
 
@@ -180,7 +180,7 @@ def rows_table(rows: Sequence[Row]) -> Table:
     table = Table(
         title="Recommendations: top 10, but one id from genup and vllm-one-id", title_justify="left", box=SIMPLE
     )
-    for heading in ("way", "POIs", "users", "asks", "n", "per s", "p50 s", "p95 s", "cache hits"):
+    for heading in ("way", "POIs", "users", "asks", "n", "per s", "p50 s", "p95 s", "hits"):
         table.add_column(heading, justify="left" if heading in ("way", "asks") else "right", no_wrap=True)
     for row in rows:
         hits = "" if row.hit_rate is None else f"{row.hit_rate:.0%}"
@@ -191,7 +191,7 @@ def rows_table(rows: Sequence[Row]) -> Table:
 
 def ratios_table(rows: Sequence[Row]) -> Table:
     """The ratios beside what is aimed at on a CPU."""
-    table = Table(title="Ratios, and the aims on a CPU", title_justify="left", box=SIMPLE)
+    table = Table(title="Ratios, and the aims on a CPU", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("what", "POIs", "users", "ratio", "aim"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for ratio in ratios(rows):
@@ -203,12 +203,17 @@ def ratios_table(rows: Sequence[Row]) -> Table:
 
 def limits_table(rows: Sequence[Row], found: Sequence[Limit]) -> Table:
     """How far the ways are from the least work of an exact ranking; writing one id needs less."""
-    table = Table(title="The least work of one exact ranking, and how far from it", title_justify="left", box=SIMPLE)
-    for heading in ("POIs", "asks", "positions", "nodes", "GFLOP", "least s", "measured s / least s"):
+    table = Table(
+        title="The least work of one exact ranking, and how far from it",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for heading in ("POIs", "asks", "positions", "nodes", "GFLOP", "least s", "users: times the least"):
         table.add_column(heading, justify="left" if heading == "asks" else "right")
     for limit in found:
         far = ", ".join(
-            f"{row.way} x{row.users}: {1 / row.per_second / limit.seconds:.1f}"
+            f"{row.way} {row.users}: {1 / row.per_second / limit.seconds:.1f}"
             for row in rows
             if (row.pois, row.asks) == (limit.pois, limit.asks) and row.way in ("transformers", "vllm")
         )

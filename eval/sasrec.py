@@ -19,7 +19,7 @@ from genrec.errors import GenRecError
 
 EPOCHS = 30
 HYPERPARAMETERS = {"embedding_dim": 64, "max_len": 50, "n_epochs": EPOCHS, "dropout": 0.2, "learning_rate": 0.001}
-MISSING = "sasrec needs Cornac: pip install cornac, with GenRec's requirements.txt as --constraint"
+MISSING = "sasrec needs Cornac: pip install 'genrec[sasrec]'"
 
 
 class SasRec:

@@ -34,7 +34,7 @@ class Scale:
     slow_ways: int  # prompts for ways that take ten seconds a prompt
 
 
-FULL = [Scale(pois, (1, 8, 32), asks=4, alone=8, slow_ways=3) for pois in (600, 5000)]
+FULL = [Scale(pois, (1, 8, 32), asks=3, alone=6, slow_ways=2) for pois in (600, 5000)]
 QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), asks=2, alone=4, slow_ways=0)]
 
 
