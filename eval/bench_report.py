@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from eval.bench import K, Row, Workload
 from genrec.decoding import Node, Trie, top_k
 from genrec.llm.local import LocalModel
+from genrec.llm.prefix_cache import shared_length
 
 # (label, the faster way, the way it is held against, which asks, at least (True) or at most, target on a CPU)
 TARGETS = (
@@ -101,8 +102,7 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
         nodes, new = [], []
         for first, second, *_ in work.asks[:people]:
             prompt = first if asks == "first" else second
-            shared = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), len(second))
-            new.append(len(prompt) - (0 if asks == "first" else shared))
+            new.append(len(prompt) - (0 if asks == "first" else shared_length(first, second)))
             nodes.append(_least_nodes(model, prompt, work.trie))
         positions, scored = sum(new) / len(new), sum(nodes) / len(nodes)
         # Two operations a parameter and position; the output layer is needed at the scored nodes only.
@@ -178,7 +178,10 @@ def to_json(rows: Sequence[Row], found: Sequence[Limit], settings: dict[str, Any
 def rows_table(rows: Sequence[Row]) -> Table:
     """Each way in each situation."""
     table = Table(
-        title="Recommendations: top 10, but one id from genup and vllm-one-id", title_justify="left", box=SIMPLE
+        title="Recommendations: top 10, but one id from genup and vllm-one-id",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
     for heading in ("way", "POIs", "users", "asks", "n", "per s", "p50 s", "p95 s", "hits"):
         table.add_column(heading, justify="left" if heading in ("way", "asks") else "right", no_wrap=True)

@@ -16,6 +16,7 @@ from made import at
 from made_city import csv_of, town, written
 from tiny import tiny_model
 
+from eval.bench import uncached_rows, vllm_rows, workload
 from genrec.checkins import read_checkins
 from genrec.errors import GenRecError
 from genrec.habits import all_habits
@@ -183,6 +184,21 @@ def test_adapters_are_switched_by_name(server, checkins, queries, tiny_folder):
             same(a, b)
     again = Recommender(connect_ranker(None, server.url), checkins).rank(queries)
     same(again, base)
+
+
+def test_the_benchmark_of_a_server(server):
+    tiny = tiny_model()
+    work = workload(60, 2, 2, tiny)
+    rows = vllm_rows(server.url, tiny.tokenizer, work, 2, 1) + uncached_rows(server.url, tiny.tokenizer, work)
+    found = {(row.way, row.asks): row for row in rows}
+    assert {key: row.n for key, row in found.items()} == {
+        (way, asks): 1 if way == "vllm-uncached" else 2
+        for way in ("vllm", "vllm-one-id", "vllm-uncached")
+        for asks in ("first", "repeated")
+    }
+    assert found["vllm-uncached", "repeated"].hit_rate == 0
+    assert found["vllm", "repeated"].hit_rate > 0.5
+    assert found["vllm-one-id", "first"].hit_rate < 0.5 < found["vllm-one-id", "repeated"].hit_rate
 
 
 def test_wrong_names_and_catalogues(server, checkins):

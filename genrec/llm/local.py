@@ -21,7 +21,7 @@ from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.columns import Columns, small_cache
 from genrec.llm.head import Head
 from genrec.llm.loading import load_model
-from genrec.llm.prefix_cache import BLOCK, PrefixCache
+from genrec.llm.prefix_cache import BLOCK, PrefixCache, shared_length
 from genrec.llm.rows import ROOT, Rows, RowScorer, read_ahead
 
 # Bytes of keys and values kept of earlier prompts: 36 kB a token for the embedded model.
@@ -244,13 +244,8 @@ def _batches(prompts: list[list[int]]) -> Iterator[list[list[int]]]:
 
 def _shared_beginnings(prompts: list[list[int]]) -> list[list[int]]:
     """What two or more of the prompts begin with, in whole blocks; each once, none empty."""
-    shared = {tuple(a[: _common(a, b) // BLOCK * BLOCK]) for a, b in pairwise(sorted(prompts))}
+    shared = {tuple(a[: shared_length(a, b) // BLOCK * BLOCK]) for a, b in pairwise(sorted(prompts))}
     return [list(beginning) for beginning in shared - {()}]
-
-
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Number of leading tokens that two sequences share."""
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _pick(logits: torch.Tensor, temperature: float, draw: torch.Generator) -> int:

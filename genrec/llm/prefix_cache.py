@@ -71,3 +71,8 @@ class PrefixCache:
         for key in reversed(keys):  # a block is used after those that stand behind it, so that leaves go first
             self._blocks.move_to_end(key)
         return [self._blocks[key] for key in keys]
+
+
+def shared_length(a: Sequence[int], b: Sequence[int]) -> int:
+    """Number of leading tokens that two sequences share."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
