@@ -17,8 +17,8 @@ from genrec.adapter import WEIGHTS
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.profile import Level, Profile
-from genrec.prompting import RANKING, prompt_version
-from genrec.recommender import Query, Recommender, TopK
+from genrec.prompting import prompt_version
+from genrec.recommender import PROMPTS, PromptStyle, Query, Recommender, TopK
 
 LLM_NAME = re.compile(
     rf"llm:(?P<level>{'|'.join(get_args(Level))})"
@@ -64,12 +64,12 @@ class Models:
         return settings
 
     @cache  # noqa: B019 - lives as long as the run
-    def recommender(self, adapted: bool) -> Recommender:
-        """The model that ranks, with or without the adapter."""
+    def recommender(self, adapted: bool, prompt: PromptStyle) -> Recommender:
+        """The model that ranks, with or without the adapter, asked in a style."""
         from genrec.llm.connect import connect_ranker  # deferred: loads torch
 
         ranker = connect_ranker(self._model, self._server, self.adapter if adapted else None)
-        return Recommender(ranker, self._checkins)
+        return Recommender(ranker, self._checkins, prompt)
 
 
 class LlmMethod:
@@ -86,7 +86,8 @@ class LlmMethod:
         return {
             **asdict(self._spec),
             **self._models.settings(self._spec.adapted),
-            "ranking_prompt": prompt_version(RANKING),
+            "prompt": prompt_style(cases),
+            "ranking_prompt": prompt_version(PROMPTS[prompt_style(cases)]),
             "profiles": self._shelf.coverage(cases),
             "profiles_sha256": self._shelf.fingerprint,
             "swap_seed": self._shelf.seed if self._spec.show == "swapped" else None,
@@ -109,11 +110,12 @@ class LlmMethod:
                 sources[number] = self._source(cases.examples[number].user_id, evidence)
             except GenRecError as error:
                 yield Ranked(number, evidence.fingerprint, failure=str(error))
+        recommender = self._models.recommender(self._spec.adapted, prompt_style(cases))
         queries = []
         for number, source in sources.items():
             example = cases.examples[number]
             queries.append(Query(shown(source, example.user_id, evidence), cases.at(example), example.prefix))
-        for (number, source), answer in zip(sources.items(), self._ask(queries, k), strict=True):
+        for (number, source), answer in zip(sources.items(), self._ask(recommender, queries, k), strict=True):
             ranked = Ranked(
                 number,
                 evidence.fingerprint,
@@ -133,12 +135,16 @@ class LlmMethod:
             return self._shelf.other(user_id, evidence)
         return self._shelf.source(user_id, evidence)
 
-    def _ask(self, queries: Sequence[Query], k: int) -> list[TopK | GenRecError]:
+    def _ask(self, recommender: Recommender, queries: Sequence[Query], k: int) -> list[TopK | GenRecError]:
         """Rank all at once; if that fails, one by one, so that one bad prompt costs no other its answer."""
-        recommender = self._models.recommender(self._spec.adapted)
         try:
             return list(recommender.rank(queries, k=k, level=self._spec.level, habit_table=self._spec.habit_table))
         except GenRecError as error:
             if len(queries) == 1:
                 return [error]
-            return [answer for query in queries for answer in self._ask([query], k)]
+            return [answer for query in queries for answer in self._ask(recommender, [query], k)]
+
+
+def prompt_style(cases: Cases) -> PromptStyle:
+    """GenUP's presets ask as GenUP did."""
+    return "genup" if cases.settings["preset"] else "genrec"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -14,17 +15,21 @@ from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
 from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
+from genrec.genup_prompt import GENUP, genup_messages
 from genrec.geo import haversine_km
 from genrec.habit_ranker import rank_habits, reasons
 from genrec.habits import CityHabits, city_habits
 from genrec.llm.backend import CacheUse, Ranker
 from genrec.profile import Level, Profile
-from genrec.prompting import RANKING, prompt_version, ranking_messages
+from genrec.prompting import RANKING, RankingPrompt, prompt_version, ranking_messages
 from genrec.store import catalogue_hash
 from genrec.trajectories import GAP_HOURS
 
 # Tokens for the user's lines of a prompt (profile and habit table).
 TOKEN_BUDGET = 400
+
+PromptStyle = Literal["genrec", "genup"]
+PROMPTS: dict[PromptStyle, tuple[str, ...]] = {"genrec": RANKING, "genup": GENUP}
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,11 @@ def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
 class Recommender:
     """Ranks the POIs of one catalogue with one model."""
 
-    def __init__(self, ranker: Ranker, checkins: Checkins) -> None:
+    def __init__(self, ranker: Ranker, checkins: Checkins, prompt: PromptStyle = "genrec") -> None:
         """Raises GenRecError if the ranker's adapter was trained for another catalogue or prompt."""
         if ranker.adapter:
-            ranker.adapter.require(catalogue_hash(checkins.pois), prompt_version(RANKING))
+            ranker.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[prompt]))
+        self._prompt_style = prompt
         self._ranker = ranker
         self._checkins = checkins
         self._pois = checkins.pois
@@ -128,19 +134,7 @@ class Recommender:
                     "--as-of."
                 )
             self._require_same_catalogue(profile)
-            prompts.append(
-                ranking_messages(
-                    profile,
-                    self._city(profile.as_of),
-                    self._pois,
-                    at=query.at,
-                    prefix=query.prefix,
-                    level=level,
-                    count_tokens=self._ranker.count_tokens,
-                    budget=TOKEN_BUDGET,
-                    habit_table=habit_table,
-                )
-            )
+            prompts.append(self._prompt(query, level, habit_table=habit_table))
         tokens = [self._ranker.prompt_tokens(prompt.messages) for prompt in prompts]
         tries = [self._trie] * len(tokens)
         return [
@@ -155,6 +149,21 @@ class Recommender:
                 prompts, tokens, top_k(self._ranker.read(tokens, tries), tries, k), strict=True
             )
         ]
+
+    def _prompt(self, query: Query, level: Level, *, habit_table: bool) -> RankingPrompt:
+        if self._prompt_style == "genup":
+            return genup_messages(query.profile, self._pois, at=query.at, prefix=query.prefix, level=level)
+        return ranking_messages(
+            query.profile,
+            self._city(query.profile.as_of),
+            self._pois,
+            at=query.at,
+            prefix=query.prefix,
+            level=level,
+            count_tokens=self._ranker.count_tokens,
+            budget=TOKEN_BUDGET,
+            habit_table=habit_table,
+        )
 
     def recommend(self, query: Query, *, k: int = 10, level: Level = "full") -> Ranking:
         """As `recommend_all`, for one."""

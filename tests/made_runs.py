@@ -26,7 +26,7 @@ class RuleModel:
     def settings(self, adapted):
         return {"model": "rule", "server": None, "adapter": None}
 
-    def recommender(self, adapted):
+    def recommender(self, adapted, prompt):
         self.adapted = adapted
         return self
 
