@@ -5,6 +5,7 @@ import torch
 from tiny import tiny_model
 
 from genrec.decoding import Trie, top_k
+from genrec.llm.prefix_cache import BLOCK, PrefixCache, shared_length
 
 SYSTEM = "The person goes to POI 12 (Coffee Shop) on weekdays around 8, then works until 17:00."
 
@@ -46,6 +47,37 @@ def test_shared_prefix_changes_nothing(model):
     for prompt, result in zip((*prompts, *prompts), results, strict=True):
         for scored in result:
             assert abs(scored.logprob - plain_logprob(model, prompt, answers[scored.answer])) < 1e-4
+
+
+@pytest.mark.parametrize("capacity", [0, 1 << 15, 1 << 30])
+def test_users_together_are_ranked_as_each_alone(capacity, model):
+    """Whatever the cache holds, and however the batch is cut into passes."""
+    known, model.prefixes = model.prefixes, PrefixCache(capacity)
+    try:
+        answers = model.answer_tokens([str(i) for i in range(0, 400, 7)])
+        asks = [conversation(f"{'Monday ' * (i % 5)} user {i // 3}: where next? {i}") for i in range(14)]
+        prompts = [model.prompt_tokens(ask) for ask in asks]
+        tries = [Trie(answers[: 10 + i]) for i in range(14)]
+        for _ in range(2):
+            for prompt, trie, result in zip(prompts, tries, top_k(model.read(prompts, tries), tries, 6), strict=True):
+                expected = [plain_logprob(model, prompt, answer) for answer in answers[: len(trie)]]
+                assert [s.answer for s in result] == sorted(range(len(trie)), key=lambda i: -expected[i])[:6]
+                assert all(abs(s.logprob - expected[s.answer]) < 1e-4 for s in result)
+    finally:
+        model.prefixes = known
+
+
+def test_the_beginnings_of_earlier_prompts_are_not_read_again(model):
+    trie = Trie(model.answer_tokens(["1", "2"]))
+    prompt = model.prompt_tokens(conversation("Once?"))
+    model.read([prompt], [trie])
+    before = model.cache_use()
+    other = model.prompt_tokens(conversation("Twice?"))
+    model.read([prompt, other], [trie] * 2)
+    use = model.cache_use().since(before)
+    assert use.tokens == len(prompt) + len(other)
+    known = len(prompt) - 1, shared_length(prompt, other)
+    assert use.reused == sum(length // BLOCK * BLOCK for length in known)
 
 
 def test_batch_generates_what_each_prompt_alone_does(model):
