@@ -97,6 +97,7 @@ class LocalModel:
         return RowScorer(self._rows([list(prompt) for prompt in prompts], [read_ahead(trie) for trie in tries]), tries)
 
     def _rows(self, prompts: list[list[int]], ahead: Sequence[Sequence[int]] = ()) -> Rows:
+        """Read prompts: first what several begin with, then, if they are many, all but their ends in a few passes."""
         given = sum(map(len, prompts))
         self._used = CacheUse(self._used.tokens + given, self._used.reused + given - sum(map(self._lack, prompts)))
         self._fill(_shared_beginnings([prompt[:-1] for prompt in prompts]))
