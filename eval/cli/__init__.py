@@ -7,6 +7,7 @@ import typer
 from eval.cli.audit import audit
 from eval.cli.bench import bench
 from eval.cli.fit import fit_habits
+from eval.cli.presets import ablation, cold_start, cross_city
 from eval.cli.profiles import profiles
 from eval.cli.report import report
 from eval.cli.run import run
@@ -26,6 +27,9 @@ app.command()(profiles)
 app.command()(report)
 app.command()(score)
 app.command()(bench)
+app.command()(ablation)
+app.command("cold-start")(cold_start)
+app.command("cross-city")(cross_city)
 
 
 def main() -> None:

@@ -1,0 +1,238 @@
+"""`genrec-eval ablation`, `cold-start` and `cross-city`: runs that each answer one question, with their report."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from eval.cli.run import METHODS, _print_examples
+from genrec.cli.console import err, out, progress_bar
+from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+from genrec.cli.profile import Model, Server
+from genrec.errors import GenRecError
+from genrec.files import write_text
+
+if TYPE_CHECKING:
+    from eval.presets import Outcome
+    from eval.protocol import Cases
+    from eval.ranked import Method
+    from eval.run import Progress
+    from eval.tables import Table
+    from genrec.checkins import Checkins
+    from genrec.habit_weights import FittedWeights
+
+Output = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the run and its report.")]
+Profiles = Annotated[
+    list[Path] | None,
+    typer.Option("--profiles", metavar="FILE", help="Profiles to show to the model; else such by templates."),
+]
+Split = Annotated[Literal["llm4poi", "all-visits", "rolling"], typer.Option(help="Which visits are to be predicted.")]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Examine a sample of N examples only.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of all that is drawn.")]
+Aggregates = Annotated[
+    Path | None,
+    typer.Option("--aggregates", metavar="FILE", help="Write the figures, and nothing of any person, as JSON, too."),
+]
+
+
+def ablation(
+    path: CheckinsPath,
+    output: Output,
+    profiles: Profiles = None,
+    split: Split = "llm4poi",
+    limit: Limit = None,
+    seed: Seed = 0,
+    model: Model = None,
+    server: Server = None,
+    adapter: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter to put on the model.")] = None,
+    aggregates: Aggregates = None,
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+) -> None:
+    """Say which parts of the profile matter: GenUP's table, without the habit table, controls, and yardsticks."""
+    from eval import presets  # deferred: --help needs no Polars
+    from eval.llm_methods import Models
+    from eval.methods import make_methods
+    from eval.profile_shelf import ProfileShelf, read_given
+    from eval.protocol import cases
+
+    given = read_given(profiles or [])
+    checkins = load_checkins(
+        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
+    )
+    asked = cases(checkins, split, limit=limit, seed=seed)
+    shelf = ProfileShelf(given, asked.checkins, seed=seed)
+    names = presets.ablation_methods(adapted=adapter is not None)
+    methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
+    _print_examples(asked)
+    with _progress() as progress:
+        found = presets.ablation(asked, methods, output, name=path.name, profiles=shelf.given, progress=progress)
+    _conclude(found, output, aggregates, presets.compact_table(f"{path.name}, {split}", found.overall))
+
+
+def cold_start(
+    path: CheckinsPath,
+    output: Output,
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {METHODS}"),
+    ] = None,
+    split: Annotated[
+        Literal["llm4poi", "all-visits"], typer.Option(help="Which visits are to be predicted.")
+    ] = "all-visits",
+    users: Annotated[int, typer.Option(min=1, metavar="N", help="Cut the history of N users, drawn at random.")] = 20,
+    limit: Limit = None,
+    seed: Seed = 0,
+    model: Model = None,
+    server: Server = None,
+    adapter: Annotated[
+        str | None, typer.Option(metavar="DIR", help="LoRA adapter of the methods that end in -adapted.")
+    ] = None,
+    aggregates: Aggregates = None,
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+) -> None:
+    """Say how accuracy grows with the user's history, from none to 20 check-ins, on the same visits.
+
+    Without --method: popularity, most-frequent, habits and llm:full. Profiles are those by templates of what is left
+    of a history, as one written from all of it would know too much.
+    """
+    from eval import cold_start as preset  # deferred: --help needs no Polars
+    from eval.llm_methods import Models
+    from eval.methods import make_methods
+    from eval.profile_shelf import ProfileShelf
+    from eval.protocol import cases
+
+    checkins = load_checkins(
+        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
+    )
+    sample = preset.newcomers(cases(checkins, split), users=users, limit=limit, seed=seed)
+
+    def methods_for(asked: "Cases") -> "list[Method]":
+        models = Models(asked.checkins, model, server, adapter)
+        return make_methods(names or preset.DEFAULT, models, ProfileShelf([], asked.checkins, seed=seed), seed=seed)
+
+    _print_examples(sample.asked)
+    with _progress() as progress:
+        found = preset.cold_start(sample, methods_for, output, name=path.name, progress=progress)
+    tables = [preset.history_table(found.overall, metric) for metric in ("acc@1", "acc@10")]
+    tables += [preset.newcomer_table(found.groups)] if found.groups else []
+    _conclude(found, output, aggregates, *tables)
+
+
+def cross_city(
+    train: Annotated[
+        Path, typer.Option("--train", metavar="IN", help="The city to carry from: a file, or a prepared folder.")
+    ],
+    test: Annotated[Path, typer.Option("--test", metavar="IN", help="The city to carry to.")],
+    output: Output,
+    profiles: Profiles = None,
+    split: Split = "llm4poi",
+    limit: Limit = None,
+    seed: Seed = 0,
+    model: Model = None,
+    server: Server = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="LoRA adapter trained in the --train city, for a catalogue of any city."),
+    ] = None,
+    aggregates: Aggregates = None,
+    columns: Columns = None,
+    on_bad_rows: OnBadRows = "fail",
+    day_first: DayFirst = None,
+    timezone: Timezone = None,
+    pois: Pois = None,
+) -> None:
+    """Say what serves in another city: habit weights, and with --adapter an adapter, against the city's own.
+
+    Options for reading apply to both cities; where their files differ, prepare them (genrec data prepare).
+    """
+    from eval import cross_city as preset  # deferred: --help needs no Polars
+    from eval.presets import compact_table
+    from eval.profile_shelf import read_given
+    from eval.protocol import cases
+
+    if adapter is None and (model or server or profiles):
+        raise GenRecError("--model, --server and --profiles go with --adapter; without one, no model ranks here")
+    given = read_given(profiles or [])
+    home, away = (
+        load_checkins(path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois)
+        for path in (train, test)
+    )
+    asked = cases(away, split, limit=limit, seed=seed)
+    names = _names(train, test)
+    models = preset.model_methods(asked, given, model, server, adapter, seed=seed) if adapter else []
+    _print_examples(asked)
+    with err.status("fitting") as status:
+
+        def fitted(checkins: "Checkins", name: str, kind: str) -> "FittedWeights":
+            return preset.weights_of(
+                checkins,
+                name,
+                output / f"weights-{kind}.json",
+                seed=seed,
+                progress=lambda score: status.update(f"fitting in {escape(name)}: {score:.4f}"),
+            )
+
+        weights = fitted(home, names[0], "carried"), fitted(away, names[1], "own")
+    with _progress() as progress:
+        found = preset.cross_city(asked, weights, models, output, names=names, profiles=given, progress=progress)
+    overall = compact_table(f"{' to '.join(names)}, {split}", found.overall)
+    _conclude(found, output, aggregates, overall, preset.difference_table(found.differences))
+
+
+def _names(train: Path, test: Path) -> tuple[str, str]:
+    """What the cities are called: their files' names, with the folders' if these are the same."""
+    if train.name == test.name:
+        train, test = (Path(f"{path.resolve().parent.name} {path.name}") for path in (train, test))
+    return train.name, test.name
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    """A bar for each method that is heard of."""
+    with progress_bar() as bar:
+        tasks = {}
+
+        def report(method: str, done: int, total: int) -> None:
+            if method not in tasks:
+                tasks[method] = bar.add_task(escape(method), total=total)
+            bar.update(tasks[method], completed=done)
+
+        yield report
+
+
+def _conclude(found: "Outcome", output: Path, aggregates: Path | None, *tables: "Table") -> None:
+    """Print tables and verdicts, and write the aggregates if asked."""
+    from eval.presets import to_json
+
+    for table in tables:
+        out.print(_rich(table))
+    for verdict in found.verdicts:
+        out.print(" ".join([verdict.headline, *verdict.reasons]), markup=False)
+    out.print(f"{output / 'report.html'}, report.md and metrics.json beside it", markup=False)
+    if aggregates:
+        write_text(aggregates, to_json(found))
+
+
+def _rich(table: "Table") -> RichTable:
+    """For the terminal: each figure above its interval."""
+    shown = RichTable(title=escape(table.caption), title_justify="left", box=SIMPLE, pad_edge=False)
+    shown.add_column(overflow="fold")
+    for column in table.columns:
+        shown.add_column(escape(column), justify="right")
+    for heading, cells in table.rows:
+        shown.add_row(escape(heading), *(cell.text for cell in cells))
+        shown.add_row("", *(cell.span for cell in cells), style="dim")
+    return shown
