@@ -12,7 +12,7 @@ from typing import Any
 
 from eval.protocol import Cases
 from eval.ranked import Method
-from eval.report import _render, _rounded, write_report
+from eval.report import render, rounded, write_report
 from eval.run import Progress, read_config, run
 from eval.sections import Section
 from eval.tables import METRIC_NAMES, NONE, Cell, Table, share
@@ -117,7 +117,7 @@ def failures(metrics: Mapping[str, Any]) -> list[Row]:
 
 def to_json(outcome: Outcome) -> str:
     """An outcome as a JSON text; the same outcome gives the same bytes."""
-    return json.dumps(_rounded(asdict(outcome)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(rounded(asdict(outcome)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write_overview(
@@ -137,8 +137,8 @@ def write_overview(
         "sections": sections,
     }
     write_text(folder / "metrics.json", to_json(outcome))
-    write_text(folder / "report.md", _render("report.md.jinja", page))
-    write_text(folder / "report.html", _render("report.html.jinja", page))
+    write_text(folder / "report.md", render("report.md.jinja", page))
+    write_text(folder / "report.html", render("report.html.jinja", page))
 
 
 def compact_table(caption: str, overall: Sequence[Mapping[str, Any]]) -> Table:

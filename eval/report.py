@@ -31,7 +31,7 @@ def write_report(folder: Path) -> list[Verdict]:
     metrics = {field.name: getattr(found, field.name).to_dicts() for field in fields(found)}
     metrics["verdicts"] = [asdict(one) for one in verdict]
     write_text(
-        folder / "metrics.json", json.dumps(_rounded(metrics), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        folder / "metrics.json", json.dumps(rounded(metrics), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     )
     page = {
         "verdicts": verdict,
@@ -40,8 +40,8 @@ def write_report(folder: Path) -> list[Verdict]:
         "settings": _settings(run),
         "sections": list(sections(run, found)),
     }
-    write_text(folder / "report.md", _render("report.md.jinja", page))
-    write_text(folder / "report.html", _render("report.html.jinja", page))
+    write_text(folder / "report.md", render("report.md.jinja", page))
+    write_text(folder / "report.html", render("report.html.jinja", page))
     return verdict
 
 
@@ -57,16 +57,16 @@ def _summary(run: Run, found: Findings) -> str:
     )
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Plain data with floats cut to the digits that mean something, so that the last bits of a sum do not show."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _render(template: str, page: dict[str, Any]) -> str:
+def render(template: str, page: dict[str, Any]) -> str:
     """Sandboxed; what is not ours (names, reasons, warnings) is escaped for HTML or for Markdown."""
     html = template.endswith(".html.jinja")
     environment = ImmutableSandboxedEnvironment(

@@ -58,7 +58,10 @@ def test_every_command_explains_itself(command):
     explains_itself("genrec", command)
 
 
-@pytest.mark.parametrize("command", ["", "run", "report", "score", "profiles", "audit", "fit-habits", "bench"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "run", "report", "score", "profiles", "audit", "fit-habits", "bench", "ablation", "cold-start", "cross-city"],
+)
 def test_every_evaluation_explains_itself(command):
     explains_itself("eval", command)
 

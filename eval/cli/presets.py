@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from eval.cli.run import METHODS, _print_examples
+from eval.cli.run import METHODS, print_examples
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, Server
@@ -72,7 +72,7 @@ def ablation(
     shelf = ProfileShelf(given, asked.checkins, seed=seed)
     names = presets.ablation_methods(adapted=adapter is not None)
     methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
-    _print_examples(asked)
+    print_examples(asked)
     with _progress() as progress:
         found = presets.ablation(asked, methods, output, name=path.name, profiles=shelf.given, progress=progress)
     _conclude(found, output, aggregates, presets.compact_table(f"{path.name}, {split}", found.overall))
@@ -123,7 +123,7 @@ def cold_start(
         models = Models(asked.checkins, model, server, adapter)
         return make_methods(names or preset.DEFAULT, models, ProfileShelf([], asked.checkins, seed=seed), seed=seed)
 
-    _print_examples(sample.asked)
+    print_examples(sample.asked)
     with _progress() as progress:
         found = preset.cold_start(sample, methods_for, output, name=path.name, progress=progress)
     tables = [preset.history_table(found.overall, metric) for metric in ("acc@1", "acc@10")]
@@ -173,7 +173,7 @@ def cross_city(
     asked = cases(away, split, limit=limit, seed=seed)
     names = _names(train, test)
     models = preset.model_methods(asked, given, model, server, adapter, seed=seed) if adapter else []
-    _print_examples(asked)
+    print_examples(asked)
     with err.status("fitting") as status:
 
         def fitted(checkins: "Checkins", name: str, kind: str) -> "FittedWeights":

@@ -83,7 +83,7 @@ def run(
     )
     shelf = ProfileShelf(given, asked.checkins, seed=seed)
     methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
-    _print_examples(asked)
+    print_examples(asked)
     with progress_bar() as bar:
         tasks = {name: bar.add_task(escape(name), total=len(asked.examples)) for name in names}
         run_all(
@@ -97,7 +97,7 @@ def run(
     _print_results(asked, methods, output)
 
 
-def _print_examples(asked: "Cases") -> None:
+def print_examples(asked: "Cases") -> None:
     """How many examples there are, what was left out and why, and what a reader must know."""
     seed, data, kept = (asked.settings[name] for name in ("sample_seed", "data", "kept"))
     if kept != data:
