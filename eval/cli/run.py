@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from eval.cli.report import report
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, Server
@@ -137,4 +138,4 @@ def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) ->
             f"{spent['rankings'] / spent['seconds']:,.1f}",
         )
     out.print(table)
-    out.print("Intervals, tests and strata: genrec-eval report", markup=False)
+    report(output)
