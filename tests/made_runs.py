@@ -56,3 +56,12 @@ def town_run(out: Path, profiles=(), **arguments):
     methods += [llm(name, models, asked.checkins, profiles) for name in ("llm:full", "llm:full-swapped")]
     run(asked, methods, out, name="town", profiles=profiles)
     return asked
+
+
+def contents(folder):
+    """All files of a run but the times, and the reports that show them."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "times.json" and path.suffix not in {".html", ".md"}
+    }

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import at, make, quick
 from made_city import csv_of, failed, routine, town
+from made_runs import contents
 
 from eval.audit import audit
 from eval.baselines import BaselineMethod
@@ -47,15 +48,6 @@ def genrec_eval(monkeypatch, capsys):
         return int(exit_.value.code or 0), *capsys.readouterr()
 
     return command
-
-
-def contents(folder):
-    """All files but the times, and the reports that show them."""
-    return {
-        path.relative_to(folder): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "times.json" and path.suffix not in {".html", ".md"}
-    }
 
 
 def kill(run):

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from made import at, make
 from made_city import csv_of, failed, town, written
-from made_runs import RuleModel, llm, town_run
+from made_runs import RuleModel, contents, llm, town_run
 
 from eval.baselines import BASELINES, BaselineMethod
 from eval.llm_methods import LlmSpec, Models
@@ -34,14 +34,6 @@ def genrec_eval(monkeypatch, capsys):
         return int(exit_.value.code or 0), *capsys.readouterr()
 
     return command
-
-
-def contents(folder):
-    return {
-        path.relative_to(folder): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "times.json"
-    }
 
 
 # --- the folder ---
