@@ -203,7 +203,7 @@ def test_without_cornac_there_is_no_sasrec(monkeypatch):
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr("eval.sasrec.version", missing)
-    with pytest.raises(GenRecError, match="sasrec needs Cornac: pip install 'genrec.sasrec"):
+    with pytest.raises(GenRecError, match=r"sasrec needs Cornac: pip install 'genrec.sasrec"):
         SasRec().settings(cases(town(), "rolling"))
 
 
