@@ -184,6 +184,7 @@ def some_lengths(monkeypatch):
     monkeypatch.setattr("eval.cold_start.LENGTHS", SOME)
 
 
+@pytest.mark.slow
 def test_cold_start_from_the_command_line(genrec_eval, tmp_path, some_lengths):
     path, out, figures = csv_of(long_town(), tmp_path / "town.csv"), tmp_path / "out", tmp_path / "figures.json"
     command = ["cold-start", path, "--method", "popularity", "--method", "habits", "--users", 3, "--out", out]
