@@ -32,16 +32,35 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def genrec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run the command as a shell would: exit code, stdout, stderr."""
-    from genrec.cli import main
+Command = Callable[..., tuple[int, str, str]]
+
+
+def command(
+    name: str, main: Callable[[], None], patch: pytest.MonkeyPatch, output: pytest.CaptureFixture[str]
+) -> Command:
+    """Run a command as a shell would: exit code, stdout, stderr."""
 
     def run(*arguments: object, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genrec", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        patch.setattr(sys, "stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as exit_:
             main()
-        return int(exit_.value.code or 0), *capsys.readouterr()
+        return int(exit_.value.code or 0), *output.readouterr()
 
     return run
+
+
+@pytest.fixture
+def genrec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command `genrec`."""
+    from genrec.cli import main
+
+    return command("genrec", main, monkeypatch, capsys)
+
+
+@pytest.fixture
+def genrec_eval(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command `genrec-eval`."""
+    from eval.cli import main
+
+    return command("genrec-eval", main, monkeypatch, capsys)

@@ -36,20 +36,6 @@ def _little_work(monkeypatch):
     monkeypatch.setattr("eval.fit.LAST_STEP", 0.2)
 
 
-@pytest.fixture
-def genrec_eval(monkeypatch, capsys):
-    """Run the command as a shell would: exit code, stdout, stderr."""
-    from eval.cli import main
-
-    def command(*arguments):
-        monkeypatch.setattr("sys.argv", ["genrec-eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        return int(exit_.value.code or 0), *capsys.readouterr()
-
-    return command
-
-
 def kill(run):
     """Leave a run as if it had been killed in the middle of its last method's answers."""
     (run / "rankings.parquet").unlink()

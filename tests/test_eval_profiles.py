@@ -1,7 +1,6 @@
 """What profiles are worth, against figures worked out by hand."""
 
 import json
-import sys
 
 import numpy as np
 import polars as pl
@@ -9,7 +8,6 @@ import pytest
 from made import KINDS, at, make
 from made_city import csv_of, failed, town, written
 
-from eval.cli import main
 from eval.profiles import diversity, evidence_of, quality, vocabulary_of
 from eval.recovery import calibration, read_truth, recovery
 from genrec.city import CityConfig, build_city
@@ -195,20 +193,6 @@ def test_the_truth_of_another_city(profiles):
         recovery(profiles, {"x": PERSONA})
     with pytest.raises(GenRecError, match="same city"):
         calibration(profiles, {"x": PERSONA})
-
-
-@pytest.fixture
-def genrec_eval(monkeypatch, capsys):
-    """Run the command as a shell would: exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["genrec-eval", *map(str, arguments)])
-        try:
-            main()
-        except SystemExit as exit_:
-            return int(exit_.code or 0), *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -22,20 +22,6 @@ from genrec.profile import UNKNOWN, write_profiles
 FILES = ("config.json", "examples.parquet", "rankings.parquet", "pois.parquet")
 
 
-@pytest.fixture
-def genrec_eval(monkeypatch, capsys):
-    """Run the command as a shell would: exit code, stdout, stderr."""
-    from eval.cli import main
-
-    def command(*arguments):
-        monkeypatch.setattr("sys.argv", ["genrec-eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        return int(exit_.value.code or 0), *capsys.readouterr()
-
-    return command
-
-
 # --- the folder ---
 
 
