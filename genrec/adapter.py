@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from genrec.errors import GenRecError
 from genrec.files import write_text
+from genrec.profile import first_problem
 
 if TYPE_CHECKING:
     import torch
@@ -71,9 +72,7 @@ def read_adapter(folder: Path) -> Adapter:
             'for: {"base": ..., "catalogue": ..., "ranking_prompt": ...}.'
         ) from None
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise GenRecError(f"--adapter {folder}: {DECLARATION} is faulty: {where} {problem['msg']}.") from None
+        raise GenRecError(f"--adapter {folder}: {DECLARATION} is faulty: {first_problem(error)}.") from None
 
 
 def lora_rank(folder: Path) -> int:

@@ -4,7 +4,6 @@ For comparison with that paper. It has no habit table and no places that the use
 GenUP gives its models 16,384 tokens.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,7 +12,7 @@ import polars as pl
 from genrec.columns import CATEGORY, CATEGORY_ID
 from genrec.llm.backend import Message
 from genrec.profile import Level, Profile
-from genrec.prompting import RankingPrompt, one_line, profile_lines, render
+from genrec.prompting import RankingPrompt, named_pois, one_line, profile_lines, render
 from genrec.trajectories import Visit
 
 GENUP = ("genup_system", "genup_user")
@@ -37,8 +36,7 @@ def genup_messages(
             ),
         },
     ]
-    named = {int(poi) for line in lines for poi in re.findall(r"\bPOI (\d+)", line)}
-    return RankingPrompt(messages, dropped=0, pois=frozenset(named | {poi for _, poi in prefix}))
+    return RankingPrompt(messages, dropped=0, pois=named_pois(lines) | {poi for _, poi in prefix})
 
 
 def _visit(visit: Visit, pois: pl.DataFrame) -> dict[str, object]:

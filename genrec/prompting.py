@@ -203,9 +203,13 @@ def ranking_messages(
         messages.append({"role": "user", "content": render("rank_visit", time=_moment(time))})
         messages.append({"role": "assistant", "content": str(poi)})
     messages.append({"role": "user", "content": render("rank_visit", time=_moment(at) if at else "")})
-    named = {int(poi) for line in kept for poi in re.findall(r"\bPOI (\d+)", line)}
     shown = {poi for _, poi in visits} if visits else set(new)
-    return RankingPrompt(messages, dropped=len(lines) - len(kept), pois=frozenset(named | shown))
+    return RankingPrompt(messages, dropped=len(lines) - len(kept), pois=named_pois(kept) | shown)
+
+
+def named_pois(lines: Sequence[str]) -> frozenset[int]:
+    """The POIs that lines of a prompt name."""
+    return frozenset(int(poi) for line in lines for poi in re.findall(r"\bPOI (\d+)", line))
 
 
 def _earlier_visits(habits: Habits, prefix: Sequence[Visit]) -> list[Visit]:
