@@ -23,7 +23,8 @@ def serve(
     from genrec.serving import plan  # deferred: loads torch
     from genrec.vllm_process import running
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: vLLM goes, too
+    for sign in (signal.SIGINT, signal.SIGTERM):  # both, even if a script's background job: vLLM goes, too
+        signal.signal(sign, signal.default_int_handler)
     try:
         with ExitStack() as stack:
             with err.status("starting vLLM") as status:
