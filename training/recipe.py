@@ -1,0 +1,249 @@
+"""Recipes: YAML files that say what a training run does, all of it.
+
+The keys under `trainer:` are those of TRL's SFTConfig or DPOConfig and go there unchanged, except for a few that
+GenRec sets itself (OWNED). Paths are relative to where the command runs.
+"""
+
+import dataclasses
+import re
+import typing
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from eval.protocol import PresetName
+from genrec.errors import GenRecError, InputError
+from genrec.profile import Level
+
+if typing.TYPE_CHECKING:
+    from trl import DPOConfig, SFTConfig
+
+Kind = Literal["sft", "dpo"]
+Method = Literal["full", "lora", "qlora", "galore"]
+
+_EVALUATION = "there is no evaluation while training; examine the result with genrec-eval"
+_TOKENS = "GenRec tokenises by itself, exactly as in serving"
+# Keys of TRL's that a recipe may not set, and why.
+OWNED = {
+    "output_dir": "name it with --out",
+    "resume_from_checkpoint": "use --resume",
+    "seed": "set `seed` of the recipe",
+    "data_seed": "set `seed` of the recipe",
+    "max_length": "set `max_length` of the recipe; longer examples are refused, not cut",
+    "truncation_mode": "nothing is cut; data.budget shortens prompts",
+    "use_cpu": "a GPU is used if there is one; hide it with CUDA_VISIBLE_DEVICES=",
+    "trust_remote_code": "code that comes with a model is not run",
+    "model_init_kwargs": "GenRec loads the model",
+    "logging_strategy": "every step is logged",
+    "logging_steps": "every step is logged",
+    "save_only_model": "a checkpoint without the optimiser cannot be resumed",
+    "restore_callback_states_from_checkpoint": "use --resume",
+    "remove_unused_columns": _TOKENS,
+    "eval_strategy": _EVALUATION,
+    "load_best_model_at_end": _EVALUATION,
+    "precompute_ref_log_probs": "GenRec computes and keeps them by itself",
+} | dict.fromkeys(
+    (
+        "dataset_kwargs",
+        "dataset_text_field",
+        "packing",
+        "padding_free",
+        "completion_only_loss",
+        "assistant_only_loss",
+        "chat_template_path",
+        "eos_token",
+        "pad_token",
+    ),
+    _TOKENS,
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lora(_Strict):
+    """The adapter's shape (PEFT's LoraConfig)."""
+
+    r: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+
+
+class Cities(_Strict):
+    """Synthetic cities to learn from: `count` of them, with consecutive seeds from `first_seed` on."""
+
+    count: int = Field(ge=1)
+    first_seed: int = Field(default=0, ge=0)
+    users: int = Field(default=100, ge=1)
+    pois: int = Field(default=600, ge=1)
+    days: int = Field(default=120, ge=1)
+
+
+class Data(_Strict):
+    """What is learned from, and how an example is put. Either `checkins` or `cities`."""
+
+    checkins: Path | None = None  # a CSV or TSV, or a prepared folder
+    cities: Cities | None = None
+    preset: PresetName | None = None  # filters of GenUP's data sets
+    train: Literal["llm4poi", "rolling"] = "llm4poi"  # the first 80 %, or the first half of the check-ins
+    moments: int = Field(default=4, ge=1)  # at how many moments evidence is frozen
+    profiles: tuple[Path, ...] = ()  # of each user the latest before an example; without: one by templates
+    prompt: Literal["genrec", "genup"] = "genrec"
+    level: Level = "none"  # what a prompt shows of the profile
+    budget: int = Field(default=400, ge=1)  # tokens for the user's lines of a prompt
+    targets: Literal["final", "every"] = "final"  # the last visit of a trajectory, or each, in one sequence
+    relabel: bool = False  # number the POIs anew, at random, in every example
+    limit: int | None = Field(default=None, ge=1)  # a sample of the examples
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.checkins is None) == (self.cities is None):
+            raise ValueError("give either checkins or cities")
+        if self.cities is not None and not self.relabel:
+            raise ValueError("many cities share no POIs: set relabel to true")
+        return self
+
+
+class Recipe(_Strict):
+    """What all stages have in common."""
+
+    kind: Kind
+    model: str = "embedded"
+    method: Method = "lora"
+    lora: Lora = Lora()
+    seed: int = Field(default=0, ge=0)
+    max_length: int = Field(default=1024, ge=1)  # tokens; an example that is longer is an error
+    trainer: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _optimiser_fits(self) -> Self:
+        galore = str(self.trainer.get("optim", "")).startswith("galore")
+        if galore and self.method != "galore":
+            raise ValueError("trainer.optim is GaLore's: set method to galore, which trains the full weights")
+        if self.method == "galore" and "optim" in self.trainer and not galore:
+            raise ValueError("method galore needs a trainer.optim whose name begins with galore")
+        return self
+
+
+class SftRecipe(Recipe):
+    """Supervised fine-tuning: the answer's log-likelihood, given the prompt."""
+
+    kind: Literal["sft"]
+    data: Data
+
+
+class DpoRecipe(Recipe):
+    """Direct preference optimisation, usually of what SFT gave."""
+
+    kind: Literal["dpo"]
+    preferences: Path  # JSON Lines of pairs
+    adapter: Path | None = None  # of SFT, to start from
+    data: Data | None = None  # what `genrec-train preferences` makes pairs of
+
+
+AnyRecipe = Annotated[SftRecipe | DpoRecipe, Field(discriminator="kind")]
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRecipe:
+    """Read a recipe; `overrides` are KEY=VALUE with dotted keys and YAML values (trainer.learning_rate=1e-4).
+
+    Raises InputError if there is no such file or it is no YAML, and else one GenRecError with all problems.
+    """
+    values = _read(path)
+    problems = [problem for override in overrides if (problem := _set(values, override))]
+    trainer = values.get("trainer") or {}
+    if isinstance(trainer, dict) and values.get("kind") in typing.get_args(Kind):
+        values["trainer"], faulty = _checked_trainer(values["kind"], trainer)
+        problems += faulty
+    try:
+        recipe: SftRecipe | DpoRecipe = TypeAdapter(AnyRecipe).validate_python(values)
+    except ValidationError as error:
+        problems += [_problem(details) for details in error.errors(include_url=False)]
+    if problems:
+        raise GenRecError("\n  ".join([f"{path}: the recipe cannot be used:", *problems]))
+    return recipe
+
+
+def dump_recipe(recipe: SftRecipe | DpoRecipe) -> str:
+    """The recipe with all defaults, as YAML that `load_recipe` reads."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's numbers: PyYAML takes 1e-4, without a dot, for a string."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError:
+        raise InputError("no such recipe.", file=path, fix="Name a YAML file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"is no YAML: {' '.join(str(error).split())}.", file=path) from None
+    if not isinstance(values, dict):
+        raise InputError("is no recipe: it must be a mapping of keys to values.", file=path)
+    return values
+
+
+def _set(values: dict[str, Any], override: str) -> str | None:
+    """Apply KEY=VALUE; returns what is wrong with it, if anything."""
+    key, equals, text = override.partition("=")
+    *parents, last = key.strip().split(".")
+    if not (equals and last and all(parents)):
+        return f"--set {override}: write --set KEY=VALUE, as in trainer.learning_rate=1e-4"
+    node: Any = values
+    for parent in parents:
+        node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        return f"--set {override}: {'.'.join(parents)} is no group of keys"
+    try:
+        node[last] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError:
+        return f"--set {override}: the value is no YAML"
+    return None
+
+
+def _checked_trainer(kind: str, values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values in the types of TRL's fields, and what is wrong with them."""
+    config = config_class(kind)
+    hints = typing.get_type_hints(config)
+    known = {field.name for field in dataclasses.fields(config)}
+    checked: dict[str, Any] = {}
+    problems = []
+    for key, value in values.items():
+        if key in OWNED:
+            problems.append(f"trainer.{key}: not to be set here: {OWNED[key]}")
+        elif key not in known:
+            problems.append(f"trainer.{key}: {config.__name__} has no such key")
+        else:
+            try:
+                checked[key] = TypeAdapter(hints[key], config={"arbitrary_types_allowed": True}).validate_python(value)
+            except ValidationError as error:
+                problems.append(f"trainer.{key}: {error.errors(include_url=False)[0]['msg']}, not {value!r}")
+    return checked, problems
+
+
+def config_class(kind: str) -> "type[SFTConfig | DPOConfig]":
+    """TRL's configuration of a kind of training; takes seconds to import."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from trl import DPOConfig, SFTConfig
+    return SFTConfig if kind == "sft" else DPOConfig
+
+
+def _problem(details: Mapping[str, Any]) -> str:
+    """A validation error in one line; the union's tag, which pydantic puts first, is no key of the file's."""
+    keys = [str(key) for key in details["loc"] if key not in typing.get_args(Kind)]
+    what = "no such key" if details["type"] == "extra_forbidden" else details["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(keys) or 'recipe'}: {what}"
