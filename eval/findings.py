@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from eval.intervals import compare, intervals
+from eval.intervals import compare, expected_calibration_error, intervals
 from eval.llm_methods import LlmSpec
-from eval.metrics import DISTANCE, METRICS, disagreeing, expected_calibration_error, reliability, score
+from eval.metrics import DISTANCE, METRICS, disagreeing, reliability, score
 from eval.run import CHECKINS, EXAMPLES, RANKINGS, TIMES, read_config
 from eval.strata import STRATA, strata, stratifier_power
 from genrec.checkins import Checkins
@@ -47,7 +47,7 @@ class Findings:
         comparisons: the same, of every method with the yardstick and of each profile with none.
         slices: slicing, group, and the columns of `overall`: Acc of parts of the examples.
         disagreement: model, first_place ("same" or "other"), method (the model or the yardstick), n, value, low, high.
-        curve, ece: columns of `eval.metrics.reliability` and `expected_calibration_error`.
+        curve, ece: columns of `eval.metrics.reliability` and `eval.intervals.expected_calibration_error`.
         distances: method, n, share, km: this share of the distance errors is at most so long.
         power: what `eval.strata.stratifier_power` returns.
 
@@ -92,7 +92,7 @@ def find(run: Run) -> Findings:
         slices=_in_order(_slices(scores, strata(*data)), methods),
         disagreement=_disagreement(scores, methods),
         curve=_in_order(reliability(scores), methods),
-        ece=_in_order(expected_calibration_error(scores), methods),
+        ece=_in_order(expected_calibration_error(scores, resamples=DRAWS), methods),
         distances=_in_order(_distances(scores), methods),
         power=_in_order(stratifier_power(scores, *data), methods),
     )

@@ -5,7 +5,7 @@ bootstrap: Davison and Hinkley, Bootstrap Methods and their Application, 1997, s
 users' sums, so that resampling it is a product of matrices.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
-from eval.metrics import DISTANCE
+from eval.metrics import DISTANCE, bins_of
 from genrec.columns import USER
 from genrec.errors import GenRecError
 
@@ -67,15 +67,44 @@ def intervals(scores: pl.DataFrame, metrics: Sequence[str], *, resamples: int = 
             values[:, i] = median.of(draws)
         return values
 
-    everybody_once = statistics(np.ones((1, users)))[0]
-    resampled = np.vstack([statistics(draws) for draws in user_draws(users, resamples, seed)])
+    found, resampled = _bootstrap(statistics, users, resamples, seed)
     rows = [
         (*label, column.users, len(column.values), float(value), *percentiles(values, column.users))
-        for label, column, value, values in zip(labels, columns, everybody_once, resampled.T, strict=True)
+        for label, column, value, values in zip(labels, columns, found, resampled.T, strict=True)
     ]
     schema = {"method": pl.String, "metric": pl.String, "users": pl.UInt32, "n": pl.UInt32}
     schema |= dict.fromkeys(("value", "low", "high"), pl.Float64)
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("value").fill_nan(None))
+
+
+def expected_calibration_error(
+    scores: pl.DataFrame, bins: int = 10, *, resamples: int = 2000, seed: int = 0
+) -> pl.DataFrame:
+    """Each method's ECE (Guo et al., ICML 2017, equation 3) with a 95 % percentile bootstrap interval over users.
+
+    The mean of |accuracy - confidence| over the bins of `eval.metrics.reliability`, weighted by their examples. Chance
+    alone adds to it, and resampling once more: the interval of a well calibrated method leans upwards, and may even
+    begin above the value. `scores`, `resamples` and `seed` as in `intervals`.
+
+    Returns method, users and n (users and examples with a probability), ece, low, high; by method. low and high are
+    null from fewer than two users. A method that states no probability has no row.
+    """
+    user, users = _user_numbers(scores[USER])
+    stated = scores.select("method", "example", "acc@1", "confidence", user=pl.Series(user)).drop_nulls("confidence")
+    parts = stated.sort("method", "example").partition_by("method", maintain_order=True)
+    errors = [_CalibrationError(part, users, bins) for part in parts]
+
+    def statistics(draws: Floats) -> Floats:
+        return np.array([error.of(draws) for error in errors]).reshape(-1, len(draws)).T
+
+    found, resampled = _bootstrap(statistics, users, resamples, seed)
+    rows = [
+        (part["method"][0], error.users, len(part), float(value), *percentiles(values, error.users))
+        for part, error, value, values in zip(parts, errors, found, resampled.T, strict=True)
+    ]
+    schema = {"method": pl.String, "users": pl.UInt32, "n": pl.UInt32}
+    schema |= dict.fromkeys(("ece", "low", "high"), pl.Float64)
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def compare(
@@ -109,9 +138,7 @@ def compare(
     wide = _by_example(scores, sorted({method for pair in pairs for method in pair}), metric)
     user, users = _user_numbers(wide[USER])
     columns = [_Column(wide[a] - wide[b], user) for a, b in pairs]
-    means = _Means(columns, users)
-    everybody_once = means.of(np.ones((1, users)))[0]
-    resampled = np.vstack([means.of(draws) for draws in user_draws(users, resamples, seed)])
+    found, resampled = _bootstrap(_Means(columns, users).of, users, resamples, seed)
     rows = [
         (
             *pair,
@@ -121,7 +148,7 @@ def compare(
             _two_sided(values, column.users),
             None if metric in GRADED else _mcnemar(column.values),
         )
-        for pair, column, difference, values in zip(pairs, columns, everybody_once, resampled.T, strict=True)
+        for pair, column, difference, values in zip(pairs, columns, found, resampled.T, strict=True)
     ]
     schema = {"a": pl.String, "b": pl.String, "n": pl.UInt32}
     schema |= dict.fromkeys(("difference", "low", "high", "p_bootstrap", "p_mcnemar"), pl.Float64)
@@ -157,6 +184,12 @@ def user_draws(users: int, resamples: int, seed: int) -> Iterator[Floats]:
         for row in draws:
             row[:] = np.bincount(generator.integers(users, size=users), minlength=users)
         yield draws
+
+
+def _bootstrap(statistic: Callable[[Floats], Floats], users: int, resamples: int, seed: int) -> tuple[Floats, Floats]:
+    """Statistics of drawn users, (rows, users) -> (rows, columns): of everybody once, (columns,), and of resamples."""
+    found: Floats = statistic(np.ones((1, users)))[0]
+    return found, np.vstack([statistic(draws) for draws in user_draws(users, resamples, seed)])
 
 
 class _Means:
@@ -207,6 +240,23 @@ class _Median:
         before = through[block - 1] if block else 0.0
         counts = np.cumsum(drawn[self._user[start:end]])
         return float(self._values[start + np.searchsorted(counts, n - before, side="right")])
+
+
+class _CalibrationError:
+    """The calibration error of a method over resampled users."""
+
+    def __init__(self, stated: pl.DataFrame, users: int, bins: int) -> None:
+        user, gaps = stated["user"].to_numpy(), stated["acc@1"] - stated["confidence"]
+        cells = user * bins + bins_of(stated["confidence"], bins)
+        self._gaps = np.bincount(cells, gaps, minlength=users * bins).reshape(users, bins)
+        self._counts = np.bincount(user, minlength=users)
+        self.users = int((self._counts > 0).sum())
+
+    def of(self, draws: Floats) -> Floats:
+        """Shape (rows, users) -> (rows,); NaN where nobody drawn states a probability."""
+        gaps: Floats = np.abs(draws @ self._gaps).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return gaps / (draws @ self._counts)
 
 
 def _user_numbers(user_ids: pl.Series) -> tuple[NDArray[np.intp], int]:

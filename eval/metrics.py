@@ -1,4 +1,4 @@
-"""Metrics of rankings, example by example, and how well probabilities are calibrated.
+"""Metrics of rankings, example by example, and how often the first place is right at each probability.
 
 Each example has one right answer, so all ranking metrics follow from its rank alone. Lists are cut at 20 places: a
 target that is not among them is a miss, and MRR is MRR@20. The order of a list counts, also where probabilities tie.
@@ -87,26 +87,17 @@ def reliability(scores: pl.DataFrame, bins: int = 10) -> pl.DataFrame:
     Returns method, bin (1 to `bins`; bin b holds confidences above (b - 1) / bins, up to b / bins), n, confidence and
     accuracy (means in the bin). Bins without examples are left out, and so are failures: they state no probability.
     """
-    edges = np.linspace(0, 1, bins + 1)[1:-1]
     stated = scores.filter(pl.col("confidence").is_not_null()).sort("method", "example")
-    found = stated.with_columns(
-        bin=pl.Series(np.searchsorted(edges, stated["confidence"].to_numpy()) + 1, dtype=pl.UInt32)
-    )
+    found = stated.with_columns(bin=pl.Series(bins_of(stated["confidence"], bins) + 1, dtype=pl.UInt32))
     means = found.group_by("method", "bin", maintain_order=True).agg(
         pl.len().alias("n"), pl.col("confidence").mean(), pl.col("acc@1").mean().alias("accuracy")
     )
     return means.sort("method", "bin")
 
 
-def expected_calibration_error(scores: pl.DataFrame, bins: int = 10) -> pl.DataFrame:
-    """ECE of each method: method, n, ece. The mean of |accuracy - confidence| over the bins of `reliability`.
-
-    Bins are weighted by their examples (Guo et al., ICML 2017, equation 3). A method that states no probability has
-    no row.
-    """
-    gap = (pl.col("accuracy") - pl.col("confidence")).abs()
-    curve = reliability(scores, bins).group_by("method", maintain_order=True)
-    return curve.agg(pl.col("n").sum(), ece=(gap * pl.col("n")).sum() / pl.col("n").sum())
+def bins_of(confidence: pl.Series, bins: int) -> NDArray[np.intp]:
+    """The bin of each probability, from 0; an edge belongs to the bin below it."""
+    return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence.to_numpy())
 
 
 def _aligned(examples: pl.DataFrame, rankings: pl.DataFrame) -> pl.DataFrame:

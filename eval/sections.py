@@ -143,7 +143,7 @@ def _calibration(found: Findings) -> Section:
         "Calibration",
         "Is a first place with probability 0.3 right in 30% of the cases? The calibration error is the mean distance "
         "from the dashed line, over ten bins weighted by their examples; larger dots stand for more of them. Failures "
-        "have no probability.",
+        "have no probability. Chance alone makes the error larger than it is, and its interval leans upwards.",
         [calibration_table(found)],
         curves,
     )

@@ -12,6 +12,7 @@ from eval.verdict import SIGNIFICANCE
 
 NONE = "-"
 MINUS = "\N{MINUS SIGN}"
+MEANS = ("confidence", "accuracy")  # columns of a reliability curve
 FAILURES = 5  # reasons to be told of each method
 METRIC_NAMES = {
     "acc@1": "Acc@1",
@@ -112,12 +113,12 @@ def disagreement_table(found: Findings) -> Table:
 
 
 def calibration_table(found: Findings) -> Table:
-    """Expected calibration error, and how sure and how right a method is on average."""
+    """Expected calibration error with its interval, and how sure and how right a method is on average."""
     curve = found.curve.group_by("method").agg(
-        *((pl.col(column) * pl.col("n")).sum() / pl.col("n").sum() for column in ("confidence", "accuracy"))
+        *((pl.col(mean) * pl.col("n")).sum() / pl.col("n").sum() for mean in MEANS)
     )
     rows = [
-        (row["method"], [Cell(f"{row['ece']:.3f}"), Cell(f"{row['confidence']:.3f}"), Cell(f"{row['accuracy']:.3f}")])
+        (row["method"], [Cell(share(row["ece"]), _span(row, share)), *(Cell(share(row[mean])) for mean in MEANS)])
         for row in found.ece.join(curve, on="method", maintain_order="left").to_dicts()
     ]
     columns = ["calibration error", "mean probability", "share that was right"]

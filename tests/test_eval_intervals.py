@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from made import quick
 from scipy.stats import binom
 
-from eval.intervals import compare, holm, intervals, user_draws
+from eval.intervals import compare, expected_calibration_error, holm, intervals, user_draws
+from eval.metrics import reliability
 from genrec.errors import GenRecError
 
 COLUMNS = ("acc@1", "mrr", "distance_km")
@@ -40,6 +41,17 @@ def random_scores(draw, methods=("a", "b")):
     )
     rows = [(method, i, user, *draw(value)) for method in methods for i, user in enumerate(users)]
     return scores(rows)
+
+
+def sure(made, confidences):
+    """Scores with the probability of each first place."""
+    return made.with_columns(confidence=pl.Series(confidences, dtype=pl.Float64))
+
+
+def error_by_curve(stated):
+    """The calibration error as it is defined: from the points of the reliability curve."""
+    curve = reliability(stated, 4)
+    return ((curve["accuracy"] - curve["confidence"]).abs() * curve["n"]).sum() / curve["n"].sum()
 
 
 @quick
@@ -133,7 +145,32 @@ def test_one_user_gives_no_interval_and_no_evidence():
 
 def test_no_scores_give_no_rows():
     assert intervals(scores([]), COLUMNS).shape == (0, 7)
+    assert expected_calibration_error(sure(scores([]), [])).shape == (0, 6)
+    assert expected_calibration_error(sure(hits(m=[1, 0]), [None, None])).shape == (0, 6)
     assert compare(hits(a=[1, 0]), []).shape == (0, 9)
+
+
+@quick
+@given(random_scores(), st.data(), st.integers(0, 5))
+def test_intervals_of_the_calibration_error_are_those_of_resamples_written_out(made, data, seed):
+    stated = st.none() | st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.97, 1.0])
+    made = sure(made, data.draw(st.lists(stated, min_size=len(made), max_size=len(made))))
+    found = expected_calibration_error(made, 4, resamples=30, seed=seed)
+    users = sorted(set(made["user_id"]))
+    draws = np.vstack(list(user_draws(len(users), 30, seed))).astype(int)
+    known = made.drop_nulls("confidence")
+    assert found["method"].to_list() == sorted(set(known["method"]))
+    for row in found.iter_rows(named=True):
+        own = known.filter(method=row["method"])
+        whose = own["user_id"].to_list()
+        assert (row["n"], row["users"]) == (len(own), len(set(whose)))
+        assert row["ece"] == pytest.approx(error_by_curve(own))
+        times = draws[:, [users.index(user) for user in whose]]
+        resamples = [error_by_curve(own[np.repeat(np.arange(len(own)), time)]) for time in times if time.sum()]
+        if row["users"] < 2:
+            assert row["low"] is row["high"] is None
+        else:
+            assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(resamples, (0.025, 0.975))))
 
 
 @quick
