@@ -36,7 +36,8 @@ ABLATION = (
     "popularity",
 )
 SHOWN = ("acc@1", "acc@5", "acc@10", "mrr")
-LOCAL = {"start"}  # settings that are a time of somebody's check-in
+TIMES = {"start", "first", "last"}  # settings that are a time of somebody's check-in
+FIGURES = ("verdicts", "overall", "controls", "comparisons", "ece", "power")  # of a run, none about one person
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,12 @@ def examine(
     """Run the methods, write the report, and return the content of its metrics.json."""
     run(asked, methods, out, name=name, profiles=profiles, progress=progress)
     write_report(out)
-    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    return metrics
+    return _metrics(out)
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
     """The configuration of a run without paths, addresses and times of check-ins."""
-    config = {key: value for key, value in read_config(folder).items() if key not in LOCAL}
+    config: dict[str, Any] = _without_times(read_config(folder))
     return config | {"methods": {name: _without_paths(own) for name, own in config["methods"].items()}}
 
 
@@ -115,9 +115,21 @@ def failures(metrics: Mapping[str, Any]) -> list[Row]:
     return [{"method": method, "n": n} for method, n in counts.items()]
 
 
-def to_json(outcome: Outcome) -> str:
-    """An outcome as a JSON text; the same outcome gives the same bytes."""
-    return json.dumps(rounded(asdict(outcome)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+def run_figures(folder: Path, command: str) -> dict[str, Any]:
+    """The figures of a finished run, none of which is about one person, and the command that it was made with."""
+    metrics = _metrics(folder)
+    return {
+        "command": command,
+        "settings": settings_of(folder),
+        **{name: metrics[name] for name in FIGURES},
+        "failures": failures(metrics),
+        "slices": [row for row in metrics["slices"] if row["users"] > 1],
+    }
+
+
+def to_json(figures: Mapping[str, Any]) -> str:
+    """Figures as a JSON text; the same figures give the same bytes."""
+    return json.dumps(rounded(figures), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write_overview(
@@ -136,7 +148,7 @@ def write_overview(
         "settings": settings,
         "sections": sections,
     }
-    write_text(folder / "metrics.json", to_json(outcome))
+    write_text(folder / "metrics.json", to_json(asdict(outcome)))
     write_text(folder / "report.md", render("report.md.jinja", page))
     write_text(folder / "report.html", render("report.html.jinja", page))
 
@@ -154,6 +166,18 @@ def cell(row: Mapping[str, Any]) -> Cell:
     if row["value"] is None:
         return Cell(NONE)
     return Cell(share(row["value"]), "" if row["low"] is None else f"{share(row['low'])} to {share(row['high'])}")
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return metrics
+
+
+def _without_times(value: Any) -> Any:
+    """Plain data without the times of check-ins, at any depth."""
+    if isinstance(value, dict):
+        return {key: _without_times(item) for key, item in value.items() if key not in TIMES}
+    return [_without_times(item) for item in value] if isinstance(value, list) else value
 
 
 def _without_paths(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,25 +1,31 @@
 """The presets: what each runs, what it cuts and carries, and what its aggregates give away."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made import at, make, quick
-from made_city import csv_of, failed, routine, town
-from made_runs import contents
+from made_city import csv_of, failed, routine, town, written
+from made_runs import RuleModel, contents, llm
 
 from eval.audit import audit
 from eval.baselines import BaselineMethod
 from eval.cold_start import LENGTHS, after, newcomers
 from eval.cross_city import FittedHabits, difference_table, weights_of
 from eval.llm_methods import LlmSpec
-from eval.presets import ABLATION, ablation_methods, compact_table
+from eval.presets import ABLATION, ablation_methods, compact_table, run_figures, to_json
 from eval.protocol import cases
+from eval.report import write_report
+from eval.run import run as run_all
+from genrec.checkins import read_checkins
 from genrec.errors import GenRecError
 from genrec.habit_weights import FittedWeights, HabitWeights, fitted_weights
+from genrec.profile import write_profiles
 
 SOME = (0, 5, 20)  # lengths of history, enough for tests of the whole command
 WRITTEN = ("metrics.json", "report.md", "report.html")
@@ -58,8 +64,72 @@ def leaks(run):
 
 
 def no_person_and_no_path(text, people, *folders):
+    assert not re.search(r"\d{4}-\d\d-\d\d", text), "the time of a check-in"
     for word in [*(f'"{user}"' for user in people), *map(str, folders), "user_id", "poi_id"]:
         assert word not in text
+
+
+# --- a run ---
+
+
+def shape(value):
+    """The names in plain data; rows of a table have one shape."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return shape(value[0]) if isinstance(value, list) and value else None
+
+
+def test_a_run_gives_the_figures_that_are_kept_beside_the_code(genrec_eval, tmp_path):
+    kept = json.loads((Path(__file__).parents[1] / "eval/results/calgary-rolling.json").read_text())
+    path, run, figures = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "run", tmp_path / "figures.json"
+    command = ["run", path, "--method", "habits", "--method", "markov", "--split", "rolling", "--seed", 3]
+    assert genrec_eval(*command, "--out", run, "--aggregates", figures)[0] == 0
+    found = json.loads(figures.read_text())
+    assert found["command"] == (
+        "genrec-eval run town.csv --method habits --method markov --out DIR --split rolling --seed 3"
+    )
+    for figure in (kept, found):
+        del figure["failures"], figure["ece"], figure["settings"]["versions"]
+    del kept["settings"]["methods"]["sasrec"]
+    habits, markov = found["settings"]["methods"].values()
+    assert shape(found["settings"] | {"methods": {}}) == shape(kept["settings"] | {"methods": {}})
+    assert habits["weights"] == pytest.approx(kept["settings"]["methods"]["habits"]["weights"])
+    assert (shape(habits), markov) == (shape(kept["settings"]["methods"]["habits"]), {})
+    assert shape(found | {"settings": {}}) == shape(kept | {"settings": {}})
+    no_person_and_no_path(figures.read_text(), [f"u{i}" for i in range(6)], tmp_path)
+
+
+def test_figures_of_a_run_are_about_nobody(tmp_path):
+    alone = [("u9", poi, at(11, 20 + hour)) for hour, poi in enumerate((0, 1, 0, 1))]
+    visits = town(6).frame.select("user_id", "poi", "time").rows()
+    asked = cases(make([*visits, *alone]), "all-visits")
+    methods = [
+        BaselineMethod("habits"),
+        llm("llm:full", RuleModel(lambda query: query.profile.user_id == "u9"), asked.checkins),
+    ]
+    run_all(asked, methods, tmp_path, name="town")
+    write_report(tmp_path)
+    metrics, found = json.loads((tmp_path / "metrics.json").read_text()), run_figures(tmp_path, "c")
+    assert "u9" in json.dumps(metrics["failures"])
+    assert found["failures"] == [{"method": "llm:full", "n": sum(e.user_id == "u9" for e in asked.examples)}]
+    assert {row["users"] for row in metrics["slices"]} - {row["users"] for row in found["slices"]} == {1}
+    no_person_and_no_path(to_json(found), ["u9"], tmp_path)
+    assert "u9" not in to_json(found)
+
+
+def test_the_command_is_told_without_paths_and_addresses(genrec_eval, tmp_path):
+    path, folder = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "my model"
+    folder.mkdir()
+    profiles = tmp_path / "profiles.jsonl"
+    write_profiles(profiles, [written(read_checkins(path), as_of=at(3))])
+    command = ["run", path, "--method", "habits", "--split", "rolling", "--limit", 5, "--profiles", profiles]
+    command += ["--model", folder, "--server", "http://10.0.0.7:8000", "--month-first", "--out", tmp_path / "run"]
+    code, _, noise = genrec_eval(*command, "--aggregates", tmp_path / "figures.json")
+    assert code == 0, noise
+    assert json.loads((tmp_path / "figures.json").read_text())["command"] == (
+        "genrec-eval run town.csv --method habits --out DIR --profiles profiles.jsonl --split rolling --limit 5 "
+        "--model 'my model' --server URL --month-first"
+    )
 
 
 # --- ablation ---
@@ -277,7 +347,6 @@ def test_cross_city_from_the_command_line(genrec_eval, tmp_path, cities):
 def test_only_an_adapter_for_any_catalogue_is_carried(genrec_eval, tmp_path, cities, tiny_folder):
     from adapters import random_adapter
 
-    from genrec.checkins import read_checkins
     from genrec.store import catalogue_hash
 
     command = ["cross-city", "--train", cities[0], "--test", cities[1], "--limit", 3, "--model", tiny_folder]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +11,8 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from eval.cli.run import METHODS, print_examples
+from eval.cli.options import METHOD, Adapter, Aggregates, Limit, Output, Profiles, Seed, Split
+from eval.cli.run import print_examples
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, Server
@@ -25,19 +27,6 @@ if TYPE_CHECKING:
     from eval.tables import Table
     from genrec.checkins import Checkins
     from genrec.habit_weights import FittedWeights
-
-Output = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the run and its report.")]
-Profiles = Annotated[
-    list[Path] | None,
-    typer.Option("--profiles", metavar="FILE", help="Profiles to show to the model; else such by templates."),
-]
-Split = Annotated[Literal["llm4poi", "all-visits", "rolling"], typer.Option(help="Which visits are to be predicted.")]
-Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Examine a sample of N examples only.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of all that is drawn.")]
-Aggregates = Annotated[
-    Path | None,
-    typer.Option("--aggregates", metavar="FILE", help="Write the figures, and nothing of any person, as JSON, too."),
-]
 
 
 def ablation(
@@ -81,10 +70,7 @@ def ablation(
 def cold_start(
     path: CheckinsPath,
     output: Output,
-    names: Annotated[
-        list[str] | None,
-        typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {METHODS}"),
-    ] = None,
+    names: Annotated[list[str] | None, METHOD] = None,
     split: Annotated[
         Literal["llm4poi", "all-visits"], typer.Option(help="Which visits are to be predicted.")
     ] = "all-visits",
@@ -93,9 +79,7 @@ def cold_start(
     seed: Seed = 0,
     model: Model = None,
     server: Server = None,
-    adapter: Annotated[
-        str | None, typer.Option(metavar="DIR", help="LoRA adapter of the methods that end in -adapted.")
-    ] = None,
+    adapter: Adapter = None,
     aggregates: Aggregates = None,
     columns: Columns = None,
     on_bad_rows: OnBadRows = "fail",
@@ -223,7 +207,7 @@ def _conclude(found: "Outcome", output: Path, aggregates: Path | None, *tables: 
         out.print(" ".join([verdict.headline, *verdict.reasons]), markup=False)
     out.print(f"{output / 'report.html'}, report.md and metrics.json beside it", markup=False)
     if aggregates:
-        write_text(aggregates, to_json(found))
+        write_text(aggregates, to_json(asdict(found)))
 
 
 def _rich(table: "Table") -> RichTable:

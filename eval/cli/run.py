@@ -8,10 +8,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from eval.cli.command_line import command_line
+from eval.cli.options import METHOD, Adapter, Aggregates, Limit, Output, Part, Preset, Profiles, Seed, Split
 from eval.cli.report import report
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, Server
+from genrec.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,49 +22,28 @@ if TYPE_CHECKING:
     from eval.protocol import Cases
     from eval.ranked import Method
 
-METHODS = (
-    "popularity, most-frequent, most-recent, markov, nearest, habits, sasrec; the model: llm:none, llm:routines, "
-    "llm:attributes, llm:full, and the controls llm:full-swapped (another user's profile) and llm:full-emptied; behind "
-    "an llm: -notable (no habit table), -adapted (with --adapter)."
-)
-
 COUNTS = {"check_ins": "check-ins", "users": "users", "pois": "POIs"}
 
 
 def run(
+    context: typer.Context,
     path: CheckinsPath,
-    names: Annotated[
-        list[str], typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {METHODS}")
-    ],
-    output: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the run.")],
-    profiles: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--profiles",
-            metavar="FILE",
-            help="Profiles to show to the model, of each user the latest before an example; several files for several "
-            "moments. Where there is none: one by templates.",
-        ),
-    ] = None,
-    split: Annotated[
-        Literal["llm4poi", "all-visits", "rolling"], typer.Option(help="Which visits are to be predicted.")
-    ] = "llm4poi",
-    part: Annotated[Literal["validation", "test"], typer.Option(help="For choices use the validation part.")] = "test",
-    preset: Annotated[
-        Literal["genup", "genup-nyc", "genup-tky", "genup-ca"] | None,
-        typer.Option(help="Filter as GenUP did; with a data set's name, compare the number of test examples."),
-    ] = None,
+    names: Annotated[list[str], METHOD],
+    output: Output,
+    profiles: Profiles = None,
+    split: Split = "llm4poi",
+    part: Part = "test",
+    preset: Preset = None,
     refresh: Annotated[int, typer.Option(min=1, metavar="DAYS", help="How often rolling refreshes the evidence.")] = 7,
     time: Annotated[
         Literal["given", "unknown"], typer.Option(help="Whether methods are told the time of the visit.")
     ] = "given",
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examine a sample of N examples only.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sample, the swapped profiles and trained methods.")] = 0,
+    limit: Limit = None,
+    seed: Seed = 0,
     model: Model = None,
     server: Server = None,
-    adapter: Annotated[
-        str | None, typer.Option(metavar="DIR", help="LoRA adapter of the methods that end in -adapted.")
-    ] = None,
+    adapter: Adapter = None,
+    aggregates: Aggregates = None,
     columns: Columns = None,
     on_bad_rows: OnBadRows = "fail",
     day_first: DayFirst = None,
@@ -71,6 +53,7 @@ def run(
     """Rank the same examples with several methods; run again after a kill, it goes on where it stopped."""
     from eval.llm_methods import Models  # deferred: --help needs no Polars
     from eval.methods import make_methods
+    from eval.presets import run_figures, to_json
     from eval.profile_shelf import ProfileShelf, read_given
     from eval.protocol import cases
     from eval.run import run as run_all
@@ -96,6 +79,8 @@ def run(
             progress=lambda method, done, total: bar.update(tasks[method], completed=done, total=total),
         )
     _print_results(asked, methods, output)
+    if aggregates:
+        write_text(aggregates, to_json(run_figures(output, command_line(context))))
 
 
 def print_examples(asked: "Cases") -> None:
