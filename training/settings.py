@@ -1,0 +1,173 @@
+"""What SFT and DPO share: the model as it is trained, and TRL's configuration for this machine."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrec.errors import GenRecError
+from training.recipe import Recipe, config_class
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from trl import DPOConfig, SFTConfig
+
+    from genrec.llm.loading import ModelInfo
+
+CHECKPOINTS = "checkpoints"
+GALORE_PACKAGES = ("galore_torch", "bitsandbytes")
+
+
+@dataclass(frozen=True, eq=False)
+class Trainable:
+    """A model to be trained, on its device, and its tokenizer."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    info: "ModelInfo"
+
+    def count_tokens(self, text: str) -> int:
+        """Length of a text in tokens, without special tokens."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def require_possible(recipe: Recipe, *, resume: bool = False) -> None:
+    """Raise GenRecError if this machine, or the method, cannot do what is asked."""
+    import torch  # deferred: slow to import
+
+    if recipe.method == "qlora" and not torch.cuda.is_available():
+        raise GenRecError(
+            "method qlora needs a CUDA GPU: the 4-bit weights are unpacked there. Without one, set method to lora."
+        )
+    missing = [name for name in GALORE_PACKAGES if find_spec(name) is None]
+    if recipe.method == "qlora" and "bitsandbytes" in missing:
+        raise GenRecError("method qlora needs the package bitsandbytes: pip install 'genrec[galore]'")
+    if recipe.method == "galore":
+        if missing:
+            raise GenRecError(f"method galore needs {' and '.join(missing)}: pip install 'genrec[galore]'")
+        if resume:
+            raise GenRecError("a GaLore run cannot be resumed: its optimiser does not save its projections")
+
+
+def load_trainable(recipe: Recipe, *, base: str | None = None) -> Trainable:
+    """Load the recipe's model, or another `base`, in the number format that its method trains in.
+
+    LoRA puts float32 matrices on weights in the device's own format; all weights are trained in float32.
+    """
+    import torch  # deferred: slow to import
+
+    from genrec.llm.loading import load_model
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    name = base or recipe.model
+    model, tokenizer, info = load_model(name, dtype="float32" if recipe.method in ("full", "galore") else "auto")
+    if recipe.method == "qlora":
+        model = _in_4_bit(info.path)
+    return Trainable(model, tokenizer, info)
+
+
+def _in_4_bit(path: str) -> "PreTrainedModel":
+    """The model in NF4 with double quantisation (QLoRA, Dettmers et al., NeurIPS 2023), ready for LoRA."""
+    import torch
+    from peft import prepare_model_for_kbit_training
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    quantisation = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    model = AutoModelForCausalLM.from_pretrained(
+        path,
+        quantization_config=quantisation,
+        device_map={"": torch.cuda.current_device()},
+        trust_remote_code=False,
+        use_safetensors=True,
+    )
+    prepared: PreTrainedModel = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    return prepared
+
+
+def lora_config(recipe: Recipe) -> "LoraConfig | None":
+    """PEFT's configuration; None if the recipe trains the weights themselves."""
+    from peft import LoraConfig  # deferred: loads torch
+
+    if recipe.method not in ("lora", "qlora"):
+        return None
+    modules = recipe.lora.target_modules
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=recipe.lora.r,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=modules if isinstance(modules, str) else list(modules),
+    )
+
+
+def trainer_config(
+    kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None
+) -> "SFTConfig | DPOConfig":
+    """TRL's configuration: GenRec's defaults for this machine, the recipe's `trainer`, and what GenRec sets itself.
+
+    `own` adds to the last. Raises GenRecError if TRL refuses a value, or if processes were started that do not
+    work together.
+    """
+    import torch  # deferred: slow to import
+    from huggingface_hub import constants
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL reports each run to the hub; a run here stays here
+    cuda = torch.cuda.is_available()
+    # Unset, TRL's bf16 and gradient_checkpointing are on, and a CPU computes in bf16 by emulation.
+    bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False) and not recipe.trainer.get("fp16")
+    defaults: dict[str, Any] = {
+        "bf16": bf16,
+        "gradient_checkpointing": cuda,
+        "dataloader_pin_memory": cuda,
+        "train_sampling_strategy": "group_by_length",
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+    }
+    if recipe.method == "galore":
+        defaults |= {"optim": "galore_adamw", "optim_target_modules": "all-linear"}
+    fixed: dict[str, Any] = {
+        "output_dir": str(out / CHECKPOINTS),
+        "use_cpu": not cuda,
+        "seed": recipe.seed,
+        "max_length": None,  # lengths were checked; TRL would cut
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would write 0 for a loss that is no number
+    }
+    try:
+        config = config_class(kind)(**defaults | recipe.trainer | fixed | dict(own or {}))
+    except (ValueError, TypeError, ImportError, NotImplementedError) as error:
+        raise GenRecError(f"trainer: {' '.join(str(error).split())}") from error
+    _require_optimiser_fits(recipe, config)
+    _require_world_size(config)
+    return config
+
+
+def _require_optimiser_fits(recipe: Recipe, config: "SFTConfig | DPOConfig") -> None:
+    """Layer-wise GaLore steps while gradients are computed: the schedule does not reach it, nor do several batches."""
+    if recipe.method == "galore" and str(config.optim).endswith("layerwise"):
+        if config.lr_scheduler_type != "constant":
+            raise GenRecError(
+                "layer-wise GaLore has no learning rate schedule: set trainer.lr_scheduler_type to constant"
+            )
+        if config.gradient_accumulation_steps != 1 or config.world_size != 1:
+            raise GenRecError("layer-wise GaLore needs gradient_accumulation_steps: 1 and one process")
+
+
+def _require_world_size(config: "SFTConfig | DPOConfig") -> None:
+    """Raise GenRecError unless as many processes train together as were started."""
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if config.world_size != started:
+        raise GenRecError(f"{started} processes were started, but {config.world_size} train together; use torchrun")
+    if "WORLD_SIZE" not in os.environ and "ACCELERATE_MIXED_PRECISION" in os.environ and config.use_cpu:
+        raise GenRecError(
+            "`accelerate launch` runs a single process on a CPU, however many were asked for: use torchrun."
+        )

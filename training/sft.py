@@ -1,0 +1,121 @@
+"""Supervised fine-tuning: TRL's SFTTrainer on GenRec's own tokens and labels."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genrec.adapter import Adapter, write_declaration
+from genrec.llm.quiet import quiet_transformers
+from genrec.prompting import prompt_version
+from genrec.recommender import PROMPTS
+from training import record
+from training.encoding import Encoder, encoded_dataset, examples_hash
+from training.labelled_loss import labelled_loss
+from training.recipe import SftRecipe
+from training.settings import CHECKPOINTS, Trainable, lora_config, require_possible, trainer_config
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from trl import SFTTrainer
+
+    from training.examples import TrainingExample
+
+Progress = Callable[[int, int], None]  # (done, in all)
+
+
+def nothing(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def tokenised(
+    recipe: SftRecipe, trainable: Trainable, examples: "Sequence[TrainingExample]", progress: Progress = nothing
+) -> "Dataset":
+    """The examples in tokens, made once and then read from the cache; errors as in `Encoder.encode`."""
+    from genrec.llm.embedded import cache_home  # deferred: loads torch
+
+    encoder = Encoder(trainable.tokenizer, recipe.max_length)
+    return encoded_dataset(encoder, examples, cache_home() / "tokens", progress)
+
+
+def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: "Dataset", out: Path) -> "SFTTrainer":
+    """TRL's trainer as the recipe says, without any of the trainer's own output on the terminal."""
+    from transformers import PrinterCallback  # deferred: slow to import
+    from trl import SFTTrainer
+
+    config = trainer_config("sft", recipe, out)
+    with quiet_transformers():
+        trainer = SFTTrainer(
+            model=trainable.model,
+            args=config,
+            train_dataset=dataset,
+            processing_class=trainable.tokenizer,
+            peft_config=lora_config(recipe),
+        )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def train_sft(
+    recipe: SftRecipe,
+    trainable: Trainable,
+    examples: "Sequence[TrainingExample]",
+    out: Path,
+    *,
+    catalogue: str,
+    resume: bool = False,
+    tokenising: Progress = nothing,
+    training: Progress = nothing,
+) -> None:
+    """Train, and leave the run's folder (training/record.py) with an adapter or a model in it.
+
+    `catalogue` is the hash of the POIs that the examples speak of, or genrec.adapter.ANY. With `resume`, go on
+    from the last checkpoint, if there is one: the losses are those of an undisturbed run. Raises GenRecError if
+    this machine cannot do it, `out` holds something else, or the run would train nothing.
+    """
+    from training.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
+
+    require_possible(recipe, resume=resume)
+    dataset = tokenised(recipe, trainable, examples, tokenising)
+    trainer = make_trainer(recipe, trainable, dataset, out)
+    trainer.add_callback(WeightsMove())
+    trainer.add_callback(MetricsFile(out / record.METRICS))
+    trainer.add_callback(Bar(training))
+    main = trainer.is_world_process_zero()
+    facts = {
+        "model": {"name": recipe.model, "dtype": trainable.info.dtype, "device": trainable.info.device},
+        "trainable_parameters": trainable_parameters(trainer.model),
+        "processes": trainer.args.world_size,
+        "data": {
+            "examples": len(examples),
+            "answers": sum(len(example.supervised) for example in examples),
+            "tokens": sum(dataset["length"]),
+            "dropped_lines": sum(example.dropped_lines for example in examples),
+            "sha256": examples_hash(examples),
+            "catalogue": catalogue,
+        },
+    }
+    record.begin(out, recipe, facts, resume=resume, writes=main)
+    checkpoint = record.last_checkpoint(out / CHECKPOINTS) if resume else None
+    first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    start = time.perf_counter()
+    with labelled_loss(), quiet_transformers():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = time.perf_counter() - start
+    if main:
+        record.add_time(out, first_step=first_step, last_step=trainer.state.global_step, seconds=seconds)
+        record.draw_loss(read_metrics(out / record.METRICS), out / record.LOSS)
+        save_result(trainer, recipe, trainable, out, catalogue)
+
+
+def save_result(trainer: "SFTTrainer", recipe: SftRecipe, trainable: Trainable, out: Path, catalogue: str) -> None:
+    """Write the adapter, or the model with its tokenizer, into `out`; its declaration comes last."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if recipe.method in ("lora", "qlora"):
+        model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
+    else:
+        trainable.tokenizer.save_pretrained(out)
+    model.save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
+    ranking_prompt = prompt_version(PROMPTS[recipe.data.prompt])
+    write_declaration(out, Adapter(base=recipe.model, catalogue=catalogue, ranking_prompt=ranking_prompt))
