@@ -28,7 +28,7 @@ from genrec.llm.local import CACHE_BYTES, LocalModel
 from genrec.llm.prefix_cache import PrefixCache
 from genrec.llm.server import VllmModel
 from genrec.profiler import HabitsWriter, Subject
-from genrec.prompting import ranking_messages
+from genrec.ranking_prompt import ranking_messages
 from genrec.recommender import TOKEN_BUDGET
 from genrec.trajectories import Example, all_visits
 

@@ -34,7 +34,8 @@ from genrec.habit_ranker import rank_habits
 from genrec.habit_weights import FittedWeights, fitted_weights
 from genrec.llm.connect import connect_ranker
 from genrec.profile import Profile
-from genrec.prompting import RANKING, prompt_version
+from genrec.prompting import prompt_version
+from genrec.ranking_prompt import RANKING
 from genrec.store import catalogue_hash
 from genrec.trajectories import Example
 

@@ -12,7 +12,8 @@ import polars as pl
 from genrec.columns import CATEGORY, CATEGORY_ID
 from genrec.llm.backend import Message
 from genrec.profile import Level, Profile
-from genrec.prompting import RankingPrompt, named_pois, one_line, profile_lines, render
+from genrec.prompting import one_line, render
+from genrec.ranking_prompt import RankingPrompt, named_pois, profile_lines
 from genrec.trajectories import Visit
 
 GENUP = ("genup_system", "genup_user")
@@ -36,7 +37,7 @@ def genup_messages(
             ),
         },
     ]
-    return RankingPrompt(messages, dropped=0, pois=named_pois(lines) | {poi for _, poi in prefix})
+    return RankingPrompt(messages, dropped=0, pois=named_pois(lines) | {poi for _, poi in prefix}, answered=0)
 
 
 def _visit(visit: Visit, pois: pl.DataFrame) -> dict[str, object]:

@@ -21,7 +21,8 @@ from genrec.habit_ranker import rank_habits, reasons
 from genrec.habits import CityHabits, city_habits
 from genrec.llm.backend import CacheUse, Ranker
 from genrec.profile import Level, Profile
-from genrec.prompting import RANKING, RankingPrompt, prompt_version, ranking_messages
+from genrec.prompting import prompt_version
+from genrec.ranking_prompt import RANKING, RankingPrompt, ranking_messages
 from genrec.store import catalogue_hash
 from genrec.trajectories import GAP_HOURS
 

@@ -7,7 +7,8 @@ from peft import LoraConfig, get_peft_model
 from tiny import tiny_model
 
 from genrec.adapter import Adapter, write_declaration
-from genrec.prompting import RANKING, prompt_version
+from genrec.prompting import prompt_version
+from genrec.ranking_prompt import RANKING
 
 
 def random_adapter(

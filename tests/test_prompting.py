@@ -15,7 +15,8 @@ from genrec import prompting
 from genrec.habits import all_habits, city_habits, habits_of
 from genrec.profile import Guess, Statement
 from genrec.profiler import HabitsWriter, Subject
-from genrec.prompting import evidence, fact_messages, fact_sentence, facts, prompt_version, ranking_messages, render
+from genrec.prompting import evidence, fact_messages, fact_sentence, facts, prompt_version, render
+from genrec.ranking_prompt import CANDIDATES, POPULAR_ROWS, ranking_messages
 
 NAMES = sorted(path.name.removesuffix(".jinja") for path in files("prompts").iterdir() if path.name.endswith(".jinja"))
 GUESSES = {"openness": Guess(value="high", confidence=0.9)}
@@ -36,10 +37,10 @@ def profile(checkins):
     )  # fmt: skip
 
 
-def ask(checkins, profile, *, time=NOON, prefix=(), level="full", budget=10_000):
+def ask(checkins, profile, *, time=NOON, prefix=(), level="full", budget=10_000, habit_table=True):
     return ranking_messages(
         profile, city_habits(checkins, profile.as_of), checkins.pois, at=time, prefix=prefix, level=level,
-        count_tokens=lambda text: len(text.split()), budget=budget,
+        count_tokens=lambda text: len(text.split()), budget=budget, habit_table=habit_table,
     )  # fmt: skip
 
 
@@ -58,19 +59,45 @@ def test_the_beginning_is_the_same_for_all_times_and_trajectories(checkins, prof
     assert len({str(prompt.messages) for prompt in prompts}) == len(prompts)
 
 
-def test_turns_alternate_and_end_with_the_question(checkins, profile):
-    prefix = tuple((at(10, hour), hour % 3) for hour in range(12))
-    messages = ask(checkins, profile, time=at(10, 12), prefix=prefix).messages
-    turns = len(profile.habits.recent) + prompting.PREFIX_VISITS
-    assert [m["role"] for m in messages] == ["system", *["user", "assistant"] * turns, "user"]
-    assert messages[-1]["content"] == "At Thu 12:00 you visit POI"
-    assert [m["content"] for m in messages[-3:-1]] == ["At Thu 11:00 you visit POI", "2"]
-    assert ask(checkins, profile, time=None).messages[-1]["content"] == "Next you visit POI"
+@pytest.mark.parametrize(("visits", "told"), [(0, 0), (1, 1), (7, 7), (8, 4), (11, 7), (12, 4)])
+def test_turns_alternate_and_end_with_the_question(visits, told, checkins, profile):
+    prefix = tuple((at(10, hour), hour % 3) for hour in range(visits))
+    prompt = ask(checkins, profile, time=at(10, visits), prefix=prefix)
+    turns = len(profile.habits.recent) + told
+    assert [m["role"] for m in prompt.messages] == ["system", *["user", "assistant"] * turns, "user"]
+    assert prompt.answered == told
+    assert [m["content"] for m in prompt.messages[2 * (turns - told) + 2 :: 2]] == [
+        str(hour % 3) for hour in range(visits - told, visits)
+    ]
+
+
+def test_a_turn_shows_what_habits_say_of_its_moment(checkins, profile):
+    first = ask(checkins, profile, time=at(10, 8)).messages
+    later = ask(checkins, profile, time=at(10, 12), prefix=((at(10, 8), 2), (at(10, 9), 1))).messages
+    assert first[-1] == later[-5], "the question of then is the turn of now"
+    likely = re.fullmatch(r"At Thu 12:00 \(likely (.*)\) you visit POI", later[-1]["content"])[1].split(", ")
+    assert len(likely) == min(CANDIDATES, len(checkins.pois))
+    assert sum(int(re.search(r" (\d+)%", place)[1]) for place in likely) <= 103
+    where = {int(place.split()[0]): place.split("%")[1].strip() for place in likely}
+    assert where[1] == "here"
+    assert where[2] == "today"
+    assert set(where.values()) <= {"here", "today", "near", ""}
+    assert ask(checkins, profile, time=None).messages[-1]["content"].startswith("Next (likely ")
+
+
+def test_without_habits_a_turn_shows_its_moment_only(checkins, profile):
+    prompt = ask(checkins, profile, prefix=((at(10, 8), 2),), habit_table=False)
+    assert [m["content"] for m in prompt.messages[-3:]] == [
+        "At Thu 08:00 you visit POI",
+        "2",
+        "At Thu 12:00 you visit POI",
+    ]
+    assert "Your places" not in system(prompt)
 
 
 def test_visits_that_the_evidence_knows_are_not_told_twice(checkins, profile):
     known = tuple((visit.time, visit.poi) for visit in profile.habits.recent)
-    assert ask(checkins, profile, prefix=known).messages == ask(checkins, profile).messages
+    assert ask(checkins, profile, prefix=known).messages[:-1] == ask(checkins, profile).messages[:-1]
 
 
 @quick
@@ -116,7 +143,7 @@ def test_places_known_and_new(checkins, profile):
 def test_a_stranger_gets_the_popular_places_only(checkins):
     text = system(ask(checkins, written(checkins, "nobody", as_of=at(10))))
     assert "Your places" not in text
-    assert text.count("POI ") == prompting.POPULAR_ROWS
+    assert text.count("POI ") == POPULAR_ROWS
     gym = system(ask(checkins, written(checkins, "nobody", about="I go to gyms.", as_of=at(10))))
     assert gym.split("\n")[1:4] == ["I go to gyms.", "Popular places that you have not been to:", "POI 5: Gym"]
 
@@ -185,7 +212,7 @@ def values(checkins):
     return {
         "habits": habits, "categories": habits.categories, "places": habits.places, "exploration": 5,
         "transitions": habits.transitions, "fact": fact, "note": "a note", "evidence": ["a line"], "field": "gender",
-        "options": ["a", "b"], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00", "category": "Pub",
+        "options": ["a", "b"], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00", "category": "Pub", "candidates": [],
         "visits": [{"time": "Mon 07:00", "poi": 3, "category": "Pub", "category_id": "p"}],
     }  # fmt: skip
 

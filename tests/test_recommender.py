@@ -16,7 +16,7 @@ from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.geo import haversine_km
 from genrec.habits import city_habits
-from genrec.prompting import ranking_messages
+from genrec.ranking_prompt import ranking_messages
 from genrec.recommender import TOKEN_BUDGET, Query, Recommender, query
 
 
