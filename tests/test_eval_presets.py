@@ -175,6 +175,19 @@ def test_ablation_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     assert all((run / name).exists() for name in WRITTEN)
 
 
+def test_the_ablation_takes_a_part_and_a_preset(genrec_eval, tmp_path, tiny_folder):
+    path, run = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "run"
+    command = ["ablation", path, "--preset", "genup-nyc", "--part", "validation", "--limit", 2, "--model", tiny_folder]
+    code, said, noise = genrec_eval(*command, "--out", run)
+    assert code == 0, noise
+    assert said.startswith("the preset keeps ")
+    config = json.loads((run / "config.json").read_text())
+    asked_for = {"split": "llm4poi", "part": "validation", "preset": "genup-nyc", "examples": 2}
+    assert asked_for.items() <= config.items()
+    assert {config["methods"][name]["prompt"] for name in ABLATION if name.startswith("llm:")} == {"genup"}
+    failed(genrec_eval(*command, "--split", "rolling", "--out", tmp_path / "no"), "means the split llm4poi")
+
+
 # --- cold start ---
 
 

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from eval.cli.options import METHOD, Adapter, Aggregates, Limit, Output, Profiles, Seed, Split
+from eval.cli.options import METHOD, Adapter, Aggregates, Limit, Output, Part, Preset, Profiles, Seed, Split
 from eval.cli.run import print_examples
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
@@ -34,6 +34,8 @@ def ablation(
     output: Output,
     profiles: Profiles = None,
     split: Split = "llm4poi",
+    part: Part = "test",
+    preset: Preset = None,
     limit: Limit = None,
     seed: Seed = 0,
     model: Model = None,
@@ -57,7 +59,7 @@ def ablation(
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
-    asked = cases(checkins, split, limit=limit, seed=seed)
+    asked = cases(checkins, split, part=part, preset=preset, limit=limit, seed=seed)
     shelf = ProfileShelf(given, asked.checkins, seed=seed)
     names = presets.ablation_methods(adapted=adapter is not None)
     methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
