@@ -212,7 +212,8 @@ def values(checkins):
     return {
         "habits": habits, "categories": habits.categories, "places": habits.places, "exploration": 5,
         "transitions": habits.transitions, "fact": fact, "note": "a note", "evidence": ["a line"], "field": "gender",
-        "options": ["a", "b"], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00", "category": "Pub", "candidates": [],
+        "options": ["a", "b"], "candidates": [], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00",
+        "category": "Pub",
         "visits": [{"time": "Mon 07:00", "poi": 3, "category": "Pub", "category_id": "p"}],
     }  # fmt: skip
 
