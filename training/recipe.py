@@ -80,9 +80,6 @@ class Cities(_Strict):
 
     count: int = Field(ge=1)
     first_seed: int = Field(default=0, ge=0)
-    users: int = Field(default=100, ge=1)
-    pois: int = Field(default=600, ge=1)
-    days: int = Field(default=120, ge=1)
 
 
 class Data(_Strict):
