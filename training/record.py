@@ -22,6 +22,7 @@ from genrec.files import atomic_path, write_text
 from training.recipe import DpoRecipe, SftRecipe, dump_recipe
 
 RECIPE, RUN, METRICS, LOSS, TIMES = "recipe.yaml", "run.json", "metrics.jsonl", "loss.png", "times.json"
+CHECKPOINTS = "checkpoints"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 SMOOTHED = 20  # steps of the plot's running mean
 
@@ -31,32 +32,34 @@ def versions() -> dict[str, str]:
     return {"genrec": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
-def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any], *, resume: bool, writes: bool) -> None:
-    """Write recipe.yaml and run.json (in the process that `writes`), or check that `out` holds the same run.
-
-    Raises GenRecError if it holds another one, or any and `resume` was not asked for.
-    """
-    recipe_text = dump_recipe(recipe)
-    run = {"seed": recipe.seed, **facts, "versions": versions()}
+def require_startable(out: Path, *, resume: bool) -> None:
+    """Raise GenRecError if `out` holds a run and `resume` was not asked for, or anything else."""
     if (out / RUN).exists():
         if not resume:
             raise GenRecError(f"{out} holds a training run already: go on with --resume, or name another --out")
-        if (out / RECIPE).read_text(encoding="utf-8") != recipe_text:
-            raise GenRecError(f"{out} holds a run of another recipe, see its {RECIPE}; name another --out")
-        old = json.loads((out / RUN).read_text(encoding="utf-8"))
-        differing = sorted(key for key in old.keys() | run.keys() if old.get(key) != run.get(key))
-        if differing:
-            raise GenRecError(f"{out} holds a run with other {', '.join(differing)}, see its {RUN}; name another --out")
-    elif out.exists() and any(out.iterdir()):
+    elif out.exists() and {path.name for path in out.iterdir()} - {CHECKPOINTS}:
         raise GenRecError(f"{out} is neither empty nor a training run; name another --out")
-    elif writes:
+
+
+def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> None:
+    """Write recipe.yaml and run.json, or check that those in `out` are of the same run; else raise GenRecError."""
+    recipe_text = dump_recipe(recipe)
+    run = {"seed": recipe.seed, **facts, "versions": versions()}
+    if not (out / RUN).exists():
         write_text(out / RECIPE, recipe_text)
         write_text(out / RUN, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
+        return
+    if (out / RECIPE).read_text(encoding="utf-8") != recipe_text:
+        raise GenRecError(f"{out} holds a run of another recipe, see its {RECIPE}; name another --out")
+    old = json.loads((out / RUN).read_text(encoding="utf-8"))
+    differing = sorted(key for key in old.keys() | run.keys() if old.get(key) != run.get(key))
+    if differing:
+        raise GenRecError(f"{out} holds a run with other {', '.join(differing)}, see its {RUN}; name another --out")
 
 
-def last_checkpoint(folder: Path) -> Path | None:
+def last_checkpoint(out: Path) -> Path | None:
     """The latest checkpoint that was written to its end; None if there is none."""
-    finished = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    finished = [path.parent for path in (out / CHECKPOINTS).glob("checkpoint-*/trainer_state.json")]
     return max(finished, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 

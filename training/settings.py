@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from genrec.errors import GenRecError
 from training.recipe import Recipe, config_class
+from training.record import CHECKPOINTS
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from trl import DPOConfig, SFTConfig
 
     from genrec.llm.loading import ModelInfo
-
-CHECKPOINTS = "checkpoints"
-GALORE_PACKAGES = ("galore_torch", "bitsandbytes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,33 +32,37 @@ class Trainable:
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def require_possible(recipe: Recipe, *, resume: bool = False) -> None:
-    """Raise GenRecError if this machine, or the method, cannot do what is asked."""
+def require_possible(recipe: Recipe) -> None:
+    """Raise GenRecError if this machine lacks what the method needs."""
     import torch  # deferred: slow to import
 
     if recipe.method == "qlora" and not torch.cuda.is_available():
         raise GenRecError(
             "method qlora needs a CUDA GPU: the 4-bit weights are unpacked there. Without one, set method to lora."
         )
-    missing = [name for name in GALORE_PACKAGES if find_spec(name) is None]
-    if recipe.method == "qlora" and "bitsandbytes" in missing:
-        raise GenRecError("method qlora needs the package bitsandbytes: pip install 'genrec[galore]'")
+    needed = {"qlora": ["bitsandbytes"], "galore": ["galore_torch", "bitsandbytes"]}.get(recipe.method, [])
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise GenRecError(f"method {recipe.method} needs {' and '.join(missing)}: pip install 'genrec[galore]'")
+
+
+def require_resumable(recipe: Recipe) -> None:
+    """Raise GenRecError if a run of this method cannot be resumed."""
     if recipe.method == "galore":
-        if missing:
-            raise GenRecError(f"method galore needs {' and '.join(missing)}: pip install 'genrec[galore]'")
-        if resume:
-            raise GenRecError("a GaLore run cannot be resumed: its optimiser does not save its projections")
+        raise GenRecError("a GaLore run cannot be resumed: its optimiser does not save its projections")
 
 
 def load_trainable(recipe: Recipe, *, base: str | None = None) -> Trainable:
     """Load the recipe's model, or another `base`, in the number format that its method trains in.
 
-    LoRA puts float32 matrices on weights in the device's own format; all weights are trained in float32.
+    LoRA puts float32 matrices on weights in the device's own format; all weights are trained in float32. Raises
+    GenRecError if the model cannot be had, or if this machine lacks what the method needs.
     """
     import torch  # deferred: slow to import
 
     from genrec.llm.loading import load_model
 
+    require_possible(recipe)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     name = base or recipe.model
@@ -153,7 +155,7 @@ def trainer_config(
 
 def _require_optimiser_fits(recipe: Recipe, config: "SFTConfig | DPOConfig") -> None:
     """Layer-wise GaLore steps while gradients are computed: the schedule does not reach it, nor do several batches."""
-    if recipe.method == "galore" and str(config.optim).endswith("layerwise"):
+    if recipe.method == "galore" and config.optim.endswith("layerwise"):
         if config.lr_scheduler_type != "constant":
             raise GenRecError(
                 "layer-wise GaLore has no learning rate schedule: set trainer.lr_scheduler_type to constant"

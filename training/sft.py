@@ -13,7 +13,7 @@ from training import record
 from training.encoding import Encoder, encoded_dataset, examples_hash
 from training.labelled_loss import labelled_loss
 from training.recipe import SftRecipe
-from training.settings import CHECKPOINTS, Trainable, lora_config, require_possible, trainer_config
+from training.settings import Trainable, lora_config, require_resumable, trainer_config
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -75,7 +75,9 @@ def train_sft(
     """
     from training.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
 
-    require_possible(recipe, resume=resume)
+    if resume:
+        require_resumable(recipe)
+    record.require_startable(out, resume=resume)
     dataset = tokenised(recipe, trainable, examples, tokenising)
     trainer = make_trainer(recipe, trainable, dataset, out)
     trainer.add_callback(WeightsMove())
@@ -95,8 +97,9 @@ def train_sft(
             "catalogue": catalogue,
         },
     }
-    record.begin(out, recipe, facts, resume=resume, writes=main)
-    checkpoint = record.last_checkpoint(out / CHECKPOINTS) if resume else None
+    if main:
+        record.begin(out, recipe, facts)
+    checkpoint = record.last_checkpoint(out) if resume else None
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     start = time.perf_counter()
     with labelled_loss(), quiet_transformers():
