@@ -2,59 +2,53 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genrec.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, require_shapes
 from genrec.errors import GenRecError
+from training.settings import Trainable
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def load_merged(
-    name: str, adapter: Path | None, *, dtype: str = "auto"
-) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase, Adapter | None]":
-    """A model with an adapter, if any, merged into its weights; its tokenizer; what the adapter says of itself.
+def merged(base: Trainable, adapter: Path) -> Trainable:
+    """The model with an adapter in its weights, ready to be trained further; `base` is used up.
 
-    `dtype` as of `genrec.llm.loading.load_model`. Raises GenRecError if the model cannot be had, or the adapter was
-    made for another one.
+    Raises GenRecError if the adapter was made for another model.
     """
-    from genrec.llm.loading import load_model  # deferred: loads torch
+    from peft import PeftModel  # deferred: slow to import
 
-    declared = read_adapter(adapter) if adapter else None
-    if declared:
-        declared.require_base(name)
-    model, tokenizer, _ = load_model(name, dtype=dtype)
-    if adapter and declared:
-        require_shapes(adapter, model)
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload().eval()
-    return model, tokenizer, declared
+    read_adapter(adapter).require_base(base.info.name)
+    require_shapes(adapter, base.model)
+    model = PeftModel.from_pretrained(base.model, adapter).merge_and_unload().eval()
+    model.requires_grad_(requires_grad=True)  # as it was: PEFT freezes what it puts an adapter on
+    return replace(base, model=model)
 
 
 def merge(name: str, adapter: Path, out: Path) -> Adapter:
     """Write the merged model as a folder; returns what it is for, which the folder itself cannot say.
 
     Merged in float32 and rounded once, to the number format that the base model is stored in. Raises GenRecError if
-    `out` is in the way, and as `load_merged`.
+    `out` is in the way, the model cannot be had, or the adapter was made for another one.
     """
-    from transformers import AutoConfig
+    from transformers import AutoConfig  # deferred: slow to import
 
-    from genrec.llm.loading import resolve_model
+    from genrec.llm.loading import load_model
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise GenRecError(f"--out {out}: exists already; name a new folder.")
     declared = read_adapter(adapter)
-    model, tokenizer, _ = load_merged(name, adapter, dtype="float32")
-    stored = AutoConfig.from_pretrained(resolve_model(name)).dtype
+    declared.require_base(name)
+    whole = merged(Trainable(*load_model(name, dtype="float32")), adapter)
+    stored = AutoConfig.from_pretrained(whole.info.path).dtype
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         work = Path(folder) / "model"
-        model.to(stored or model.dtype).save_pretrained(work)
-        tokenizer.save_pretrained(work)
+        whole.model.to(stored or whole.model.dtype).save_pretrained(work)
+        whole.tokenizer.save_pretrained(work)
         for path in work.iterdir():
             path.chmod(0o644)  # safetensors lets only the owner read
         if out.is_dir():

@@ -1,0 +1,208 @@
+"""Direct preference optimisation: TRL's DPOTrainer on pairs, starting from what SFT gave.
+
+The adapter of SFT is merged into the base model, in memory; that model is the reference, and a new adapter on it is
+trained. What comes out is one adapter for the base model that does what both do, so it is served as any other.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genrec.adapter import Adapter, read_adapter, write_declaration
+from genrec.errors import GenRecError
+from genrec.llm.quiet import quiet_transformers
+from genrec.prompting import prompt_version
+from genrec.recommender import PROMPTS
+from training import record
+from training.labelled_loss import labelled_loss
+from training.merge import merged, save_stacked
+from training.preferences import About, Preference
+from training.recipe import DpoRecipe
+from training.reference import PairTokens, reference_log_probabilities, weights_hash
+from training.settings import Trainable, load_trainable, lora_config, require_resumable, trainer_config
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from trl import DPOTrainer
+
+Progress = Callable[[int, int], None]  # (done, in all)
+
+
+def nothing(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def load_policy(recipe: DpoRecipe, about: About) -> Trainable:
+    """The model to start from, which is the reference, too: the base with the recipe's adapter merged into it.
+
+    Raises GenRecError if the pairs were made with another prompt than there is now, or the adapter was trained for
+    another model, catalogue or prompt.
+    """
+    if about.ranking_prompt not in {prompt_version(words) for words in PROMPTS.values()}:
+        raise GenRecError(
+            f"the preferences were made with another ranking prompt ({about.ranking_prompt}) than prompts/ has now. "
+            "Restore the prompt's words, or make them anew with `genrec-train preferences`."
+        )
+    if recipe.adapter is None:
+        return load_trainable(recipe)
+    read_adapter(recipe.adapter).require(about.catalogue, about.ranking_prompt)
+    if recipe.method == "qlora":
+        raise GenRecError(
+            "method qlora cannot merge the adapter into 4-bit weights: make a model of both with `genrec-train merge`, "
+            "and name it as the recipe's model, without an adapter"
+        )
+    return merged(load_trainable(recipe), recipe.adapter)
+
+
+def pair_tokens(recipe: DpoRecipe, policy: Trainable, pairs: Sequence[Preference]) -> list[PairTokens]:
+    """The pairs in the tokens of serving; raises GenRecError if one is longer than the recipe's `max_length`."""
+    from genrec.llm.chat import answer_tokens, prompt_tokens  # deferred: loads transformers
+
+    answers = sorted({answer for pair in pairs for answer in (pair.chosen, pair.rejected)})
+    encoded = {
+        answer: tuple(tokens) for answer, tokens in zip(answers, answer_tokens(policy.tokenizer, answers), strict=True)
+    }
+    tokens = []
+    for number, pair in enumerate(pairs):
+        prompt = tuple(prompt_tokens(policy.tokenizer, pair.prompt))
+        tokens.append(PairTokens(prompt, encoded[pair.chosen], encoded[pair.rejected]))
+        if len(tokens[-1]) > recipe.max_length:
+            raise GenRecError(
+                f"pair {number} has {len(tokens[-1])} tokens, more than max_length, {recipe.max_length}. Nothing is "
+                "cut off, for that would be the answer: raise max_length, or make pairs with a lower data.budget."
+            )
+    return tokens
+
+
+def reference(
+    policy: Trainable, weights: str, tokens: Sequence[PairTokens], progress: Progress = nothing
+) -> list[tuple[float, float]]:
+    """The untrained policy's log-probability of each pair's (chosen, rejected); kept in GenRec's cache.
+
+    `weights` is the policy's `weights_hash`.
+    """
+    from accelerate import PartialState  # deferred: slow to import
+
+    from genrec.llm.embedded import cache_home
+    from genrec.llm.local import LocalModel
+
+    with PartialState().main_process_first():  # the other processes find everything in the cache
+        ranker = LocalModel(policy.model, policy.tokenizer, policy.info.name)
+        return reference_log_probabilities(ranker, weights, tokens, cache_home() / "reference", progress)
+
+
+def pair_dataset(tokens: Sequence[PairTokens], scores: Sequence[tuple[float, float]]) -> "Dataset":
+    """What `PairTrainer` reads; `length` is what batches are grouped by."""
+    from datasets import Dataset
+
+    return Dataset.from_dict(
+        {
+            "prompt_ids": [pair.prompt for pair in tokens],
+            "chosen_ids": [pair.chosen for pair in tokens],
+            "rejected_ids": [pair.rejected for pair in tokens],
+            "ref_chosen_logps": [chosen for chosen, _ in scores],
+            "ref_rejected_logps": [rejected for _, rejected in scores],
+            "length": [len(pair) for pair in tokens],
+        }
+    )
+
+
+def make_trainer(recipe: DpoRecipe, policy: Trainable, dataset: "Dataset", out: Path) -> "DPOTrainer":
+    """TRL's trainer as the recipe says, without any of its own output on the terminal; errors of `trainer_config`."""
+    from transformers import PrinterCallback
+
+    from training.pair_trainer import PairTrainer  # deferred: loads TRL
+
+    if recipe.trainer.get("ld_alpha") is not None:
+        raise GenRecError("trainer.ld_alpha: the reference's log-probabilities are kept per answer, not per token")
+    # Unused columns stay, for `length`, which batches are grouped by, would go, too.
+    config = trainer_config("dpo", recipe, out, {"precompute_ref_log_probs": True, "remove_unused_columns": False})
+    try:
+        with quiet_transformers():
+            trainer = PairTrainer(
+                model=policy.model,
+                args=config,
+                train_dataset=dataset,
+                processing_class=policy.tokenizer,
+                peft_config=lora_config(recipe),
+            )
+    except (ValueError, NotImplementedError) as error:
+        raise GenRecError(f"trainer: {' '.join(str(error).split())}") from error
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def train_dpo(
+    recipe: DpoRecipe,
+    policy: Trainable,
+    pairs: Sequence[Preference],
+    about: About,
+    out: Path,
+    *,
+    resume: bool = False,
+    scoring: Progress = nothing,
+    training: Progress = nothing,
+) -> None:
+    """Train, and leave the run's folder (training/record.py) with an adapter for the base model, or a model, in it.
+
+    `policy` as of `load_policy`. With `resume`, go on from the last checkpoint, if there is one: the losses are those
+    of an undisturbed run. Raises GenRecError if this machine cannot do it, `out` holds something else, or the run
+    would train nothing.
+    """
+    from training.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
+
+    if resume:
+        require_resumable(recipe)
+    record.require_startable(out, resume=resume)
+    tokens = pair_tokens(recipe, policy, pairs)
+    weights = weights_hash(policy.model)
+    dataset = pair_dataset(tokens, reference(policy, weights, tokens, scoring))
+    trainer = make_trainer(recipe, policy, dataset, out)
+    trainer.add_callback(WeightsMove())
+    trainer.add_callback(MetricsFile(out / record.METRICS))
+    trainer.add_callback(Bar(training))
+    main = trainer.is_world_process_zero()
+    facts = {
+        "model": {
+            "name": recipe.model,
+            "sha256": weights,  # with the adapter that training started from
+            "dtype": policy.info.dtype,
+            "device": policy.info.device,
+        },
+        "trainable_parameters": trainable_parameters(trainer.model),
+        "processes": trainer.args.world_size,
+        "data": {
+            "pairs": about.pairs,
+            "tokens": sum(2 * len(pair.prompt) + len(pair.chosen) + len(pair.rejected) for pair in tokens),
+            "sha256": about.sha256,
+            "catalogue": about.catalogue,
+        },
+    }
+    if main:
+        record.begin(out, recipe, facts)
+    checkpoint = record.last_checkpoint(out) if resume else None
+    first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    start = time.perf_counter()
+    with labelled_loss(), quiet_transformers():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = time.perf_counter() - start
+    if main:
+        record.add_time(out, first_step=first_step, last_step=trainer.state.global_step, seconds=seconds)
+        record.draw_loss(read_metrics(out / record.METRICS), out / record.LOSS)
+        save_result(trainer, recipe, policy, out, about)
+
+
+def save_result(trainer: "DPOTrainer", recipe: DpoRecipe, policy: Trainable, out: Path, about: About) -> None:
+    """Write one adapter for the base model, or the model with its tokenizer, into `out`; its declaration comes last."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if recipe.method in ("lora", "qlora"):
+        model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
+    if recipe.method == "lora" and recipe.adapter:
+        save_stacked(model, recipe.adapter, out)
+    else:
+        model.save_pretrained(out)
+        (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
+        if recipe.method in ("full", "galore"):
+            policy.tokenizer.save_pretrained(out)
+    write_declaration(out, Adapter(base=recipe.model, catalogue=about.catalogue, ranking_prompt=about.ranking_prompt))
