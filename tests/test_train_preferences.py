@@ -15,7 +15,6 @@ from made_city import town, written
 from tiny import tiny_model
 
 from eval.evidence import fingerprint
-from eval.profile_shelf import ProfileShelf
 from genrec.errors import GenRecError, InputError
 from genrec.prompting import prompt_version
 from genrec.ranking_prompt import RANKING
@@ -71,7 +70,7 @@ def mixed(rule="truth", **settings):
 
 
 def made(tiny, checkins, examples, mix, part, settings=None, progress=lambda done, total: None):
-    maker = PairMaker(checkins, DATA, ProfileShelf([], checkins), tiny, mix)
+    maker = PairMaker(checkins, DATA, tiny, mix)
     return maker.make(examples, part, settings or {"data": "town"}, progress)
 
 

@@ -9,8 +9,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, groupby
 from pathlib import Path
@@ -20,23 +19,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from eval.evidence import Evidence
-from eval.profile_shelf import ProfileShelf, shown
-from eval.protocol import PRESETS, frequent
 from genrec.checkins import Checkins
-from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, TIME
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
 from genrec.files import write_text
-from genrec.genup_prompt import genup_messages
 from genrec.geo import haversine_km
 from genrec.habit_ranker import rank_habits
 from genrec.llm.backend import Message, Ranker
 from genrec.prompting import prompt_version
-from genrec.ranking_prompt import ranking_messages
 from genrec.recommender import PROMPTS
 from genrec.store import catalogue_hash
-from genrec.trajectories import Example, training
+from genrec.trajectories import Example
+from training.examples import Prompter, learnable
 from training.preferences import Preference, Rule, Source
 from training.recipe import Data
 
@@ -118,33 +113,28 @@ class Places:
 
 
 def pair_examples(checkins: Checkins, data: Data, seed: int) -> tuple[Checkins, tuple[Example, ...]]:
-    """The check-ins that training may see, with the whole catalogue, and the examples of them, or a sample.
+    """The check-ins that training may see, with the whole catalogue, and the visits to make pairs of.
 
-    Evidence is frozen at `data.moments` moments that cut the check-ins into parts of the same size. Raises
-    GenRecError for data whose POIs are numbered anew in every example.
+    Raises GenRecError for data whose POIs are numbered anew in every example.
     """
     if data.relabel:
         raise GenRecError("data.relabel: pairs keep the POI ids as they are; set it to false")
-    kept = frequent(checkins, PRESETS[data.preset].rounds) if data.preset else checkins
-    count = len(kept.frame)
-    rows = count * 8 // 10 if data.train == "llm4poi" else (count + 1) // 2
-    moments = {kept.frame[rows * part // (data.moments + 1), TIME] for part in range(1, data.moments + 1)}
-    found = training(kept, rows, moments, last_only=data.targets == "final").examples
+    seen, found = learnable(checkins, data)
     if data.limit is not None and data.limit < len(found):
         found = tuple(found[i] for i in sorted(random.Random(seed).sample(range(len(found)), data.limit)))
-    return replace(kept, frame=kept.frame[:rows]), found
+    return seen, found
 
 
 class PairMaker:
     """Makes the pairs of examples, with one model."""
 
-    def __init__(self, checkins: Checkins, data: Data, shelf: ProfileShelf, ranker: Ranker, mix: Mix) -> None:
+    def __init__(self, checkins: Checkins, data: Data, ranker: Ranker, mix: Mix) -> None:
         """`data` says how a prompt is put. Raises GenRecError if the adapter is for other places or prompts."""
         if ranker.adapter:
             ranker.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[data.prompt]))
-        self._checkins, self._data, self._shelf, self._ranker, self._mix = checkins, data, shelf, ranker, mix
+        self._pois, self._ranker, self._mix = checkins.pois, ranker, mix
+        self._prompter = Prompter(checkins, data, ranker.count_tokens)
         self._places = Places(checkins.pois)
-        self._evidence: Evidence | None = None  # of the last moment
 
     def make(
         self, examples: Sequence[Example], part: Path, settings: dict[str, Any], progress: Progress
@@ -173,8 +163,7 @@ class PairMaker:
 
     def _batch(self, batch: Sequence[tuple[Example, tuple[Source, ...]]]) -> dict[str, Any]:
         """The pairs of examples with one moment of evidence, in plain types."""
-        evidence = self._evidence_at(batch[0][0].as_of)
-        prompts = [self._prompt(example, evidence) for example, _ in batch]
+        prompts = [self._prompter.ask(example).messages for example, _ in batch]
         on_policy = self._ranked([prompts[i] for i, (_, sources) in enumerate(batch) if "on-policy" in sources])
         pairs: list[dict[str, Any]] = []
         left_out: list[str] = []
@@ -184,7 +173,7 @@ class PairMaker:
             taken: set[tuple[int, int]] = set()
             for source in sources:
                 if source not in offers:
-                    offers[source] = self._offer(source, example, evidence, draw)
+                    offers[source] = self._offer(source, example, draw)
                 pair = self._places.pair(offers[source], example.target, self._mix.rule, taken, draw)
                 if pair is None:
                     left_out.append(f"{source} offers no further two places of different worth")
@@ -209,37 +198,15 @@ class PairMaker:
             for best in top_k(self._ranker.read(tokens, tries), tries, CANDIDATES):
                 yield [scored.answer for scored in best]
 
-    def _evidence_at(self, as_of: datetime) -> Evidence:
-        if self._evidence is None or self._evidence.as_of != as_of:
-            self._evidence = Evidence(self._checkins, as_of)
-        return self._evidence
-
-    def _prompt(self, example: Example, evidence: Evidence) -> list[Message]:
-        """As in serving and evaluation."""
-        profile = shown(self._shelf.source(example.user_id, evidence), example.user_id, evidence)
-        at, prefix, level, pois = example.time, example.prefix, self._data.level, self._checkins.pois
-        if self._data.prompt == "genup":
-            return genup_messages(profile, pois, at=at, prefix=prefix, level=level).messages
-        return ranking_messages(
-            profile,
-            evidence.city,
-            pois,
-            at=at,
-            prefix=prefix,
-            level=level,
-            count_tokens=self._ranker.count_tokens,
-            budget=self._data.budget,
-        ).messages
-
-    def _offer(self, source: Source, example: Example, evidence: Evidence, draw: random.Random) -> list[int]:
+    def _offer(self, source: Source, example: Example, draw: random.Random) -> list[int]:
         """The answers of a source other than the model, best first."""
         if source == "nearby":
             return self._places.nearby(example.target, CANDIDATES)
         if source == "random":
             return draw.sample(range(len(self._places)), min(CANDIDATES, len(self._places)))
-        scores = rank_habits(
-            evidence.habits(example.user_id), evidence.city, self._checkins.pois, at=example.time, prefix=example.prefix
-        )
+        evidence = self._prompter.evidence(example)
+        habits = evidence.habits(example.user_id)
+        scores = rank_habits(habits, evidence.city, self._pois, at=example.time, prefix=example.prefix)
         return [int(poi) for poi in np.argsort(-scores, kind="stable")[:CANDIDATES]]
 
 
