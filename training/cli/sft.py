@@ -1,0 +1,116 @@
+"""`genrec-train sft`: supervised fine-tuning."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genrec.cli.console import out
+from genrec.errors import GenRecError
+from training.cli.options import DryRun, Overrides, Progress, RecipePath, Resume, stages
+
+if TYPE_CHECKING:
+    from training.examples import TrainingExample
+    from training.recipe import SftRecipe
+    from training.settings import Trainable
+
+SHOWN = 3  # examples of a dry run
+
+
+def sft(
+    path: RecipePath,
+    output: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The folder of the run.")] = None,
+    changes: Overrides = None,
+    dry_run: DryRun = False,
+    resume: Resume = False,
+) -> None:
+    """Teach a model the next place from check-ins or synthetic cities; leaves an adapter, or a model, in --out."""
+    from training.recipe import SftRecipe, load_recipe  # deferred: --help needs no pydantic, torch or TRL
+
+    recipe = load_recipe(path, changes or [])
+    if not isinstance(recipe, SftRecipe):
+        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}: use `genrec-train {recipe.kind}`")
+    if dry_run:
+        _dry_run(recipe)
+        return
+    if output is None:
+        raise GenRecError("name the folder of the run with --out (or try the recipe with --dry-run)")
+    from training.record import require_startable
+    from training.settings import load_trainable
+    from training.sft import train_sft
+
+    require_startable(output, resume=resume)
+    with stages() as stage:
+        trainable = load_trainable(recipe)
+        examples = _examples(recipe, trainable, stage("making examples, cities"))
+        train_sft(
+            recipe,
+            trainable,
+            examples,
+            output,
+            catalogue=_catalogue(recipe),
+            resume=resume,
+            tokenising=stage("tokenising, examples"),
+            training=stage("training, steps"),
+        )
+    if os.environ.get("RANK", "0") == "0":
+        _print_result(recipe, output)
+
+
+def _examples(recipe: "SftRecipe", trainable: "Trainable", progress: Progress) -> "list[TrainingExample]":
+    from training.examples import training_examples
+
+    examples = training_examples(recipe.data, recipe.seed, trainable.count_tokens, progress)
+    if not examples:
+        raise GenRecError("the data have no examples to learn from: too few check-ins, or data.moments is too low")
+    return examples
+
+
+def _catalogue(recipe: "SftRecipe") -> str:
+    """Which POIs the result will know by their numbers."""
+    from genrec.adapter import ANY
+    from genrec.store import catalogue_hash
+    from training.examples import read
+
+    return ANY if recipe.data.relabel else catalogue_hash(read(recipe.data).pois)
+
+
+def _dry_run(recipe: "SftRecipe") -> None:
+    from training.dry_run import END, START, estimate, marked
+    from training.settings import load_trainable
+    from training.sft import tokenised
+
+    with stages() as stage:
+        trainable = load_trainable(recipe)
+        examples = _examples(recipe, trainable, stage("making examples, cities"))
+        dataset = tokenised(recipe, trainable, examples, stage("tokenising, examples"))
+    for number in sorted({len(examples) * part // SHOWN for part in range(SHOWN)}):
+        row = dataset[number]
+        out.rule(f"example {number}, {row['length']} tokens; learned: {START}...{END}")
+        out.print(marked(trainable.tokenizer, row["input_ids"], row["labels"]), markup=False)
+    out.rule()
+    lengths = dataset["length"][:]
+    answers = sum(len(example.supervised) for example in examples)
+    dropped = sum(example.dropped_lines for example in examples)
+    out.print(f"data: {len(examples):,} examples, {answers:,} answers to learn, {sum(lengths):,} tokens")
+    out.print(f"length: {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most")
+    out.print(f"lines left out of prompts by the token budget: {dropped:,}")
+    found = estimate(recipe, trainable, dataset)
+    info = trainable.info
+    out.print(f"model: {info.name}, {info.dtype} on {info.device}; {found.trainable_parameters:,} parameters to train")
+    out.print(f"steps: {found.steps:,} of {found.examples_a_step} examples")
+    seconds, longest = timedelta(seconds=round(found.seconds)), found.longest_step_seconds
+    out.print(f"time: about {seconds} (h:min:s); a step on the longest examples took {longest:.1f} s")
+    out.print(f"memory: {', '.join(f'{size:,} MB ({place})' for place, size in found.peak_mb.items())}")
+
+
+def _print_result(recipe: "SftRecipe", output: Path) -> None:
+    from training.callbacks import read_metrics
+    from training.record import METRICS
+
+    last = read_metrics(output / METRICS)[-1]
+    out.print(f"{last['step']:,} steps, loss {last['loss']:.4f} at the last; {output}/loss.png shows all", markup=False)
+    option = "--adapter" if recipe.method in ("lora", "qlora") else "--model"
+    out.print(f"rank with it: genrec recommend ... {option} {output}", markup=False)
