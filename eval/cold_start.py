@@ -199,11 +199,13 @@ def _verdict(overall: Sequence[Row]) -> Verdict:
     first, last = LENGTHS[0], LENGTHS[-1]
     values = {(row["method"], row[HISTORY]): row["value"] for row in overall if row["metric"] == "acc@1"}
     methods = list(dict.fromkeys(method for method, _ in values))
-    best = {length: max(methods, key=lambda method: values[method, length]) for length in (first, last)}
-    headline = (
-        f"Highest Acc@1 without earlier check-ins: {best[first]}, {share(values[best[first], first])}; "
-        f"with {last}: {best[last]}, {share(values[best[last], last])}."
-    )
+
+    def best(length: int) -> str:
+        highest = max(values[method, length] for method in methods)
+        tied = [method for method in methods if values[method, length] == highest]
+        return f"{' and '.join(tied)}, {share(highest)}"
+
+    headline = f"Highest Acc@1 without earlier check-ins: {best(first)}; with {last}: {best(last)}."
     growth = "; ".join(
         f"{method} {share(values[method, first])} to {share(values[method, last])}" for method in methods
     )

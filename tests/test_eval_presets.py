@@ -15,7 +15,7 @@ from made_runs import RuleModel, contents, llm
 
 from eval.audit import audit
 from eval.baselines import BaselineMethod
-from eval.cold_start import LENGTHS, after, newcomers
+from eval.cold_start import LENGTHS, _verdict, after, newcomers
 from eval.cross_city import FittedHabits, difference_table, weights_of
 from eval.llm_methods import LlmSpec
 from eval.presets import ABLATION, ablation_methods, compact_table, run_figures, to_json
@@ -156,6 +156,7 @@ def test_ablation_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     code, said, _ = genrec_eval(*command)
     assert code == 0
     assert "Acc@1" in said and "MRR@20" in said
+    assert set(ABLATION) <= set(said.split()), "names of methods stay whole"
     assert "profile" in said.splitlines()[-2]  # the verdict
     assert leaks(run) == []
     found = json.loads(figures.read_text())
@@ -236,6 +237,14 @@ def test_every_example_is_asked_or_counted(users, limit, seed):
         assert (part.sampled_from or len(part.examples)) + sum(part.excluded.values()) == len(asked.examples)
     assert len(sample.users) == users
     assert max(sample.real.frame["history"]) < max(LENGTHS) <= min(sample.asked.frame["history"])
+
+
+def test_methods_that_are_equally_good_are_all_named():
+    values = {("popularity", 0): 0.5, ("habits", 0): 0.5, ("popularity", 20): 0.0, ("habits", 20): 0.25}
+    rows = [{"method": m, "history": n, "metric": "acc@1", "value": value} for (m, n), value in values.items()]
+    assert _verdict(rows).headline == (
+        "Highest Acc@1 without earlier check-ins: popularity and habits, 0.500; with 20: habits, 0.250."
+    )
 
 
 def test_who_cannot_be_cut_back():

@@ -215,7 +215,7 @@ def _conclude(found: "Outcome", output: Path, aggregates: Path | None, *tables: 
 def _rich(table: "Table") -> RichTable:
     """For the terminal: each figure above its interval."""
     shown = RichTable(title=escape(table.caption), title_justify="left", box=SIMPLE, pad_edge=False)
-    shown.add_column(overflow="fold")
+    shown.add_column(no_wrap=True)
     for column in table.columns:
         shown.add_column(escape(column), justify="right")
     for heading, cells in table.rows:
