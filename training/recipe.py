@@ -162,6 +162,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
         recipe: SftRecipe | DpoRecipe = TypeAdapter(AnyRecipe).validate_python(values)
     except ValidationError as error:
         problems += [_problem(details) for details in error.errors(include_url=False)]
+    if len(problems) == 1:
+        raise GenRecError(f"{path}: {problems[0]}")
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the recipe cannot be used:", *problems]))
     return recipe
