@@ -76,6 +76,10 @@ def changed(recipe, **changes):
     return recipe.model_copy(update=changes | {"trainer": trainer})
 
 
+def policy_of(recipe):
+    return load_policy(recipe, CATALOGUE, ABOUT.ranking_prompt)
+
+
 def log_probability(model, prompt, answer):
     """By a plain forward pass."""
     with torch.inference_mode():
@@ -89,7 +93,7 @@ def losses(out):
 
 
 def test_the_reference_is_the_model_that_sft_gave(recipe, tiny_folder, sft):
-    policy = load_policy(recipe, ABOUT)
+    policy = policy_of(recipe)
     tokens = pair_tokens(recipe, policy, PAIRS)
     scores = reference(policy, weights_hash(policy.model), tokens)
     base = LocalModel.load(str(tiny_folder))._model
@@ -104,7 +108,7 @@ def test_the_reference_is_the_model_that_sft_gave(recipe, tiny_folder, sft):
 
 def test_first_step_starts_at_the_reference(recipe, tmp_path):
     """The policy's own log-probabilities, through TRL, are those of the reference that were computed beforehand."""
-    train_dpo(recipe, load_policy(recipe, ABOUT), PAIRS, ABOUT, tmp_path / "run")
+    train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, tmp_path / "run")
     first, *_, last = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-5)
     assert first["rewards/chosen"] == pytest.approx(0, abs=1e-5)
@@ -122,7 +126,7 @@ def test_same_as_the_stock_trainer(recipe, tmp_path):
 
     from training.settings import lora_config, trainer_config
 
-    policy = load_policy(recipe, ABOUT)
+    policy = policy_of(recipe)
     rows = [
         {
             "prompt": list(pair.prompt),
@@ -142,7 +146,7 @@ def test_same_as_the_stock_trainer(recipe, tmp_path):
     stock.train()
     expected = [line for line in stock.state.log_history if "loss" in line]
 
-    policy = load_policy(ordered, ABOUT)
+    policy = policy_of(ordered)
     tokens = pair_tokens(ordered, policy, PAIRS)
     assert [list(pair.prompt) for pair in tokens] == stock.train_dataset["prompt_ids"][:]
     assert [list(pair.chosen) for pair in tokens] == stock.train_dataset["chosen_ids"][:]
@@ -163,7 +167,7 @@ def test_batch_and_accumulation(recipe, tmp_path):
         ("parts", {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4}),
     ):
         run = changed(recipe, trainer=trainer | {"train_sampling_strategy": "sequential"})
-        train_dpo(run, load_policy(run, ABOUT), PAIRS, ABOUT, tmp_path / out)
+        train_dpo(run, policy_of(run), PAIRS, ABOUT, tmp_path / out)
     whole, parts = (losses(tmp_path / out / "metrics.jsonl") for out in ("whole", "parts"))
     assert len(whole) == 3
     for a, b in zip(whole, parts, strict=True):
@@ -171,17 +175,17 @@ def test_batch_and_accumulation(recipe, tmp_path):
 
 
 def test_goes_on_after_a_kill_as_if_nothing_had_been(recipe, tmp_path):
-    train_dpo(recipe, load_policy(recipe, ABOUT), PAIRS, ABOUT, tmp_path / "whole")
+    train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, tmp_path / "whole")
 
     def killed(done, total):
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_dpo(recipe, load_policy(recipe, ABOUT), PAIRS, ABOUT, tmp_path / "run", training=killed)
+        train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, tmp_path / "run", training=killed)
     with pytest.raises(GenRecError, match="--resume"):
-        train_dpo(recipe, load_policy(recipe, ABOUT), PAIRS, ABOUT, tmp_path / "run")
-    train_dpo(recipe, load_policy(recipe, ABOUT), PAIRS, ABOUT, tmp_path / "run", resume=True)
+        train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, tmp_path / "run")
+    train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, tmp_path / "run", resume=True)
     assert losses(tmp_path / "run" / "metrics.jsonl") == losses(tmp_path / "whole" / "metrics.jsonl")
     one, two = ((tmp_path / out / "adapter_model.safetensors").read_bytes() for out in ("run", "whole"))
     assert one == two
@@ -189,7 +193,7 @@ def test_goes_on_after_a_kill_as_if_nothing_had_been(recipe, tmp_path):
 
 def test_one_adapter_for_the_base_model(recipe, tmp_path, tiny_folder, sft):
     """What is served, base and adapter, is what was trained: SFT's merged model with DPO's adapter on it."""
-    policy = load_policy(recipe, ABOUT)
+    policy = policy_of(recipe)
     tokens = pair_tokens(recipe, policy, PAIRS)
     dataset = pair_dataset(tokens, reference(policy, weights_hash(policy.model), tokens))
     trainer = make_trainer(recipe, policy, dataset, tmp_path / "again")
@@ -198,7 +202,7 @@ def test_one_adapter_for_the_base_model(recipe, tmp_path, tiny_folder, sft):
     trained = trainer.model.eval()
 
     out = tmp_path / "run"
-    train_dpo(recipe, load_policy(recipe, ABOUT), PAIRS, ABOUT, out)
+    train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, out)
     assert lora_rank(out) == lora_rank(sft) + 2
     declared = read_adapter(out)
     assert (declared.base, declared.catalogue) == (str(tiny_folder), CATALOGUE)
@@ -214,21 +218,21 @@ def test_one_adapter_for_the_base_model(recipe, tmp_path, tiny_folder, sft):
 @pytest.mark.parametrize("start", [True, False])
 def test_all_weights(start, recipe, tmp_path, sft):
     run = changed(recipe, method="full", adapter=sft if start else None, trainer={"learning_rate": 1e-3})
-    train_dpo(run, load_policy(run, ABOUT), PAIRS, ABOUT, tmp_path / "run")
+    train_dpo(run, policy_of(run), PAIRS, ABOUT, tmp_path / "run")
     first = read_metrics(tmp_path / "run" / "metrics.jsonl")[0]
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-5)
     trained = LocalModel.load(str(tmp_path / "run"))._model
-    assert weights_hash(trained) != weights_hash(load_policy(run, ABOUT).model)
+    assert weights_hash(trained) != weights_hash(policy_of(run).model)
 
 
 def test_without_an_adapter_to_start_from(recipe, tmp_path):
     run = changed(recipe, adapter=None)
-    train_dpo(run, load_policy(run, ABOUT), PAIRS, ABOUT, tmp_path / "run")
+    train_dpo(run, policy_of(run), PAIRS, ABOUT, tmp_path / "run")
     assert lora_rank(tmp_path / "run") == 2
 
 
 def test_batches_are_of_like_length(recipe, tmp_path):
-    policy = load_policy(recipe, ABOUT)
+    policy = policy_of(recipe)
     tokens = pair_tokens(recipe, policy, PAIRS)
     trainer = make_trainer(recipe, policy, pair_dataset(tokens, [(0.0, 0.0)] * len(tokens)), tmp_path / "run")
     order = list(trainer._get_train_sampler())
@@ -264,17 +268,17 @@ def test_weights_hash():
 
 
 def test_errors(recipe, tmp_path, tiny_folder):
-    policy = load_policy(recipe, ABOUT)
+    policy = policy_of(recipe)
     with pytest.raises(GenRecError, match=r"pair 11 has \d+ tokens, more than max_length"):
         longest = max(map(len, pair_tokens(recipe, policy, PAIRS)))
         pair_tokens(changed(recipe, max_length=longest - 1), policy, PAIRS)
     with pytest.raises(GenRecError, match="another ranking prompt"):
-        load_policy(recipe, ABOUT.model_copy(update={"ranking_prompt": "0123"}))
+        load_policy(recipe, CATALOGUE, "0123")
     with pytest.raises(GenRecError, match="another catalogue"):
         other = random_adapter(tmp_path / "other", 2, catalogue="ffff")
-        load_policy(changed(recipe, adapter=other), ABOUT)
+        policy_of(changed(recipe, adapter=other))
     with pytest.raises(GenRecError, match="was trained on 'huge', not on"):
-        load_policy(changed(recipe, adapter=random_adapter(tmp_path / "huge", 2, base="huge")), ABOUT)
+        policy_of(changed(recipe, adapter=random_adapter(tmp_path / "huge", 2, base="huge")))
     with pytest.raises(GenRecError, match="ld_alpha"):
         make_trainer(changed(recipe, trainer={"ld_alpha": 0.5}), policy, None, tmp_path / "run")
     with pytest.raises(GenRecError, match=r"trainer: .*sync_ref_model"):

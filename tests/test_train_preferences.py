@@ -69,8 +69,8 @@ def mixed(rule="truth", **settings):
     return Mix({"on-policy": 2, "habits": 1, "random": 1}, rule, **settings)
 
 
-def made(tiny, checkins, examples, mix, part, settings=None, progress=lambda done, total: None):
-    maker = PairMaker(checkins, DATA, tiny, mix)
+def made(tiny, checkins, examples, mix, part, settings=None, progress=lambda done, total: None, max_length=2000):
+    maker = PairMaker(checkins, DATA, tiny, mix, max_length)
     return maker.make(examples, part, settings or {"data": "town"}, progress)
 
 
@@ -199,6 +199,11 @@ def test_a_source_with_nothing_to_offer_is_counted(tiny, checkins, examples, tmp
     pairs, left_out = made(tiny, checkins, examples, Mix({"nearby": 1}), tmp_path / "part")
     assert pairs == [], "every kind has one place only"
     assert left_out == {"nearby offers no further two places of different worth": len(examples)}
+
+
+def test_a_prompt_too_long_is_found_at_once(tiny, checkins, examples, tmp_path):
+    with pytest.raises(GenRecError, match="more than max_length, 50: raise that"):
+        made(tiny, checkins, examples, mixed(), tmp_path / "part", max_length=50)
 
 
 def account(checkins):

@@ -33,20 +33,20 @@ def nothing(done: int, total: int) -> None:
     """Show no progress."""
 
 
-def load_policy(recipe: DpoRecipe, about: About) -> Trainable:
+def load_policy(recipe: DpoRecipe, catalogue: str, ranking_prompt: str) -> Trainable:
     """The model to start from, which is the reference, too: the base with the recipe's adapter merged into it.
 
-    Raises GenRecError if the pairs were made with another prompt than there is now, or the adapter was trained for
-    another model, catalogue or prompt.
+    `catalogue` and `ranking_prompt` are the hashes of those of the pairs. Raises GenRecError if there is another
+    prompt now, or if the adapter was trained for another model, catalogue or prompt.
     """
-    if about.ranking_prompt not in {prompt_version(words) for words in PROMPTS.values()}:
+    if ranking_prompt not in {prompt_version(words) for words in PROMPTS.values()}:
         raise GenRecError(
-            f"the preferences were made with another ranking prompt ({about.ranking_prompt}) than prompts/ has now. "
+            f"the preferences were made with another ranking prompt ({ranking_prompt}) than prompts/ has now. "
             "Restore the prompt's words, or make them anew with `genrec-train preferences`."
         )
     if recipe.adapter is None:
         return load_trainable(recipe)
-    read_adapter(recipe.adapter).require(about.catalogue, about.ranking_prompt)
+    read_adapter(recipe.adapter).require(catalogue, ranking_prompt)
     if recipe.method == "qlora":
         raise GenRecError(
             "method qlora cannot merge the adapter into 4-bit weights: make a model of both with `genrec-train merge`, "

@@ -7,9 +7,9 @@ learn from a pair is which place fits the person and the moment.
 
 import json
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import combinations, groupby
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from eval.evidence import fingerprint
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.decoding import Trie, top_k
@@ -31,9 +32,10 @@ from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from genrec.store import catalogue_hash
 from genrec.trajectories import Example
-from training.examples import Prompter, learnable
-from training.preferences import Preference, Rule, Source
-from training.recipe import Data
+from training.examples import Prompter, learnable, read
+from training.preferences import About, Preference, Rule, Source, write_preferences
+from training.recipe import Data, DpoRecipe
+from training.reference import weights_hash
 
 # Answers that a source offers for an example: its best, or the nearest, or as many drawn at random.
 CANDIDATES = 5
@@ -128,11 +130,9 @@ def pair_examples(checkins: Checkins, data: Data, seed: int) -> tuple[Checkins, 
 class PairMaker:
     """Makes the pairs of examples, with one model."""
 
-    def __init__(self, checkins: Checkins, data: Data, ranker: Ranker, mix: Mix) -> None:
-        """`data` says how a prompt is put. Raises GenRecError if the adapter is for other places or prompts."""
-        if ranker.adapter:
-            ranker.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[data.prompt]))
-        self._pois, self._ranker, self._mix = checkins.pois, ranker, mix
+    def __init__(self, checkins: Checkins, data: Data, ranker: Ranker, mix: Mix, max_length: int) -> None:
+        """`data` says how a prompt is put; none may be longer than `max_length` tokens with its answer."""
+        self._pois, self._ranker, self._mix, self._max_length = checkins.pois, ranker, mix, max_length
         self._prompter = Prompter(checkins, data, ranker.count_tokens)
         self._places = Places(checkins.pois)
 
@@ -164,7 +164,8 @@ class PairMaker:
     def _batch(self, batch: Sequence[tuple[Example, tuple[Source, ...]]]) -> dict[str, Any]:
         """The pairs of examples with one moment of evidence, in plain types."""
         prompts = [self._prompter.ask(example).messages for example, _ in batch]
-        on_policy = self._ranked([prompts[i] for i, (_, sources) in enumerate(batch) if "on-policy" in sources])
+        tokens = [self._tokens(prompt) for prompt in prompts]
+        on_policy = self._ranked([tokens[i] for i, (_, sources) in enumerate(batch) if "on-policy" in sources])
         pairs: list[dict[str, Any]] = []
         left_out: list[str] = []
         for (example, sources), prompt in zip(batch, prompts, strict=True):
@@ -190,13 +191,20 @@ class PairMaker:
     def _trie(self) -> Trie:
         return Trie(self._ranker.answer_tokens([str(poi) for poi in range(len(self._places))]))
 
-    def _ranked(self, prompts: Sequence[Sequence[Message]]) -> Iterator[list[int]]:
+    def _tokens(self, prompt: Sequence[Message]) -> list[int]:
+        tokens = self._ranker.prompt_tokens(prompt)
+        if len(tokens) + self._trie.depth > self._max_length:
+            raise GenRecError(
+                f"a prompt has {len(tokens)} tokens, with its answer more than max_length, {self._max_length}: raise "
+                "that, or lower data.budget"
+            )
+        return tokens
+
+    def _ranked(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """The model's own best answers to each prompt."""
-        if prompts:
-            tokens = [self._ranker.prompt_tokens(prompt) for prompt in prompts]
-            tries = [self._trie] * len(tokens)
-            for best in top_k(self._ranker.read(tokens, tries), tries, CANDIDATES):
-                yield [scored.answer for scored in best]
+        tries = [self._trie] * len(prompts)
+        for best in top_k(self._ranker.read(prompts, tries), tries, CANDIDATES) if prompts else ():
+            yield [scored.answer for scored in best]
 
     def _offer(self, source: Source, example: Example, draw: random.Random) -> list[int]:
         """The answers of a source other than the model, best first."""
@@ -228,3 +236,47 @@ def _resume(part: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
         raise GenRecError(f"{part} was begun with other settings ({lines[0]}); remove it, or name another --out")
     write_text(part, "".join(f"{line}\n" for line in lines or [header]))
     return [json.loads(line) for line in lines[1:]]
+
+
+def make_preferences(recipe: DpoRecipe, mix: Mix, *, pairing: Progress, scoring: Progress) -> About:
+    """Make the pairs of a recipe's data with its model, and write them to where the recipe looks for them.
+
+    Raises GenRecError if they are there already, the recipe has no data for them, or the adapter does not fit.
+    """
+    from genrec.llm.local import LocalModel  # deferred: loads torch
+    from training.dpo import load_policy, pair_tokens, reference
+
+    data, path = recipe.data, recipe.preferences
+    if data is None or data.checkins is None:
+        raise GenRecError("the recipe must name check-ins to make pairs of: data.checkins")
+    if path.exists():
+        raise GenRecError(f"{path} exists already; remove it, or name another file as the recipe's preferences")
+    seen, examples = pair_examples(read(data), data, mix.seed)
+    catalogue, ranking_prompt = catalogue_hash(seen.pois), prompt_version(PROMPTS[data.prompt])
+    policy = load_policy(recipe, catalogue, ranking_prompt)
+    weights = weights_hash(policy.model)
+    settings = {
+        "checkins": fingerprint(seen),
+        "data": data.model_dump(mode="json"),
+        "model": recipe.model,
+        "weights": weights,
+        "mix": asdict(mix),
+    }
+    part = path.with_suffix(".part")
+    maker = PairMaker(seen, data, LocalModel(policy.model, policy.tokenizer, policy.info.name), mix, recipe.max_length)
+    pairs, left_out = maker.make(examples, part, settings | {"ranking_prompt": ranking_prompt}, pairing)
+    scores = reference(policy, weights, pair_tokens(recipe, policy, pairs), scoring)
+    right: dict[Source, list[bool]] = defaultdict(list)
+    for pair, (chosen, rejected) in zip(pairs, scores, strict=True):
+        right[pair.source].append(chosen > rejected)
+    about = write_preferences(
+        path,
+        pairs,
+        catalogue=catalogue,
+        ranking_prompt=ranking_prompt,
+        settings=settings,
+        left_out=left_out,
+        reference_prefers_chosen={source: sum(hits) / len(hits) for source, hits in right.items()},
+    )
+    part.unlink()
+    return about

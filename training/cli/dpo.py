@@ -1,0 +1,105 @@
+"""`genrec-train dpo`: direct preference optimisation."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genrec.cli.console import out
+from genrec.errors import GenRecError
+from training.cli.options import DryRun, Overrides, RecipePath, Resume, stages
+from training.cli.preferences import print_preferences
+
+if TYPE_CHECKING:
+    from training.recipe import DpoRecipe
+
+SHOWN = 3  # pairs of a dry run
+
+
+def dpo(
+    path: RecipePath,
+    output: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The folder of the run.")] = None,
+    changes: Overrides = None,
+    dry_run: DryRun = False,
+    resume: Resume = False,
+) -> None:
+    """Teach a model which of two places is the better answer; leaves an adapter for the base model in --out."""
+    from training.recipe import DpoRecipe, load_recipe  # deferred: --help needs no pydantic, torch or TRL
+
+    recipe = load_recipe(path, changes or [])
+    if not isinstance(recipe, DpoRecipe):
+        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}: use `genrec-train {recipe.kind}`")
+    if dry_run:
+        _dry_run(recipe)
+        return
+    if output is None:
+        raise GenRecError("name the folder of the run with --out (or try the recipe with --dry-run)")
+    from training.dpo import load_policy, train_dpo
+    from training.preferences import read_preferences
+    from training.record import require_startable
+
+    require_startable(output, resume=resume)
+    pairs, about = read_preferences(recipe.preferences)
+    with stages() as stage:
+        policy = load_policy(recipe, about.catalogue, about.ranking_prompt)
+        train_dpo(
+            recipe,
+            policy,
+            pairs,
+            about,
+            output,
+            resume=resume,
+            scoring=stage("reference, pairs"),
+            training=stage("training, steps"),
+        )
+    if os.environ.get("RANK", "0") == "0":
+        _print_result(recipe, output)
+
+
+def _dry_run(recipe: "DpoRecipe") -> None:
+    from training.dpo import load_policy, make_trainer, pair_dataset, pair_tokens
+    from training.dry_run import END, START
+    from training.estimate import estimate
+    from training.preferences import read_preferences
+
+    pairs, about = read_preferences(recipe.preferences)
+    policy = load_policy(recipe, about.catalogue, about.ranking_prompt)
+    tokens = pair_tokens(recipe, policy, pairs)
+    for number in sorted({len(pairs) * part // SHOWN for part in range(SHOWN)}):
+        pair = tokens[number]
+        chosen, rejected = (policy.tokenizer.decode(answer) for answer in (pair.chosen, pair.rejected))
+        out.rule(f"pair {number}, {len(pair)} tokens; by {pairs[number].source}; learned: {START}...{END}")
+        out.print(policy.tokenizer.decode(pair.prompt), markup=False, end="")
+        for answer, what in ((chosen, "chosen"), (rejected, "rejected")):
+            out.print(f"{START}{answer.replace(chr(10), '⏎')}{END} {what}", markup=False)
+    out.rule()
+    print_preferences(about, recipe.preferences)
+    lengths = [len(pair) for pair in tokens]
+    out.print(f"length: {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most")
+    # One step takes as long whatever the reference says.
+    found = estimate(recipe, policy, pair_dataset(tokens, [(0.0, 0.0)] * len(tokens)), make_trainer)
+    info = policy.info
+    out.print(f"model: {info.name}, {info.dtype} on {info.device}; {found.trainable_parameters:,} parameters to train")
+    out.print(f"steps: {found.steps:,} of {found.examples_a_step} pairs")
+    seconds, longest = timedelta(seconds=round(found.seconds)), found.longest_step_seconds
+    out.print(
+        f"time: about {seconds} (h:min:s), not counting the reference; a step on the longest took {longest:.1f} s"
+    )
+    out.print(f"memory: {', '.join(f'{size:,} MB ({place})' for place, size in found.peak_mb.items())}")
+
+
+def _print_result(recipe: "DpoRecipe", output: Path) -> None:
+    from training.callbacks import read_metrics
+    from training.record import METRICS
+
+    last = read_metrics(output / METRICS)[-1]
+    out.print(
+        f"{last['step']:,} steps, loss {last['loss']:.4f} at the last, reward margin {last['rewards/margins']:.3f}; "
+        f"{output}/loss.png shows all",
+        markup=False,
+    )
+    adapted = recipe.method in ("lora", "qlora")
+    options = f"--model {recipe.model} --adapter {output}" if adapted else f"--model {output}"
+    out.print(f"rank with it: genrec recommend ... {options}", markup=False)

@@ -1,0 +1,85 @@
+"""`genrec-train preferences`: pairs of a better and a worse answer, for DPO."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from genrec.cli.console import out
+from genrec.errors import GenRecError
+from training.cli.options import Overrides, RecipePath, stages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.preferences import About, Source
+
+SOURCES = ("on-policy", "habits", "nearby", "random")
+
+
+def preferences(
+    path: RecipePath,
+    changes: Overrides = None,
+    mix: Annotated[
+        str,
+        typer.Option(
+            metavar="SOURCE=SHARE,...",
+            help="Where answers come from: the best of the model itself (on-policy) or of habits alone, places of the "
+            "visited one's category near it (nearby), any places (random).",
+        ),
+    ] = "on-policy=0.5,habits=0.25,nearby=0.15,random=0.1",
+    rule: Annotated[
+        Literal["truth", "judged"],
+        typer.Option(
+            help="truth: the visited place wins over an answer; judged: of two answers the visited place, else that "
+            "of its category, else the nearer one."
+        ),
+    ] = "truth",
+    per_example: Annotated[int, typer.Option(min=1, metavar="N", help="Pairs of each visit.")] = 1,
+) -> None:
+    """Make the pairs that a DPO recipe learns from, into the file that it names; goes on after a kill."""
+    from training.pairs import Mix, make_preferences  # deferred: --help needs no NumPy or torch
+    from training.recipe import DpoRecipe, load_recipe
+
+    recipe = load_recipe(path, changes or [])
+    if not isinstance(recipe, DpoRecipe):
+        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}; pairs are for recipes of kind dpo")
+    with stages() as stage:
+        about = make_preferences(
+            recipe,
+            Mix(_shares(mix), rule, per_example, recipe.seed),
+            pairing=stage("pairing, visits"),
+            scoring=stage("reference, pairs"),
+        )
+    print_preferences(about, recipe.preferences)
+
+
+def _shares(text: str) -> "dict[Source, float]":
+    """`--mix` as source -> share."""
+    shares: dict[Source, float] = {}
+    for pair in text.split(","):
+        source, _, share = (word.strip() for word in pair.partition("="))
+        if source not in SOURCES or source in shares:
+            raise GenRecError(
+                f"--mix {text}: {source!r} is no source, or is there twice; there are {', '.join(SOURCES)}"
+            )
+        try:
+            shares[source] = float(share)
+        except ValueError:
+            raise GenRecError(f"--mix {text}: {pair!r} is not SOURCE=SHARE, such as {source}=0.5") from None
+    return shares
+
+
+def print_preferences(about: "About", path: "Path") -> None:
+    """How many pairs of each source there are, and how many of them the reference gets right already."""
+    table = Table(title=str(path), title_justify="left")
+    for heading in ("source", "pairs", "reference prefers the chosen one"):
+        table.add_column(heading, justify="left" if heading == "source" else "right")
+    for source, count in about.pairs.items():
+        table.add_row(source, f"{count:,}", f"{about.reference_prefers_chosen[source]:.1%}")
+    total = sum(about.pairs.values())
+    right = sum(about.reference_prefers_chosen[source] * count for source, count in about.pairs.items())
+    table.add_row("all", f"{total:,}", f"{right / total:.1%}" if total else "")
+    out.print(table)
+    for reason, count in about.left_out.items():
+        out.print(f"left out: {count:,}, {reason}", markup=False)
