@@ -162,4 +162,4 @@ def relabelled(example: TrainingExample, draw: random.Random, pois: int) -> Trai
 
 def _most_labels(draw: random.Random) -> int:
     """Small catalogues as often as large ones, so that ids of three digits are as familiar as those of four."""
-    return round(LEAST_LABELS * (MOST_LABELS / LEAST_LABELS) ** draw.random())
+    return int(LEAST_LABELS * (MOST_LABELS / LEAST_LABELS) ** draw.random())
