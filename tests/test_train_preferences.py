@@ -5,6 +5,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,11 @@ from genrec.ranking_prompt import RANKING
 from genrec.recommender import Query, Recommender
 from genrec.store import catalogue_hash
 from genrec.trajectories import llm4poi, rolling, training
-from training.pairs import CANDIDATES, Mix, PairMaker, Places, pair_examples
+from training.pairs import CANDIDATES, Mix, PairMaker, pair_examples
+from training.places import Places
 from training.preferences import about_path, read_preferences, write_preferences
 from training.recipe import Data
+from training.reference import reference_log_probabilities
 
 SOURCES = ("on-policy", "habits", "nearby", "random")
 
@@ -70,7 +73,8 @@ def mixed(rule="truth", **settings):
 
 
 def made(tiny, checkins, examples, mix, part, settings=None, progress=lambda done, total: None, max_length=2000):
-    maker = PairMaker(checkins, DATA, tiny, mix, max_length)
+    score = partial(reference_log_probabilities, tiny, "tiny", cache=part.parent)
+    maker = PairMaker(checkins, DATA, tiny, mix, max_length=max_length, score=score)
     return maker.make(examples, part, settings or {"data": "town"}, progress)
 
 
@@ -130,7 +134,10 @@ def test_every_pair_once_and_never_of_equals(candidates, truth, seed):
 
 @pytest.mark.parametrize("rule", ["truth", "judged"])
 def test_pairs_of_a_town(rule, tiny, checkins, examples, tmp_path):
-    pairs, left_out = made(tiny, checkins, examples, mixed(rule, per_example=2), tmp_path / "part")
+    all_of_it = made(tiny, checkins, examples, mixed(rule, per_example=2), tmp_path / "part")
+    pairs, left_out = all_of_it.pairs, all_of_it.left_out
+    assert all(0 <= share <= 1 for share in all_of_it.right_by_source().values())
+    assert set(all_of_it.right_by_source()) == {pair.source for pair in pairs}
     assert len(pairs) + sum(left_out.values()) == 2 * len(examples)
     assert {pair.rule for pair in pairs} == {rule}
     assert {pair.source for pair in pairs} == {"on-policy", "habits", "random"}
@@ -141,7 +148,8 @@ def test_pairs_of_a_town(rule, tiny, checkins, examples, tmp_path):
 
 def test_the_model_is_asked_as_in_serving(tiny, checkins, examples, tmp_path):
     """A prompt's on-policy rejected answer is among the model's own best for the very same prompt."""
-    pairs, _ = made(tiny, checkins, examples, Mix({"on-policy": 1}), tmp_path / "part")
+    found = made(tiny, checkins, examples, Mix({"on-policy": 1}), tmp_path / "part")
+    pairs = found.pairs
     by_prompt = {json.dumps(list(pair.prompt)): pair for pair in pairs}
     read = []
     recommender = Recommender(tiny, checkins)
@@ -154,6 +162,9 @@ def test_the_model_is_asked_as_in_serving(tiny, checkins, examples, tmp_path):
             pair = by_prompt[json.dumps(asked[-1])]
             assert pair.chosen == str(example.target)
             assert int(pair.rejected) in top.pois
+            if example.target in top.pois:
+                right = top.pois.index(example.target) < top.pois.index(int(pair.rejected))
+                assert found.right[found.pairs.index(pair)] == right
             read.append(pair)
     finally:
         tiny.prompt_tokens = tiny_read
@@ -191,14 +202,14 @@ def test_goes_on_after_a_kill(tiny, checkins, examples, tmp_path):
 
 
 def test_another_seed_another_mixture(tiny, checkins, examples, tmp_path):
-    one, two = (made(tiny, checkins, examples, mixed(seed=seed), tmp_path / str(seed))[0] for seed in (0, 1))
+    one, two = (made(tiny, checkins, examples, mixed(seed=seed), tmp_path / str(seed)).pairs for seed in (0, 1))
     assert one != two
 
 
 def test_a_source_with_nothing_to_offer_is_counted(tiny, checkins, examples, tmp_path):
-    pairs, left_out = made(tiny, checkins, examples, Mix({"nearby": 1}), tmp_path / "part")
-    assert pairs == [], "every kind has one place only"
-    assert left_out == {"nearby offers no further two places of different worth": len(examples)}
+    found = made(tiny, checkins, examples, Mix({"nearby": 1}), tmp_path / "part")
+    assert found.pairs == [], "every kind has one place only"
+    assert found.left_out == {"nearby offers no further two places of different worth": len(examples)}
 
 
 def test_a_prompt_too_long_is_found_at_once(tiny, checkins, examples, tmp_path):
@@ -218,7 +229,7 @@ def account(checkins):
 
 def test_files(tiny, checkins, examples, tmp_path):
     path = tmp_path / "pairs.jsonl"
-    pairs, _ = made(tiny, checkins, examples, mixed(), tmp_path / "part")
+    pairs = made(tiny, checkins, examples, mixed(), tmp_path / "part").pairs
     about = write_preferences(path, pairs, **account(checkins))
     assert read_preferences(path) == (pairs, about)
     assert sum(about.pairs.values()) == len(pairs)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from trl import DPOTrainer
 
+REFERENCE = "reference"  # folder in GenRec's cache
+
 Progress = Callable[[int, int], None]  # (done, in all)
 
 
@@ -89,7 +91,7 @@ def reference(
 
     with PartialState().main_process_first():  # the other processes find everything in the cache
         ranker = LocalModel(policy.model, policy.tokenizer, policy.info.name)
-        return reference_log_probabilities(ranker, weights, tokens, cache_home() / "reference", progress)
+        return reference_log_probabilities(ranker, weights, tokens, cache_home() / REFERENCE, progress)
 
 
 def pair_dataset(tokens: Sequence[PairTokens], scores: Sequence[tuple[float, float]]) -> "Dataset":

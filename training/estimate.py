@@ -5,14 +5,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from genrec.llm.quiet import quiet_transformers
 from training.dry_run import Estimate
 from training.labelled_loss import labelled_loss
-from training.recipe import AnyRecipe
+from training.recipe import DpoRecipe, SftRecipe
 from training.record import peak_memory_mb
 from training.settings import Trainable, trainer_config
 
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
 
+SomeRecipe = TypeVar("SomeRecipe", SftRecipe, DpoRecipe)
+
+
 def estimate(
-    recipe: AnyRecipe,
+    recipe: SomeRecipe,
     trainable: Trainable,
     dataset: "Dataset",
-    make_trainer: "Callable[[AnyRecipe, Trainable, Dataset, Path], Trainer]",
+    make_trainer: "Callable[[SomeRecipe, Trainable, Dataset, Path], Trainer]",
 ) -> Estimate:
     """Take one step on the run's longest rows. Changes the model: it is not to be trained afterwards."""
     from training.callbacks import trainable_parameters  # deferred: loads torch

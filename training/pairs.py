@@ -10,22 +10,18 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from itertools import combinations, groupby
+from functools import cached_property, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from eval.evidence import fingerprint
 from genrec.checkins import Checkins
-from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
 from genrec.files import write_text
-from genrec.geo import haversine_km
 from genrec.habit_ranker import rank_habits
 from genrec.llm.backend import Message, Ranker
 from genrec.prompting import prompt_version
@@ -33,9 +29,10 @@ from genrec.recommender import PROMPTS
 from genrec.store import catalogue_hash
 from genrec.trajectories import Example
 from training.examples import Prompter, learnable, read
+from training.places import Places
 from training.preferences import About, Preference, Rule, Source, write_preferences
 from training.recipe import Data, DpoRecipe
-from training.reference import weights_hash
+from training.reference import PairTokens, reference_log_probabilities, weights_hash
 
 # Answers that a source offers for an example: its best, or the nearest, or as many drawn at random.
 CANDIDATES = 5
@@ -43,6 +40,23 @@ CANDIDATES = 5
 BATCH = 32
 
 Progress = Callable[[int, int], None]  # (examples done, examples in all)
+Score = Callable[[Sequence[PairTokens]], Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Pairs, whether the model prefers the chosen answer of each already, and how many were left out by reason."""
+
+    pairs: list[Preference]
+    right: list[bool]
+    left_out: dict[str, int]
+
+    def right_by_source(self) -> dict[Source, float]:
+        """Share of the pairs that the model ranks right already."""
+        hits: dict[Source, list[bool]] = defaultdict(list)
+        for pair, right in zip(self.pairs, self.right, strict=True):
+            hits[pair.source].append(right)
+        return {source: sum(own) / len(own) for source, own in hits.items()}
 
 
 @dataclass(frozen=True)
@@ -71,49 +85,6 @@ class Mix:
         return [tuple(drawn[i : i + self.per_example]) for i in range(0, count, self.per_example)]
 
 
-class Places:
-    """The catalogue, asked what is like a place."""
-
-    def __init__(self, pois: pl.DataFrame) -> None:
-        self._category = pois[CATEGORY].to_numpy()
-        self._latitude, self._longitude = pois[LATITUDE].to_numpy(), pois[LONGITUDE].to_numpy()
-
-    def __len__(self) -> int:
-        return len(self._category)
-
-    def distances_km(self, poi: int) -> NDArray[np.float64]:
-        """To every place. Shape: (pois,)."""
-        return haversine_km(self._latitude[poi], self._longitude[poi], self._latitude, self._longitude)
-
-    def nearby(self, poi: int, count: int) -> list[int]:
-        """The nearest other places of the same category."""
-        order = np.argsort(self.distances_km(poi), kind="stable")
-        return [int(i) for i in order if i != poi and self._category[i] == self._category[poi]][:count]
-
-    def judge(self, a: int, b: int, truth: int) -> tuple[int, int] | None:
-        """(the better, the worse): the truth wins, else the truth's category, else the nearer to it; None if equal."""
-        distances = self.distances_km(truth)
-
-        def badness(poi: int) -> tuple[bool, bool, float]:
-            return poi != truth, bool(self._category[poi] != self._category[truth]), float(distances[poi])
-
-        if badness(a) == badness(b):
-            return None
-        return (a, b) if badness(a) < badness(b) else (b, a)
-
-    def pair(
-        self, candidates: Sequence[int], truth: int, rule: Rule, taken: set[tuple[int, int]], draw: random.Random
-    ) -> tuple[int, int] | None:
-        """A (chosen, rejected) that is not yet taken, drawn from the candidates; None if there is none."""
-        if rule == "truth":
-            possible = [(truth, poi) for poi in candidates if poi != truth]
-        else:
-            judged = (self.judge(a, b, truth) for a, b in combinations(candidates, 2))
-            possible = [pair for pair in judged if pair]
-        new = [pair for pair in possible if pair not in taken]
-        return draw.choice(new) if new else None
-
-
 def pair_examples(checkins: Checkins, data: Data, seed: int) -> tuple[Checkins, tuple[Example, ...]]:
     """The check-ins that training may see, with the whole catalogue, and the visits to make pairs of.
 
@@ -130,16 +101,21 @@ def pair_examples(checkins: Checkins, data: Data, seed: int) -> tuple[Checkins, 
 class PairMaker:
     """Makes the pairs of examples, with one model."""
 
-    def __init__(self, checkins: Checkins, data: Data, ranker: Ranker, mix: Mix, max_length: int) -> None:
-        """`data` says how a prompt is put; none may be longer than `max_length` tokens with its answer."""
+    def __init__(
+        self, checkins: Checkins, data: Data, ranker: Ranker, mix: Mix, *, max_length: int, score: Score
+    ) -> None:
+        """`data` says how a prompt is put; none may be longer than `max_length` tokens with its answer.
+
+        `score` gives the ranker's log-probabilities of (chosen, rejected); it is called while the ranker still has
+        in memory what it read of the prompts.
+        """
         self._pois, self._ranker, self._mix, self._max_length = checkins.pois, ranker, mix, max_length
+        self._score = score
         self._prompter = Prompter(checkins, data, ranker.count_tokens)
         self._places = Places(checkins.pois)
 
-    def make(
-        self, examples: Sequence[Example], part: Path, settings: dict[str, Any], progress: Progress
-    ) -> tuple[list[Preference], dict[str, int]]:
-        """Pairs, none twice, and how many were left out by reason; what `part` holds already is not made again.
+    def make(self, examples: Sequence[Example], part: Path, settings: dict[str, Any], progress: Progress) -> Made:
+        """Pairs of the examples, none twice; what `part` holds already is not made again.
 
         `settings` is all that the pairs depend on. Raises GenRecError if `part` was begun with other settings.
         """
@@ -153,22 +129,29 @@ class PairMaker:
             finished += len(batch)
             progress(finished, len(ordered))
         left_out = Counter(reason for made in done for reason in made["left_out"])
-        pairs: dict[str, dict[str, Any]] = {}
-        for pair in (pair for made in done for pair in made["pairs"]):
-            pairs.setdefault(json.dumps([pair[key] for key in ("prompt", "chosen", "rejected")]), pair)
-        repeated = sum(len(made["pairs"]) for made in done) - len(pairs)
+        distinct: dict[str, tuple[Preference, bool]] = {}
+        for made in done:
+            for pair, right in zip(made["pairs"], made["right"], strict=True):
+                key = json.dumps([pair[part] for part in ("prompt", "chosen", "rejected")])
+                distinct.setdefault(key, (Preference(**pair), right))
+        repeated = sum(len(made["pairs"]) for made in done) - len(distinct)
         if repeated:
             left_out["the same prompt and answers as another pair"] = repeated
-        return [Preference(**pair) for pair in pairs.values()], dict(sorted(left_out.items()))
+        return Made(
+            [pair for pair, _ in distinct.values()],
+            [right for _, right in distinct.values()],
+            dict(sorted(left_out.items())),
+        )
 
     def _batch(self, batch: Sequence[tuple[Example, tuple[Source, ...]]]) -> dict[str, Any]:
         """The pairs of examples with one moment of evidence, in plain types."""
         prompts = [self._prompter.ask(example).messages for example, _ in batch]
         tokens = [self._tokens(prompt) for prompt in prompts]
         on_policy = self._ranked([tokens[i] for i, (_, sources) in enumerate(batch) if "on-policy" in sources])
-        pairs: list[dict[str, Any]] = []
+        pairs: list[Preference] = []
+        in_tokens: list[PairTokens] = []
         left_out: list[str] = []
-        for (example, sources), prompt in zip(batch, prompts, strict=True):
+        for (example, sources), prompt, read_as in zip(batch, prompts, tokens, strict=True):
             draw = random.Random(f"{self._mix.seed} {example.user_id} {example.time} {example.target}")
             offers = {"on-policy": next(on_policy)} if "on-policy" in sources else {}
             taken: set[tuple[int, int]] = set()
@@ -180,16 +163,32 @@ class PairMaker:
                     left_out.append(f"{source} offers no further two places of different worth")
                     continue
                 taken.add(pair)
-                chosen, rejected = map(str, pair)
-                made = Preference(
-                    prompt=tuple(prompt), chosen=chosen, rejected=rejected, source=source, rule=self._mix.rule
+                chosen, rejected = pair
+                pairs.append(
+                    Preference(
+                        prompt=tuple(prompt),
+                        chosen=str(chosen),
+                        rejected=str(rejected),
+                        source=source,
+                        rule=self._mix.rule,
+                    )
                 )
-                pairs.append(made.model_dump(mode="json"))
-        return {"pairs": pairs, "left_out": left_out}
+                answers = tuple(self._answers[chosen]), tuple(self._answers[rejected])
+                in_tokens.append(PairTokens(tuple(read_as), *answers))
+        return {
+            "pairs": [pair.model_dump(mode="json") for pair in pairs],
+            "right": [chosen > rejected for chosen, rejected in self._score(in_tokens)],
+            "left_out": left_out,
+        }
+
+    @cached_property
+    def _answers(self) -> list[list[int]]:
+        """Tokens of each POI's id."""
+        return self._ranker.answer_tokens([str(poi) for poi in range(len(self._places))])
 
     @cached_property
     def _trie(self) -> Trie:
-        return Trie(self._ranker.answer_tokens([str(poi) for poi in range(len(self._places))]))
+        return Trie(self._answers)
 
     def _tokens(self, prompt: Sequence[Message]) -> list[int]:
         tokens = self._ranker.prompt_tokens(prompt)
@@ -238,13 +237,14 @@ def _resume(part: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[1:]]
 
 
-def make_preferences(recipe: DpoRecipe, mix: Mix, *, pairing: Progress, scoring: Progress) -> About:
+def make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
     """Make the pairs of a recipe's data with its model, and write them to where the recipe looks for them.
 
     Raises GenRecError if they are there already, the recipe has no data for them, or the adapter does not fit.
     """
-    from genrec.llm.local import LocalModel  # deferred: loads torch
-    from training.dpo import load_policy, pair_tokens, reference
+    from genrec.llm.embedded import cache_home  # deferred: loads torch
+    from genrec.llm.local import LocalModel
+    from training.dpo import REFERENCE, load_policy
 
     data, path = recipe.data, recipe.preferences
     if data is None or data.checkins is None:
@@ -263,20 +263,18 @@ def make_preferences(recipe: DpoRecipe, mix: Mix, *, pairing: Progress, scoring:
         "mix": asdict(mix),
     }
     part = path.with_suffix(".part")
-    maker = PairMaker(seen, data, LocalModel(policy.model, policy.tokenizer, policy.info.name), mix, recipe.max_length)
-    pairs, left_out = maker.make(examples, part, settings | {"ranking_prompt": ranking_prompt}, pairing)
-    scores = reference(policy, weights, pair_tokens(recipe, policy, pairs), scoring)
-    right: dict[Source, list[bool]] = defaultdict(list)
-    for pair, (chosen, rejected) in zip(pairs, scores, strict=True):
-        right[pair.source].append(chosen > rejected)
+    ranker = LocalModel(policy.model, policy.tokenizer, policy.info.name)
+    score = partial(reference_log_probabilities, ranker, weights, cache=cache_home() / REFERENCE)
+    maker = PairMaker(seen, data, ranker, mix, max_length=recipe.max_length, score=score)
+    made = maker.make(examples, part, settings | {"ranking_prompt": ranking_prompt}, progress)
     about = write_preferences(
         path,
-        pairs,
+        made.pairs,
         catalogue=catalogue,
         ranking_prompt=ranking_prompt,
         settings=settings,
-        left_out=left_out,
-        reference_prefers_chosen={source: sum(hits) / len(hits) for source, hits in right.items()},
+        left_out=made.left_out,
+        reference_prefers_chosen=made.right_by_source(),
     )
     part.unlink()
     return about

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from training.preferences import About, Source
 
-SOURCES = ("on-policy", "habits", "nearby", "random")
+SOURCES: tuple["Source", ...] = ("on-policy", "habits", "nearby", "random")
 
 
 def preferences(
@@ -45,12 +45,8 @@ def preferences(
     if not isinstance(recipe, DpoRecipe):
         raise GenRecError(f"{path} is a recipe of kind {recipe.kind}; pairs are for recipes of kind dpo")
     with stages() as stage:
-        about = make_preferences(
-            recipe,
-            Mix(_shares(mix), rule, per_example, recipe.seed),
-            pairing=stage("pairing, visits"),
-            scoring=stage("reference, pairs"),
-        )
+        wanted = Mix(_shares(mix), rule, per_example, recipe.seed)
+        about = make_preferences(recipe, wanted, stage("making pairs, visits"))
     print_preferences(about, recipe.preferences)
 
 
@@ -58,11 +54,10 @@ def _shares(text: str) -> "dict[Source, float]":
     """`--mix` as source -> share."""
     shares: dict[Source, float] = {}
     for pair in text.split(","):
-        source, _, share = (word.strip() for word in pair.partition("="))
-        if source not in SOURCES or source in shares:
-            raise GenRecError(
-                f"--mix {text}: {source!r} is no source, or is there twice; there are {', '.join(SOURCES)}"
-            )
+        name, _, share = (word.strip() for word in pair.partition("="))
+        source = next((source for source in SOURCES if source == name), None)
+        if source is None or source in shares:
+            raise GenRecError(f"--mix {text}: {name!r} is no source, or is there twice; there are {', '.join(SOURCES)}")
         try:
             shares[source] = float(share)
         except ValueError:
