@@ -238,7 +238,8 @@ def config_class(kind: str) -> "type[SFTConfig | DPOConfig]":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from trl import DPOConfig, SFTConfig
-    return SFTConfig if kind == "sft" else DPOConfig
+    config: type[SFTConfig | DPOConfig] = SFTConfig if kind == "sft" else DPOConfig
+    return config
 
 
 def _problem(details: Mapping[str, Any]) -> str:

@@ -5,6 +5,9 @@ import sys
 import typer
 
 from genrec.errors import GenRecError
+from training.cli.dpo import dpo
+from training.cli.merge import merge
+from training.cli.preferences import preferences
 from training.cli.sft import sft
 
 app = typer.Typer(
@@ -14,11 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(sft)
-
-
-@app.callback()
-def _several_commands() -> None:
-    """Without this, Typer would leave out the name of a single command."""
+app.command()(preferences)
+app.command()(dpo)
+app.command()(merge)
 
 
 def main() -> None:

@@ -78,9 +78,10 @@ def _catalogue(recipe: "SftRecipe") -> str:
 
 
 def _dry_run(recipe: "SftRecipe") -> None:
-    from training.dry_run import END, START, estimate, marked
+    from training.dry_run import END, START, marked
+    from training.estimate import estimate
     from training.settings import load_trainable
-    from training.sft import tokenised
+    from training.sft import make_trainer, tokenised
 
     with stages() as stage:
         trainable = load_trainable(recipe)
@@ -97,7 +98,7 @@ def _dry_run(recipe: "SftRecipe") -> None:
     out.print(f"data: {len(examples):,} examples, {answers:,} answers to learn, {sum(lengths):,} tokens")
     out.print(f"length: {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most")
     out.print(f"lines left out of prompts by the token budget: {dropped:,}")
-    found = estimate(recipe, trainable, dataset)
+    found = estimate(recipe, trainable, dataset, make_trainer)
     info = trainable.info
     out.print(f"model: {info.name}, {info.dtype} on {info.device}; {found.trainable_parameters:,} parameters to train")
     out.print(f"steps: {found.steps:,} of {found.examples_a_step} examples")
