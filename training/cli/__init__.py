@@ -5,6 +5,7 @@ import sys
 import typer
 
 from genrec.errors import GenRecError
+from training.cli.bench import bench
 from training.cli.dpo import dpo
 from training.cli.merge import merge
 from training.cli.preferences import preferences
@@ -20,6 +21,7 @@ app.command()(sft)
 app.command()(preferences)
 app.command()(dpo)
 app.command()(merge)
+app.command()(bench)
 
 
 def main() -> None:
