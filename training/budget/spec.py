@@ -1,0 +1,147 @@
+"""The recipe of a budget study: a YAML file that says all of it.
+
+Protocol after "Balancing the Budget" (arXiv 2502.11284), with nested subsets, several seeds and prices.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from genrec.errors import GenRecError, InputError
+from training.recipe import Data, Lora
+
+PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
+SOUND_SEEDS = 3
+# Trainer keys that the study sets itself: with them, the run on fewer examples is the beginning of the run on more.
+OWNED = (
+    "learning_rate",
+    "num_train_epochs",
+    "max_steps",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "train_sampling_strategy",
+    "save_strategy",
+    "save_steps",
+    "save_total_limit",
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SmallModel(_Strict):
+    """A small language model with a vocabulary of its own, pre-trained on the text of synthetic cities."""
+
+    vocabulary: int = Field(default=2048, ge=300)
+    hidden: int = Field(default=128, ge=32, multiple_of=32)
+    layers: int = Field(default=6, ge=1)
+    cities: int = Field(default=8, ge=1)
+    first_seed: int = Field(default=2000, ge=0)
+    examples: int = Field(default=2000, ge=1)  # conversations to pre-train on, once
+    batch: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    seed: int = Field(default=0, ge=0)
+
+
+class NextPoi(_Strict):
+    """Next places of check-ins. A pair is two places that the model proposes, judged by a rule."""
+
+    kind: Literal["next-poi"]
+    data: Data | None = None  # check-ins, and how a prompt is put
+    city: int | None = Field(default=None, ge=0)  # instead of check-ins: a synthetic city, by its seed
+    rule: Literal["judged", "truth"] = "judged"  # truth: the true place always wins; a variant
+    metric: Literal["acc@1", "mrr"] = "acc@1"  # mrr is MRR@20
+    test_limit: int | None = Field(default=None, ge=1)
+    validation_limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.data is None) == (self.city is None):
+            raise ValueError("give either data or city")
+        if self.data is not None and (self.data.cities is not None or self.data.relabel):
+            raise ValueError("data: name check-ins whose POIs keep their ids (no cities, no relabel)")
+        return self
+
+
+class Jsonl(_Strict):
+    """Any task: JSON Lines of prompt/completion and of prompt/chosen/rejected, and a metric for what is generated."""
+
+    kind: Literal["jsonl"]
+    demonstrations: Path
+    preferences: Path
+    validation: Path
+    test: Path
+    metric: str = "exact"  # or module:function, called with (generated text, row) -> score, the higher the better
+    max_tokens: int = Field(default=64, ge=1)
+    stop: str = "\n"
+
+
+class Stage(_Strict):
+    """How SFT or DPO trains: one pass over the examples in the study's order, at a constant rate after warm-up."""
+
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)  # several: the best on validation
+    batch: int = Field(default=4, ge=1)  # examples a step
+    at_once: int | None = Field(default=None, ge=1)  # examples in memory at a time; without: the whole batch
+    warmup_steps: int = Field(default=5, ge=0)
+    save_steps: int = Field(default=50, ge=1)  # between checkpoints to resume from
+    trainer: dict[str, Any] = {}  # further keys of TRL's SFTConfig or DPOConfig
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.at_once and self.batch % self.at_once:
+            raise ValueError("at_once must divide batch")
+        if owned := sorted(set(OWNED) & self.trainer.keys()):
+            raise ValueError(f"trainer: not to be set here: {', '.join(owned)}")
+        return self
+
+
+class Study(_Strict):
+    """A budget B buys n_s demonstrations and n_p pairs: B = c_s n_s + c_p n_p. A share is that of B for SFT."""
+
+    model: str | SmallModel = "embedded"
+    method: Literal["lora", "full"] = "lora"
+    lora: Lora = Lora()
+    max_length: int = Field(default=1024, ge=1)
+    task: Annotated[NextPoi | Jsonl, Field(discriminator="kind")]
+    budgets: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
+    shares: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=PAPER_SHARES, min_length=2)
+    price: float = Field(default=1.0, gt=0)  # c_s: of a demonstration, in the currency of the budgets
+    currency: str = "demonstrations"
+    price_ratios: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)  # c_p / c_s
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
+    sft: Stage
+    dpo: Stage
+    sweep_examples: int = Field(default=100, ge=1)  # of each stage, in the sweep of learning rates
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for name in ("budgets", "shares", "price_ratios", "seeds"):
+            values: Sequence[float] = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name}: each value once")
+        return self
+
+
+def load_study(path: Path) -> Study:
+    """Read a study's recipe. Raises InputError if there is no such file or it is no YAML, and else one GenRecError."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("no such recipe.", file=path, fix="Name a YAML file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"is no YAML: {' '.join(str(error).split())}.", file=path) from None
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        problems = []
+        for details in error.errors(include_url=False):
+            what = "no such key" if details["type"] == "extra_forbidden" else details["msg"]
+            key = ".".join(map(str, details["loc"])) or "recipe"
+            problems.append(f"{key}: {what.removeprefix('Value error, ')}")
+        raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems])) from None
