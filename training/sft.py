@@ -118,7 +118,8 @@ def save_result(trainer: "SFTTrainer", recipe: SftRecipe, trainable: Trainable, 
         model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
     else:
         trainable.tokenizer.save_pretrained(out)
-    model.save_pretrained(out)
+    with quiet_transformers():
+        model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
     ranking_prompt = prompt_version(PROMPTS[recipe.data.prompt])
     write_declaration(out, Adapter(base=recipe.model, catalogue=catalogue, ranking_prompt=ranking_prompt))
