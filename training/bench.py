@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]  # (runs done, runs in all)
 METHODS: tuple[Method, ...] = ("lora", "full")
 TRAINERS: tuple[TrainerName, ...] = ("genrec", "stock")
 RATES: dict[Method, float] = {"lora": 5e-4, "full": 1e-5}
-BATCH = 4
+BATCH = 2
 STEPS, QUICK_STEPS = 4, 2  # the first is a warm-up, on the longest examples; it counts for memory and loss
 LEAST_SPEEDUP, MOST_MEMORY, MOST_LOSS_DIFFERENCE = 8.0, 1.0, 1e-4  # aims; the first one on a CPU
 

@@ -1,0 +1,60 @@
+"""The recipes that come with GenRec can be used as they are."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+import training
+from training.cli import app
+from training.recipe import DpoRecipe, load_recipe
+from training.settings import trainer_config
+
+FOLDER = Path(training.__file__).parent / "recipes"
+RECIPES = sorted(FOLDER.glob("*.yaml"))
+
+
+def header(path):
+    """The comment that a recipe begins with."""
+    return re.match(r"(#.*\n)+", path.read_text(encoding="utf-8"))[0]
+
+
+def commands(path):
+    """The commands of genrec-train that the header gives, as lists of words."""
+    return [shlex.split(line) for line in re.findall(r"^#   genrec-train (.*)$", header(path), re.MULTILINE)]
+
+
+def test_none_is_missing():
+    assert {"genup", "embedded-cpu", "dpo", "galore", "shipped-adapter"} <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_one_that_trl_takes(path, tmp_path):
+    recipe = load_recipe(path)
+    config = trainer_config(recipe.kind, recipe, tmp_path)
+    assert {key: getattr(config, key) for key in ("learning_rate", "num_train_epochs")} == {
+        key: recipe.trainer[key] for key in ("learning_rate", "num_train_epochs")
+    }
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_header_says_what_is_needed_and_commands_that_exist(path):
+    assert "# Needs: " in header(path)
+    group = typer.main.get_command(app)
+    for words in commands(path):
+        name, command, rest = group.resolve_command(group.make_context("genrec-train", list(words)), words)
+        given = command.make_context(name, rest).params
+        assert given["path"] == Path("training/recipes") / path.name
+    assert [words[0] for words in commands(path)][-1] == load_recipe(path).kind
+    assert "--out" in commands(path)[-1]
+
+
+def test_dpo_goes_on_from_the_run_before():
+    before, after = FOLDER / "embedded-cpu.yaml", FOLDER / "dpo.yaml"
+    recipe = load_recipe(after)
+    assert isinstance(recipe, DpoRecipe)
+    assert str(recipe.adapter) == commands(before)[-1][-1]
+    assert recipe.data == load_recipe(before).data
+    assert recipe.model == load_recipe(before).model
