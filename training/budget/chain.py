@@ -1,0 +1,85 @@
+"""One training run of a study: what it depends on, and where on its way it is scored."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from training.budget.spec import Jsonl, Stage, Study
+from training.budget.store import key_of
+from training.record import versions
+
+CODE_VERSION = 1  # raise it with any change to what a run gives: results of older code are then made anew
+
+StageName = Literal["sft", "dpo"]
+Part = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A stage's run, stopping at sizes.
+
+    Attributes:
+        stage: sft or dpo.
+        seed: of the order of examples, and of everything else that is drawn.
+        rate: the learning rate.
+        stops: examples after which the model is scored, ascending; 0 is the model that the run starts from.
+        part: the questions that it is scored on.
+        start: for dpo, the model to start from: that of SFT after so many demonstrations; 0 is the base model.
+        start_rate: the learning rate of that SFT.
+
+    """
+
+    stage: StageName
+    seed: int
+    rate: float
+    stops: tuple[int, ...]
+    part: Part = "test"
+    start: int = 0
+    start_rate: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Examples in all."""
+        return self.stops[-1]
+
+    def before(self) -> "Chain | None":
+        """The SFT run that this one starts from a model of."""
+        return Chain("sft", self.seed, self.start_rate, (self.start,)) if self.start else None
+
+    def point(self, stop: int) -> tuple[int, int]:
+        """(n_s, n_p) at a stop."""
+        return (stop, 0) if self.stage == "sft" else (self.start, stop)
+
+
+def stage_of(study: Study, name: StageName) -> Stage:
+    """The recipe of a stage."""
+    return study.sft if name == "sft" else study.dpo
+
+
+def chain_facts(study: Study, chain: Chain, material: str) -> dict[str, Any]:
+    """All that a run's models depend on, whatever its length; `material` names base model and questions."""
+    before = chain.before()
+    rule = "file" if isinstance(study.task, Jsonl) else study.task.rule
+    return {
+        "code": CODE_VERSION,
+        "versions": versions(),
+        "material": material,
+        "method": study.method,
+        "lora": study.lora.model_dump(mode="json"),
+        "max_length": study.max_length,
+        "stage": chain.stage,
+        "recipe": stage_of(study, chain.stage).model_dump(mode="json", exclude={"learning_rates", "save_steps"}),
+        "rate": chain.rate,
+        "seed": chain.seed,
+        "start": key_of([chain_facts(study, before, material), chain.start]) if before else None,
+        "rule": rule if chain.stage == "dpo" else None,
+    }
+
+
+def result_facts(study: Study, chain: Chain, stop: int, material: str) -> dict[str, Any]:
+    """All that a result depends on."""
+    return {
+        "run": chain_facts(study, chain, material),
+        "examples": stop,
+        "part": chain.part,
+        "metric": study.task.metric,
+    }

@@ -1,0 +1,66 @@
+"""What a study works on, made once and found again by every process: the base model and the questions."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.budget.jsonl_task import JsonlTask
+from training.budget.poi_task import PoiSource, PoiTask
+from training.budget.spec import Jsonl, SmallModel, Study
+from training.budget.store import key_of
+from training.budget.tasks import Task, read_questions, save_questions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The base model's name (a folder, a hub id or `embedded`), the task, and a hash of both."""
+
+    model: str
+    task: Task
+    key: str
+
+
+def prepare(study: Study, out: Path) -> Material:
+    """Make, or find, what the study works on. Raises GenRecError if the data or the model cannot be had."""
+    from transformers import AutoTokenizer  # deferred: slow to import
+
+    from genrec.llm.loading import resolve_model
+
+    model = study.model
+    if isinstance(model, SmallModel):
+        from training.budget.small_model import small_model
+
+        model = str(small_model(model))
+    path = resolve_model(model)
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    base = _model_hash(path)
+    if isinstance(study.task, Jsonl):
+        files = JsonlTask(study.task)
+        return Material(model, files, key_of([base, files.facts()]))
+    source = PoiSource(study.task)
+    key = key_of([base, source.facts()])
+    saved = out / "questions" / f"{key}.json"
+    if not saved.exists():
+        save_questions(saved, source.questions(lambda text: _count(tokenizer, text)))
+    return Material(model, PoiTask(study.task, source.checkins, read_questions(saved)), key)
+
+
+def _count(tokenizer: "PreTrainedTokenizerBase", text: str) -> int:
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _model_hash(path: str) -> str:
+    """Of a folder's weights, tokenizer and template; a hub id stands for itself."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return path
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")]):
+        digest.update(f"{file.name}\n".encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()

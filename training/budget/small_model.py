@@ -1,0 +1,159 @@
+"""A small language model, made on this machine: for studies of many runs without a GPU.
+
+Its vocabulary and its weights know nothing but the text of synthetic cities, whose places are numbered anew in every
+example: the model knows how check-ins are told, and no place of any city.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from training.budget.spec import SmallModel
+from training.budget.store import key_of
+from training.examples import training_examples
+from training.recipe import Cities, Data
+from training.record import last_checkpoint, versions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+CODE_VERSION = 1  # raise it with any change to what is made: models of older code are then made anew
+MOST_TOKENS = 1024  # of a text; the rest is cut off
+CHARACTERS_A_TOKEN = 3  # to fit the prompts' token budget before there is a vocabulary
+SPECIAL = ("<pad>", "<bos>", "<eos>")
+
+
+def small_model(spec: SmallModel) -> Path:
+    """The folder of the model in GenRec's cache, after making it if it is not there yet; a killed making goes on."""
+    from genrec.llm.embedded import cache_home  # deferred: loads torch
+
+    facts = [CODE_VERSION, spec.model_dump(mode="json"), versions()]
+    folder = cache_home() / "models" / f"small-{key_of(facts)}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if not folder.exists():
+            work = folder.with_name(f"{folder.name}.half")
+            _make(spec, work)
+            (work / "result").rename(folder)
+    return folder
+
+
+def city_texts(spec: SmallModel) -> "list[list[dict[str, str]]]":
+    """Conversations about the cities, as training has them."""
+    data = Data(
+        cities=Cities(count=spec.cities, first_seed=spec.first_seed),
+        targets="every",
+        relabel=True,
+        level="none",
+        budget=150,
+        moments=8,
+        limit=spec.examples,
+    )
+    examples = training_examples(data, spec.seed, lambda text: len(text) // CHARACTERS_A_TOKEN)
+    return [list(example.messages) for example in examples]
+
+
+def make_tokenizer(texts: Sequence[str], size: int) -> "PreTrainedTokenizerFast":
+    """Byte-level BPE of the texts, in which a number is its digits; with GenRec's chat template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # deferred: few need it
+    from transformers import PreTrainedTokenizerFast
+
+    from genrec.llm.embedded import CHAT_TEMPLATE
+
+    tokenizer = Tokenizer(models.BPE(unk_token=None))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split("\n", "isolated"),
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    pad, begin, end = SPECIAL
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=begin, eos_token=end, pad_token=pad)
+    wrapped.chat_template = CHAT_TEMPLATE
+    return wrapped
+
+
+def _make(spec: SmallModel, work: Path) -> None:
+    """Pre-train on all tokens of the texts, each read once, and leave the model in `work`/result."""
+    from datasets import Dataset  # deferred: slow to import
+    from transformers import DataCollatorForLanguageModeling, PrinterCallback, Trainer, set_seed
+
+    from genrec.llm.quiet import quiet_transformers
+
+    conversations = city_texts(spec)
+    texts = ["\n".join(message["content"] for message in messages) for messages in conversations]
+    tokenizer = make_tokenizer(texts, spec.vocabulary)
+    rows = [
+        tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)[:MOST_TOKENS]
+        for messages in conversations
+    ]
+    set_seed(spec.seed)
+    with quiet_transformers():
+        trainer = Trainer(
+            model=_new_model(spec, len(tokenizer)),
+            args=_arguments(spec, work),
+            train_dataset=Dataset.from_dict({"input_ids": rows, "length": [len(row) for row in rows]}),
+            data_collator=DataCollatorForLanguageModeling(tokenizer, mlm=False),
+        )
+        trainer.remove_callback(PrinterCallback)
+        checkpoint = last_checkpoint(work)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.model.save_pretrained(work / "result")
+    tokenizer.save_pretrained(work / "result")
+
+
+def _new_model(spec: SmallModel, vocabulary: int) -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=vocabulary,
+            hidden_size=spec.hidden,
+            intermediate_size=3 * spec.hidden,
+            num_hidden_layers=spec.layers,
+            num_attention_heads=spec.hidden // 32,
+            num_key_value_heads=spec.hidden // 32,
+            max_position_embeddings=2 * MOST_TOKENS,
+            tie_word_embeddings=True,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+        )
+    )
+
+
+def _arguments(spec: SmallModel, work: Path) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    from training.record import CHECKPOINTS
+
+    cuda = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(work / CHECKPOINTS),
+        use_cpu=not cuda,
+        bf16=False,
+        seed=spec.seed,
+        learning_rate=spec.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        num_train_epochs=1,
+        per_device_train_batch_size=spec.batch,
+        train_sampling_strategy="group_by_length",
+        dataloader_pin_memory=cuda,
+        save_steps=100,
+        save_total_limit=2,
+        report_to="none",
+        disable_tqdm=True,
+    )

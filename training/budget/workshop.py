@@ -1,0 +1,231 @@
+"""Runs one training run of a study, with the stages that `genrec-train sft` and `genrec-train dpo` have.
+
+Kill it at any moment: it goes on from its last checkpoint, and what it comes to is what it would have come to.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from filelock import FileLock
+
+from genrec.adapter import ANY, Adapter, write_declaration
+from genrec.errors import GenRecError
+from genrec.files import write_text
+from genrec.llm.quiet import quiet_transformers
+from training import record
+from training.budget.chain import Chain, chain_facts, result_facts, stage_of
+from training.budget.material import Material
+from training.budget.spec import Study
+from training.budget.store import Result, Store, key_of
+from training.budget.tasks import Pair, Task, demonstration_order, pair_order
+from training.labelled_loss import labelled_loss
+from training.recipe import Data, DpoRecipe, SftRecipe
+from training.settings import Trainable, load_trainable
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Trainer
+
+    from genrec.llm.local import LocalModel
+    from training.preferences import Preference
+
+Report = Callable[[Chain, int, Result], None]
+
+
+class Workshop:
+    """A study's folder, and what its runs have in common."""
+
+    def __init__(self, study: Study, out: Path, material: Material) -> None:
+        self.study, self.out, self.material = study, out, material
+        self._store = Store(out / "results")
+
+    def result(self, chain: Chain, stop: int) -> Result | None:
+        """What the run's model scores at a stop; None if that is not known yet."""
+        return self._store.get(key_of(result_facts(self.study, chain, stop, self.material.key)))
+
+    def missing(self, chain: Chain) -> list[int]:
+        """Stops without a result or, for SFT, without the model that DPO starts from."""
+        return [
+            stop
+            for stop in chain.stops
+            if self.result(chain, stop) is None
+            or (chain.stage == "sft" and stop and not self._model(chain, stop).exists())
+        ]
+
+    def run(self, chain: Chain, report: Report) -> None:
+        """Bring the run to its end; what is there already is not done again.
+
+        `report` hears of each new result. Raises GenRecError if this machine or the data do not allow it.
+        """
+        folder = self._folder(chain)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):  # a process that outlived a killed command may still be at it
+            missing = self.missing(chain)
+            if missing:
+                self._train(chain, folder, missing, report)
+
+    def _train(self, chain: Chain, folder: Path, missing: Sequence[int], report: Report) -> None:
+        from training.budget.stops import Stops  # deferred: loads torch
+        from training.callbacks import MetricsFile, WeightsMove
+
+        start = time.perf_counter()
+        make = self._sft_trainer if chain.stage == "sft" else self._dpo_trainer
+        trainer, trainable = make(chain, folder)
+        each_seconds = (time.perf_counter() - start) / max(chain.size, 1)  # of preparing, by example
+        batch = stage_of(self.study, chain.stage).batch
+        checkpoint = _checkpoint_before(folder, missing[0] // batch)
+        clock = [checkpoint[0] * batch, time.perf_counter()]
+
+        def visit(step: int, model: "torch.nn.Module") -> None:
+            stop = step * batch
+            seconds = time.perf_counter() - clock[1] + each_seconds * (stop - clock[0])
+            if chain.stage == "sft" and stop:
+                self._save(chain, stop, model, trainable)
+            if self.result(chain, stop) is None:
+                self._score(chain, stop, _local(model, trainable), report, trained=(int(stop - clock[0]), seconds))
+            clock[:] = [stop, time.perf_counter()]
+
+        trainer.add_callback(WeightsMove())
+        trainer.add_callback(MetricsFile(folder / record.METRICS))
+        trainer.add_callback(Stops({stop // batch for stop in missing}, visit))
+        with labelled_loss(), quiet_transformers():
+            trainer.train(resume_from_checkpoint=str(checkpoint[1]) if checkpoint[1] else None)
+
+    def _score(
+        self, chain: Chain, stop: int, model: "LocalModel", report: Report, *, trained: tuple[int, float]
+    ) -> None:
+        questions = getattr(self.material.task.questions, chain.part)
+        start = time.perf_counter()
+        scores = self.material.task.scores(model, questions)
+        result = Result(scores, trained[0], round(trained[1], 3), round(time.perf_counter() - start, 3))
+        facts = result_facts(self.study, chain, stop, self.material.key)
+        self._store.put(key_of(facts), facts, result)
+        report(chain, stop, result)
+
+    def _sft_trainer(self, chain: Chain, folder: Path) -> "tuple[Trainer, Trainable]":
+        from training.sft import make_trainer, tokenised  # deferred: loads torch
+
+        recipe = SftRecipe(kind="sft", data=_NO_DATA, **self._recipe(chain))
+        order = demonstration_order(self.material.task, chain.seed)[: chain.size]
+        trainable = load_trainable(recipe)
+        examples = [self.material.task.questions.train[i].demonstration() for i in order]
+        return make_trainer(recipe, trainable, tokenised(recipe, trainable, examples), folder), trainable
+
+    def _dpo_trainer(self, chain: Chain, folder: Path) -> "tuple[Trainer, Trainable]":
+        from training.dpo import make_trainer, pair_dataset, pair_tokens, reference
+        from training.merge import merged
+        from training.reference import weights_hash
+
+        settings = self._recipe(chain)
+        before = chain.before()
+        begun = self._model(before, chain.start) if before else None
+        if begun and self.study.method == "full":
+            settings["model"] = str(begun)
+        recipe = DpoRecipe(kind="dpo", preferences=folder / PAIRS, **settings)
+        policy = load_trainable(recipe)
+        if begun and self.study.method == "lora":
+            policy = merged(policy, begun)
+        pairs = bought_pairs(self.material.task, chain, _local(policy.model, policy), folder / PAIRS)
+        tokens = pair_tokens(recipe, policy, cast("Sequence[Preference]", pairs))  # reads what a Pair has
+        scores = reference(policy, weights_hash(policy.model), tokens)
+        return make_trainer(recipe, policy, pair_dataset(tokens, scores), folder), policy
+
+    def _recipe(self, chain: Chain) -> dict[str, Any]:
+        """What the recipes of both stages have in common."""
+        study, stage = self.study, stage_of(self.study, chain.stage)
+        at_once = stage.at_once or stage.batch
+        trainer = stage.trainer | {
+            "learning_rate": chain.rate,
+            "num_train_epochs": 1,
+            "lr_scheduler_type": "constant_with_warmup",
+            "warmup_steps": stage.warmup_steps,
+            "per_device_train_batch_size": at_once,
+            "gradient_accumulation_steps": stage.batch // at_once,
+            "train_sampling_strategy": "sequential",
+            "save_steps": stage.save_steps,
+        }
+        return {
+            "model": self.material.model,
+            "method": study.method,
+            "lora": study.lora,
+            "seed": chain.seed,
+            "max_length": study.max_length,
+            "trainer": trainer,
+        }
+
+    def _folder(self, chain: Chain) -> Path:
+        key = key_of(chain_facts(self.study, chain, self.material.key))
+        return self.out / "runs" / f"{chain.stage}-{key}"
+
+    def _model(self, chain: Chain, stop: int) -> Path:
+        """Where SFT leaves its model after so many demonstrations."""
+        return self._folder(chain) / "models" / str(stop)
+
+    def _save(self, chain: Chain, stop: int, model: "torch.nn.Module", trainable: Trainable) -> None:
+        path = self._model(chain, stop)
+        if path.exists():
+            return
+        half = path.with_name(f"{path.name}.half")
+        shutil.rmtree(half, ignore_errors=True)
+        model.save_pretrained(half)  # type: ignore[operator] # a transformers or PEFT model
+        if self.study.method == "lora":
+            write_declaration(half, Adapter(base=self.material.model, catalogue=ANY, ranking_prompt=ANY))
+        else:
+            trainable.tokenizer.save_pretrained(half)
+        half.rename(path)
+
+
+PAIRS = "pairs.jsonl"
+_NO_DATA = Data(checkins=Path("study"))  # a recipe names its data, and these are the study's
+
+
+def bought_pairs(task: Task, chain: Chain, model: "LocalModel", path: Path) -> list[Pair]:
+    """The first pairs of the seed's order, as many as the run is long, kept in `path` batch by batch.
+
+    Raises GenRecError if the pool does not give so many.
+    """
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = text.split("\n")[:-1]  # behind the last line end is what a kill left unfinished
+    write_text(path, "".join(f"{line}\n" for line in lines))
+    pairs = [Pair(*row) for line in lines for row in json.loads(line)["pairs"]]
+    read = sum(json.loads(line)["read"] for line in lines)
+    order = pair_order(task, chain.seed)
+    batches = task.pairs(order[read:], model)
+    with path.open("a", encoding="utf-8") as file:
+        while len(pairs) < chain.size and (made := next(batches, None)) is not None:
+            line = {"read": task.pair_batch, "pairs": [(pair.prompt, pair.chosen, pair.rejected) for pair in made]}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+            pairs += made
+    if len(pairs) < chain.size:
+        raise GenRecError(
+            f"{len(order):,} examples give {len(pairs):,} pairs, but {chain.size:,} are to be bought: lower budgets, "
+            "or raise the smallest of price_ratios"
+        )
+    return pairs[: chain.size]
+
+
+def _checkpoint_before(folder: Path, step: int) -> tuple[int, Path | None]:
+    """The latest finished checkpoint at or before a step, and its step; later ones go, they would be passed again."""
+    best: tuple[int, Path | None] = (0, None)
+    for path in (folder / record.CHECKPOINTS).glob("checkpoint-*"):
+        at = int(path.name.rpartition("-")[2])
+        if at > step or not (path / "trainer_state.json").exists():
+            shutil.rmtree(path)
+        elif at > best[0]:
+            best = (at, path)
+    return best
+
+
+def _local(model: "torch.nn.Module", trainable: Trainable) -> "LocalModel":
+    """The model as serving asks it: what it read before belongs to other weights, so a new one each time."""
+    from peft import PeftModel  # deferred: slow to import
+
+    from genrec.llm.local import LocalModel
+
+    plain = model.get_base_model() if isinstance(model, PeftModel) else model
+    return LocalModel(plain, trainable.tokenizer, trainable.info.name)
