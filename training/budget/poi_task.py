@@ -54,7 +54,7 @@ class PoiSource:
     def questions(self, count_tokens: Callable[[str], int]) -> Questions:
         """Prompts of the training visits, and of the last visits of validation and test trajectories."""
         seen, visits = learnable(self.checkins, self.data)
-        visits = _sample(visits, self.data.limit)
+        visits = _sample(visits, self._spec.train_limit)
         validation = _sample(llm4poi(self.checkins, "validation").examples, self._spec.validation_limit)
         test = _sample(llm4poi(self.checkins).examples, self._spec.test_limit)
         if not (visits and validation and test):

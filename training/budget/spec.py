@@ -57,6 +57,7 @@ class NextPoi(_Strict):
     city: int | None = Field(default=None, ge=0)  # instead of check-ins: a synthetic city, by its seed
     rule: Literal["judged", "truth"] = "judged"  # truth: the true place always wins; a variant
     metric: Literal["acc@1", "mrr"] = "acc@1"  # mrr is MRR@20
+    train_limit: int | None = Field(default=None, ge=1)  # samples of the examples
     test_limit: int | None = Field(default=None, ge=1)
     validation_limit: int | None = Field(default=None, ge=1)
 
@@ -66,6 +67,8 @@ class NextPoi(_Strict):
             raise ValueError("give either data or city")
         if self.data is not None and (self.data.cities is not None or self.data.relabel):
             raise ValueError("data: name check-ins whose POIs keep their ids (no cities, no relabel)")
+        if self.data is not None and self.data.limit is not None:
+            raise ValueError("data.limit: set train_limit of the task")
         return self
 
 
