@@ -3,15 +3,14 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
-from genrec.errors import GenRecError
 from training.budget.chain import Chain, StageName, stage_of
-from training.budget.lattice import Lattice, lattice
+from training.budget.lattice import lattice
 from training.budget.material import prepare
+from training.budget.plan import Rates, chosen_rate, lattice_chains, require_enough, sweep_chains
 from training.budget.spec import Study
 from training.budget.store import Result
 from training.budget.time_left import duration, seconds_left
@@ -20,84 +19,18 @@ from training.budget.workshop import Workshop
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Rates:
-    """The learning rate of each stage."""
-
-    sft: float
-    dpo: float
-
-
-def sweep_chains(study: Study, stage: StageName, sft_rate: float) -> list[Chain]:
-    """One short run for each learning rate of a stage, scored on the validation questions."""
-    recipe = stage_of(study, stage)
-    seed, size = study.seeds[0], _in_batches(study.sweep_examples, recipe.batch)
-    start = _in_batches(study.sweep_examples, study.sft.batch) if stage == "dpo" else 0
-    start_rate = sft_rate if stage == "dpo" else 0.0
-    return [Chain(stage, seed, rate, (size,), "validation", start, start_rate) for rate in recipe.learning_rates]
-
-
-def lattice_chains(found: Lattice, rates: Rates) -> list[Chain]:
-    """All runs of the lattice: seed by seed, so that the first gives a coarse answer; within it, coarse to fine."""
-    chains = []
-    for seed in found.seeds:
-        sft = (0, *found.sft_sizes)
-        chains.append(Chain("sft", seed, rates.sft, sft))
-        for start, sizes in found.pair_sizes.items():
-            chains.append(Chain("dpo", seed, rates.dpo, sizes, "test", start, rates.sft if start else 0.0))
-    return chains
-
-
-def _in_batches(count: int, batch: int) -> int:
-    return batch * max(1, count // batch)
-
-
-def run_study(study: Study, out: Path, *, jobs: int, say: Say) -> Rates:
+def run_study(workshop: Workshop, *, jobs: int, say: Say) -> Rates:
     """Run what is not done yet, and return the learning rates that the sweeps chose.
 
     Raises GenRecError if the data do not suffice, or this machine cannot do it.
     """
-    material = prepare(study, out)
-    workshop = Workshop(study, out, material)
-    found = lattice(study)
-    require_enough(found, len(material.task.questions.train), material.task.pair_pool)
+    found, task = lattice(workshop.study), workshop.material.task
+    require_enough(found, len(task.questions.train), task.pair_pool)
     runner = _Runner(workshop, jobs, say)
     sft = runner.sweep("sft", 0.0)
     rates = Rates(sft, runner.sweep("dpo", sft))
-    chains = lattice_chains(found, rates)
-    say(f"{sum(len(workshop.missing(chain)) for chain in chains):,} results to go")
-    runner.run(chains)
+    runner.run(lattice_chains(found, rates))
     return rates
-
-
-def require_enough(found: Lattice, demonstrations: int, pairs: int) -> None:
-    """Raise GenRecError if the largest run needs more examples than there are."""
-    for what, needed, there in (
-        ("demonstrations", found.most_sft, demonstrations),
-        ("pairs", found.most_pairs, pairs),
-    ):
-        if needed > there:
-            raise GenRecError(
-                f"the study needs {needed:,} {what}, but the data have {there:,} examples for them: lower budgets"
-                + (", or raise the smallest of price_ratios" if what == "pairs" else "")
-            )
-
-
-def chosen_rate(workshop: Workshop, stage: StageName, sft_rate: float) -> float | None:
-    """The best learning rate of a stage on the validation questions; None if the sweep is not finished.
-
-    Of equally good ones, the lowest.
-    """
-    recipe = stage_of(workshop.study, stage)
-    if len(recipe.learning_rates) == 1:
-        return recipe.learning_rates[0]
-    means = {}
-    for chain in sweep_chains(workshop.study, stage, sft_rate):
-        result = workshop.result(chain, chain.size)
-        if result is None:
-            return None
-        means[chain.rate] = sum(result.scores) / len(result.scores)
-    return max(sorted(means), key=lambda rate: means[rate])
 
 
 class _Runner:

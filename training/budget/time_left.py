@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from training.budget.chain import Chain
 from training.budget.store import Result
-from training.budget.workshop import Workshop
+
+if TYPE_CHECKING:
+    from training.budget.workshop import Workshop
 
 PAIR_COST = 3.0  # seconds of a pair in those of a demonstration, before any was timed: two answers, and the reference
 
@@ -24,7 +27,7 @@ class _Stage:
         return self.seconds / self.examples if self.examples else None
 
 
-def seconds_left(workshop: Workshop, chains: Sequence[Chain]) -> float | None:
+def seconds_left(workshop: "Workshop", chains: Sequence[Chain]) -> float | None:
     """Time that the runs still need, one after another; None before the first result."""
     sft, dpo = _Stage(), _Stage()
     scored: list[float] = []

@@ -6,7 +6,8 @@ Kill it at any moment: it goes on from its last checkpoint, and what it comes to
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,7 +87,8 @@ class Workshop:
             if chain.stage == "sft" and stop:
                 self._save(chain, stop, model, trainable)
             if self.result(chain, stop) is None:
-                self._score(chain, stop, _local(model, trainable), report, trained=(int(stop - clock[0]), seconds))
+                with _serving(model, trainable) as served:
+                    self._score(chain, stop, served, report, trained=(int(stop - clock[0]), seconds))
             clock[:] = [stop, time.perf_counter()]
 
         trainer.add_callback(WeightsMove())
@@ -129,7 +131,8 @@ class Workshop:
         policy = load_trainable(recipe)
         if begun and self.study.method == "lora":
             policy = merged(policy, begun)
-        pairs = bought_pairs(self.material.task, chain, _local(policy.model, policy), folder / PAIRS)
+        with _serving(policy.model, policy) as served:
+            pairs = bought_pairs(self.material.task, chain, served, folder / PAIRS)
         tokens = pair_tokens(recipe, policy, cast("Sequence[Preference]", pairs))  # reads what a Pair has
         scores = reference(policy, weights_hash(policy.model), tokens)
         return make_trainer(recipe, policy, pair_dataset(tokens, scores), folder), policy
@@ -221,11 +224,17 @@ def _checkpoint_before(folder: Path, step: int) -> tuple[int, Path | None]:
     return best
 
 
-def _local(model: "torch.nn.Module", trainable: Trainable) -> "LocalModel":
+@contextmanager
+def _serving(model: "torch.nn.Module", trainable: Trainable) -> "Iterator[LocalModel]":
     """The model as serving asks it: what it read before belongs to other weights, so a new one each time."""
     from peft import PeftModel  # deferred: slow to import
 
     from genrec.llm.local import LocalModel
 
-    plain = model.get_base_model() if isinstance(model, PeftModel) else model
-    return LocalModel(plain, trainable.tokenizer, trainable.info.name)
+    plain: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    training_use = plain.config.use_cache  # trainers turn the cache off
+    plain.config.use_cache = True
+    try:
+        yield LocalModel(plain, trainable.tokenizer, trainable.info.name)
+    finally:
+        plain.config.use_cache = training_use

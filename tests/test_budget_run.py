@@ -1,0 +1,155 @@
+"""A study runs with a tiny real model, is never redone, and a kill changes nothing."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from made_budget import tiny_study
+from made_city import csv_of, town
+
+from genrec.errors import GenRecError
+from training.budget.material import prepare
+from training.budget.plan import all_chains, plan_lines
+from training.budget.results import gather
+from training.budget.runner import run_study
+from training.budget.workshop import Workshop
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("GENREC_HOME", str(tmp_path / "home"))
+
+
+def workshop(study, out):
+    return Workshop(study, out, prepare(study, out))
+
+
+def run(study, out, jobs=1):
+    lines = []
+    run_study(workshop(study, out), jobs=jobs, say=lines.append)
+    return lines
+
+
+def kept(out):
+    """All results but for how long they took."""
+    files = {path.name: json.loads(path.read_text()) for path in (out / "results").glob("*.json")}
+    return {name: (file["facts"], file["result"]["scores"]) for name, file in files.items()}
+
+
+def losses(out):
+    return {path.parent.name: path.read_text() for path in (out / "runs").glob("*/metrics.jsonl")}
+
+
+def test_a_study_of_files(tmp_path, tiny_folder):
+    study, out = tiny_study(tmp_path, tiny_folder, budgets=[4], seeds=[0]), tmp_path / "out"
+    before = list(plan_lines(workshop(study, out), 1))
+    assert any("not known before the first result" in line for line in before)
+    lines = run(study, out)
+    assert "left" in lines[1]
+    scores = gather(workshop(study, out)).scores
+    assert scores.values.shape == (3, 1, 8)
+    assert scores.values.min() >= 0
+    assert len({row.tobytes() for row in scores.values}) > 1, "training changed nothing"
+    assert run(study, out) == ["0 results to go"]
+    assert list(plan_lines(workshop(study, out), 1))[-1] == "results to go: 0; time: about 0 s"
+
+
+@pytest.mark.slow
+def test_a_larger_study_goes_on_from_a_smaller_one(tmp_path, tiny_folder):
+    """Subsets are nested, so what was trained is the beginning of what is to be trained."""
+    small = tiny_study(tmp_path, tiny_folder, budgets=[4], seeds=[0])
+    large = tiny_study(tmp_path, tiny_folder, budgets=[4, 6, 8], seeds=[0])
+    run(small, tmp_path / "grown")
+    first = kept(tmp_path / "grown")
+    run(large, tmp_path / "grown")
+    run(large, tmp_path / "whole")
+    assert first.items() <= kept(tmp_path / "grown").items()
+    assert kept(tmp_path / "grown") == kept(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_study_of_checkins_chooses_its_rates(tmp_path, tiny_folder):
+    data = {"checkins": str(csv_of(town(6), tmp_path / "town.csv")), "level": "none", "targets": "every", "moments": 2}
+    study = tiny_study(
+        tmp_path,
+        tiny_folder,
+        method="full",
+        max_length=2000,
+        budgets=[4],
+        seeds=[0],
+        task={"kind": "next-poi", "data": data, "metric": "mrr"},
+        sft={"learning_rates": [1e-2, 1e-3], "batch": 2},
+        sweep_examples=2,
+    )
+    out = tmp_path / "out"
+    lines = run(study, out)
+    assert sum(line.startswith("sweep") for line in lines) == 2
+    [sweep] = gather(workshop(study, out)).sweeps
+    assert sweep.chosen == max(sweep.means, key=sweep.means.get)
+    pairs = [json.loads(line) for path in (out / "runs").glob("dpo-*/pairs.jsonl") for line in path.open()]
+    assert all(chosen != rejected for line in pairs for _, chosen, rejected in line["pairs"])
+    with pytest.raises(GenRecError, match="the study needs 1,000 demonstrations, but the data have"):
+        run(study.model_copy(update={"budgets": (1000,)}), tmp_path / "other")
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_middle_of_a_stage_changes_nothing(tmp_path, tiny_folder, monkeypatch):
+    study = tiny_study(tmp_path, tiny_folder, budgets=[12], seeds=[0])
+    run(study, tmp_path / "whole")
+    from training.callbacks import MetricsFile
+
+    real, steps = MetricsFile.on_log, []
+
+    def killed(self, args, state, control, **rest):
+        real(self, args, state, control, **rest)
+        steps.append(state.global_step)
+        if len(steps) in (4, 9):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(MetricsFile, "on_log", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(study, tmp_path / "killed")
+    run(study, tmp_path / "killed")
+    assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_kill_nine_at_random_moments(tmp_path, tiny_folder):
+    study = tiny_study(tmp_path, tiny_folder)
+    run(study, tmp_path / "whole")
+    (tmp_path / "study.json").write_text(study.model_dump_json())
+    (tmp_path / "go.py").write_text(
+        "from pathlib import Path\n"
+        "from test_budget_run import run\n"
+        "from training.budget.spec import Study\n"
+        "if __name__ == '__main__':\n"
+        f"    folder = Path({str(tmp_path)!r})\n"
+        "    run(Study.model_validate_json((folder / 'study.json').read_text()), folder / 'killed', jobs=2)\n"
+    )
+    tests = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"}
+    command = [sys.executable, str(tmp_path / "go.py")]
+    draw, kills = random.Random(0), 0
+    while kills < 3:
+        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        before, wanted = len(list((tmp_path / "killed").glob("results/*"))), draw.randrange(1, 3)
+        while process.poll() is None and len(list((tmp_path / "killed").glob("results/*"))) < before + wanted:
+            time.sleep(0.05)
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert kills == 3
+    subprocess.run(command, env=environment, check=True, timeout=300)
+    assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+    assert all_chains(workshop(study, tmp_path / "killed"))

@@ -1,0 +1,41 @@
+"""Advice on a budget that a study may not have: by the surrogate, from all results or from a pilot's alone."""
+
+from genrec.errors import GenRecError
+from training.budget.answers import Bootstrap, Scores
+from training.budget.results import Results
+from training.budget.spec import Study
+from training.budget.surrogate import PILOT, Advice, advise, fit, pilot_points
+
+
+def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = False) -> Advice:
+    """The best split of a budget where a pair costs `ratio` demonstrations.
+
+    With `pilot`, only results count whose annotations cost at most a tenth of the budget. Raises GenRecError if there
+    are too few results, or no pilot is that cheap.
+    """
+    study, scores = results.study, results.scores.usable()
+    if budget <= 0 or ratio <= 0:
+        raise GenRecError("a budget and the price of a pair must be above 0")
+    if pilot:
+        points = set(pilot_points(results.lattice, ratio, budget, study.price))
+        rows = [row for row, point in enumerate(scores.points) if point in points]
+        if not rows:
+            raise GenRecError(
+                f"the study has no pilot at a price ratio of {ratio:g} whose annotations cost at most {PILOT:.0%} of "
+                f"{budget:g}: add smaller budgets to the recipe"
+            )
+        scores = Scores(tuple(scores.points[row] for row in rows), scores.seeds, scores.groups, scores.values[rows])
+    boot = Bootstrap(scores)
+    most = max(sft + ratio * pairs for sft, pairs in scores.points) * study.price
+    return advise(fit(boot), budget, ratio, price=study.price, shared_noise=boot.shared_noise, most=most)
+
+
+def told(study: Study, advice: Advice) -> str:
+    """Advice in words."""
+    beyond = "" if advice.measured else " The results end below this budget: this is extrapolated."
+    return (
+        f"For {advice.budget:,g} {study.currency}, a pair costing {advice.ratio:g} demonstrations: {advice.sft:,} "
+        f"demonstrations and {advice.pairs:,} pairs (share {advice.share:.2f}); expected score {advice.value:.3f} "
+        f"({advice.low:.3f} to {advice.high:.3f}). Nothing tells it apart from shares between {advice.tied_from:.2f} "
+        f"and {advice.tied_to:.2f}.{beyond}"
+    )

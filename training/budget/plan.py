@@ -1,0 +1,124 @@
+"""Which runs a study consists of: the sweeps of learning rates, then those of the lattice, coarse answers first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from genrec.errors import GenRecError
+from training.budget.chain import Chain, StageName, stage_of
+from training.budget.lattice import Lattice, lattice
+from training.budget.spec import SOUND_SEEDS, Study
+from training.budget.time_left import duration, seconds_left
+
+if TYPE_CHECKING:
+    from training.budget.workshop import Workshop
+
+STAGES: tuple[StageName, ...] = ("sft", "dpo")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rate of each stage."""
+
+    sft: float
+    dpo: float
+
+
+def sweep_chains(study: Study, stage: StageName, sft_rate: float) -> list[Chain]:
+    """One short run for each learning rate of a stage, scored on the validation questions."""
+    recipe = stage_of(study, stage)
+    seed, size = study.seeds[0], _in_batches(study.sweep_examples, recipe.batch)
+    start = _in_batches(study.sweep_examples, study.sft.batch) if stage == "dpo" else 0
+    start_rate = sft_rate if stage == "dpo" else 0.0
+    return [Chain(stage, seed, rate, (size,), "validation", start, start_rate) for rate in recipe.learning_rates]
+
+
+def lattice_chains(found: Lattice, rates: Rates) -> list[Chain]:
+    """All runs of the lattice: seed by seed, so that the first gives a coarse answer; within it, coarse to fine."""
+    chains = []
+    for seed in found.seeds:
+        sft = (0, *found.sft_sizes)
+        chains.append(Chain("sft", seed, rates.sft, sft))
+        for start, sizes in found.pair_sizes.items():
+            chains.append(Chain("dpo", seed, rates.dpo, sizes, "test", start, rates.sft if start else 0.0))
+    return chains
+
+
+def _in_batches(count: int, batch: int) -> int:
+    return batch * max(1, count // batch)
+
+
+def require_enough(found: Lattice, demonstrations: int, pairs: int) -> None:
+    """Raise GenRecError if the largest run needs more examples than there are."""
+    for what, needed, there in (
+        ("demonstrations", found.most_sft, demonstrations),
+        ("pairs", found.most_pairs, pairs),
+    ):
+        if needed > there:
+            raise GenRecError(
+                f"the study needs {needed:,} {what}, but the data have {there:,} examples for them: lower budgets"
+                + (", or raise the smallest of price_ratios" if what == "pairs" else "")
+            )
+
+
+def chosen_rate(workshop: "Workshop", stage: StageName, sft_rate: float) -> float | None:
+    """The best learning rate of a stage on the validation questions; None if the sweep is not finished.
+
+    Of equally good ones, the lowest.
+    """
+    recipe = stage_of(workshop.study, stage)
+    if len(recipe.learning_rates) == 1:
+        return recipe.learning_rates[0]
+    means = {}
+    for chain in sweep_chains(workshop.study, stage, sft_rate):
+        result = workshop.result(chain, chain.size)
+        if result is None:
+            return None
+        means[chain.rate] = sum(result.scores) / len(result.scores)
+    return max(sorted(means), key=lambda rate: means[rate])
+
+
+def all_chains(workshop: "Workshop") -> list[Chain]:
+    """The lattice's runs, at the rates that the sweeps chose, or at the first ones as long as they are not known."""
+    study = workshop.study
+    sft = chosen_rate(workshop, "sft", 0.0) or study.sft.learning_rates[0]
+    dpo = chosen_rate(workshop, "dpo", sft) or study.dpo.learning_rates[0]
+    return lattice_chains(lattice(study), Rates(sft, dpo))
+
+
+def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
+    """What a study trains, whether the data suffice, and how long what is left may take."""
+    study, task = workshop.study, workshop.material.task
+    found = lattice(study)
+    require_enough(found, len(task.questions.train), task.pair_pool)
+    share = found.trained_on / found.trained_on_apart
+    yield (
+        f"{len(found.cells):,} splits ({len(study.budgets)} budgets, {len(study.shares)} shares, "
+        f"{len(study.price_ratios)} price ratios) and {len(study.seeds)} seeds are read from "
+        f"{len(found.points) * len(study.seeds):,} models"
+    )
+    yield f"examples trained on: {found.trained_on:,}; by separate grids: {found.trained_on_apart:,} ({share:.0%})"
+    swept = sum(
+        chain.size
+        for stage in STAGES
+        if len(stage_of(study, stage).learning_rates) > 1
+        for chain in sweep_chains(study, stage, 0.0)
+    )
+    yield f"and in the sweeps of learning rates: {swept:,}"
+    if len(study.seeds) < SOUND_SEEDS:
+        yield f"note: {len(study.seeds)} seed(s) are too few to tell chance in training from what splits do"
+    yield _pools(found, len(task.questions.train), task.pair_pool, shared=task.shared)
+    chains = all_chains(workshop)
+    left = seconds_left(workshop, chains)
+    missing = sum(workshop.result(chain, stop) is None for chain in chains for stop in chain.stops)
+    time = "not known before the first result" if left is None else f"about {duration(left / jobs)}"
+    yield f"results to go: {missing:,}; time: {time}"
+
+
+def _pools(found: Lattice, demonstrations: int, pairs: int, *, shared: bool) -> str:
+    """Whether demonstrations and pairs come from different examples."""
+    if not shared:
+        return f"demonstrations: {found.most_sft:,} of {demonstrations:,}; pairs: {found.most_pairs:,} of {pairs:,}"
+    disjoint = found.disjoint(demonstrations)
+    suffice = f"in {disjoint:,} of {len(found.points):,} points" if disjoint < len(found.points) else "everywhere"
+    return f"training examples: {demonstrations:,}; demonstrations and pairs come from different ones {suffice}"

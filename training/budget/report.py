@@ -1,0 +1,194 @@
+"""The report of a study: answers.json for programs, report.md and report.html for people; same results, same bytes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from eval.report import render, rounded
+from eval.verdict import Verdict
+from genrec.errors import GenRecError
+from genrec.files import write_text
+from training.budget.answers import Answer, Bootstrap, Scores, answers
+from training.budget.findings import findings
+from training.budget.lattice import Lattice
+from training.budget.results import Results
+from training.budget.sections import Found, PilotTest, metric_name, sections
+from training.budget.spec import SOUND_SEEDS, NextPoi, Study
+from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
+
+TITLE = "How to split an annotation budget"
+EVALUATIONS_TITLE = "Evaluation of next-place rankings"  # of the template that both reports share
+
+
+def write_report(out: Path, results: Results) -> Found:
+    """Write the three files into `out`; returns what they tell. Raises GenRecError if there is no result yet."""
+    found = find(results)
+    study, lattice, scores = results.study, results.lattice, results.scores
+    page = {
+        "verdicts": [*_sentences(found), *_verdicts(found)],
+        "summary": _summary(study, lattice, scores),
+        "warnings": list(_warnings(results)),
+        "settings": _settings(study, scores),
+        "sections": list(sections(found)),
+    }
+    plain = {
+        "answers": [asdict(one) for one in found.answers],
+        "advice": [asdict(one) for one in found.advice],
+        "findings": [asdict(one) for one in found.findings],
+        "sweeps": [
+            {
+                "stage": one.stage,
+                "chosen": one.chosen,
+                "scores": {f"{rate:g}": mean for rate, mean in one.means.items()},
+            }
+            for one in found.sweeps
+        ],
+        "pilots": [asdict(one) for one in found.pilots],
+        "trained_on": lattice.trained_on,
+        "trained_on_apart": lattice.trained_on_apart,
+    }
+    write_text(out / "answers.json", json.dumps(rounded(plain), indent=1, sort_keys=True) + "\n")
+    for template in ("report.md.jinja", "report.html.jinja"):
+        text = render(template, page).replace(EVALUATIONS_TITLE, TITLE)
+        write_text(out / template.removesuffix(".jinja"), text)
+    return found
+
+
+def find(results: Results) -> Found:
+    """All that the report tells. Raises GenRecError if there is no result yet."""
+    study, lattice = results.study, results.lattice
+    boot = Bootstrap(results.scores.usable())
+    found = answers(lattice, boot)
+    if not found:
+        raise GenRecError("no budget has two splits that are done yet: go on with `genrec-train budget run`")
+    advice: list[Advice] = []
+    if len(boot.scores.points) >= LEAST_POINTS:
+        surrogate = fit(boot)
+        most = max(study.budgets)
+        for answer in found:
+            advice.append(
+                advise(
+                    surrogate, answer.budget, answer.ratio,
+                    price=study.price, shared_noise=boot.shared_noise, most=most,
+                )
+            )  # fmt: skip
+    ratio = 1.0 if 1.0 in study.price_ratios else study.price_ratios[0]
+    return Found(
+        study=study,
+        answers=found,
+        advice=advice,
+        findings=findings(lattice, boot, ratio, study.price),
+        findings_ratio=ratio,
+        sweeps=results.sweeps,
+        pilots=[pilot_test(study, lattice, boot, found, one) for one in study.price_ratios],
+    )
+
+
+def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[Answer], ratio: float) -> PilotTest:
+    """Ask each seed's pilot for advice on each budget that has one, and compare with the answers of all results."""
+    scores, budgets, hits, trials = boot.scores, [], 0, 0
+    for answer in (one for one in found if one.ratio == ratio):
+        points = set(pilot_points(lattice, ratio, answer.budget, study.price))
+        rows = [row for row, point in enumerate(scores.points) if point in points]
+        if len(rows) < max(LEAST_POINTS, len(points)):
+            continue
+        budgets.append(answer.budget)
+        for seed in range(len(scores.seeds)):
+            own = Scores(
+                tuple(scores.points[row] for row in rows),
+                (scores.seeds[seed],),
+                scores.groups,
+                scores.values[rows][:, [seed]],
+            )
+            small = Bootstrap(own)
+            surrogate = Surrogate(own.points, small.values, small.noise)
+            advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0, most=answer.budget)
+            nearest = min(answer.splits, key=lambda split: abs(split.share - advice.share))
+            hits += nearest.tied
+            trials += 1
+    return PilotTest(ratio, tuple(budgets), hits, trials)
+
+
+def sentence(study: Study, answer: Answer) -> str:
+    """The answer for a budget in one sentence."""
+    best = answer.best
+    return (
+        f"For a budget of {answer.budget:,g} {study.currency}, a pair costing {answer.ratio:g} demonstrations: "
+        f"{best.cell.sft:,} demonstrations and {best.cell.pairs:,} pairs (share {best.share:g}); "
+        f"{metric_name(study)} {best.value:.3f} ({best.low:.3f} to {best.high:.3f})."
+    )
+
+
+def _sentences(found: Found) -> Iterator[Verdict]:
+    """For the largest budget at each price ratio."""
+    for ratio in dict.fromkeys(one.ratio for one in found.answers):
+        answer = [one for one in found.answers if one.ratio == ratio][-1]
+        rest = ", ".join(f"{one.share:g}" for one in answer.tied)
+        apart = f"Nothing tells it apart from the shares {rest}." if rest else "It is ahead of all other shares."
+        reasons = (f"It is the best with probability {answer.best.p_best:.2f}.", apart)
+        yield Verdict(None if rest else True, sentence(found.study, answer), reasons)
+
+
+def _verdicts(found: Found) -> Iterator[Verdict]:
+    meaning = {"supported": True, "contradicted": False, "undecided": None}
+    for number, one in enumerate(found.findings, start=1):
+        headline = f"Finding {number} of the paper, on these data: {one.verdict}."
+        yield Verdict(meaning[one.verdict], headline, (one.claim,))
+
+
+def _summary(study: Study, lattice: Lattice, scores: Scores) -> str:
+    share = lattice.trained_on / lattice.trained_on_apart
+    return (
+        f"{len(study.budgets)} budgets, {len(study.shares)} shares, {len(study.price_ratios)} price ratios and "
+        f"{len(study.seeds)} seeds are read from {len(lattice.points) * len(study.seeds):,} models, trained on "
+        f"{lattice.trained_on:,} examples: {share:.0%} of the {lattice.trained_on_apart:,} of separate grids. "
+        f"{len(scores.groups):,} test examples."
+    )
+
+
+def _warnings(results: Results) -> Iterator[str]:
+    study, scores = results.study, results.scores
+    used = scores.usable()
+    known = int(np.isfinite(scores.values[:, :, 0]).sum())
+    total = len(scores.points) * len(scores.seeds)
+    if known < total:
+        yield f"The study is not finished: {known:,} of {total:,} models are scored; this is a first answer."
+    if len(used.seeds) < SOUND_SEEDS:
+        yield f"{len(used.seeds)} seed(s): too few to tell chance in training from what splits do."
+    if isinstance(study.task, NextPoi) and study.task.rule == "truth":
+        yield "A variant: in each pair the true place wins, so a judgement says as much as a demonstration."
+
+    yield from warn_of_overlap(results.lattice, results.pool)
+
+
+def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
+    stages = (("SFT", study.sft), ("DPO", study.dpo))
+    return [
+        ("Model", study.model if isinstance(study.model, str) else "small, pre-trained on synthetic cities"),
+        ("Method", study.method),
+        ("Task", f"{study.task.kind}, {metric_name(study)}"),
+        ("Budgets", f"{', '.join(f'{one:,g}' for one in sorted(study.budgets))} {study.currency}"),
+        ("Shares for SFT", ", ".join(f"{one:g}" for one in study.shares)),
+        ("Price of a demonstration", f"{study.price:g}"),
+        ("Price of a pair, in demonstrations", ", ".join(f"{one:g}" for one in study.price_ratios)),
+        ("Seeds", ", ".join(map(str, study.seeds))),
+        *(
+            (f"{name}", f"one pass, batches of {one.batch}, constant rate after {one.warmup_steps} steps")
+            for name, one in stages
+        ),
+        ("Subsets", "nested: a larger budget's examples begin with those of a smaller one, in an order of each seed"),
+        ("Intervals", f"95%, paired bootstrap over {len(set(scores.groups)):,} users or test examples and the seeds"),
+    ]
+
+
+def warn_of_overlap(lattice: Lattice, pool: int | None) -> list[str]:
+    """A line if demonstrations and pairs of some runs share examples; `pool` is None if they have files apart."""
+    if pool is None or lattice.disjoint(pool) == len(lattice.points):
+        return []
+    return [
+        f"In {len(lattice.points) - lattice.disjoint(pool):,} of {len(lattice.points):,} points of the lattice, some "
+        f"pairs are about examples that are demonstrations, too: there are {pool:,} training examples."
+    ]

@@ -1,0 +1,70 @@
+"""All results of a study, gathered from its folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.budget.answers import Scores
+from training.budget.chain import StageName, stage_of
+from training.budget.lattice import Lattice, lattice
+from training.budget.plan import Rates, chosen_rate, lattice_chains, sweep_chains
+from training.budget.spec import Study
+
+if TYPE_CHECKING:
+    from training.budget.workshop import Workshop
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Mean scores on the validation questions by learning rate, and which was chosen."""
+
+    stage: str
+    means: dict[float, float]
+    chosen: float
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A study and what is known of it so far; `pool`: examples that both stages share, None if they have files apart."""
+
+    study: Study
+    lattice: Lattice
+    scores: Scores
+    sweeps: Sequence[Sweep]
+    pool: int | None
+
+
+def gather(workshop: "Workshop") -> Results:
+    """What is there now; without learning rates, that is no score."""
+    study, task = workshop.study, workshop.material.task
+    found = lattice(study)
+    groups = tuple(one.group for one in task.questions.test)
+    values = np.full((len(found.points), len(study.seeds), len(groups)), np.nan)
+    sft = chosen_rate(workshop, "sft", 0.0)
+    dpo = None if sft is None else chosen_rate(workshop, "dpo", sft)
+    sweeps: list[Sweep] = []
+    if sft is not None and dpo is not None:
+        rows = {point: row for row, point in enumerate(found.points)}
+        columns = {seed: column for column, seed in enumerate(study.seeds)}
+        for chain in lattice_chains(found, Rates(sft, dpo)):
+            for stop in chain.stops:
+                result = workshop.result(chain, stop)
+                if result and chain.point(stop) in rows:
+                    values[rows[chain.point(stop)], columns[chain.seed]] = result.scores
+        sweeps = [*_sweep(workshop, "sft", sft, sft), *_sweep(workshop, "dpo", sft, dpo)]
+    scores = Scores(found.points, study.seeds, groups, values)
+    return Results(study, found, scores, sweeps, len(task.questions.train) if task.shared else None)
+
+
+def _sweep(workshop: "Workshop", stage: StageName, sft: float, chosen: float) -> list[Sweep]:
+    """What the sweep of a stage found; nothing if there was no choice."""
+    if len(stage_of(workshop.study, stage).learning_rates) == 1:
+        return []
+    means = {}
+    for chain in sweep_chains(workshop.study, stage, sft):
+        result = workshop.result(chain, chain.size)
+        if result:
+            means[chain.rate] = sum(result.scores) / len(result.scores)
+    return [Sweep(stage, means, chosen)]

@@ -1,0 +1,98 @@
+"""`genrec-train budget`: how to split an annotation budget between demonstrations (SFT) and pairs (DPO)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genrec.cli.console import err, out
+from genrec.errors import GenRecError
+from training.cli.options import RecipePath
+
+if TYPE_CHECKING:
+    from training.budget.results import Results
+    from training.budget.workshop import Workshop
+
+budget = typer.Typer(
+    help="Find out how to split an annotation budget between demonstrations (SFT) and pairs (DPO).",
+    no_args_is_help=True,
+)
+
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the study.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Runs side by side.")]
+
+
+@budget.command()
+def plan(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
+    """Say what a study trains, whether the data suffice, and how long what is left may take; trains nothing."""
+    _print_plan(_workshop(path, output), jobs)
+
+
+@budget.command()
+def run(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
+    """Run a study, or go on with it after a kill, and write its report; what is done already is not done again."""
+    from training.budget.runner import run_study  # deferred: --help needs no torch
+
+    workshop = _workshop(path, output)
+    _print_plan(workshop, jobs)
+    run_study(workshop, jobs=jobs, say=lambda line: err.print(line, markup=False))
+    _report(workshop)
+
+
+@budget.command()
+def advise(
+    path: RecipePath,
+    output: Out,
+    total: Annotated[
+        float | None, typer.Option("--budget", metavar="X", help="A budget to split, in the recipe's currency.")
+    ] = None,
+    ratio: Annotated[
+        float | None, typer.Option("--ratio", help="What a pair costs, in demonstrations; else the recipe's first.")
+    ] = None,
+    pilot: Annotated[
+        bool, typer.Option("--pilot", help="Use only results whose annotations cost at most a tenth of the budget.")
+    ] = False,
+) -> None:
+    """Split a budget by what a study has found so far; without --budget, write the report of that."""
+    from training.budget.advise import advice_for, told  # deferred: as above
+    from training.budget.results import gather
+
+    workshop = _workshop(path, output)
+    if total is None:
+        if pilot:
+            raise GenRecError("--pilot: name the budget, with --budget")
+        _report(workshop)
+        return
+    results = gather(workshop)
+    advice = advice_for(results, total, ratio or workshop.study.price_ratios[0], pilot=pilot)
+    out.print(told(workshop.study, advice), markup=False)
+
+
+def _workshop(path: Path, output: Path) -> "Workshop":
+    from training.budget.material import prepare  # deferred: loads torch
+    from training.budget.spec import load_study
+    from training.budget.workshop import Workshop
+
+    study = load_study(path)
+    with err.status("preparing the model and the examples"):
+        return Workshop(study, output, prepare(study, output))
+
+
+def _print_plan(workshop: "Workshop", jobs: int) -> None:
+    from training.budget.plan import plan_lines
+
+    for line in plan_lines(workshop, jobs):
+        out.print(line, markup=False)
+
+
+def _report(workshop: "Workshop") -> None:
+    from training.budget.report import sentence, write_report
+    from training.budget.results import gather
+
+    results: Results = gather(workshop)
+    found = write_report(workshop.out, results)
+    for answer in found.answers:
+        out.print(sentence(workshop.study, answer), markup=False)
+    for number, finding in enumerate(found.findings, start=1):
+        out.print(f"finding {number} of the paper, on these data: {finding.verdict}", markup=False)
+    out.print(f"the whole report: {workshop.out / 'report.html'}", markup=False)
