@@ -6,7 +6,7 @@ from datasets import Dataset
 from trl import DPOTrainer
 
 
-class PairTrainer(DPOTrainer):
+class PairTrainer(DPOTrainer):  # type: ignore[misc]
     """Takes its data as they are: prompt_ids, chosen_ids, rejected_ids, ref_chosen_logps, ref_rejected_logps.
 
     The stock trainer would tokenise the text anew, and compute the reference again whenever a learning rate, a seed or

@@ -95,7 +95,7 @@ def draw_loss(metrics: list[dict[str, Any]], path: Path) -> None:
     first = np.maximum(np.arange(1, len(loss) + 1) - SMOOTHED, 0)
     means = (sums[1:] - sums[first]) / (np.arange(1, len(loss) + 1) - first)
     axes.plot(steps, means, color="tab:blue", label=f"mean of the last {SMOOTHED}")
-    axes.set(xlabel="step", ylabel="loss, nats a token" if loss.size else "loss")
+    axes.set(xlabel="step", ylabel="loss")
     axes.legend()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
