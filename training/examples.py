@@ -111,7 +111,10 @@ def _examples_of(
     questions = list(_questions(visits))
     draw = random.Random(seed)
     if limit is not None and limit < len(questions):
-        questions = [questions[i] for i in sorted(draw.sample(range(len(questions)), limit))]
+        # Weighted by answers (Efraimidis and Spirakis 2006): a conversation with many costs little more than with one.
+        keys = [draw.random() ** (1 / answers) for _, answers in questions]
+        best = sorted(range(len(keys)), key=keys.__getitem__)[-limit:]
+        questions = [questions[i] for i in sorted(best)]
     prompter = Prompter(seen, data, count_tokens)
     examples = [_example(prompter.ask(visit), visit.target, new) for visit, new in questions]
     draw.shuffle(examples)
