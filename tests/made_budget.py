@@ -24,7 +24,7 @@ def study(**changes: object) -> Study:
 
 
 def made_results(
-    asked: Study, score: Callable[[int, int], float], *, noise: float = 0.05, examples: int = 200, seed: int = 0
+    asked: Study, score: Callable[[int, int], float], *, noise: float = 0.02, examples: int = 200, seed: int = 0
 ) -> Results:
     """Results whose true score is `score`(n_s, n_p): the same hard and easy examples for all, and some noise."""
     draw = np.random.default_rng(seed)
@@ -52,19 +52,19 @@ def file_task(folder: Path, rows: int = 24) -> dict[str, object]:
         "preferences": write_rows(folder / "preferences.jsonl", pairs),
         "validation": write_rows(folder / "validation.jsonl", asked[:4]),
         "test": write_rows(folder / "test.jsonl", asked[4:12]),
-        "metric": "made_budget:likeness",
+        "metric": "made_budget:reading",
         "max_tokens": 3,
     }
 
 
-def likeness(text: str, row: dict[str, str]) -> float:
-    """A metric that even a tiny model has some of."""
-    return len(set(text) & set(row["completion"])) / max(len(text), 1)
+def reading(text: str, row: dict[str, str]) -> float:
+    """A metric that notices each change of what is written."""
+    return sum(map(ord, text + row["completion"])) % 97 / 97
 
 
 def tiny_study(folder: Path, model: Path, **changes: object) -> Study:
     """A study that runs in seconds."""
-    stage = {"learning_rates": [0.01], "batch": 2, "warmup_steps": 1, "save_steps": 2}
+    stage = {"learning_rates": [0.3], "batch": 2, "warmup_steps": 0, "save_steps": 2}
     return study(
         **{
             "model": str(model),

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from made_budget import tiny_study
 from made_city import csv_of, town
+from typer.testing import CliRunner
 
 from genrec.errors import GenRecError
 from training.budget.material import prepare
@@ -19,6 +21,7 @@ from training.budget.plan import all_chains, plan_lines
 from training.budget.results import gather
 from training.budget.runner import run_study
 from training.budget.workshop import Workshop
+from training.cli.budget import budget
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +59,17 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     assert scores.values.shape == (3, 1, 8)
     assert scores.values.min() >= 0
     assert len({row.tobytes() for row in scores.values}) > 1, "training changed nothing"
-    assert run(study, out) == ["0 results to go"]
+    assert run(study, out) == []
     assert list(plan_lines(workshop(study, out), 1))[-1] == "results to go: 0; time: about 0 s"
+
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(study.model_dump(mode="json")))
+    told = CliRunner().invoke(budget, ["run", str(path), "--out", str(out)], catch_exceptions=False).stdout
+    assert "examples trained on: 10; by separate grids: 12" in told
+    assert "For a budget of 4 demonstrations" in told
+    assert (out / "report.html").exists()
+    advised = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8"])
+    assert str(advised.exception) == "3 results are too few for advice; 4 are needed at least"
 
 
 @pytest.mark.slow
@@ -91,7 +103,7 @@ def test_a_study_of_checkins_chooses_its_rates(tmp_path, tiny_folder):
     lines = run(study, out)
     assert sum(line.startswith("sweep") for line in lines) == 2
     [sweep] = gather(workshop(study, out)).sweeps
-    assert sweep.chosen == max(sweep.means, key=sweep.means.get)
+    assert sweep.chosen == max(sorted(sweep.means), key=sweep.means.get)
     pairs = [json.loads(line) for path in (out / "runs").glob("dpo-*/pairs.jsonl") for line in path.open()]
     assert all(chosen != rejected for line in pairs for _, chosen, rejected in line["pairs"])
     with pytest.raises(GenRecError, match="the study needs 1,000 demonstrations, but the data have"):

@@ -27,7 +27,7 @@ class Sweep:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A study and what is known of it so far; `pool`: examples that both stages share, None if they have files apart."""
+    """A study and what is known of it; `pool`: examples that both stages share, None if they have files apart."""
 
     study: Study
     lattice: Lattice

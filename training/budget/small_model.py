@@ -155,5 +155,6 @@ def _arguments(spec: SmallModel, work: Path) -> Any:
         save_steps=100,
         save_total_limit=2,
         report_to="none",
+        use_cache=True,  # of the model that is saved; while training, nothing is cached
         disable_tqdm=True,
     )

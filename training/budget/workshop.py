@@ -84,10 +84,10 @@ class Workshop:
         def visit(step: int, model: "torch.nn.Module") -> None:
             stop = step * batch
             seconds = time.perf_counter() - clock[1] + each_seconds * (stop - clock[0])
-            if chain.stage == "sft" and stop:
-                self._save(chain, stop, model, trainable)
-            if self.result(chain, stop) is None:
-                with _serving(model, trainable) as served:
+            with _serving(model, trainable) as served:  # also while it is saved, or what is saved had no cache
+                if chain.stage == "sft" and stop:
+                    self._save(chain, stop, model, trainable)
+                if self.result(chain, stop) is None:
                     self._score(chain, stop, served, report, trained=(int(stop - clock[0]), seconds))
             clock[:] = [stop, time.perf_counter()]
 

@@ -1,0 +1,167 @@
+"""Answers on made-up results whose truth is known; what cannot be told stays undecided."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_budget import made_results, study
+
+from genrec.errors import GenRecError
+from training.budget.advise import advice_for, told
+from training.budget.answers import Bootstrap, answers
+from training.budget.findings import findings
+from training.budget.report import find, write_report
+from training.budget.results import Sweep
+from training.budget.surrogate import pilot_points
+
+
+def papers(sft, pairs):
+    """SFT alone is best of small budgets, preferences of large ones, and DPO needs SFT first."""
+    warm = min(1.0, sft / 4) if pairs else 1.0
+    return 0.2 + 0.03 * np.log1p(sft) + warm * 2e-4 * max(0.0, pairs - 250) - (0.1 if pairs and not sft else 0)
+
+
+def against(sft, pairs):
+    """Everything the other way round: pairs win when few, demonstrations when many, and a cold start does no harm."""
+    return (
+        0.2 + (0.05 * np.log1p(pairs) if sft + pairs < 1000 else 1e-4 * sft) - (0.05 if pairs and 0 < sft <= 500 else 0)
+    )
+
+
+def flat(sft, pairs):
+    return 0.5
+
+
+def verdicts(results, ratio=1.0):
+    return [one.verdict for one in findings(results.lattice, Bootstrap(results.scores), ratio, results.study.price)]
+
+
+@pytest.mark.parametrize(
+    ("truth", "expected"),
+    [(papers, ["supported"] * 3), (against, ["contradicted"] * 3), (flat, ["undecided"] * 3)],
+)
+def test_the_papers_findings(truth, expected):
+    assert verdicts(made_results(study(budgets=[100, 2000, 5000]), truth)) == expected
+
+
+def test_nothing_to_check_is_undecided():
+    only = made_results(study(budgets=[100, 200], shares=[1, 0.5]), papers)
+    assert verdicts(only) == ["supported", "undecided", "undecided"]
+    found = findings(only.lattice, Bootstrap(only.scores), 1.0, 1.0)
+    assert found[1].differences == ()
+    assert "Nothing to compare" in found[1].compared
+
+
+def test_noise_without_truth_seldom_decides():
+    """At 95% a check of nothing may err in 1 of 20; over 30 tables of noise far fewer than a third do."""
+    decided = sum(
+        one != "undecided"
+        for seed in range(30)
+        for one in verdicts(made_results(study(budgets=[100, 2000]), flat, noise=0.3, examples=60, seed=seed))
+    )
+    assert decided < 30
+
+
+def test_winners():
+    asked = study(budgets=[100, 5000], price_ratios=[0.5, 1])
+    results = made_results(asked, papers)
+    found = answers(results.lattice, Bootstrap(results.scores))
+    assert [(one.ratio, one.budget) for one in found] == [(0.5, 100), (0.5, 5000), (1, 100), (1, 5000)]
+    small, large = found[2:]
+    assert small.best.share == 1
+    assert small.tied == ()
+    assert small.best.p_best > 0.99
+    assert large.best.share == max(large.splits, key=lambda one: papers(*one.cell.point)).share
+    for answer in found:
+        assert sum(one.p_best for one in answer.splits) == pytest.approx(1)
+        for one in answer.splits:
+            assert one.low <= one.value <= one.high
+
+
+def test_equal_splits_are_not_told_apart():
+    results = made_results(study(budgets=[1000]), flat)
+    [answer] = answers(results.lattice, Bootstrap(results.scores))
+    assert len(answer.tied) >= 5
+    assert answer.best.p_best < 0.9
+
+
+def test_the_bootstrap_is_paired():
+    """Hard examples are hard for all splits: differences are far surer than the scores themselves."""
+    results = made_results(study(budgets=[1000]), flat, noise=0.01)
+    boot = Bootstrap(results.scores)
+    one, other = results.lattice.cells[0], results.lattice.cells[3]
+    assert np.std(boot.drawn([one]) - np.asarray(boot.drawn([other]))) < np.std(boot.drawn([one])) / 5
+    again = Bootstrap(results.scores)
+    assert np.array_equal(boot.draws, again.draws)
+
+
+def test_first_answers_of_an_unfinished_study():
+    results = made_results(study(budgets=[100, 500]), papers)
+    values = results.scores.values.copy()
+    values[3:, 1:] = np.nan
+    one_seed = replace(results.scores, values=values).usable()
+    assert one_seed.seeds == (0,)
+    assert one_seed.points == results.scores.points
+    values[5:, 0] = np.nan
+    some = replace(results.scores, values=values).usable()
+    assert (some.points, some.seeds) == (results.scores.points[:5], (0,))
+    assert answers(results.lattice, Bootstrap(some))
+    with pytest.raises(GenRecError, match="no results yet"):
+        replace(results.scores, values=np.full_like(values, np.nan)).usable()
+
+
+def test_advice_between_the_shares():
+    """A truth whose best share, 0.6, is none of the grid's."""
+
+    def truth(sft, pairs):
+        return 0.6 * np.log1p(sft) + 0.4 * np.log1p(pairs)
+
+    results = made_results(study(budgets=[200, 1000, 5000], shares=[1, 0.8, 0.5, 0.25, 0.1, 0]), truth)
+    advice = advice_for(results, 1000, 1.0)
+    assert advice.share == pytest.approx(0.6, abs=0.1)
+    assert advice.tied_from <= advice.share <= advice.tied_to
+    assert advice.low < truth(600, 400) < advice.high
+    assert "Nothing tells it apart" in told(results.study, advice)
+    assert advice.measured
+    beyond = advice_for(results, 20000, 1.0)
+    assert not beyond.measured
+    assert "extrapolated" in told(results.study, beyond)
+    with pytest.raises(GenRecError, match="above 0"):
+        advice_for(results, 0, 1.0)
+
+
+def test_a_pilot_costs_a_tenth_at_most():
+    results = made_results(study(budgets=[50, 100, 1000, 5000], price=2.0), papers)
+    points = pilot_points(results.lattice, 1.0, 5000, 2.0)
+    judged = {sft: max(pairs for start, pairs in points if start == sft) for sft, _ in points}
+    assert points
+    assert 2 * (max(judged) + sum(judged.values())) <= 500
+    assert pilot_points(results.lattice, 1.0, 100, 2.0) == ()
+    assert not advice_for(results, 5000, 1.0, pilot=True).measured
+    with pytest.raises(GenRecError, match="no pilot"):
+        advice_for(results, 100, 1.0, pilot=True)
+    assert any(pilot.trials == 3 * len(pilot.budgets) > 0 for pilot in find(results).pilots)
+
+
+def test_the_report(tmp_path):
+    asked = study(budgets=[100, 5000], price_ratios=[0.5, 1], currency="euros")
+    results = replace(made_results(asked, papers), sweeps=[Sweep("sft", {1e-4: 0.2, 1e-3: 0.4}, 1e-3)], pool=5000)
+    write_report(tmp_path / "one", results)
+    write_report(tmp_path / "two", results)
+    files = ["answers.json", "report.html", "report.md"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == files
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    told = json.loads((tmp_path / "one" / "answers.json").read_text())
+    assert len(told["answers"]) == 4
+    assert [one["verdict"] for one in told["findings"]] == ["supported"] * 3
+    markdown, html = ((tmp_path / "one" / name).read_text() for name in ("report.md", "report.html"))
+    assert markdown.startswith("# How to split an annotation budget")
+    assert "For a budget of 5,000 euros, a pair costing 1 demonstrations" in markdown
+    assert "some pairs are about examples that are demonstrations, too" in markdown
+    assert html.count("<svg") == 4 + 3
+    assert "Evaluation of next-place rankings" not in html
+    first = replace(results.scores, values=np.where(np.arange(3)[:, None] < 1, results.scores.values, np.nan))
+    write_report(tmp_path / "early", replace(results, scores=first))
+    assert "The study is not finished: 26 of 78" in (tmp_path / "early" / "report.md").read_text()
