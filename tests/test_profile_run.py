@@ -68,6 +68,7 @@ def test_failure_in_the_middle_with_a_model(tmp_path):
     assert broken.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_for_real(genrec, tiny_folder, tmp_path):
     source = csv_of(town(BATCH + 3), tmp_path / "checkins.csv")
     arguments = ["profile", source, "--model", tiny_folder, "--out"]

@@ -55,6 +55,7 @@ def recipe(tmp_path, tiny_folder):
 MIX = "on-policy=2,habits=1,random=1"
 
 
+@pytest.mark.slow
 def test_from_checkins_to_a_model(genrec_train, recipe, tmp_path, tiny_folder):
     code, output, errors = genrec_train("preferences", recipe, "--mix", MIX)
     assert code == 0, errors
