@@ -73,7 +73,7 @@ def test_the_methods_train_other_weights(measured):
 
 
 def run(method, trainer, *, losses, step_seconds, peak_mb):
-    return Run(method, trainer, "cpu", "float32", 100, 10, losses, step_seconds, peak_mb)
+    return Run(method, trainer, "cpu", "float32", 100, 10, losses, step_seconds, peak_mb, threads=2, load=0.5)
 
 
 RUNS = [

@@ -8,12 +8,14 @@ import pytest
 import typer
 
 import training
+from training.budget.spec import load_study
 from training.cli import app
 from training.recipe import DpoRecipe, load_recipe
 from training.settings import trainer_config
 
 FOLDER = Path(training.__file__).parent / "recipes"
-RECIPES = sorted(FOLDER.glob("*.yaml"))
+STUDIES = sorted(FOLDER.glob("budget*.yaml"))
+RECIPES = sorted(set(FOLDER.glob("*.yaml")) - set(STUDIES))
 
 
 def header(path):
@@ -37,6 +39,11 @@ def test_a_recipe_is_one_that_trl_takes(path, tmp_path):
     assert {key: getattr(config, key) for key in ("learning_rate", "num_train_epochs")} == {
         key: recipe.trainer[key] for key in ("learning_rate", "num_train_epochs")
     }
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_study_can_be_planned(path):
+    assert load_study(path)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -5,6 +5,7 @@ format, optimiser, batches and checkpointing are the same, and so must the losse
 """
 
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,8 @@ class Run:
         losses: of each step.
         step_seconds: of each step after the first.
         peak_mb: the most memory of the process, by place (cpu, gpu).
+        load: how many processes of the whole machine wanted to run in the minute before. On a CPU that others use,
+            too, several threads wait for one another: then compare with OMP_NUM_THREADS=1.
 
     """
 
@@ -55,6 +58,8 @@ class Run:
     losses: list[float]
     step_seconds: list[float]
     peak_mb: dict[str, int]
+    threads: int
+    load: float
 
     @property
     def samples_per_second(self) -> float:
@@ -99,13 +104,16 @@ def measure_all(model: str, steps: int, progress: Progress) -> list[Run]:
 
 def measure(model: str, method: Method, trainer: TrainerName, steps: int) -> Run:
     """Train for some steps, here and now."""
-    from genrec.llm.quiet import quiet_transformers  # deferred: these load torch and TRL
+    import torch  # deferred, as the others: slow to import
+
+    from genrec.llm.quiet import quiet_transformers
     from training.callbacks import Bar
     from training.examples import training_examples
     from training.labelled_loss import labelled_loss
     from training.settings import load_trainable
     from training.sft import make_trainer, tokenised
 
+    load, _, _ = os.getloadavg()
     recipe = recipe_of(model, method, steps)
     trainable = load_trainable(recipe)
     examples = training_examples(recipe.data, recipe.seed, trainable.count_tokens)
@@ -126,6 +134,8 @@ def measure(model: str, method: Method, trainer: TrainerName, steps: int) -> Run
         losses=[line["loss"] for line in trl.state.log_history if "loss" in line],
         step_seconds=[end - start for start, end in pairwise(ends)],
         peak_mb=peak_memory_mb(),
+        threads=torch.get_num_threads(),
+        load=load,
     )
 
 
@@ -175,12 +185,14 @@ def to_json(model: str, runs: Sequence[Run]) -> dict[str, Any]:
 
 def runs_table(runs: Sequence[Run]) -> Table:
     """Each trainer with each method."""
-    table = _table(f"Training steps of {BATCH} examples, {runs[0].dtype} on {runs[0].device}")
-    for heading in ("method", "trainer", "samples a s", "s a step", "peak MB", "first loss", "last loss"):
+    table = _table(
+        f"Training steps of {BATCH} examples, {runs[0].dtype} on {runs[0].device}, {runs[0].threads} threads"
+    )
+    for heading in ("method", "trainer", "samples a s", "s a step", "load", "peak MB", "first loss", "last loss"):
         table.add_column(heading, justify="left" if heading in ("method", "trainer") else "right")
     for run in runs:
         a_step = sum(run.step_seconds) / len(run.step_seconds)
-        figures = (f"{run.samples_per_second:.3f}", f"{a_step:.2f}", f"{run.peak:,}")
+        figures = (f"{run.samples_per_second:.3f}", f"{a_step:.2f}", f"{run.load:.1f}", f"{run.peak:,}")
         table.add_row(run.method, run.trainer, *figures, f"{run.losses[0]:.5f}", f"{run.losses[-1]:.5f}")
     return table
 

@@ -17,7 +17,7 @@ def bench(
 ) -> None:
     """Time GenRec's trainer against TRL's stock one, with and without LoRA, on a synthetic city.
 
-    On a CPU the stock trainer takes about a minute a step with the embedded model.
+    Takes minutes on a CPU, where the stock trainer scores every position.
     """
     from genrec.files import write_text  # deferred: --help needs no NumPy
     from training.bench import QUICK_STEPS, STEPS, measure_all, ratios_table, runs_table, to_json
