@@ -53,6 +53,10 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     study, out = tiny_study(tmp_path, tiny_folder, budgets=[4], seeds=[0]), tmp_path / "out"
     before = list(plan_lines(workshop(study, out), 1))
     assert any("not known before the first result" in line for line in before)
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(study.model_dump(mode="json")))
+    measured = CliRunner().invoke(budget, ["plan", str(path), "--out", str(out), "--measure"], catch_exceptions=False)
+    assert "results to go: 4; time: about" in measured.stdout
     lines = run(study, out)
     assert "left" in lines[1]
     scores = gather(workshop(study, out)).scores
@@ -62,8 +66,6 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     assert run(study, out) == []
     assert list(plan_lines(workshop(study, out), 1))[-1] == "results to go: 0; time: about 0 s"
 
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(study.model_dump(mode="json")))
     told = CliRunner().invoke(budget, ["run", str(path), "--out", str(out)], catch_exceptions=False).stdout
     assert "examples trained on: 10; by separate grids: 12" in told
     assert "For a budget of 4 demonstrations" in told

@@ -48,11 +48,12 @@ def _in_batches(count: int, batch: int) -> int:
     return batch * max(1, count // batch)
 
 
-def require_enough(found: Lattice, demonstrations: int, pairs: int) -> None:
+def require_feasible(workshop: "Workshop") -> None:
     """Raise GenRecError if the largest run needs more examples than there are."""
+    found, task = lattice(workshop.study), workshop.material.task
     for what, needed, there in (
-        ("demonstrations", found.most_sft, demonstrations),
-        ("pairs", found.most_pairs, pairs),
+        ("demonstrations", found.most_sft, len(task.questions.train)),
+        ("pairs", found.most_pairs, task.pair_pool),
     ):
         if needed > there:
             raise GenRecError(
@@ -86,11 +87,19 @@ def all_chains(workshop: "Workshop") -> list[Chain]:
     return lattice_chains(lattice(study), Rates(sft, dpo))
 
 
+def first_chain(workshop: "Workshop") -> Chain:
+    """The shortest run that the study needs: to see how long things take."""
+    study = workshop.study
+    if len(study.sft.learning_rates) > 1:
+        return sweep_chains(study, "sft", 0.0)[0]
+    return Chain("sft", study.seeds[0], study.sft.learning_rates[0], lattice(study).sft_sizes[:1])
+
+
 def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
     """What a study trains, whether the data suffice, and how long what is left may take."""
     study, task = workshop.study, workshop.material.task
     found = lattice(study)
-    require_enough(found, len(task.questions.train), task.pair_pool)
+    require_feasible(workshop)
     share = found.trained_on / found.trained_on_apart
     yield (
         f"{len(found.cells):,} splits ({len(study.budgets)} budgets, {len(study.shares)} shares, "
@@ -109,7 +118,7 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
         yield f"note: {len(study.seeds)} seed(s) are too few to tell chance in training from what splits do"
     yield _pools(found, len(task.questions.train), task.pair_pool, shared=task.shared)
     chains = all_chains(workshop)
-    left = seconds_left(workshop, chains)
+    left = seconds_left(workshop, [first_chain(workshop), *chains])
     missing = sum(workshop.result(chain, stop) is None for chain in chains for stop in chain.stops)
     time = "not known before the first result" if left is None else f"about {duration(left / jobs)}"
     yield f"results to go: {missing:,}; time: {time}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from training.budget.chain import Chain, StageName, stage_of
 from training.budget.lattice import lattice
 from training.budget.material import prepare
-from training.budget.plan import Rates, chosen_rate, lattice_chains, require_enough, sweep_chains
+from training.budget.plan import Rates, chosen_rate, lattice_chains, require_feasible, sweep_chains
 from training.budget.spec import Study
 from training.budget.store import Result
 from training.budget.time_left import duration, seconds_left
@@ -24,12 +24,11 @@ def run_study(workshop: Workshop, *, jobs: int, say: Say) -> Rates:
 
     Raises GenRecError if the data do not suffice, or this machine cannot do it.
     """
-    found, task = lattice(workshop.study), workshop.material.task
-    require_enough(found, len(task.questions.train), task.pair_pool)
+    require_feasible(workshop)
     runner = _Runner(workshop, jobs, say)
     sft = runner.sweep("sft", 0.0)
     rates = Rates(sft, runner.sweep("dpo", sft))
-    runner.run(lattice_chains(found, rates))
+    runner.run(lattice_chains(lattice(workshop.study), rates))
     return rates
 
 

@@ -23,9 +23,19 @@ Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Runs side
 
 
 @budget.command()
-def plan(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
-    """Say what a study trains, whether the data suffice, and how long what is left may take; trains nothing."""
-    _print_plan(_workshop(path, output), jobs)
+def plan(
+    path: RecipePath,
+    output: Out,
+    jobs: Jobs = 1,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Take the study's first short run, for an estimate of the time.")
+    ] = False,
+) -> None:
+    """Say what a study trains, whether the data suffice, and how long what is left may take."""
+    workshop = _workshop(path, output)
+    if measure:
+        _measure(workshop)
+    _print_plan(workshop, jobs)
 
 
 @budget.command()
@@ -34,6 +44,7 @@ def run(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
     from training.budget.runner import run_study  # deferred: --help needs no torch
 
     workshop = _workshop(path, output)
+    _measure(workshop)
     _print_plan(workshop, jobs)
     run_study(workshop, jobs=jobs, say=lambda line: err.print(line, markup=False))
     _report(workshop)
@@ -76,6 +87,15 @@ def _workshop(path: Path, output: Path) -> "Workshop":
     study = load_study(path)
     with err.status("preparing the model and the examples"):
         return Workshop(study, output, prepare(study, output))
+
+
+def _measure(workshop: "Workshop") -> None:
+    """Take the study's first short run, unless it is done."""
+    from training.budget.plan import first_chain, require_feasible
+
+    require_feasible(workshop)
+    with err.status("measuring: the study's first short run"):
+        workshop.run(first_chain(workshop), lambda chain, stop, result: None)
 
 
 def _print_plan(workshop: "Workshop", jobs: int) -> None:
