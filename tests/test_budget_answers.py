@@ -158,7 +158,7 @@ def test_the_report(tmp_path):
     assert [one["verdict"] for one in told["findings"]] == ["supported"] * 3
     markdown, html = ((tmp_path / "one" / name).read_text() for name in ("report.md", "report.html"))
     assert markdown.startswith("# How to split an annotation budget")
-    assert "For a budget of 5,000 euros, a pair costing 1 demonstrations" in markdown
+    assert "For a budget of 5,000 euros at a price ratio of 1:" in markdown
     assert "some pairs are about examples that are demonstrations, too" in markdown
     assert html.count("<svg") == 4 + 3
     assert "Evaluation of next-place rankings" not in html

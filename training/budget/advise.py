@@ -34,7 +34,7 @@ def told(study: Study, advice: Advice) -> str:
     """Advice in words."""
     beyond = "" if advice.measured else " The results end below this budget: this is extrapolated."
     return (
-        f"For {advice.budget:,g} {study.currency}, a pair costing {advice.ratio:g} demonstrations: {advice.sft:,} "
+        f"For {advice.budget:,g} {study.currency} at a price ratio of {advice.ratio:g}: {advice.sft:,} "
         f"demonstrations and {advice.pairs:,} pairs (share {advice.share:.2f}); expected score {advice.value:.3f} "
         f"({advice.low:.3f} to {advice.high:.3f}). Nothing tells it apart from shares between {advice.tied_from:.2f} "
         f"and {advice.tied_to:.2f}.{beyond}"

@@ -116,7 +116,7 @@ def sentence(study: Study, answer: Answer) -> str:
     """The answer for a budget in one sentence."""
     best = answer.best
     return (
-        f"For a budget of {answer.budget:,g} {study.currency}, a pair costing {answer.ratio:g} demonstrations: "
+        f"For a budget of {answer.budget:,g} {study.currency} at a price ratio of {answer.ratio:g}: "
         f"{best.cell.sft:,} demonstrations and {best.cell.pairs:,} pairs (share {best.share:g}); "
         f"{metric_name(study)} {best.value:.3f} ({best.low:.3f} to {best.high:.3f})."
     )
@@ -173,7 +173,7 @@ def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
         ("Budgets", f"{', '.join(f'{one:,g}' for one in sorted(study.budgets))} {study.currency}"),
         ("Shares for SFT", ", ".join(f"{one:g}" for one in study.shares)),
         ("Price of a demonstration", f"{study.price:g}"),
-        ("Price of a pair, in demonstrations", ", ".join(f"{one:g}" for one in study.price_ratios)),
+        ("Price ratios: a pair, in demonstrations", ", ".join(f"{one:g}" for one in study.price_ratios)),
         ("Seeds", ", ".join(map(str, study.seeds))),
         *(
             (f"{name}", f"one pass, batches of {one.batch}, constant rate after {one.warmup_steps} steps")

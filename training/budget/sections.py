@@ -77,7 +77,7 @@ def _curves(found: Found) -> Section:
                     Estimate(one.value, one.low, one.high) if one else None for one in of_share
                 ]
         table = [[one.value if (one := splits.get((b, s))) else None for b in budgets] for s in shares]
-        title = f"A pair costs {ratio:g} demonstrations"
+        title = f"Price ratio {ratio:g}"
         figures.append(
             Figure(title, charts.curves(f"curves{number}", budgets, lines, (label, metric_name(found.study))))
         )
@@ -85,7 +85,8 @@ def _curves(found: Found) -> Section:
     return Section(
         "curves",
         "Scores by budget and share",
-        "The share is that of the budget which is spent on demonstrations (SFT); pairs (DPO) get the rest. Share 0 is "
+        "The share is that of the budget which is spent on demonstrations (SFT); pairs (DPO) get the rest. The price "
+        "ratio is what a pair costs, in demonstrations. Share 0 is "
         "DPO from the base model. Small shares of small budgets buy a batch of demonstrations at least; where two "
         "shares buy the same, one is left out.",
         figures=figures,
@@ -113,7 +114,7 @@ def _winners(found: Found) -> Section:
                 )
             )
         columns = ["share", "demonstrations", "pairs", "score", "probability to be best", "not told apart from it"]
-        tables.append(Table(f"Best split of each budget, a pair costing {ratio:g} demonstrations", columns, rows))
+        tables.append(Table(f"Best split of each budget, price ratio {ratio:g}", columns, rows))
         tables.append(_all_splits(ratio, answers))
     return Section(
         "winners",
@@ -139,7 +140,7 @@ def _all_splits(ratio: float, answers: Sequence[Answer]) -> Table:
         for one in answer.splits
     ]
     columns = ["demonstrations", "pairs", "score", "probability to be best"]
-    return Table(f"All splits, a pair costing {ratio:g} demonstrations", columns, rows)
+    return Table(f"All splits, price ratio {ratio:g}", columns, rows)
 
 
 def _advice(found: Found) -> Section:
@@ -180,8 +181,8 @@ def _findings(found: Found) -> Section:
     return Section(
         "findings",
         "The paper's findings on these data",
-        f'"Balancing the Budget" (arXiv 2502.11284), checked where a pair costs {found.findings_ratio:g} '
-        f"demonstrations; what is compared was laid down beforehand. {compared}",
+        f'"Balancing the Budget" (arXiv 2502.11284), checked at a price ratio of {found.findings_ratio:g}; '
+        f"what is compared was laid down beforehand. {compared}",
         tables,
         figures,
     )
