@@ -4,6 +4,7 @@ Its vocabulary and its weights know nothing but the text of synthetic cities, wh
 example: the model knows how check-ins are told, and no place of any city.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ def small_model(spec: SmallModel) -> Path:
             work = folder.with_name(f"{folder.name}.half")
             _make(spec, work)
             (work / "result").rename(folder)
+            shutil.rmtree(work)
     return folder
 
 
