@@ -5,6 +5,7 @@ import torch
 from tiny import tiny_model
 
 from genrec.decoding import Trie, top_k
+from genrec.llm.local import LocalModel
 from genrec.llm.prefix_cache import BLOCK, PrefixCache, shared_length
 
 SYSTEM = "The person goes to POI 12 (Coffee Shop) on weekdays around 8, then works until 17:00."
@@ -34,6 +35,18 @@ def test_top_k_equals_full_scoring(model):
     [result] = top_k(model.read([prompt], [Trie(answers)]), [Trie(answers)], 15)
     assert [s.answer for s in result] == sorted(range(120), key=lambda i: -expected[i])[:15]
     assert all(abs(s.logprob - expected[s.answer]) < 1e-4 for s in result)
+
+
+def test_a_model_that_a_trainer_left_ranks_as_before():
+    answers = tiny_model().answer_tokens(["1", "12", "7", "345"])
+    prompt = tiny_model().prompt_tokens(conversation("Where next?"))
+    left = tiny_model()._model
+    left.config.use_cache = False
+    rankings = [
+        top_k(model.read([prompt], [Trie(answers)]), [Trie(answers)], 4)
+        for model in (tiny_model(), LocalModel(left, tiny_model().tokenizer, "left"))
+    ]
+    assert rankings[0] == rankings[1]
 
 
 def test_shared_prefix_changes_nothing(model):

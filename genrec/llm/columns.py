@@ -97,5 +97,8 @@ def _room(like: torch.Tensor, rows: int, width: int) -> torch.Tensor:
 @torch.inference_mode()
 def small_cache(model: PreTrainedModel) -> Cache:
     """The cache that the model itself makes for one token: it shows the shapes of keys and values."""
-    cache: Cache = model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device)).past_key_values
+    token = torch.zeros(1, 1, dtype=torch.long, device=model.device)
+    cache: Cache = model(
+        input_ids=token, use_cache=True
+    ).past_key_values  # trainers leave models that make none unasked
     return cache

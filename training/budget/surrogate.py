@@ -45,9 +45,9 @@ class Surrogate:
 
     def __init__(self, points: Sequence[Point], values: Floats, noise: Floats) -> None:
         """`noise`: the variance of each value. Raises GenRecError for fewer than LEAST_POINTS points."""
-        from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped] # deferred: slow to import
-        from sklearn.gaussian_process import GaussianProcessRegressor  # type: ignore[import-untyped]
-        from sklearn.gaussian_process.kernels import (  # type: ignore[import-untyped]
+        from sklearn.exceptions import ConvergenceWarning  # deferred: slow to import
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import (
             RBF,
             ConstantKernel,
             DotProduct,

@@ -6,8 +6,7 @@ Kill it at any moment: it goes on from its last checkpoint, and what it comes to
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -84,11 +83,11 @@ class Workshop:
         def visit(step: int, model: "torch.nn.Module") -> None:
             stop = step * batch
             seconds = time.perf_counter() - clock[1] + each_seconds * (stop - clock[0])
-            with _serving(model, trainable) as served:  # also while it is saved, or what is saved had no cache
-                if chain.stage == "sft" and stop:
-                    self._save(chain, stop, model, trainable)
-                if self.result(chain, stop) is None:
-                    self._score(chain, stop, served, report, trained=(int(stop - clock[0]), seconds))
+            served = _serving(model, trainable)
+            if chain.stage == "sft" and stop:
+                self._save(chain, stop, model, trainable)
+            if self.result(chain, stop) is None:
+                self._score(chain, stop, served, report, trained=(int(stop - clock[0]), seconds))
             clock[:] = [stop, time.perf_counter()]
 
         trainer.add_callback(WeightsMove())
@@ -131,8 +130,8 @@ class Workshop:
         policy = load_trainable(recipe)
         if begun and self.study.method == "lora":
             policy = merged(policy, begun)
-        with _serving(policy.model, policy) as served:
-            pairs = bought_pairs(self.material.task, chain, served, folder / PAIRS)
+        served = _serving(policy.model, policy)
+        pairs = bought_pairs(self.material.task, chain, served, folder / PAIRS)
         tokens = pair_tokens(recipe, policy, cast("Sequence[Preference]", pairs))  # reads what a Pair has
         scores = reference(policy, weights_hash(policy.model), tokens)
         return make_trainer(recipe, policy, pair_dataset(tokens, scores), folder), policy
@@ -224,17 +223,11 @@ def _checkpoint_before(folder: Path, step: int) -> tuple[int, Path | None]:
     return best
 
 
-@contextmanager
-def _serving(model: "torch.nn.Module", trainable: Trainable) -> "Iterator[LocalModel]":
+def _serving(model: "torch.nn.Module", trainable: Trainable) -> "LocalModel":
     """The model as serving asks it: what it read before belongs to other weights, so a new one each time."""
     from peft import PeftModel  # deferred: slow to import
 
     from genrec.llm.local import LocalModel
 
     plain: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    training_use = plain.config.use_cache  # trainers turn the cache off
-    plain.config.use_cache = True
-    try:
-        yield LocalModel(plain, trainable.tokenizer, trainable.info.name)
-    finally:
-        plain.config.use_cache = training_use
+    return LocalModel(plain, trainable.tokenizer, trainable.info.name)
