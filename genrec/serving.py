@@ -53,6 +53,7 @@ def plan(model: str, adapters: Sequence[Path], host: str, port: int) -> Plan:
     ]  # fmt: skip
     # Profiles are personal data: vLLM shall tell nobody how it is used.
     environment = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    environment["VLLM_LOGGING_LEVEL"] = "INFO"  # the stages of its start are read off its log
     if device == "cpu":
         arguments += ["--enforce-eager", "--block-size", str(CPU_BLOCK_SIZE)]
         cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))  # vLLM itself would leave one idle

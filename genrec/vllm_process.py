@@ -69,8 +69,9 @@ class VllmServer:
                 log.write(line)
                 log.flush()
                 self._last.append(line)
-                if left and left[0][1].search(line):
-                    left.pop(0)
+                over = next((i for i, (_, end) in enumerate(left) if end.search(line)), None)
+                if over is not None:
+                    del left[: over + 1]
                     self._next(left[0][0] if left else "first token")
 
     def _next(self, stage: str) -> None:

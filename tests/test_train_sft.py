@@ -16,7 +16,7 @@ from genrec.adapter import ANY, Adapter, read_adapter
 from genrec.errors import GenRecError
 from genrec.llm.connect import connect_ranker
 from genrec.llm.loading import load_model
-from training import record, sft
+from training import record, stage
 from training.callbacks import read_metrics
 from training.recipe import Data, Lora, SftRecipe
 from training.settings import load_trainable, trainer_config
@@ -87,7 +87,7 @@ def test_the_loss_is_that_of_the_stock_trainer_but_from_labelled_positions_only(
     answers = [example.messages[i]["content"] for example in EXAMPLES for i in example.supervised]
     assert sum(scored) == sum(len(answer) + 1 for answer in answers)  # its digits and the line end
     scored.clear()
-    monkeypatch.setattr(sft, "labelled_loss", nullcontext)
+    monkeypatch.setattr(stage, "labelled_loss", nullcontext)
     stock = train(recipe(method), tmp_path / "stock")
     assert sum(scored) >= tokens["tokens"] - len(EXAMPLES)
     assert losses(labelled) == pytest.approx(losses(stock), abs=1e-5)

@@ -198,7 +198,8 @@ def test_the_benchmark_of_a_server(server):
     }
     assert found["vllm-uncached", "repeated"].hit_rate == 0
     assert found["vllm", "repeated"].hit_rate > 0.5
-    assert found["vllm-one-id", "first"].hit_rate < 0.5 < found["vllm-one-id", "repeated"].hit_rate
+    assert found["vllm-one-id", "first"].hit_rate < found["vllm-one-id", "repeated"].hit_rate
+    assert found["vllm-one-id", "repeated"].hit_rate > 0.4  # the question itself, with what habits say, is never cached
 
 
 def test_wrong_names_and_catalogues(server, checkins):

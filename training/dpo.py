@@ -4,8 +4,7 @@ The adapter of SFT is merged into the base model, in memory; that model is the r
 trained. What comes out is one adapter for the base model that does what both do, so it is served as any other.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,24 +14,18 @@ from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from training import record
-from training.labelled_loss import labelled_loss
 from training.merge import merged, save_stacked
 from training.preferences import About, Preference
 from training.recipe import DpoRecipe
 from training.reference import PairTokens, reference_log_probabilities, weights_hash
 from training.settings import Trainable, load_trainable, lora_config, require_resumable, trainer_config
+from training.stage import Progress, nothing, run_stage
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from trl import DPOTrainer
 
 REFERENCE = "reference"  # folder in GenRec's cache
-
-Progress = Callable[[int, int], None]  # (done, in all)
-
-
-def nothing(done: int, total: int) -> None:
-    """Show no progress."""
 
 
 def load_policy(recipe: DpoRecipe, catalogue: str, ranking_prompt: str) -> Trainable:
@@ -152,8 +145,6 @@ def train_dpo(
     of an undisturbed run. Raises GenRecError if this machine cannot do it, `out` holds something else, or the run
     would train nothing.
     """
-    from training.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
-
     if resume:
         require_resumable(recipe)
     record.require_startable(out, resume=resume)
@@ -161,10 +152,6 @@ def train_dpo(
     weights = weights_hash(policy.model)
     dataset = pair_dataset(tokens, reference(policy, weights, tokens, scoring))
     trainer = make_trainer(recipe, policy, dataset, out)
-    trainer.add_callback(WeightsMove())
-    trainer.add_callback(MetricsFile(out / record.METRICS))
-    trainer.add_callback(Bar(training))
-    main = trainer.is_world_process_zero()
     facts = {
         "model": {
             "name": recipe.model,
@@ -172,8 +159,6 @@ def train_dpo(
             "dtype": policy.info.dtype,
             "device": policy.info.device,
         },
-        "trainable_parameters": trainable_parameters(trainer.model),
-        "processes": trainer.args.world_size,
         "data": {
             "pairs": about.pairs,
             "tokens": sum(2 * len(pair.prompt) + len(pair.chosen) + len(pair.rejected) for pair in tokens),
@@ -181,17 +166,7 @@ def train_dpo(
             "catalogue": about.catalogue,
         },
     }
-    if main:
-        record.begin(out, recipe, facts)
-    checkpoint = record.last_checkpoint(out) if resume else None
-    first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    start = time.perf_counter()
-    with labelled_loss(), quiet_transformers():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    seconds = time.perf_counter() - start
-    if main:
-        record.add_time(out, first_step=first_step, last_step=trainer.state.global_step, seconds=seconds)
-        record.draw_loss(read_metrics(out / record.METRICS), out / record.LOSS)
+    if run_stage(trainer, recipe, facts, out, resume=resume, progress=training):
         save_result(trainer, recipe, policy, out, about)
 
 

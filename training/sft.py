@@ -1,7 +1,6 @@
 """Supervised fine-tuning: TRL's SFTTrainer on GenRec's own tokens and labels."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,21 +10,15 @@ from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from training import record
 from training.encoding import Encoder, encoded_dataset, examples_hash
-from training.labelled_loss import labelled_loss
 from training.recipe import SftRecipe
 from training.settings import Trainable, lora_config, require_resumable, trainer_config
+from training.stage import Progress, nothing, run_stage
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from trl import SFTTrainer
 
     from training.examples import TrainingExample
-
-Progress = Callable[[int, int], None]  # (done, in all)
-
-
-def nothing(done: int, total: int) -> None:
-    """Show no progress."""
 
 
 def tokenised(
@@ -73,21 +66,13 @@ def train_sft(
     from the last checkpoint, if there is one: the losses are those of an undisturbed run. Raises GenRecError if
     this machine cannot do it, `out` holds something else, or the run would train nothing.
     """
-    from training.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
-
     if resume:
         require_resumable(recipe)
     record.require_startable(out, resume=resume)
     dataset = tokenised(recipe, trainable, examples, tokenising)
     trainer = make_trainer(recipe, trainable, dataset, out)
-    trainer.add_callback(WeightsMove())
-    trainer.add_callback(MetricsFile(out / record.METRICS))
-    trainer.add_callback(Bar(training))
-    main = trainer.is_world_process_zero()
     facts = {
         "model": {"name": recipe.model, "dtype": trainable.info.dtype, "device": trainable.info.device},
-        "trainable_parameters": trainable_parameters(trainer.model),
-        "processes": trainer.args.world_size,
         "data": {
             "examples": len(examples),
             "answers": sum(len(example.supervised) for example in examples),
@@ -97,17 +82,7 @@ def train_sft(
             "catalogue": catalogue,
         },
     }
-    if main:
-        record.begin(out, recipe, facts)
-    checkpoint = record.last_checkpoint(out) if resume else None
-    first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    start = time.perf_counter()
-    with labelled_loss(), quiet_transformers():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    seconds = time.perf_counter() - start
-    if main:
-        record.add_time(out, first_step=first_step, last_step=trainer.state.global_step, seconds=seconds)
-        record.draw_loss(read_metrics(out / record.METRICS), out / record.LOSS)
+    if run_stage(trainer, recipe, facts, out, resume=resume, progress=training):
         save_result(trainer, recipe, trainable, out, catalogue)
 
 
