@@ -49,7 +49,7 @@ _STYLE: dict[Any, Any] = {  # Matplotlib's own type lists all of its keys
     "svg.fonttype": "none",
     "svg.hashsalt": "genrec",
 }
-_styled = mpl.rc_context(_STYLE)
+styled = mpl.rc_context(_STYLE)
 
 
 class Estimate(NamedTuple):
@@ -60,23 +60,23 @@ class Estimate(NamedTuple):
     high: float
 
 
-@_styled
+@styled
 def bars(name: str, rows: Mapping[str, Estimate], colours: Mapping[str, int], label: str) -> str:
     """Horizontal bars with intervals, the first row on top; `colours` numbers each row's series."""
-    axes = _axes(0.6 + 0.26 * len(rows))
+    axes = new_axes(0.6 + 0.26 * len(rows))
     for y, (row, estimate) in enumerate(rows.items()):
         axes.barh(y, estimate.value, height=0.62, color=SERIES[colours[row]], alpha=0.75)
         axes.hlines(y, estimate.low, estimate.high, color=INK, linewidth=1.3)
     _name_rows(axes, list(rows))
     axes.set_xlim(left=0)
     axes.set_xlabel(label)
-    return _svg(axes, name, f"Bars: {label}, with 95% intervals")
+    return to_svg(axes, name, f"Bars: {label}, with 95% intervals")
 
 
-@_styled
+@styled
 def differences(name: str, rows: Sequence[tuple[str, Estimate]], label: str) -> str:
     """Points with intervals around a line at zero, the first row on top."""
-    axes = _axes(0.6 + 0.26 * len(rows))
+    axes = new_axes(0.6 + 0.26 * len(rows))
     axes.axvline(0, color=INK, linewidth=0.9)
     for y, (_, estimate) in enumerate(rows):
         apart = estimate.low > 0 or estimate.high < 0
@@ -85,13 +85,13 @@ def differences(name: str, rows: Sequence[tuple[str, Estimate]], label: str) -> 
         axes.plot(estimate.value, y, "o", color=colour, markersize=5)
     _name_rows(axes, [row for row, _ in rows])
     axes.set_xlabel(label)
-    return _svg(axes, name, f"Points with 95% intervals: {label}")
+    return to_svg(axes, name, f"Points with 95% intervals: {label}")
 
 
-@_styled
+@styled
 def reliability(name: str, confidence: ArrayLike, accuracy: ArrayLike, counts: ArrayLike) -> str:
     """Accuracy of each bin of confidence, against the diagonal of a calibrated method; dots grow with their counts."""
-    axes = _axes(2.8, width=3.0)
+    axes = new_axes(2.8, width=3.0)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
     share = np.asarray(counts) / np.asarray(counts).sum()
     axes.plot(confidence, accuracy, color=SERIES[0], linewidth=1, alpha=0.6)
@@ -99,16 +99,16 @@ def reliability(name: str, confidence: ArrayLike, accuracy: ArrayLike, counts: A
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=SHARE_TICKS, yticks=SHARE_TICKS, aspect="equal")
     axes.set_xlabel("probability of the first place")
     axes.set_ylabel("share that was right")
-    return _svg(axes, name, "Curve: share of first places that were right, by their probability")
+    return to_svg(axes, name, "Curve: share of first places that were right, by their probability")
 
 
-@_styled
+@styled
 def groups(name: str, labels: Sequence[str], series: Mapping[str, Sequence[Estimate | None]], label: str) -> str:
     """Points with intervals, a column a group and a mark a series (at most five); None leaves a gap.
 
     A series of gaps alone is not shown, but keeps its mark, so that a method looks the same in all charts.
     """
-    axes = _axes(2.7)
+    axes = new_axes(2.7)
     width = 0.62 / max(len(series), 1)
     for i, (row, estimates) in enumerate(series.items()):
         if not any(estimates):
@@ -124,14 +124,14 @@ def groups(name: str, labels: Sequence[str], series: Mapping[str, Sequence[Estim
     axes.set_ylim(bottom=0)
     axes.grid(visible=False, axis="x")
     axes.set_ylabel(label)
-    _legend(axes)
-    return _svg(axes, name, f"Points with 95% intervals: {label} of {', '.join(series)} in {', '.join(labels)}")
+    add_legend(axes)
+    return to_svg(axes, name, f"Points with 95% intervals: {label} of {', '.join(series)} in {', '.join(labels)}")
 
 
-@_styled
+@styled
 def cumulative(name: str, series: Mapping[str, tuple[ArrayLike, ArrayLike]], label: str) -> str:
     """Distances in km (logarithmic axis from 100 m on) by the share of the examples below them, a line a series."""
-    axes = _axes(3.0)
+    axes = new_axes(3.0)
     for i, (row, (kilometres, shares)) in enumerate(series.items()):
         axes.plot(kilometres, shares, color=SERIES[i], linewidth=1.4, marker=MARKERS[i], markersize=3, label=row)
     axes.set_xscale("symlog", linthresh=KM_TICKS[0], linscale=0.4)
@@ -139,11 +139,12 @@ def cumulative(name: str, series: Mapping[str, tuple[ArrayLike, ArrayLike]], lab
     axes.set_xticks([0, *KM_TICKS], ["0", *(f"{km:,g}" for km in KM_TICKS)])
     axes.minorticks_off()
     axes.set(ylim=(0, 1), yticks=SHARE_TICKS, ylabel="share of the examples", xlabel=label)
-    _legend(axes)
-    return _svg(axes, name, f"Curves: share of the examples by {label}, of {', '.join(series)}")
+    add_legend(axes)
+    return to_svg(axes, name, f"Curves: share of the examples by {label}, of {', '.join(series)}")
 
 
-def _axes(height: float, width: float = WIDTH) -> Axes:
+def new_axes(height: float, width: float = WIDTH) -> Axes:
+    """A figure of its own, in inches."""
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
@@ -154,12 +155,13 @@ def _name_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _legend(axes: Axes) -> None:
+def add_legend(axes: Axes) -> None:
+    """The names of what is drawn, above it."""
     handles, labels = axes.get_legend_handles_labels()
     axes.figure.legend(handles, labels, loc="outside upper left", ncols=2, handlelength=1.4, columnspacing=1.4)
 
 
-def _svg(axes: Axes, name: str, description: str) -> str:
+def to_svg(axes: Axes, name: str, description: str) -> str:
     """The figure as an element of an HTML page; `name` keeps its ids apart from those of the other charts."""
     figure, buffer = axes.figure, io.StringIO()
     assert isinstance(figure, Figure)  # noqa: S101 - narrows the type

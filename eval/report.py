@@ -16,6 +16,7 @@ from eval.verdict import Verdict, verdicts
 from genrec.columns import USER
 from genrec.files import write_text
 
+TITLE = "Evaluation of next-place rankings"
 DIGITS = 4  # significant ones, of the figures in metrics.json
 
 
@@ -66,7 +67,7 @@ def rounded(value: Any) -> Any:
     return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def render(template: str, page: dict[str, Any]) -> str:
+def render(template: str, page: dict[str, Any], title: str = TITLE) -> str:
     """Sandboxed; what is not ours (names, reasons, warnings) is escaped for HTML or for Markdown."""
     html = template.endswith(".html.jinja")
     environment = ImmutableSandboxedEnvironment(
@@ -78,7 +79,7 @@ def render(template: str, page: dict[str, Any]) -> str:
         autoescape=html,
         finalize=None if html else _markdown,
     )
-    return environment.get_template(template).render(page)
+    return environment.get_template(template).render(page, title=title)
 
 
 def _markdown(value: object) -> object:

@@ -1,7 +1,6 @@
-"""What a dry run shows: examples with what is learned of them, and what training would take."""
+"""What a dry run shows of an example: its text, with what is learned of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,18 +10,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 START, END = "⟦", "⟧"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Steps of the run; one step on its longest examples, measured; and what follows for all of them."""
-
-    trainable_parameters: int
-    steps: int
-    examples_a_step: int
-    longest_step_seconds: float
-    seconds: float  # of the run, in proportion to tokens
-    peak_mb: dict[str, int]
 
 
 def marked(tokenizer: "PreTrainedTokenizerBase", input_ids: Sequence[int], labels: Sequence[int]) -> str:

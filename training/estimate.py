@@ -4,13 +4,13 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from genrec.llm.quiet import quiet_transformers
-from training.dry_run import Estimate
 from training.labelled_loss import labelled_loss
 from training.recipe import DpoRecipe, SftRecipe
 from training.record import peak_memory_mb
@@ -19,6 +19,18 @@ from training.settings import Trainable, trainer_config
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import Trainer
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Steps of the run; one step on its longest examples, measured; and what follows for all of them."""
+
+    trainable_parameters: int
+    steps: int
+    examples_a_step: int
+    longest_step_seconds: float
+    seconds: float  # of the run, in proportion to tokens
+    peak_mb: dict[str, int]
 
 
 SomeRecipe = TypeVar("SomeRecipe", SftRecipe, DpoRecipe)

@@ -6,17 +6,17 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from eval.charts import INK, MARKERS, SERIES, Estimate, _axes, _legend, _styled, _svg
+from eval.charts import INK, MARKERS, SERIES, Estimate, add_legend, new_axes, styled, to_svg
 
 DASHES = ("-", (0, (4, 2)))  # a second round of the colours
 
 
-@_styled
+@styled
 def curves(
     name: str, budgets: Sequence[float], lines: Mapping[str, Sequence[Estimate | None]], labels: tuple[str, str]
 ) -> str:
     """Score over budget (logarithmic axis), a line with intervals a share; None leaves a gap. `labels`: of the axes."""
-    axes = _axes(3.2)
+    axes = new_axes(3.2)
     x = np.array(budgets, dtype=np.float64)
     for i, (line, estimates) in enumerate(lines.items()):
         colour, marker = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)]
@@ -39,16 +39,16 @@ def curves(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
-    _legend(axes)
-    return _svg(axes, name, f"Curves with 95% intervals: {labels[1]} over {labels[0]}, of {', '.join(lines)}")
+    add_legend(axes)
+    return to_svg(axes, name, f"Curves with 95% intervals: {labels[1]} over {labels[0]}, of {', '.join(lines)}")
 
 
-@_styled
+@styled
 def heat_map(
     name: str, budgets: Sequence[float], shares: Sequence[float], values: Sequence[Sequence[float | None]], label: str
 ) -> str:
     """Scores by share (a row each) and budget (a column each), the darker the better; a frame marks each best."""
-    axes = _axes(0.7 + 0.3 * len(shares))
+    axes = new_axes(0.7 + 0.3 * len(shares))
     table = np.array(values, dtype=np.float64)  # None becomes NaN
     low, high = np.nanmin(table), np.nanmax(table)
     for (row, column), value in np.ndenumerate(table):
@@ -69,4 +69,4 @@ def heat_map(
     axes.grid(visible=False)
     axes.set_xlabel(label)
     axes.set_ylabel("share for SFT")
-    return _svg(axes, name, f"Heat map: scores by share for SFT and {label}; the best of each budget is framed")
+    return to_svg(axes, name, f"Heat map: scores by share for SFT and {label}; the best of each budget is framed")

@@ -20,7 +20,6 @@ from training.budget.spec import SOUND_SEEDS, NextPoi, Study
 from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
 
 TITLE = "How to split an annotation budget"
-EVALUATIONS_TITLE = "Evaluation of next-place rankings"  # of the template that both reports share
 
 
 def write_report(out: Path, results: Results) -> Found:
@@ -52,7 +51,7 @@ def write_report(out: Path, results: Results) -> Found:
     }
     write_text(out / "answers.json", json.dumps(rounded(plain), indent=1, sort_keys=True) + "\n")
     for template in ("report.md.jinja", "report.html.jinja"):
-        text = render(template, page).replace(EVALUATIONS_TITLE, TITLE)
+        text = render(template, page, TITLE)
         write_text(out / template.removesuffix(".jinja"), text)
     return found
 

@@ -1,7 +1,6 @@
 """`genrec-train dpo`: direct preference optimisation."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 
 from genrec.cli.console import out
 from genrec.errors import GenRecError
-from training.cli.options import DryRun, Overrides, RecipePath, Resume, stages
+from training.cli.options import DryRun, Overrides, RecipePath, Resume, print_estimate, stages
 from training.cli.preferences import print_preferences
 
 if TYPE_CHECKING:
@@ -80,14 +79,7 @@ def _dry_run(recipe: "DpoRecipe") -> None:
     out.print(f"length: {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most")
     # One step takes as long whatever the reference says.
     found = estimate(recipe, policy, pair_dataset(tokens, [(0.0, 0.0)] * len(tokens)), make_trainer)
-    info = policy.info
-    out.print(f"model: {info.name}, {info.dtype} on {info.device}; {found.trainable_parameters:,} parameters to train")
-    out.print(f"steps: {found.steps:,} of {found.examples_a_step} pairs")
-    seconds, longest = timedelta(seconds=round(found.seconds)), found.longest_step_seconds
-    out.print(
-        f"time: about {seconds} (h:min:s), not counting the reference; a step on the longest took {longest:.1f} s"
-    )
-    out.print(f"memory: {', '.join(f'{size:,} MB ({place})' for place, size in found.peak_mb.items())}")
+    print_estimate(found, policy.info, "pairs", but=", not counting the reference")
 
 
 def _print_result(recipe: "DpoRecipe", output: Path) -> None:

@@ -1,14 +1,19 @@
-"""Options that several commands share, and how they show their progress."""
+"""What several commands share: options, and how they show progress and estimates."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrec.cli.console import progress_bar
+from genrec.cli.console import out, progress_bar
+
+if TYPE_CHECKING:
+    from genrec.llm.loading import ModelInfo
+    from training.estimate import Estimate
 
 Progress = Callable[[int, int], None]  # (done, in all)
 
@@ -33,3 +38,12 @@ def stages() -> Iterator[Callable[[str], Progress]]:
 
     with bar:
         yield stage
+
+
+def print_estimate(found: "Estimate", info: "ModelInfo", rows: str, but: str = "") -> None:
+    """What a dry run found out about a run on examples or pairs (`rows`); `but`: what its time leaves out."""
+    out.print(f"model: {info.name}, {info.dtype} on {info.device}; {found.trainable_parameters:,} parameters to train")
+    out.print(f"steps: {found.steps:,} of {found.examples_a_step} {rows}")
+    seconds, longest = timedelta(seconds=round(found.seconds)), found.longest_step_seconds
+    out.print(f"time: about {seconds} (h:min:s){but}; a step on the longest {rows} took {longest:.1f} s")
+    out.print(f"memory: {', '.join(f'{size:,} MB ({place})' for place, size in found.peak_mb.items())}")

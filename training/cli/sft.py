@@ -1,7 +1,6 @@
 """`genrec-train sft`: supervised fine-tuning."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 
 from genrec.cli.console import out
 from genrec.errors import GenRecError
-from training.cli.options import DryRun, Overrides, Progress, RecipePath, Resume, stages
+from training.cli.options import DryRun, Overrides, Progress, RecipePath, Resume, print_estimate, stages
 
 if TYPE_CHECKING:
     from training.examples import TrainingExample
@@ -99,12 +98,7 @@ def _dry_run(recipe: "SftRecipe") -> None:
     out.print(f"length: {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most")
     out.print(f"lines left out of prompts by the token budget: {dropped:,}")
     found = estimate(recipe, trainable, dataset, make_trainer)
-    info = trainable.info
-    out.print(f"model: {info.name}, {info.dtype} on {info.device}; {found.trainable_parameters:,} parameters to train")
-    out.print(f"steps: {found.steps:,} of {found.examples_a_step} examples")
-    seconds, longest = timedelta(seconds=round(found.seconds)), found.longest_step_seconds
-    out.print(f"time: about {seconds} (h:min:s); a step on the longest examples took {longest:.1f} s")
-    out.print(f"memory: {', '.join(f'{size:,} MB ({place})' for place, size in found.peak_mb.items())}")
+    print_estimate(found, trainable.info, "examples")
 
 
 def _print_result(recipe: "SftRecipe", output: Path) -> None:
