@@ -29,7 +29,6 @@ from genrec.errors import GenRecError
 from genrec.trajectories import Visit
 
 LENGTHS: Final = (0, 1, 3, 5, 10, 20)
-DEFAULT: Final = ("popularity", "most-frequent", "habits", "llm:full")  # methods
 METRICS: Final = ("acc@1", "acc@5", "acc@10", "mrr")
 HISTORY = "history"
 REAL = "newcomers"
@@ -38,6 +37,11 @@ NOT_SAMPLED = "user not in the sample"
 ENOUGH = f"user with at least {max(LENGTHS)} earlier check-ins"
 
 MethodsFor = Callable[[Cases], Sequence[Method]]
+
+
+def default_methods(*, adapted: bool) -> tuple[str, ...]:
+    """The names of the methods that are examined unless others are named."""
+    return ("popularity", "most-frequent", "habits", "llm:full-adapted" if adapted else "llm:full")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -16,6 +16,7 @@ from eval.ranked import Ranked
 from genrec.adapter import WEIGHTS
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
+from genrec.llm.connect import connect_ranker, default_adapter
 from genrec.profile import Level, Profile
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS, PromptStyle, Query, Recommender, TopK
@@ -49,25 +50,29 @@ class Models:
     """The models that a run ranks with: one, and if there is an adapter, the same with it. Loaded when first used."""
 
     def __init__(self, checkins: Checkins, model: str | None, server: str | None, adapter: str | None) -> None:
-        self.adapter = adapter
+        self.named = adapter
         self._checkins = checkins
         self._model, self._server = model, server
+
+    @cached_property
+    def adapter(self) -> str | None:
+        """The adapter that was named, or else the one that comes with the model, if there is one."""
+        return self.named or default_adapter(self._model, self._server)
 
     def settings(self, adapted: bool) -> dict[str, Any]:
         """Which model, in plain types."""
         model = self._model or ("embedded" if self._server is None else None)
         settings = {"model": model, "server": self._server, "adapter": None}
         if adapted and self.adapter:
-            with (Path(self.adapter) / WEIGHTS).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            settings |= {"adapter": Path(self.adapter).name, "adapter_sha256": digest}
+            settings["adapter"] = Path(self.adapter).name
+            if self._server is None:
+                with (Path(self.adapter) / WEIGHTS).open("rb") as file:
+                    settings["adapter_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         return settings
 
     @cache  # noqa: B019 - lives as long as the run
     def recommender(self, adapted: bool, prompt: PromptStyle) -> Recommender:
         """The model that ranks, with or without the adapter, asked in a style."""
-        from genrec.llm.connect import connect_ranker  # deferred: loads torch
-
         ranker = connect_ranker(self._model, self._server, self.adapter if adapted else None)
         return Recommender(ranker, self._checkins, prompt)
 

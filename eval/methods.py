@@ -11,7 +11,7 @@ from genrec.errors import GenRecError
 
 NAMES = (
     f"{', '.join(BASELINES)}, sasrec, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
-    "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with the adapter)"
+    "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
 )
 
 
@@ -23,7 +23,7 @@ def make_methods(names: Sequence[str], models: Models, shelf: ProfileShelf, *, s
     adapted = [name for name in names if name.endswith("-adapted")]
     if adapted and models.adapter is None:
         raise GenRecError(f"{adapted[0]} needs --adapter")
-    if models.adapter and not adapted:
+    if models.named and not adapted:
         raise GenRecError("--adapter is for methods whose names end in -adapted, and there are none")
     return methods
 

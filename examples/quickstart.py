@@ -50,9 +50,10 @@ profiles = read_profiles(folder / "profiles.jsonl")
 out.print(summary_table(summarise(list(profiles.values())), time.perf_counter() - start, len(written)))
 
 # %% Rankings: the exact five most probable places, beside what the habits alone would say.
+from genrec.adapter import SHIPPED
 from genrec.recommender import Query, Recommender
 
-recommender = Recommender(model, checkins)
+recommender = Recommender(LocalModel.load("embedded", SHIPPED), checkins)
 for example in examples[:3]:
     profile = profiles[example.user_id]
     out.print()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DECLARATION = "genrec.json"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ANY = "any"
+SHIPPED = Path(__file__).parent / "ranking_adapter"  # of the embedded model, for any city
 
 
 class Adapter(BaseModel):

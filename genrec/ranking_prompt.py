@@ -29,10 +29,10 @@ POPULAR_ROWS = 5
 CANDIDATES = 6
 NEAR_KM = 1.0
 
-# The last 4 to 7 visits of the trajectory are told: they fall away four at a time, so that from one question to
-# the next the beginning of the conversation mostly stays the same, and need not be read again.
+# So many visits of a trajectory are told, and at least half as many of a longer one: they fall away a half at a time,
+# so that from one question to the next the beginning of the conversation mostly stays the same, and need not be read
+# again.
 MOST_VISITS = 7
-STEP_VISITS = 4
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def ranking_messages(
     count_tokens: Callable[[str], int],
     budget: int,
     habit_table: bool = True,
+    most_visits: int = MOST_VISITS,
 ) -> RankingPrompt:
     """Ask for the next POI of a user at a time (None: unknown), after the visits of `prefix`.
 
@@ -94,7 +95,7 @@ def ranking_messages(
     messages: list[Message] = [{"role": "system", "content": system}]
     known = [(visit.time, visit.poi) for visit in profile.habits.recent]
     since = [visit for visit in prefix if visit[0] >= profile.as_of]  # the evidence knows the earlier ones
-    told = range(_first_told(len(since)), len(since))
+    told = range(first_told(len(since), most_visits), len(since))
     if not known and not since:  # without a turn to go by, a model does not know what an answer looks like
         for poi in new:
             question = render("rank_example", category=one_line(pois[CATEGORY][poi]))
@@ -112,9 +113,10 @@ def ranking_messages(
     return RankingPrompt(messages, len(lines) - len(kept), named_pois(kept) | shown, answered=len(told))
 
 
-def _first_told(visits: int) -> int:
-    """The first of the trajectory's visits that is told: 0, or a multiple of STEP_VISITS."""
-    return 0 if visits <= MOST_VISITS else (visits - STEP_VISITS) // STEP_VISITS * STEP_VISITS
+def first_told(visits: int, most: int) -> int:
+    """The first of the trajectory's visits that is told, if at most `most` are: 0, or a multiple of half as many."""
+    half = (most + 1) // 2
+    return 0 if visits <= most else (visits - half) // half * half
 
 
 def candidates(

@@ -387,8 +387,8 @@ def test_only_an_adapter_for_any_catalogue_is_carried(genrec_eval, tmp_path, cit
     assert found["settings"]["methods"]["llm:full-adapted"]["adapter"] == "free"
 
 
-def test_a_model_without_an_adapter_is_refused(genrec_eval, tmp_path, cities):
-    command = ["cross-city", "--train", cities[0], "--test", cities[1], "--model", "embedded", "--out", tmp_path]
+def test_a_model_without_an_adapter_is_refused(genrec_eval, tmp_path, cities, tiny_folder):
+    command = ["cross-city", "--train", cities[0], "--test", cities[1], "--model", tiny_folder, "--out", tmp_path]
     failed(genrec_eval(*command), "go with --adapter")
 
 

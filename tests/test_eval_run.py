@@ -16,6 +16,7 @@ from eval.profile_shelf import ProfileShelf, read_given
 from eval.protocol import cases
 from eval.ranked import Ranked
 from eval.run import BATCH, batches, part_of, run
+from genrec.adapter import SHIPPED
 from genrec.errors import GenRecError
 from genrec.profile import UNKNOWN, write_profiles
 
@@ -183,7 +184,16 @@ def test_names_say_everything():
 def test_wrong_names_are_refused(names, adapter, reason):
     checkins = town()
     with pytest.raises(GenRecError, match=reason):
-        make_methods(names, Models(checkins, None, None, adapter), ProfileShelf([], checkins))
+        make_methods(names, Models(checkins, "folder", None, adapter), ProfileShelf([], checkins))
+
+
+def test_the_embedded_model_has_an_adapter_of_its_own():
+    checkins = town()
+    models = Models(checkins, None, None, None)
+    assert models.adapter == str(SHIPPED)
+    [method] = make_methods(["llm:full-adapted"], models, ProfileShelf([], checkins))
+    assert method.name == "llm:full-adapted"
+    make_methods(["llm:full"], models, ProfileShelf([], checkins))  # nobody named it, so it is no stray
 
 
 def test_all_names_make_methods():

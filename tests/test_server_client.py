@@ -13,12 +13,13 @@ from made import KINDS, at
 from made_city import town, written
 from tiny import tiny_model
 
+from genrec.adapter import SHIPPED
 from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
 from genrec.habits import all_habits
 from genrec.llm import endpoint as client
 from genrec.llm.backend import CacheUse
-from genrec.llm.connect import connect, connect_ranker
+from genrec.llm.connect import connect, connect_ranker, default_adapter
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import MAX_SCORED_TOKENS, ServerModel, VllmModel, read_cache_use
 from genrec.profiler import LlmWriter, Subject
@@ -272,6 +273,15 @@ def test_a_server_of_another_kind_writes_but_does_not_rank(serve):
     [profile] = LlmWriter(connect(None, url).generator, None, KINDS).write([Subject(all_habits(town())["u0"])])
     assert profile.provenance.writer == "m"
     assert profile.provenance.asked_again == profile.provenance.asked == len(profile.provenance.dropped)
+
+
+def test_the_adapter_that_ranks_unless_told_otherwise(serve):
+    entries = [{"id": "m"}, {"id": SHIPPED.name, "parent": "m"}, {"id": "n"}]
+    url, _ = serve(lambda path, body: (200, {"data": entries}))
+    assert default_adapter("m", url) == SHIPPED.name
+    assert default_adapter("n", url) is None
+    assert default_adapter(None, None) == default_adapter("embedded", None) == str(SHIPPED)
+    assert default_adapter("other/model", None) is None
 
 
 def test_a_vllm_whose_model_lies_elsewhere(serve):

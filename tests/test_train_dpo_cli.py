@@ -109,5 +109,5 @@ def test_mistakes_are_told(genrec_train, recipe, tmp_path):
     failed(genrec_train("merge", recipe.parent, "--out", tmp_path / "merged"), "not a LoRA adapter's folder")
     recipe.write_text(yaml.safe_dump({"kind": "sft", "data": {"checkins": "town.csv"}}))
     failed(genrec_train("dpo", recipe, "--dry-run"), "use `genrec-train sft`")
-    failed(genrec_train("preferences", recipe), "pairs are for recipes of kind dpo")
+    failed(genrec_train("preferences", recipe), "is a recipe of kind sft")
     assert not about_path(tmp_path / "pairs.jsonl").exists()

@@ -13,7 +13,16 @@ from made_city import csv_of, town
 from genrec.columns import POI_ID, TIME, USER
 from genrec.ranking_prompt import MOST_VISITS
 from training.cities import told, training_city
-from training.examples import TrainingExample, _questions, learnable, read, relabelled, training_examples
+from training.examples import (
+    NAMED,
+    TrainingExample,
+    _questions,
+    learnable,
+    only_named,
+    read,
+    relabelled,
+    training_examples,
+)
 from training.recipe import Cities, Data
 
 
@@ -41,9 +50,44 @@ def test_each_visit_is_learned_once(path):
 def test_long_trajectories_are_told_in_windows():
     visits = [("u", i % 3, at(0) + timedelta(hours=i)) for i in range(60)]
     _, found = learnable(make(visits), Data(checkins="x", targets="every", moments=1))
-    questions = list(_questions(found))
-    assert sum(new for _, new in questions) == len(found)
-    assert [new for _, new in questions][:3] == [MOST_VISITS + 1, 4, 4]
+    for most, half in ((MOST_VISITS, 4), (9, 5)):
+        questions = list(_questions(found, most))
+        assert sum(new for _, new in questions) == len(found)
+        assert [new for _, new in questions][:3] == [most + 1, half, half]
+
+
+def test_more_visits_in_a_conversation(path):
+    few, many = (Data(checkins=path, targets="every", moments=1, visits=visits) for visits in (2, 9))
+    few, many = (training_examples(data, 0, words) for data in (few, many))
+    assert Counter(a for e in few for a in answers(e)) == Counter(a for e in many for a in answers(e))
+    assert max(len(e.supervised) for e in few) == 3 < max(len(e.supervised) for e in many) <= 10
+
+
+def test_answers_that_nothing_names():
+    told = [
+        {"role": "system", "content": "Goes to POI 7 (Bar). 12 visits"},
+        {"role": "user", "content": "At Tue 10:00 (likely 5 40%, 6 20% near) you visit POI"},
+        {"role": "assistant", "content": "6"},
+        {"role": "user", "content": "At Tue 12:00 (likely 5 40%) you visit POI"},
+        {"role": "assistant", "content": "12"},
+        {"role": "user", "content": "At Tue 13:00 you visit POI"},
+        {"role": "assistant", "content": "12"},
+        {"role": "user", "content": "At Tue 14:00 (likely 40 40%) you visit POI"},
+        {"role": "assistant", "content": "7"},
+        {"role": "user", "content": "At Tue 15:00 you visit POI"},
+        {"role": "assistant", "content": "9"},
+    ]
+    example = TrainingExample(tuple(told), frozenset({2, 4, 6, 8, 10}), 0)
+    assert only_named(example).supervised == {2, 6, 8}
+    assert only_named(relabelled(example, random.Random(0), 100)).supervised == {2, 6, 8}
+
+
+def test_examples_of_named_answers(path, monkeypatch):
+    monkeypatch.setattr("training.examples.NAMED", NAMED | {"user": r"^\b$"})  # what habits say counts for nothing
+    data = Data(checkins=path, targets="every", moments=1, budget=1)
+    every, named = (training_examples(data.model_copy(update={"named": only}), 0, words) for only in (False, True))
+    assert named == [fewer for example in every if (fewer := only_named(example)).supervised]
+    assert named != every
 
 
 def test_final_visits_only(path):

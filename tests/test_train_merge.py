@@ -8,11 +8,11 @@ from adapters import random_adapter
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from genrec.adapter import CONFIG, lora_rank
+from genrec.adapter import CONFIG, DECLARATION, WEIGHTS, lora_rank
 from genrec.errors import GenRecError
 from genrec.llm.loading import load_model
 from genrec.llm.local import LocalModel
-from training.merge import merge, merged, save_stacked
+from training.merge import compact, merge, merged, save_stacked
 from training.settings import Trainable
 
 TOKENS = torch.tensor([[1, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120]])
@@ -46,6 +46,16 @@ def test_merged_equals_unmerged(tiny_folder, tmp_path):
     assert whole.tokenizer.chat_template == LocalModel.load(str(tiny_folder)).tokenizer.chat_template
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "merged").iterdir()} == {0o644}
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_half_the_space(tiny_folder, tmp_path):
+    adapter = random_adapter(tmp_path / "adapter", 3)
+    compact(adapter, tmp_path / "small")
+    assert sorted(path.name for path in (tmp_path / "small").iterdir()) == sorted((CONFIG, WEIGHTS, DECLARATION))
+    large, small = (LocalModel.load(str(tiny_folder), folder) for folder in (adapter, tmp_path / "small"))
+    assert small.adapter == large.adapter
+    assert torch.allclose(logits(small._model), logits(large._model), atol=0.05)
+    assert (tmp_path / "small" / WEIGHTS).stat().st_size < 0.6 * (adapter / WEIGHTS).stat().st_size
 
 
 def test_the_number_format_stays(tiny_folder, tmp_path):

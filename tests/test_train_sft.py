@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from adapters import random_adapter
 from made_examples import conversation
+from safetensors.torch import load_file
 
-from genrec.adapter import ANY, Adapter, read_adapter
+from genrec.adapter import ANY, WEIGHTS, Adapter, read_adapter
 from genrec.errors import GenRecError
 from genrec.llm.connect import connect_ranker
 from genrec.llm.loading import load_model
@@ -135,6 +137,27 @@ def test_the_adapter_is_served_with_what_it_is_for(recipe, tmp_path):
     assert connect_ranker(asked.model, None, str(tmp_path / "run")).adapter == declared
     assert (tmp_path / "run" / record.LOSS).read_bytes().startswith(b"\x89PNG")
     assert record.versions().items() <= json.loads((tmp_path / "run" / record.RUN).read_text())["versions"].items()
+
+
+def test_an_adapter_learns_on(recipe, tmp_path):
+    asked = recipe()
+    first = train(asked, tmp_path / "first")
+    second = train(asked.model_copy(update={"adapter": tmp_path / "first"}), tmp_path / "second")
+    assert losses(second)[0] < losses(first)[0] - 0.1
+    once, twice = (load_file(tmp_path / run / WEIGHTS) for run in ("first", "second"))
+    assert {name: weight.shape for name, weight in once.items()} == {n: weight.shape for n, weight in twice.items()}
+    assert read_adapter(tmp_path / "second") == read_adapter(tmp_path / "first")
+
+
+def test_an_adapter_that_cannot_learn_on(recipe, tmp_path):
+    asked = recipe()
+    other = random_adapter(tmp_path / "other", 1, base="huge")
+    with pytest.raises(GenRecError, match="trained on 'huge'"):
+        train(asked.model_copy(update={"adapter": other}), tmp_path / "run")
+    wide = random_adapter(tmp_path / "wide", 1, r=8)
+    with pytest.raises(GenRecError, match="rank 8"):
+        train(asked.model_copy(update={"adapter": wide}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_merged_weights_say_what_base_and_adapter_say(recipe, tmp_path):

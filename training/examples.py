@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from genrec.checkins import Checkins, read_checkins
 from genrec.columns import TIME
 from genrec.genup_prompt import genup_messages
 from genrec.llm.backend import Message
-from genrec.ranking_prompt import MOST_VISITS, STEP_VISITS, RankingPrompt, ranking_messages
+from genrec.ranking_prompt import RankingPrompt, first_told, ranking_messages
 from genrec.trajectories import Example, training
 from training.cities import training_city
 from training.recipe import Data
 
 CountTokens = Callable[[str], int]
 Progress = Callable[[int, int], None]  # (parts done, parts in all)
+
+# Where a message names POIs: an assistant's whole answer, before a probability, or after "POI".
+NAMED = {"assistant": r"^\d+$", "user": r"\d+(?= \d+%)", "system": r"(?<=\bPOI )\d+"}
 
 # Ids are drawn from as many numbers as catalogues have places.
 LEAST_LABELS, MOST_LABELS = 300, 6000
@@ -58,8 +62,9 @@ def training_examples(
     return examples[: data.limit]
 
 
+@lru_cache(maxsize=1)
 def read(data: Data) -> Checkins:
-    """The check-ins that a recipe names, after its preset's filters."""
+    """The check-ins that a recipe names, after its preset's filters; read once."""
     checkins = read_checkins(Path(data.checkins or ""))
     return frequent(checkins, PRESETS[data.preset].rounds) if data.preset else checkins
 
@@ -100,7 +105,7 @@ class Prompter:
             return genup_messages(profile, pois, at=at, prefix=prefix, level=level)
         return ranking_messages(
             profile, evidence.city, pois, at=at, prefix=prefix, level=level,
-            count_tokens=self._count_tokens, budget=self._data.budget,
+            count_tokens=self._count_tokens, budget=self._data.budget, most_visits=self._data.visits,
         )  # fmt: skip
 
 
@@ -108,7 +113,7 @@ def _examples_of(
     checkins: Checkins, data: Data, limit: int | None, seed: int, count_tokens: CountTokens
 ) -> list[TrainingExample]:
     seen, visits = learnable(checkins, data)
-    questions = list(_questions(visits))
+    questions = list(_questions(visits, data.visits))
     draw = random.Random(seed)
     if limit is not None and limit < len(questions):
         # Weighted by answers (Efraimidis and Spirakis 2006): a conversation with many costs little more than with one.
@@ -117,15 +122,17 @@ def _examples_of(
         questions = [questions[i] for i in sorted(best)]
     prompter = Prompter(seen, data, count_tokens)
     examples = [_example(prompter.ask(visit), visit.target, new) for visit, new in questions]
+    if data.named:
+        examples = [named for example in examples if (named := only_named(example)).supervised]
     draw.shuffle(examples)
     return [relabelled(example, draw, len(checkins.pois)) for example in examples] if data.relabel else examples
 
 
-def _questions(visits: Sequence[Example]) -> Iterator[tuple[Example, int]]:
+def _questions(visits: Sequence[Example], most: int) -> Iterator[tuple[Example, int]]:
     """Which visits to ask about so that each is learned once, and how many are learned with it.
 
-    A conversation tells the trajectory's last visits; what it tells of the time since the evidence was frozen are
-    answers to learn, too.
+    A conversation tells the trajectory's last visits, at most `most`; what it tells of the time since the evidence
+    was frozen are answers to learn, too.
     """
 
     def trajectory(visit: Example) -> tuple[object, ...]:
@@ -134,7 +141,7 @@ def _questions(visits: Sequence[Example]) -> Iterator[tuple[Example, int]]:
     for _, group in groupby(sorted(visits, key=trajectory), key=trajectory):
         together, learned = sorted(group, key=lambda visit: len(visit.prefix)), 0
         for number, visit in enumerate(together):
-            last_of_window = number >= MOST_VISITS and (number - MOST_VISITS) % STEP_VISITS == 0
+            last_of_window = first_told(number + 1, most) > first_told(number, most)
             if last_of_window or number == len(together) - 1:
                 yield visit, number + 1 - learned
                 learned = number + 1
@@ -147,6 +154,18 @@ def _example(prompt: RankingPrompt, target: int, learned: int) -> TrainingExampl
     return TrainingExample(messages, frozenset(last - 2 * i for i in range(answers)), prompt.dropped)
 
 
+def only_named(example: TrainingExample) -> TrainingExample:
+    """The example without loss on answers that are told nowhere before: their ids could only be guessed."""
+    named: set[str] = set()
+    supervised = set()
+    for turn, message in enumerate(example.messages):
+        found = re.findall(NAMED[message["role"]], message["content"])
+        if turn in example.supervised and named.issuperset(found):
+            supervised.add(turn)
+        named.update(found)
+    return replace(example, supervised=frozenset(supervised))
+
+
 def relabelled(example: TrainingExample, draw: random.Random, pois: int) -> TrainingExample:
     """The example with other ids for its POIs, drawn at random, so that only their meaning can be learned."""
     labels: dict[str, str] = {}
@@ -155,10 +174,8 @@ def relabelled(example: TrainingExample, draw: random.Random, pois: int) -> Trai
     def label(found: re.Match[str]) -> str:
         return labels.setdefault(found[0], str(next(numbers)))
 
-    # An id is an assistant's whole answer, comes before its probability, or after "POI".
-    where = {"assistant": r"^\d+$", "user": r"\d+(?= \d+%)", "system": r"(?<=\bPOI )\d+"}
     messages = tuple(
-        message | {"content": re.sub(where[message["role"]], label, message["content"])} for message in example.messages
+        message | {"content": re.sub(NAMED[message["role"]], label, message["content"])} for message in example.messages
     )
     return replace(example, messages=messages)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, require_shapes
+from genrec.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, require_shapes, write_declaration
 from genrec.errors import GenRecError
 from training.settings import Trainable
 
@@ -57,6 +57,20 @@ def merge(name: str, adapter: Path, out: Path) -> Adapter:
     return declared
 
 
+def compact(adapter: Path, out: Path) -> None:
+    """Write an adapter in bfloat16, half as large, with what it is for; raises GenRecError if `adapter` is none."""
+    import torch  # deferred: slow to import
+    from safetensors.torch import load_file, save_file
+
+    declared = read_adapter(adapter)
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(adapter / CONFIG, out / CONFIG)
+    weights = {name: weight.to(torch.bfloat16) for name, weight in load_file(adapter / WEIGHTS).items()}
+    save_file(weights, out / WEIGHTS, metadata={"format": "pt"})
+    (out / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read
+    write_declaration(out, declared)
+
+
 def save_stacked(model: "PeftModel", below: Path, out: Path) -> None:
     """Write as one adapter what the model's own does on top of the adapter in `below`, which its base has in it.
 
@@ -67,7 +81,7 @@ def save_stacked(model: "PeftModel", below: Path, out: Path) -> None:
     # PEFT takes the new adapter's other settings from the first one.
     model.base_model.add_weighted_adapter(["default", "below"], [1.0, 1.0], "stacked", combination_type="cat")
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder, selected_adapters=["stacked"])
+        model.save_pretrained(folder, selected_adapters=["stacked"], save_embedding_layers=False)
         out.mkdir(parents=True, exist_ok=True)
         for name in (CONFIG, WEIGHTS):
             shutil.copy(Path(folder) / "stacked" / name, out / name)

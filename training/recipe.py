@@ -10,7 +10,7 @@ import typing
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from eval.protocol import PresetName
 from genrec.errors import GenRecError, InputError
 from genrec.profile import Level
+from genrec.ranking_prompt import MOST_VISITS
 
 if typing.TYPE_CHECKING:
     from trl import DPOConfig, SFTConfig
@@ -94,7 +95,9 @@ class Data(_Strict):
     prompt: Literal["genrec", "genup"] = "genrec"
     level: Level = "none"  # what a prompt shows of the profile
     budget: int = Field(default=400, ge=1)  # tokens for the user's lines of a prompt
+    visits: int = Field(default=MOST_VISITS, ge=1)  # of a trajectory, in one conversation at most
     targets: Literal["final", "every"] = "final"  # the last visit of a trajectory, or each, in one sequence
+    named: bool = False  # learn only answers that the conversation has named before: no other can be read off it
     relabel: bool = False  # number the POIs anew, at random, in every example
     limit: int | None = Field(default=None, ge=1)  # a sample of the examples
 
@@ -132,7 +135,14 @@ class SftRecipe(Recipe):
     """Supervised fine-tuning: the answer's log-likelihood, given the prompt."""
 
     kind: Literal["sft"]
+    adapter: Path | None = None  # to go on from, or "shipped", the one that comes with the embedded model
     data: Data
+
+    @model_validator(mode="after")
+    def _adapter_fits(self) -> Self:
+        if self.adapter is not None and self.method not in ("lora", "qlora"):
+            raise ValueError(f"adapter goes with method lora or qlora, not {self.method}")
+        return self
 
 
 class DpoRecipe(Recipe):
@@ -144,6 +154,7 @@ class DpoRecipe(Recipe):
     data: Data | None = None  # what `genrec-train preferences` makes pairs of
 
 
+AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe)
 AnyRecipe = Annotated[SftRecipe | DpoRecipe, Field(discriminator="kind")]
 
 
@@ -166,6 +177,14 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
         raise GenRecError(f"{path}: {problems[0]}")
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the recipe cannot be used:", *problems]))
+    return recipe
+
+
+def recipe_of(kind: type[AnyKind], path: Path, overrides: Sequence[str]) -> AnyKind:
+    """As `load_recipe`, for a command that takes one kind; raises GenRecError for another."""
+    recipe = load_recipe(path, overrides)
+    if not isinstance(recipe, kind):
+        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}: use `genrec-train {recipe.kind}`")
     return recipe
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.adapter import Adapter, write_declaration
+from genrec.adapter import SHIPPED, Adapter, lora_rank, read_adapter, require_shapes, write_declaration
+from genrec.errors import GenRecError
 from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
@@ -16,6 +17,7 @@ from training.stage import Progress, nothing, run_stage
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from peft import PeftModel
     from trl import SFTTrainer
 
     from training.examples import TrainingExample
@@ -39,14 +41,40 @@ def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: "Dataset", ou
     config = trainer_config("sft", recipe, out)
     with quiet_transformers():
         trainer = SFTTrainer(
-            model=trainable.model,
+            model=continued(trainable, recipe) if recipe.adapter else trainable.model,
             args=config,
             train_dataset=dataset,
             processing_class=trainable.tokenizer,
-            peft_config=lora_config(recipe),
+            peft_config=None if recipe.adapter else lora_config(recipe),
         )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
+    """Raise GenRecError unless the recipe's adapter, if any, can learn on: same base, prompt, catalogue and shape."""
+    if recipe.adapter is None:
+        return
+    folder = adapter_folder(recipe.adapter)
+    declared = read_adapter(folder)
+    declared.require_base(recipe.model)
+    declared.require(catalogue, prompt_version(PROMPTS[recipe.data.prompt]))
+    if lora_rank(folder) != recipe.lora.r:
+        raise GenRecError(f"lora.r: {recipe.lora.r}, but {recipe.adapter} has rank {lora_rank(folder)}")
+
+
+def continued(trainable: Trainable, recipe: SftRecipe) -> "PeftModel":
+    """The model with the recipe's adapter on it, ready to learn on; raises GenRecError if their shapes differ."""
+    from peft import PeftModel  # deferred: slow to import
+
+    folder = adapter_folder(Path(str(recipe.adapter)))
+    require_shapes(folder, trainable.model)
+    return PeftModel.from_pretrained(trainable.model, folder, is_trainable=True)
+
+
+def adapter_folder(named: Path) -> Path:
+    """Where an adapter is that a recipe names."""
+    return SHIPPED if named == Path("shipped") else named
 
 
 def train_sft(
@@ -69,6 +97,7 @@ def train_sft(
     if resume:
         require_resumable(recipe)
     record.require_startable(out, resume=resume)
+    require_adapter(recipe, catalogue)
     dataset = tokenised(recipe, trainable, examples, tokenising)
     trainer = make_trainer(recipe, trainable, dataset, out)
     facts = {
@@ -89,12 +118,14 @@ def train_sft(
 def save_result(trainer: "SFTTrainer", recipe: SftRecipe, trainable: Trainable, out: Path, catalogue: str) -> None:
     """Write the adapter, or the model with its tokenizer, into `out`; its declaration comes last."""
     model = trainer.accelerator.unwrap_model(trainer.model)
-    if recipe.method in ("lora", "qlora"):
-        model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
-    else:
-        trainable.tokenizer.save_pretrained(out)
     with quiet_transformers():
-        model.save_pretrained(out)
+        if recipe.method in ("lora", "qlora"):
+            model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
+            # Unless told, PEFT asks the hub whether the base model has more words than it used to have.
+            model.save_pretrained(out, save_embedding_layers=False)
+        else:
+            trainable.tokenizer.save_pretrained(out)
+            model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
     ranking_prompt = prompt_version(PROMPTS[recipe.data.prompt])
     write_declaration(out, Adapter(base=recipe.model, catalogue=catalogue, ranking_prompt=ranking_prompt))

@@ -15,7 +15,7 @@ from eval.cli.options import METHOD, Adapter, Aggregates, Limit, Output, Part, P
 from eval.cli.run import print_examples
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
-from genrec.cli.profile import Model, Server
+from genrec.cli.profile import Model, NoAdapter, Server
 from genrec.errors import GenRecError
 from genrec.files import write_text
 
@@ -41,6 +41,7 @@ def ablation(
     model: Model = None,
     server: Server = None,
     adapter: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter to put on the model.")] = None,
+    plain: NoAdapter = False,
     aggregates: Aggregates = None,
     columns: Columns = None,
     on_bad_rows: OnBadRows = "fail",
@@ -61,8 +62,9 @@ def ablation(
     )
     asked = cases(checkins, split, part=part, preset=preset, limit=limit, seed=seed)
     shelf = ProfileShelf(given, asked.checkins, seed=seed)
-    names = presets.ablation_methods(adapted=adapter is not None)
-    methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
+    models = Models(asked.checkins, model, server, adapter)
+    names = presets.ablation_methods(adapted=not plain and models.adapter is not None)
+    methods = make_methods(names, models, shelf, seed=seed)
     print_examples(asked)
     with _progress() as progress:
         found = presets.ablation(asked, methods, output, name=path.name, profiles=shelf.given, progress=progress)
@@ -91,8 +93,8 @@ def cold_start(
 ) -> None:
     """Say how accuracy grows with the user's history, from none to 20 check-ins, on the same visits.
 
-    Without --method: popularity, most-frequent, habits and llm:full. Profiles are those by templates of what is left
-    of a history, as one written from all of it would know too much.
+    Without --method: popularity, most-frequent, habits and the model as it ranks by default. Profiles are those by
+    templates of what is left of a history, as one written from all of it would know too much.
     """
     from eval import cold_start as preset  # deferred: --help needs no Polars
     from eval.llm_methods import Models
@@ -107,7 +109,8 @@ def cold_start(
 
     def methods_for(asked: "Cases") -> "list[Method]":
         models = Models(asked.checkins, model, server, adapter)
-        return make_methods(names or preset.DEFAULT, models, ProfileShelf([], asked.checkins, seed=seed), seed=seed)
+        chosen = names or preset.default_methods(adapted=models.adapter is not None)
+        return make_methods(chosen, models, ProfileShelf([], asked.checkins, seed=seed), seed=seed)
 
     print_examples(sample.asked)
     with _progress() as progress:
@@ -131,7 +134,7 @@ def cross_city(
     server: Server = None,
     adapter: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="LoRA adapter trained in the --train city, for a catalogue of any city."),
+        typer.Option(metavar="DIR", help="LoRA adapter for a catalogue of any city."),
     ] = None,
     aggregates: Aggregates = None,
     columns: Columns = None,
@@ -140,7 +143,7 @@ def cross_city(
     timezone: Timezone = None,
     pois: Pois = None,
 ) -> None:
-    """Say what serves in another city: habit weights, and with --adapter an adapter, against the city's own.
+    """Say what serves in another city: habit weights against its own, and with --adapter an adapter against none.
 
     Options for reading apply to both cities; where their files differ, prepare them (genrec data prepare).
     """
@@ -148,9 +151,12 @@ def cross_city(
     from eval.presets import compact_table
     from eval.profile_shelf import read_given
     from eval.protocol import cases
+    from genrec.llm.connect import default_adapter
 
     if adapter is None and (model or server or profiles):
-        raise GenRecError("--model, --server and --profiles go with --adapter; without one, no model ranks here")
+        adapter = default_adapter(model, server)
+        if adapter is None:
+            raise GenRecError("--model, --server and --profiles go with --adapter; without one, no model ranks here")
     given = read_given(profiles or [])
     home, away = (
         load_checkins(path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois)

@@ -23,11 +23,12 @@ STRANGER = "(somebody new)"  # stands for the user id of a person without check-
 
 @dataclass(frozen=True)
 class Models:
-    """What the user named: a model or a server, an adapter that ranks, and who writes missing profiles."""
+    """What the user named: a model or a server, an adapter that ranks or none, and who writes missing profiles."""
 
     model: str | None
     server: str | None
     adapter: str | None
+    plain: bool  # no adapter, not even the one that comes with the model
     profile_model: str | None
 
 
@@ -76,11 +77,14 @@ class Desk:
 
     @cached_property
     def _recommender(self) -> "Recommender":
-        from genrec.llm.connect import connect_ranker
+        from genrec.llm.connect import connect_ranker, default_adapter
         from genrec.recommender import Recommender
 
+        model, server, adapter = self._models.model, self._models.server, self._models.adapter
         with err.status("loading the model"):
-            ranker = connect_ranker(self._models.model, self._models.server, self._models.adapter)
+            if adapter is None and not self._models.plain:
+                adapter = default_adapter(model, server)
+            ranker = connect_ranker(model, server, adapter)
             return Recommender(ranker, self.checkins)
 
     def rank(self, asks: "Sequence[tuple[Profile, datetime | None]]", k: int, level: Level) -> "list[Ranking]":

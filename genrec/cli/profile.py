@@ -46,6 +46,10 @@ Adapter = Annotated[
         metavar="DIR|NAME", help="LoRA adapter that ranks: its folder, or the name under which --server serves it."
     ),
 ]
+NoAdapter = Annotated[
+    bool,
+    typer.Option("--no-adapter", help="Rank without the adapter that comes with 'embedded'."),
+]
 AsOf = Annotated[
     datetime | None,
     typer.Option(

@@ -10,7 +10,7 @@ import typer
 from genrec.cli.console import err, out
 from genrec.cli.desk import Desk, Level, Models
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
-from genrec.cli.profile import Adapter, Model, Server
+from genrec.cli.profile import Adapter, Model, NoAdapter, Server
 from genrec.cli.render import print_ranking
 from genrec.cli.times import TIME_FORMATS
 from genrec.errors import GenRecError
@@ -45,6 +45,7 @@ def recommend(
     model: Model = None,
     server: Server = None,
     adapter: Adapter = None,
+    plain: NoAdapter = False,
     profile_model: Annotated[
         str | None, typer.Option(metavar="M|URL", help="Model or server that writes missing profiles.")
     ] = None,
@@ -60,11 +61,13 @@ def recommend(
 
     if (users_from is None) != (output is None):
         raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")
+    if adapter and plain:
+        raise GenRecError("--adapter and --no-adapter exclude each other")
     known = read_profiles(profiles) if profiles else {}
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
-    desk = Desk(checkins, known, Models(model, server, adapter, profile_model))
+    desk = Desk(checkins, known, Models(model, server, adapter, plain, profile_model))
     if users_from and output:
         rank_all(desk, read_asks(users_from, at), output, k, level)
     elif user or about:

@@ -16,25 +16,31 @@ def serve(
         list[Path] | None,
         typer.Option(metavar="DIR", help="A ranking adapter, served under its folder's name; may be repeated."),
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--no-adapter", help="Leave out the adapter that comes with 'embedded'.")
+    ] = False,
     host: Annotated[str, typer.Option(help="Address to listen on; the default lets nobody else in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Start vLLM with the right flags and keep it until Ctrl-C; then use it with --server."""
-    from genrec.serving import plan  # deferred: loads torch
+    from genrec.adapter import SHIPPED  # deferred: slow to import
+    from genrec.serving import plan  # loads torch
     from genrec.vllm_process import running
 
+    adapters = [*(adapter or []), *([SHIPPED] if model == "embedded" and not plain else [])]
     for sign in (signal.SIGINT, signal.SIGTERM):  # both, even if a script's background job: vLLM goes, too
         signal.signal(sign, signal.default_int_handler)
     try:
         with ExitStack() as stack:
             with err.status("starting vLLM") as status:
-                chosen = plan(model, adapter or [], host, port)
+                chosen = plan(model, adapters, host, port)
                 server = stack.enter_context(running(chosen, lambda stage: status.update(f"starting vLLM: {stage}")))
             took = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in server.seconds.items())
             err.print(f"vLLM is ready ({took}); its log: {server.log}", markup=False)
             out.print(f"serving {model} at {chosen.url}", markup=False)
-            for folder in adapter or []:
-                out.print(f"  adapter {folder.name}: rank with --adapter {folder.name}", markup=False)
+            for folder in adapters:
+                how = "ranks unless told otherwise" if folder == SHIPPED else f"rank with --adapter {folder.name}"
+                out.print(f"  adapter {folder.name}: {how}", markup=False)
             err.print("Ctrl-C stops it.")
             server.wait()
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.adapter import read_adapter
+from genrec.adapter import SHIPPED, read_adapter
 from genrec.errors import GenRecError
 from genrec.llm.backend import Generator, Ranker
 
@@ -50,6 +50,17 @@ def connect(model: str | None, server: str | None, adapter: str | None = None) -
         entry = next(base for base in endpoint.models() if base["id"] == entry["parent"])
     vllm = VllmModel(endpoint, _tokenizer(server, str(entry.get("root"))), declared)
     return Connection(vllm, vllm)
+
+
+def default_adapter(model: str | None, server: str | None) -> str | None:
+    """What ranks unless the user says otherwise: for the embedded model its own adapter, at a server if it has it."""
+    if server is None:
+        return str(SHIPPED) if model in (None, "embedded") else None
+    from genrec.llm.endpoint import Endpoint
+
+    endpoint = Endpoint(server, model)
+    names = [entry["id"] for entry in endpoint.models() if entry.get("parent") == endpoint.model]
+    return SHIPPED.name if SHIPPED.name in names else None
 
 
 def _here(server: str, folder: str) -> Path:

@@ -69,7 +69,8 @@ class LocalModel:
             from peft import PeftModel  # deferred: takes seconds, and few need it
 
             model = PeftModel.from_pretrained(model, adapter).merge_and_unload().eval()
-        return cls(model, tokenizer, info.name, declared)
+            return cls(model, tokenizer, f"{info.name}+{adapter.name}", declared)
+        return cls(model, tokenizer, info.name)
 
     def answer_tokens(self, answers: Sequence[str]) -> list[list[int]]:
         """See `Ranker`."""

@@ -7,6 +7,7 @@ import typer
 from genrec.errors import GenRecError
 from training.cli.bench import bench
 from training.cli.budget import budget
+from training.cli.compact import compact
 from training.cli.dpo import dpo
 from training.cli.merge import merge
 from training.cli.preferences import preferences
@@ -22,6 +23,7 @@ app.command()(sft)
 app.command()(preferences)
 app.command()(dpo)
 app.command()(merge)
+app.command()(compact)
 app.command()(bench)
 app.add_typer(budget, name="budget")
 

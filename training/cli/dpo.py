@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genrec.cli.console import out
-from genrec.errors import GenRecError
-from training.cli.options import DryRun, Overrides, RecipePath, Resume, print_estimate, stages
+from training.cli.options import DryRun, Overrides, RecipePath, Resume, print_estimate, require_out, stages
 from training.cli.preferences import print_preferences
 
 if TYPE_CHECKING:
@@ -25,21 +24,18 @@ def dpo(
     resume: Resume = False,
 ) -> None:
     """Teach a model which of two places is the better answer; leaves an adapter for the base model in --out."""
-    from training.recipe import DpoRecipe, load_recipe  # deferred: --help needs no pydantic, torch or TRL
+    from training.recipe import DpoRecipe, recipe_of  # deferred: --help needs no pydantic, torch or TRL
 
-    recipe = load_recipe(path, changes or [])
-    if not isinstance(recipe, DpoRecipe):
-        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}: use `genrec-train {recipe.kind}`")
+    recipe = recipe_of(DpoRecipe, path, changes or [])
     if dry_run:
         _dry_run(recipe)
         return
-    if output is None:
-        raise GenRecError("name the folder of the run with --out (or try the recipe with --dry-run)")
+    folder = require_out(output)
     from training.dpo import load_policy, train_dpo
     from training.preferences import read_preferences
     from training.record import require_startable
 
-    require_startable(output, resume=resume)
+    require_startable(folder, resume=resume)
     pairs, about = read_preferences(recipe.preferences)
     with stages() as stage:
         policy = load_policy(recipe, about.catalogue, about.ranking_prompt)
@@ -48,13 +44,13 @@ def dpo(
             policy,
             pairs,
             about,
-            output,
+            folder,
             resume=resume,
             scoring=stage("reference, pairs"),
             training=stage("training, steps"),
         )
     if os.environ.get("RANK", "0") == "0":
-        _print_result(recipe, output)
+        _print_result(recipe, folder)
 
 
 def _dry_run(recipe: "DpoRecipe") -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genrec.cli.console import out, progress_bar
+from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
     from genrec.llm.loading import ModelInfo
@@ -24,6 +25,13 @@ Overrides = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out, if there is one.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, after one step of it; write nothing.")]
+
+
+def require_out(output: Path | None) -> Path:
+    """The folder of the run; raises GenRecError if there is none."""
+    if output is None:
+        raise GenRecError("name the folder of the run with --out (or try the recipe with --dry-run)")
+    return output
 
 
 @contextmanager

@@ -39,11 +39,9 @@ def preferences(
 ) -> None:
     """Make the pairs that a DPO recipe learns from, into the file that it names; goes on after a kill."""
     from training.pairs import Mix, make_preferences  # deferred: --help needs no NumPy or torch
-    from training.recipe import DpoRecipe, load_recipe
+    from training.recipe import DpoRecipe, recipe_of
 
-    recipe = load_recipe(path, changes or [])
-    if not isinstance(recipe, DpoRecipe):
-        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}; pairs are for recipes of kind dpo")
+    recipe = recipe_of(DpoRecipe, path, changes or [])
     with stages() as stage:
         wanted = Mix(_shares(mix), rule, per_example, recipe.seed)
         about = make_preferences(recipe, wanted, stage("making pairs, visits"))

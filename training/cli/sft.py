@@ -8,7 +8,7 @@ import typer
 
 from genrec.cli.console import out
 from genrec.errors import GenRecError
-from training.cli.options import DryRun, Overrides, Progress, RecipePath, Resume, print_estimate, stages
+from training.cli.options import DryRun, Overrides, Progress, RecipePath, Resume, print_estimate, require_out, stages
 
 if TYPE_CHECKING:
     from training.examples import TrainingExample
@@ -26,21 +26,19 @@ def sft(
     resume: Resume = False,
 ) -> None:
     """Teach a model the next place from check-ins or synthetic cities; leaves an adapter, or a model, in --out."""
-    from training.recipe import SftRecipe, load_recipe  # deferred: --help needs no pydantic, torch or TRL
+    from training.recipe import SftRecipe, recipe_of  # deferred: --help needs no pydantic, torch or TRL
 
-    recipe = load_recipe(path, changes or [])
-    if not isinstance(recipe, SftRecipe):
-        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}: use `genrec-train {recipe.kind}`")
+    recipe = recipe_of(SftRecipe, path, changes or [])
     if dry_run:
         _dry_run(recipe)
         return
-    if output is None:
-        raise GenRecError("name the folder of the run with --out (or try the recipe with --dry-run)")
+    folder = require_out(output)
     from training.record import require_startable
     from training.settings import load_trainable
-    from training.sft import train_sft
+    from training.sft import require_adapter, train_sft
 
-    require_startable(output, resume=resume)
+    require_startable(folder, resume=resume)
+    require_adapter(recipe, _catalogue(recipe))
     with stages() as stage:
         trainable = load_trainable(recipe)
         examples = _examples(recipe, trainable, stage("making examples, cities"))
@@ -48,14 +46,14 @@ def sft(
             recipe,
             trainable,
             examples,
-            output,
+            folder,
             catalogue=_catalogue(recipe),
             resume=resume,
             tokenising=stage("tokenising, examples"),
             training=stage("training, steps"),
         )
     if os.environ.get("RANK", "0") == "0":
-        _print_result(recipe, output)
+        _print_result(recipe, folder)
 
 
 def _examples(recipe: "SftRecipe", trainable: "Trainable", progress: Progress) -> "list[TrainingExample]":
@@ -80,8 +78,9 @@ def _dry_run(recipe: "SftRecipe") -> None:
     from training.dry_run import END, START, marked
     from training.estimate import estimate
     from training.settings import load_trainable
-    from training.sft import make_trainer, tokenised
+    from training.sft import make_trainer, require_adapter, tokenised
 
+    require_adapter(recipe, _catalogue(recipe))
     with stages() as stage:
         trainable = load_trainable(recipe)
         examples = _examples(recipe, trainable, stage("making examples, cities"))
