@@ -8,9 +8,11 @@ from made import at
 from made_city import town, written
 from tiny import tiny_model
 
-from genrec.adapter import read_adapter
+from genrec.adapter import SHIPPED, lora_rank, read_adapter
 from genrec.errors import GenRecError
 from genrec.llm.local import LocalModel
+from genrec.prompting import prompt_version
+from genrec.ranking_prompt import RANKING
 from genrec.recommender import Query, Recommender
 from genrec.serving import plan
 from genrec.store import catalogue_hash
@@ -123,3 +125,12 @@ def test_what_is_asked_of_vllm(adapter, tiny_folder):
     assert made.environment["VLLM_NO_USAGE_STATS"] == "1"
     with pytest.raises(GenRecError, match="must differ: adapter, adapter"):
         plan(str(tiny_folder), [folder, folder], "127.0.0.1", 8011)
+
+
+def test_the_one_that_comes_with_the_embedded_model():
+    declared = read_adapter(SHIPPED)
+    declared.require_base("embedded")
+    declared.require("any city's", prompt_version(RANKING))
+    assert lora_rank(SHIPPED) == 16
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 8_000_000
+    assert "Gemma Terms of Use" in (SHIPPED / "README.md").read_text(encoding="utf-8")
