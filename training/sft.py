@@ -41,7 +41,7 @@ def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: "Dataset", ou
     config = trainer_config("sft", recipe, out)
     with quiet_transformers():
         trainer = SFTTrainer(
-            model=continued(trainable, recipe) if recipe.adapter else trainable.model,
+            model=continued(trainable, adapter_folder(recipe.adapter)) if recipe.adapter else trainable.model,
             args=config,
             train_dataset=dataset,
             processing_class=trainable.tokenizer,
@@ -59,15 +59,15 @@ def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
     declared = read_adapter(folder)
     declared.require_base(recipe.model)
     declared.require(catalogue, prompt_version(PROMPTS[recipe.data.prompt]))
-    if lora_rank(folder) != recipe.lora.r:
-        raise GenRecError(f"lora.r: {recipe.lora.r}, but {recipe.adapter} has rank {lora_rank(folder)}")
+    rank = lora_rank(folder)
+    if rank != recipe.lora.r:
+        raise GenRecError(f"lora.r: {recipe.lora.r}, but {recipe.adapter} has rank {rank}")
 
 
-def continued(trainable: Trainable, recipe: SftRecipe) -> "PeftModel":
-    """The model with the recipe's adapter on it, ready to learn on; raises GenRecError if their shapes differ."""
+def continued(trainable: Trainable, folder: Path) -> "PeftModel":
+    """The model with an adapter on it, ready to learn on; raises GenRecError if their shapes differ."""
     from peft import PeftModel  # deferred: slow to import
 
-    folder = adapter_folder(Path(str(recipe.adapter)))
     require_shapes(folder, trainable.model)
     return PeftModel.from_pretrained(trainable.model, folder, is_trainable=True)
 

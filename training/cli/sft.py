@@ -38,7 +38,8 @@ def sft(
     from training.sft import require_adapter, train_sft
 
     require_startable(folder, resume=resume)
-    require_adapter(recipe, _catalogue(recipe))
+    catalogue = _catalogue(recipe)
+    require_adapter(recipe, catalogue)  # before the examples, which take minutes
     with stages() as stage:
         trainable = load_trainable(recipe)
         examples = _examples(recipe, trainable, stage("making examples, cities"))
@@ -47,7 +48,7 @@ def sft(
             trainable,
             examples,
             folder,
-            catalogue=_catalogue(recipe),
+            catalogue=catalogue,
             resume=resume,
             tokenising=stage("tokenising, examples"),
             training=stage("training, steps"),
