@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from genrec.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, require_shapes, write_declaration
 from genrec.errors import GenRecError
+from genrec.files import atomic_path, write_text
 from training.settings import Trainable
 
 if TYPE_CHECKING:
@@ -63,11 +64,10 @@ def compact(adapter: Path, out: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     declared = read_adapter(adapter)
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(adapter / CONFIG, out / CONFIG)
     weights = {name: weight.to(torch.bfloat16) for name, weight in load_file(adapter / WEIGHTS).items()}
-    save_file(weights, out / WEIGHTS, metadata={"format": "pt"})
-    (out / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read
+    with atomic_path(out / WEIGHTS) as path:
+        save_file(weights, path, metadata={"format": "pt"})
+    write_text(out / CONFIG, (adapter / CONFIG).read_text(encoding="utf-8"))
     write_declaration(out, declared)
 
 
