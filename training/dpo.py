@@ -173,7 +173,7 @@ def train_dpo(
 def save_result(trainer: "DPOTrainer", recipe: DpoRecipe, policy: Trainable, out: Path, about: About) -> None:
     """Write one adapter for the base model, or the model with its tokenizer, into `out`; its declaration comes last."""
     model = trainer.accelerator.unwrap_model(trainer.model)
-    if recipe.method in ("lora", "qlora"):
+    if recipe.adapts:
         model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
     if recipe.method == "lora" and recipe.adapter:
         save_stacked(model, recipe.adapter, out)

@@ -121,6 +121,11 @@ class Recipe(_Strict):
     max_length: int = Field(default=1024, ge=1)  # tokens; an example that is longer is an error
     trainer: dict[str, Any] = {}
 
+    @property
+    def adapts(self) -> bool:
+        """Whether an adapter is trained, and not the model's own weights."""
+        return self.method in ("lora", "qlora")
+
     @model_validator(mode="after")
     def _optimiser_fits(self) -> Self:
         galore = str(self.trainer.get("optim", "")).startswith("galore")
@@ -140,7 +145,7 @@ class SftRecipe(Recipe):
 
     @model_validator(mode="after")
     def _adapter_fits(self) -> Self:
-        if self.adapter is not None and self.method not in ("lora", "qlora"):
+        if self.adapter is not None and not self.adapts:
             raise ValueError(f"adapter goes with method lora or qlora, not {self.method}")
         return self
 

@@ -101,7 +101,7 @@ def lora_config(recipe: Recipe) -> "LoraConfig | None":
     """PEFT's configuration; None if the recipe trains the weights themselves."""
     from peft import LoraConfig  # deferred: loads torch
 
-    if recipe.method not in ("lora", "qlora"):
+    if not recipe.adapts:
         return None
     modules = recipe.lora.target_modules
     return LoraConfig(

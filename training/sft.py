@@ -119,7 +119,7 @@ def save_result(trainer: "SFTTrainer", recipe: SftRecipe, trainable: Trainable, 
     """Write the adapter, or the model with its tokenizer, into `out`; its declaration comes last."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     with quiet_transformers():
-        if recipe.method in ("lora", "qlora"):
+        if recipe.adapts:
             model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
             # Unless told, PEFT asks the hub whether the base model has more words than it used to have.
             model.save_pretrained(out, save_embedding_layers=False)

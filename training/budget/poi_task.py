@@ -17,7 +17,7 @@ from genrec.errors import GenRecError
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from genrec.trajectories import Example, llm4poi
-from training.budget.spec import NextPoi
+from training.budget.spec import SHORT_PROMPTS, NextPoi
 from training.budget.tasks import Pair, Question, Questions
 from training.cities import training_city
 from training.examples import Prompter, learnable, read
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BATCH = 32  # prompts ranked at once; fixed, because a model's last digits may depend on what it ranks together
 DEPTH = 20  # of the rankings that mrr is taken of
-CITY = Data(checkins=Path("synthetic-city"), moments=8, level="none", budget=150, targets="every")
+CITY = Data(checkins=Path("synthetic-city"), **SHORT_PROMPTS)
 
 
 class PoiSource:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from training.budget.spec import SmallModel
+from training.budget.spec import SHORT_PROMPTS, SmallModel
 from training.budget.store import key_of
 from training.examples import training_examples
 from training.recipe import Cities, Data
@@ -20,7 +20,7 @@ from training.record import last_checkpoint, versions
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-CODE_VERSION = 1  # raise it with any change to what is made: models of older code are then made anew
+CODE_VERSION = 2  # raise it with any change to what is made: models of older code are then made anew
 MOST_TOKENS = 1024  # of a text; the rest is cut off
 CHARACTERS_A_TOKEN = 3  # to fit the prompts' token budget before there is a vocabulary
 SPECIAL = ("<pad>", "<bos>", "<eos>")
@@ -46,12 +46,9 @@ def city_texts(spec: SmallModel) -> "list[list[dict[str, str]]]":
     """Conversations about the cities, as training has them."""
     data = Data(
         cities=Cities(count=spec.cities, first_seed=spec.first_seed),
-        targets="every",
         relabel=True,
-        level="none",
-        budget=150,
-        moments=8,
         limit=spec.examples,
+        **SHORT_PROMPTS,
     )
     examples = training_examples(data, spec.seed, lambda text: len(text) // CHARACTERS_A_TOKEN)
     return [list(example.messages) for example in examples]

@@ -15,6 +15,8 @@ from training.recipe import Data, Lora
 
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
 SOUND_SEEDS = 3
+# How prompts about synthetic cities are put: short ones, as a study trains on them many thousand times.
+SHORT_PROMPTS: dict[str, Any] = {"moments": 8, "level": "none", "budget": 60, "visits": 1, "targets": "every"}
 # Trainer keys that the study sets itself: with them, the run on fewer examples is the beginning of the run on more.
 OWNED = (
     "learning_rate",

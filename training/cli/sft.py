@@ -107,5 +107,5 @@ def _print_result(recipe: "SftRecipe", output: Path) -> None:
 
     last = read_metrics(output / METRICS)[-1]
     out.print(f"{last['step']:,} steps, loss {last['loss']:.4f} at the last; {output}/loss.png shows all", markup=False)
-    option = "--adapter" if recipe.method in ("lora", "qlora") else "--model"
+    option = "--adapter" if recipe.adapts else "--model"
     out.print(f"rank with it: genrec recommend ... {option} {output}", markup=False)
