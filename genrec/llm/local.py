@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.cache_utils import get_layer_types_and_kwargs
 
 from genrec.adapter import Adapter, read_adapter, require_shapes
 from genrec.decoding import Trie
@@ -21,6 +20,7 @@ from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.columns import Columns, small_cache
 from genrec.llm.head import Head
 from genrec.llm.loading import load_model
+from genrec.llm.masks import Masks
 from genrec.llm.prefix_cache import BLOCK, PrefixCache, shared_length
 from genrec.llm.rows import ROOT, Rows, RowScorer, read_ahead
 
@@ -47,10 +47,7 @@ class LocalModel:
         self._model = model
         self._head = Head(model)
         self._used = CacheUse(0, 0)
-        config = model.config.get_text_config(decoder=True)
-        layer_types, _ = get_layer_types_and_kwargs(config)
-        self._layer_types = set(layer_types)
-        self._window: int | None = config.sliding_window if "sliding_attention" in self._layer_types else None
+        self._masks = Masks(model)
         self._end = answer_tokens(tokenizer, ["."])[0][-1]
         self._end_is_space = not self._decode([self._end]).strip()
 
@@ -152,26 +149,17 @@ class LocalModel:
         """Read tokens (rows, tokens) into columns; returns logits at `wanted`, shape (wanted, vocabulary).
 
         `positions` (rows, tokens) and `key_positions` (rows, columns) count from the start of each token's
-        own text; `visible` (rows, tokens, columns) says which columns a token may attend to. Sliding
-        windows are measured in positions, so that siblings in a tree do not shorten them. `wanted`
-        are indices into (rows x tokens).
+        own text; `visible` (rows, tokens, columns) says which columns a token may attend to. `wanted` are
+        indices into (rows x tokens).
         """
-        masks = {"full_attention": self._additive(visible)}
-        if self._window is not None:
-            near = positions[:, :, None] - key_positions[:, None, :] < self._window
-            masks["sliding_attention"] = self._additive(visible & near)
         return self._head.logits(
             self._model,
             wanted,
             input_ids=torch.tensor(tokens, device=self.device),
             position_ids=positions,
-            attention_mask=masks if len(self._layer_types) > 1 else masks[next(iter(self._layer_types))],
+            attention_mask=self._masks.of(visible, positions, key_positions),
             past_key_values=columns,
         )
-
-    def _additive(self, visible: torch.Tensor) -> torch.Tensor:
-        mask = torch.zeros(visible.shape, dtype=self._model.dtype, device=visible.device)
-        return mask.masked_fill_(~visible, torch.finfo(mask.dtype).min)[:, None]
 
     @torch.inference_mode()
     def generate(
