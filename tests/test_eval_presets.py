@@ -160,6 +160,9 @@ def test_ablation_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     assert "profile" in said.splitlines()[-2]  # the verdict
     assert leaks(run) == []
     found = json.loads(figures.read_text())
+    assert found["command"] == (
+        f"genrec-eval ablation town.csv --out DIR --split rolling --limit 4 --model {tiny_folder.name}"
+    )
     assert list(dict.fromkeys(row["method"] for row in found["overall"])) == list(ABLATION)
     assert {row["n"] for row in found["overall"]} == {4}
     assert {(row["a"], row["b"]) for row in found["differences"]} >= {
@@ -271,7 +274,8 @@ def test_cold_start_from_the_command_line(genrec_eval, tmp_path, some_lengths):
     assert code == 0
     assert "Acc@1 by earlier check-ins" in said
     found = json.loads(figures.read_text())
-    assert found == json.loads((out / "metrics.json").read_text())
+    assert found["command"] == "genrec-eval cold-start town.csv --out DIR --method popularity --method habits --users 3"
+    assert found == json.loads((out / "metrics.json").read_text()) | {"command": found["command"]}
     assert [row["history"] for row in found["overall"] if (row["method"], row["metric"]) == ("habits", "acc@1")] == [
         *SOME
     ]
@@ -349,7 +353,8 @@ def test_cross_city_from_the_command_line(genrec_eval, tmp_path, cities):
     assert code == 0
     assert "Habit weights of north checkins.csv" in said
     found = json.loads(figures.read_text())
-    assert found == json.loads((out / "metrics.json").read_text())
+    assert found["command"].startswith("genrec-eval cross-city --train checkins.csv --test checkins.csv --out DIR")
+    assert found == json.loads((out / "metrics.json").read_text()) | {"command": found["command"]}
     pairs = [("habits-carried", "habits-own"), ("habits-carried", "habits"), ("habits-own", "habits")]
     for metric in ("acc@1", "acc@10", "mrr"):
         assert [(row["a"], row["b"]) for row in found["differences"] if row["metric"] == metric] == pairs

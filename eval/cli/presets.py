@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from eval.cli.command_line import command_line
 from eval.cli.options import METHOD, Adapter, Aggregates, Limit, Output, Part, Preset, Profiles, Seed, Split
 from eval.cli.run import print_examples
 from genrec.cli.console import err, out, progress_bar
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 def ablation(
+    context: typer.Context,
     path: CheckinsPath,
     output: Output,
     profiles: Profiles = None,
@@ -68,10 +70,11 @@ def ablation(
     print_examples(asked)
     with _progress() as progress:
         found = presets.ablation(asked, methods, output, name=path.name, profiles=shelf.given, progress=progress)
-    _conclude(found, output, aggregates, presets.compact_table(f"{path.name}, {split}", found.overall))
+    _conclude(context, found, output, aggregates, presets.compact_table(f"{path.name}, {split}", found.overall))
 
 
 def cold_start(
+    context: typer.Context,
     path: CheckinsPath,
     output: Output,
     names: Annotated[list[str] | None, METHOD] = None,
@@ -117,10 +120,11 @@ def cold_start(
         found = preset.cold_start(sample, methods_for, output, name=path.name, progress=progress)
     tables = [preset.history_table(found.overall, metric) for metric in ("acc@1", "acc@10")]
     tables += [preset.newcomer_table(found.groups)] if found.groups else []
-    _conclude(found, output, aggregates, *tables)
+    _conclude(context, found, output, aggregates, *tables)
 
 
 def cross_city(
+    context: typer.Context,
     train: Annotated[
         Path, typer.Option("--train", metavar="IN", help="The city to carry from: a file, or a prepared folder.")
     ],
@@ -181,7 +185,7 @@ def cross_city(
     with _progress() as progress:
         found = preset.cross_city(asked, weights, models, output, names=names, profiles=given, progress=progress)
     overall = compact_table(f"{' to '.join(names)}, {split}", found.overall)
-    _conclude(found, output, aggregates, overall, preset.difference_table(found.differences))
+    _conclude(context, found, output, aggregates, overall, preset.difference_table(found.differences))
 
 
 def _names(train: Path, test: Path) -> tuple[str, str]:
@@ -205,7 +209,9 @@ def _progress() -> "Iterator[Progress]":
         yield report
 
 
-def _conclude(found: "Outcome", output: Path, aggregates: Path | None, *tables: "Table") -> None:
+def _conclude(
+    context: typer.Context, found: "Outcome", output: Path, aggregates: Path | None, *tables: "Table"
+) -> None:
     """Print tables and verdicts, and write the aggregates if asked."""
     from eval.presets import to_json
 
@@ -215,7 +221,7 @@ def _conclude(found: "Outcome", output: Path, aggregates: Path | None, *tables: 
         out.print(" ".join([verdict.headline, *verdict.reasons]), markup=False)
     out.print(f"{output / 'report.html'}, report.md and metrics.json beside it", markup=False)
     if aggregates:
-        write_text(aggregates, to_json(asdict(found)))
+        write_text(aggregates, to_json(asdict(found) | {"command": command_line(context)}))
 
 
 def _rich(table: "Table") -> RichTable:
