@@ -1,13 +1,16 @@
 """The benchmark measures what it says; how fast anything is, no test asks."""
 
 import json
+from dataclasses import replace
+from itertools import product
 
 import pytest
 from conftest import command
 from made_city import failed
 
 from training import examples
-from training.bench import BATCH, METHODS, TRAINERS, Run, comparisons, measure, ratios_table, runs_table, to_json
+from training.bench import BATCH, KINDS, METHODS, TRAINERS, Run, comparisons, measure
+from training.bench_report import ratios_table, runs_table, to_json
 
 
 @pytest.fixture(autouse=True)
@@ -48,17 +51,16 @@ def same_examples():
 def measured(tiny_folder, scored, same_examples):
     """Each run on the tiny model, in this process, with the positions it scored."""
     found = {}
-    for method in METHODS:
-        for trainer in TRAINERS:
-            scored.clear()
-            found[method, trainer] = measure(str(tiny_folder), method, trainer, 3), sum(scored)
+    for variant in product(KINDS, METHODS, TRAINERS):
+        scored.clear()
+        found[variant] = measure(str(tiny_folder), *variant, 3), sum(scored)
     return found
 
 
 def test_the_trainers_take_the_same_steps_but_score_other_positions(measured):
-    for method in METHODS:
-        ours, positions = measured[method, "genrec"]
-        stock, stock_positions = measured[method, "stock"]
+    for kind, method in product(KINDS, METHODS):
+        ours, positions = measured[kind, method, "genrec"]
+        stock, stock_positions = measured[kind, method, "stock"]
         assert ours.losses == pytest.approx(stock.losses, abs=1e-4)
         assert (ours.tokens, ours.answers, ours.dtype) == (stock.tokens, stock.answers, stock.dtype)
         assert len(ours.losses) == 3
@@ -68,25 +70,37 @@ def test_the_trainers_take_the_same_steps_but_score_other_positions(measured):
 
 
 def test_the_methods_train_other_weights(measured):
-    assert measured["lora", "genrec"][0].losses[0] == pytest.approx(measured["full", "genrec"][0].losses[0], abs=1e-5)
-    assert measured["lora", "genrec"][0].losses[-1] != measured["full", "genrec"][0].losses[-1]
+    for kind in KINDS:
+        lora, full = measured[kind, "lora", "genrec"][0].losses, measured[kind, "full", "genrec"][0].losses
+        assert lora[0] == pytest.approx(full[0], abs=1e-5)
+        assert lora[-1] != full[-1]
 
 
-def run(method, trainer, *, losses, step_seconds, peak_mb):
-    return Run(method, trainer, "cpu", "float32", 100, 10, losses, step_seconds, peak_mb, threads=2, load=0.5)
+def test_only_the_time_for_a_reference_comes_before_training(measured):
+    before = {variant for variant, (run, _) in measured.items() if run.reference_seconds}
+    assert before == {("dpo", method, "genrec") for method in METHODS}
+
+
+def run(kind, method, trainer, *, losses, step_seconds, peak_mb, reference_seconds=0.0):
+    return Run(
+        kind, method, trainer, "cpu", "float32", 100, 10, losses, step_seconds, reference_seconds, peak_mb, 2, load=0.5
+    )
 
 
 RUNS = [
-    run("lora", "genrec", losses=[2.0, 1.5], step_seconds=[1.0, 3.0], peak_mb={"cpu": 500}),
-    run("lora", "stock", losses=[2.0, 1.25], step_seconds=[20.0, 20.0], peak_mb={"cpu": 1000}),
-    run("full", "genrec", losses=[2.0, 1.5], step_seconds=[1.0, 1.0], peak_mb={"cpu": 500, "gpu": 300}),
-    run("full", "stock", losses=[2.0, 1.5], step_seconds=[2.0, 2.0], peak_mb={"cpu": 500, "gpu": 400}),
+    run("sft", "lora", "genrec", losses=[2.0, 1.5], step_seconds=[1.0, 3.0], peak_mb={"cpu": 500}),
+    run("sft", "lora", "stock", losses=[2.0, 1.25], step_seconds=[20.0, 20.0], peak_mb={"cpu": 1000}),
+    run("sft", "full", "genrec", losses=[2.0, 1.5], step_seconds=[1.0, 1.0], peak_mb={"cpu": 500, "gpu": 300}),
+    run("sft", "full", "stock", losses=[2.0, 1.5], step_seconds=[2.0, 2.0], peak_mb={"cpu": 500, "gpu": 400}),
 ]
+RUNS += [replace(one, kind="dpo", reference_seconds=6.0 * (one.trainer == "genrec")) for one in RUNS]
 
 
 def test_ratios():
     assert RUNS[0].samples_per_second == BATCH * 2 / 4.0
-    lora, full = comparisons(RUNS)
+    assert RUNS[4].samples_per_second == BATCH * 2 / (4.0 + 6.0), "two of two steps were timed"
+    lora, full, dpo_lora, _ = comparisons(RUNS)
+    assert (dpo_lora.kind, dpo_lora.method, dpo_lora.speedup) == ("dpo", "lora", 4.0)
     assert (lora.method, lora.speedup, lora.memory, lora.loss_difference) == ("lora", 10.0, 0.5, 0.25)
     assert (full.method, full.speedup, full.memory, full.loss_difference) == ("full", 2.0, 0.75, 0.0)
 
@@ -116,9 +130,8 @@ def test_the_command(tiny_folder, tmp_path, monkeypatch, capsys):
     assert code == 0, errors
     assert "against the stock one" in printed
     report = json.loads(out.read_text())
-    assert [(run["method"], run["trainer"]) for run in report["runs"]] == [
-        ("lora", "genrec"), ("lora", "stock"), ("full", "genrec"), ("full", "stock"),
-    ]  # fmt: skip
+    told = [(run["kind"], run["method"], run["trainer"]) for run in report["runs"]]
+    assert told == list(product(KINDS, METHODS, TRAINERS))
     assert all(run["peak_mb"]["cpu"] > 0 and len(run["step_seconds"]) == 1 for run in report["runs"])
     assert all(comparison["loss_difference"] <= 1e-4 for comparison in report["comparisons"])
     failed(genrec_train("bench", "--model", tmp_path / "none"), "none")

@@ -1,4 +1,4 @@
-"""`genrec-train bench`: what loss on labelled positions only saves."""
+"""`genrec-train bench`: GenRec's trainers against the stock ones."""
 
 import json
 from pathlib import Path
@@ -15,12 +15,13 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="One timed step of each trainer instead of three.")] = False,
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="All figures as JSON.")] = None,
 ) -> None:
-    """Time GenRec's trainer against TRL's stock one, with and without LoRA, on a synthetic city.
+    """Time GenRec's trainers against TRL's stock ones, with and without LoRA, on a synthetic city.
 
-    Takes minutes on a CPU, where the stock trainer scores every position.
+    Takes minutes on a CPU, where the stock trainers score every position.
     """
     from genrec.files import write_text  # deferred: --help needs no NumPy
-    from training.bench import QUICK_STEPS, STEPS, measure_all, ratios_table, runs_table, to_json
+    from training.bench import QUICK_STEPS, STEPS, measure_all
+    from training.bench_report import ratios_table, runs_table, to_json
 
     with stages() as stage:
         runs = measure_all(model, QUICK_STEPS if quick else STEPS, stage("measuring, runs"))
