@@ -67,25 +67,13 @@ def _row(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Tokens, positions, parts and next tokens of the sequence of a pair, whose answers begin at `start`."""
     place = torch.arange(max(chosen_end, rejected_end), device=chosen.device)
+    lengths = torch.tensor([start - 1, chosen_end - start + 1, rejected_end - start + 1], device=chosen.device)
+    parts = torch.tensor([PROMPT, CHOSEN, REJECTED], device=chosen.device)
     none = chosen.new_full((1,), NO_LABEL)
-    part = torch.full_like(place, PROMPT)
+    following = [none.expand(start - 1), chosen[start:chosen_end], none, rejected[start:rejected_end], none]
     return (
         torch.cat([chosen[:chosen_end], rejected[start - 1 : rejected_end]]),
         torch.cat([place[:chosen_end], place[start - 1 : rejected_end]]),
-        torch.cat(
-            [
-                part[: start - 1],
-                part[start - 1 : chosen_end] + CHOSEN,
-                part[start - 1 : rejected_end] + REJECTED,
-            ]
-        ),
-        torch.cat(
-            [
-                none.expand(start - 1),
-                chosen[start:chosen_end],
-                none,
-                rejected[start:rejected_end],
-                none,
-            ]
-        ),
+        parts.repeat_interleave(lengths),
+        torch.cat(following),
     )
