@@ -1,7 +1,8 @@
 """Leakage: proves that nothing a run used knows the moment it was asked about, or later ones.
 
 Everything is computed anew from the check-ins of the run folder, and compared with what the run says it used. Not
-provable from a run folder: what a language model or an adapter saw in its training.
+provable from a run folder: what a language model or an adapter saw in its training, and that the rankings are what
+the methods answered.
 """
 
 from collections import defaultdict
@@ -50,7 +51,7 @@ def audit(run: Path) -> list[Finding]:
         _finding("every method ranked every example once", len(folder.methods), folder.incomplete()),
         _finding("trajectories hold only visits before the target", len(folder.examples), folder.prefixes()),
         _finding("evidence ends before its moment, and that before the visit", len(folder.used), folder.evidence()),
-        _finding("profiles shown are of the example's moment or before", len(folder.used), folder.late_profiles()),
+        _finding("profiles shown are of the example's moment or before", len(folder.shown), folder.late_profiles()),
         _finding(
             "profiles given rest on check-ins before their moment", len(folder.profiles), folder.profile_contents()
         ),
@@ -81,6 +82,11 @@ class _Run:
         moments = self.examples.select("example", "as_of")
         columns = ["method", "as_of", "evidence", "profile_user", "profile_as_of"]
         return self.rankings.join(moments, on="example").select(columns).unique(maintain_order=True)
+
+    @cached_property
+    def shown(self) -> pl.DataFrame:
+        """Those of `used` that show a profile."""
+        return self.used.filter(pl.col("profile_as_of").is_not_null())
 
     @cached_property
     def fits(self) -> list[tuple[str, FitData]]:
@@ -139,8 +145,7 @@ class _Run:
 
     def late_profiles(self) -> Iterator[str]:
         given = {(profile.user_id, profile.as_of) for profile in self.profiles}
-        shown = self.used.filter(pl.col("profile_as_of").is_not_null())
-        for method, as_of, _, user, moment in shown.iter_rows():
+        for method, as_of, _, user, moment in self.shown.iter_rows():
             if moment > as_of:
                 yield f"{method}: shows a profile of {user!r} as of {moment} at {as_of}"
             elif moment != as_of and (user, moment) not in given:

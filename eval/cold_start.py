@@ -17,7 +17,7 @@ import polars as pl
 from eval import charts
 from eval.charts import Estimate
 from eval.evidence import fingerprint
-from eval.presets import Outcome, Row, cell, examine, failures, settings_of, write_overview
+from eval.presets import OVERVIEW, Outcome, Row, cell, examine, failures, settings_of, write_overview
 from eval.protocol import Cases, examples_frame
 from eval.ranked import Method
 from eval.run import Progress
@@ -160,6 +160,11 @@ def cold_start(sample: Newcomers, methods_for: MethodsFor, out: Path, *, name: s
     outcome = Outcome("cold-start", settings, [_verdict(overall)], overall, differences, failed, groups)
     _write(out, outcome)
     return outcome
+
+
+def contents() -> set[str]:
+    """What the folder of the preset holds."""
+    return {*OVERVIEW, REAL, *(folder_of(Path(), length).name for length in LENGTHS)}
 
 
 def folder_of(out: Path, length: int) -> Path:

@@ -17,7 +17,7 @@ from eval.intervals import compare, holm
 from eval.llm_methods import Models
 from eval.methods import make_methods
 from eval.metrics import score
-from eval.presets import Outcome, Row, compact_table, examine, failures, settings_of, write_overview
+from eval.presets import OVERVIEW, Outcome, Row, compact_table, examine, failures, settings_of, write_overview
 from eval.profile_shelf import ProfileShelf
 from eval.protocol import Cases
 from eval.ranked import Method
@@ -46,6 +46,8 @@ METRICS: Final = ("acc@1", "acc@10", "mrr")
 FIT_LIMIT = 2000  # visits of a city, as many as the shipped weights were fitted on
 DRAWS = 10_000  # of users
 RUN = "run"
+WEIGHTS = {CARRIED: "weights-carried.json", OWN: "weights-own.json"}
+CONTENTS = (RUN, *WEIGHTS.values(), *OVERVIEW)  # of the folder
 
 
 class FittedHabits(BaselineMethod):
@@ -178,11 +180,10 @@ def _verdict(row: Row, train: str, test: str) -> Verdict:
     }[row["a"], row["b"]]
     how = "do" if row["a"] == CARRIED else "does"
     if _significant(row):
-        headline = (
-            f"{what} {how} significantly {'better' if row['difference'] > 0 else 'worse'} in {test} than {others}."
-        )
+        than = "better" if row["difference"] > 0 else "worse"
+        headline = f"{what} {how} significantly {than} in {test} than {others}, in Acc@1."
     else:
-        headline = f"{what} and {others} do not differ significantly in {test}."
+        headline = f"{what} and {others} do not differ significantly in Acc@1 in {test}."
     cell = _difference(row)
     span = f"95% interval {cell.span}" if cell.span else "no interval from one user"
     return Verdict(None, headline, (f"Difference in Acc@1: {cell.text} ({span}, p = {p_value(row['p_holm'])}).",))

@@ -132,6 +132,9 @@ def to_json(figures: Mapping[str, Any]) -> str:
     return json.dumps(rounded(figures), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+OVERVIEW = ("metrics.json", "report.md", "report.html")
+
+
 def write_overview(
     folder: Path,
     outcome: Outcome,
@@ -148,9 +151,9 @@ def write_overview(
         "settings": settings,
         "sections": sections,
     }
-    write_text(folder / "metrics.json", to_json(asdict(outcome)))
-    write_text(folder / "report.md", render("report.md.jinja", page))
-    write_text(folder / "report.html", render("report.html.jinja", page))
+    texts = to_json(asdict(outcome)), render("report.md.jinja", page), render("report.html.jinja", page)
+    for name, text in zip(OVERVIEW, texts, strict=True):
+        write_text(folder / name, text)
 
 
 def compact_table(caption: str, overall: Sequence[Mapping[str, Any]]) -> Table:

@@ -122,7 +122,8 @@ def cases(
     parts = _split(kept, split, part, refresh_days)
     examples, sampled_from = parts.examples, None
     if not examples:
-        raise GenRecError(f"the split {split} has no examples here; left out: {parts.excluded}")
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in parts.excluded.items())
+        raise GenRecError(f"the split {split} has no examples here; left out: {reasons or 'nothing'}")
     if limit is not None and limit < len(examples):
         sampled_from = len(examples)
         chosen = sorted(random.Random(seed).sample(range(len(examples)), limit))

@@ -127,6 +127,8 @@ def _config(cases: Cases, methods: Sequence[Method], name: str) -> dict[str, Any
 def _require_same(out: Path, config: dict[str, Any]) -> None:
     """Raise GenRecError if the folder holds something else than a run on the same examples."""
     path = out / CONFIG
+    if out.is_file():
+        raise GenRecError(f"{out} is a file; --out names a folder")
     if not path.exists():
         if out.exists() and any(out.iterdir()):
             raise GenRecError(f"{out} is neither empty nor a run; name another --out")

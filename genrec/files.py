@@ -1,10 +1,12 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and nothing of somebody else's is lost."""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from genrec.errors import GenRecError
 
 
 @contextmanager
@@ -26,3 +28,13 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def require_only(folder: Path, names: Collection[str]) -> None:
+    """Raise GenRecError if a folder to write into is a file, or holds anything but files and folders of these names."""
+    if folder.is_file():
+        raise GenRecError(f"{folder} is a file; --out names a folder")
+    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    others = {name for name in found.difference(names) if not name.startswith(".")}  # a killed write leaves .NAME.xyz
+    if others:
+        raise GenRecError(f"{folder} holds something else ({min(others)}); name another --out")

@@ -166,6 +166,15 @@ def test_a_faulty_sheet_is_kept_for_another_try(body, reason, profiles, folder, 
         assert draft.exists(), "a file of the user's own"
 
 
+def test_looking_changes_nothing(profiles, genrec, monkeypatch):
+    before = profiles.read_bytes()
+    monkeypatch.setenv("EDITOR", "true")
+    code, _, err = genrec("profile", "edit", "u0")
+    assert code == 0
+    assert "nothing was changed" in err
+    assert profiles.read_bytes() == before
+
+
 def test_editors_that_fail(profiles, folder, genrec, monkeypatch):
     before = profiles.read_bytes()
     editor(folder, monkeypatch, "sys.exit(1)")

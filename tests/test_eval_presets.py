@@ -355,6 +355,9 @@ def test_cross_city_from_the_command_line(genrec_eval, tmp_path, cities):
     found = json.loads(figures.read_text())
     assert found["command"].startswith("genrec-eval cross-city --train checkins.csv --test checkins.csv --out DIR")
     assert found == json.loads((out / "metrics.json").read_text()) | {"command": found["command"]}
+    failed(genrec_eval("cold-start", cities[1], "--out", out), "holds something else (run)")
+    same = ["cross-city", "--train", cities[0], "--test", cities[0], "--out", tmp_path / "same"]
+    failed(genrec_eval(*same), "the same check-ins")
     pairs = [("habits-carried", "habits-own"), ("habits-carried", "habits"), ("habits-own", "habits")]
     for metric in ("acc@1", "acc@10", "mrr"):
         assert [(row["a"], row["b"]) for row in found["differences"] if row["metric"] == metric] == pairs

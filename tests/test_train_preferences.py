@@ -94,7 +94,7 @@ def test_shares_are_kept_exactly(shares, examples, per_example):
 
 @pytest.mark.parametrize("shares", [{}, {"habits": 0.0}, {"habits": -1, "random": 1}])
 def test_impossible_shares(shares):
-    with pytest.raises(GenRecError, match="shares above 0"):
+    with pytest.raises(GenRecError, match="a share above 0"):
         Mix(shares)
 
 

@@ -70,7 +70,8 @@ class Mix:
 
     def __post_init__(self) -> None:
         if not self.shares or min(self.shares.values()) <= 0:
-            raise GenRecError(f"the mix {self.shares} needs sources with shares above 0")
+            mix = ",".join(f"{source}={share:g}" for source, share in self.shares.items())
+            raise GenRecError(f"--mix {mix}: each source needs a share above 0")
 
     def sources(self, examples: int) -> list[tuple[Source, ...]]:
         """The sources of each example's pairs; over all examples, as near to the shares as whole numbers allow."""

@@ -8,6 +8,7 @@ import typer
 
 from genrec.cli.console import err, out
 from genrec.cli.options import load_checkins
+from genrec.errors import GenRecError
 from genrec.files import write_text
 
 
@@ -23,6 +24,8 @@ def fit_habits(
     """Fit the habits ranker's weights on visits of the second quarter of check-ins, which no split tests on."""
     from eval.fit import fit, fit_set, synthetic_city  # deferred: --help needs no NumPy
 
+    if output.is_dir():
+        raise GenRecError(f"{output} is a folder; --out names a file")
     sets = []
     for path in paths or []:
         checkins = load_checkins(path, columns=None, on_bad_rows="fail", day_first=None, timezone=None, pois=None)
@@ -48,4 +51,8 @@ def fit_habits(
     for name, value in fitted.weights.model_dump().items():
         out.print(f"{name} {value}")
     examples = sum(data.examples for data in fitted.data)
-    out.print(f"mean log-probability of {examples:,} visits: {fitted.score_before:.4f} before, {fitted.score:.4f} now")
+    sizes = ", ".join(f"{data.examples:,} of {data.name}" for data in fitted.data)
+    out.print(
+        f"mean log-probability of {examples:,} visits ({sizes}): {fitted.score_before:.4f} before, "
+        f"{fitted.score:.4f} now"
+    )

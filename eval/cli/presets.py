@@ -18,7 +18,7 @@ from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, NoAdapter, Server
 from genrec.errors import GenRecError
-from genrec.files import write_text
+from genrec.files import require_only, write_text
 
 if TYPE_CHECKING:
     from eval.presets import Outcome
@@ -108,6 +108,7 @@ def cold_start(
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
+    require_only(output, preset.contents())
     sample = preset.newcomers(cases(checkins, split), users=users, limit=limit, seed=seed)
 
     def methods_for(asked: "Cases") -> "list[Method]":
@@ -119,7 +120,11 @@ def cold_start(
     with _progress() as progress:
         found = preset.cold_start(sample, methods_for, output, name=path.name, progress=progress)
     tables = [preset.history_table(found.overall, metric) for metric in ("acc@1", "acc@10")]
-    tables += [preset.newcomer_table(found.groups)] if found.groups else []
+    if found.groups:
+        tables.append(preset.newcomer_table(found.groups))
+    elif sample.real:
+        count = len(sample.real.examples)
+        out.print(f"real newcomers: {count:,} visits, of which each group has a single user, so none is shown")
     _conclude(context, found, output, aggregates, *tables)
 
 
@@ -152,6 +157,7 @@ def cross_city(
     Options for reading apply to both cities; where their files differ, prepare them (genrec data prepare).
     """
     from eval import cross_city as preset  # deferred: --help needs no Polars
+    from eval.evidence import fingerprint
     from eval.presets import compact_table
     from eval.profile_shelf import read_given
     from eval.protocol import cases
@@ -166,6 +172,9 @@ def cross_city(
         load_checkins(path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois)
         for path in (train, test)
     )
+    if fingerprint(home) == fingerprint(away):
+        raise GenRecError("--train and --test are the same check-ins: nothing would be carried")
+    require_only(output, preset.CONTENTS)
     asked = cases(away, split, limit=limit, seed=seed)
     names = _names(train, test)
     models = preset.model_methods(asked, given, model, server, adapter, seed=seed) if adapter else []
@@ -176,12 +185,12 @@ def cross_city(
             return preset.weights_of(
                 checkins,
                 name,
-                output / f"weights-{kind}.json",
+                output / preset.WEIGHTS[kind],
                 seed=seed,
                 progress=lambda score: status.update(f"fitting in {escape(name)}: {score:.4f}"),
             )
 
-        weights = fitted(home, names[0], "carried"), fitted(away, names[1], "own")
+        weights = fitted(home, names[0], preset.CARRIED), fitted(away, names[1], preset.OWN)
     with _progress() as progress:
         found = preset.cross_city(asked, weights, models, output, names=names, profiles=given, progress=progress)
     overall = compact_table(f"{' to '.join(names)}, {split}", found.overall)

@@ -56,6 +56,7 @@ def run(
     from eval.presets import run_figures, to_json
     from eval.profile_shelf import ProfileShelf, read_given
     from eval.protocol import cases
+    from eval.run import CONFIG, read_config
     from eval.run import run as run_all
 
     given = read_given(profiles or [])
@@ -68,6 +69,7 @@ def run(
     shelf = ProfileShelf(given, asked.checkins, seed=seed)
     methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
     print_examples(asked)
+    left_out = (read_config(output)["methods"].keys() if (output / CONFIG).exists() else set()) - set(names)
     with progress_bar() as bar:
         tasks = {name: bar.add_task(escape(name), total=len(asked.examples)) for name in names}
         run_all(
@@ -79,6 +81,10 @@ def run(
             progress=lambda method, done, total: bar.update(tasks[method], completed=done, total=total),
         )
     _print_results(asked, methods, output)
+    if left_out:
+        err.print(
+            f"note: {', '.join(sorted(left_out))}: in this folder, not in its report now; name them again", markup=False
+        )
     if aggregates:
         write_text(aggregates, to_json(run_figures(output, command_line(context))))
 

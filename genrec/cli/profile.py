@@ -201,9 +201,13 @@ def edit(
     except GenRecError as error:
         again = shlex.join(["genrec", "profile", "edit", user, "--profiles", str(profiles), "--from", str(sheet)])
         raise GenRecError(f"{error} Nothing was changed. Mend it there, then: {again}") from None
-    write_profiles(profiles, (everyone | {user: edited}).values())
+    changed = edited.model_copy(update={"provenance": profile.provenance}) != profile
+    if changed:
+        write_profiles(profiles, (everyone | {user: edited}).values())
     if changes is None:
         sheet.unlink()
+    if not changed:
+        err.print("nothing was changed")
     for statement in edited.statements():
         if statement.backed_by == [EDITOR]:
             err.print(f"note: kept on your word, no evidence for it: {escape(statement.text)}")

@@ -106,7 +106,10 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
         f"{len(study.price_ratios)} price ratios) and {len(study.seeds)} seeds are read from "
         f"{len(found.points) * len(study.seeds):,} models"
     )
-    yield f"examples trained on: {found.trained_on:,}; by separate grids: {found.trained_on_apart:,} ({share:.0%})"
+    yield (
+        f"examples trained on: {found.trained_on:,}, which is {share:.0%} of the {found.trained_on_apart:,} of "
+        "separate grids"
+    )
     swept = sum(
         chain.size
         for stage in STAGES
@@ -120,7 +123,8 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
     chains = all_chains(workshop)
     left = seconds_left(workshop, [first_chain(workshop), *chains])
     missing = sum(workshop.result(chain, stop) is None for chain in chains for stop in chain.stops)
-    time = "not known before the first result" if left is None else f"about {duration(left / jobs)}"
+    unknown = "not known before the first result (--measure takes it)"
+    time = unknown if left is None else f"about {duration(left / jobs)}"
     yield f"results to go: {missing:,}; time: {time}"
 
 

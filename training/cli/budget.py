@@ -7,6 +7,7 @@ import typer
 
 from genrec.cli.console import err, out
 from genrec.errors import GenRecError
+from genrec.files import require_only
 from training.cli.options import RecipePath
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ budget = typer.Typer(
     help="Find out how to split an annotation budget between demonstrations (SFT) and pairs (DPO).",
     no_args_is_help=True,
 )
+
+CONTENTS = ("questions", "runs", "results", "answers.json", "report.md", "report.html")  # of a study's folder
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the study.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Runs side by side.")]
@@ -31,7 +34,10 @@ def plan(
         bool, typer.Option("--measure", help="Take the study's first short run, for an estimate of the time.")
     ] = False,
 ) -> None:
-    """Say what a study trains, whether the data suffice, and how long what is left may take."""
+    """Say what a study trains, whether the data suffice, and how long what is left may take.
+
+    A study's small model, if it has one, is pre-trained first, once.
+    """
     workshop = _workshop(path, output)
     if measure:
         _measure(workshop)
@@ -55,7 +61,7 @@ def advise(
     path: RecipePath,
     output: Out,
     total: Annotated[
-        float | None, typer.Option("--budget", metavar="X", help="A budget to split, in the recipe's currency.")
+        float | None, typer.Option("--budget", metavar="X", min=0, help="A budget to split, in the recipe's currency.")
     ] = None,
     ratio: Annotated[
         float | None, typer.Option("--ratio", help="What a pair costs, in demonstrations; else the recipe's first.")
@@ -68,6 +74,8 @@ def advise(
     from training.budget.advise import advice_for, told  # deferred: as above
     from training.budget.results import gather
 
+    if not output.is_dir():
+        raise GenRecError(f"{output}: no such study; make it with `genrec-train budget run`")
     workshop = _workshop(path, output)
     if total is None:
         if pilot:
@@ -85,6 +93,7 @@ def _workshop(path: Path, output: Path) -> "Workshop":
     from training.budget.workshop import Workshop
 
     study = load_study(path)
+    require_only(output, CONTENTS)
     with err.status("preparing the model and the examples"):
         return Workshop(study, output, prepare(study, output))
 
