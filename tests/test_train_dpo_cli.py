@@ -103,7 +103,7 @@ def test_mistakes_are_told(genrec_train, recipe, tmp_path):
     failed(genrec_train("preferences", recipe, "--mix", "best=1"), "'best' is no source", "on-policy")
     failed(genrec_train("preferences", recipe, "--mix", "random=1,random=2"), "is there twice")
     failed(genrec_train("preferences", recipe, "--mix", "random"), "is not SOURCE=SHARE, such as random=0.5")
-    failed(genrec_train("preferences", recipe, "--mix", "random=0"), "shares above 0")
+    failed(genrec_train("preferences", recipe, "--mix", "random=0"), "a share above 0")
     failed(genrec_train("preferences", recipe, "--set", "data.relabel=true"), "data.relabel", "set it to false")
     failed(genrec_train("preferences", recipe, "--set", "data=null"), "data.checkins")
     failed(genrec_train("merge", recipe.parent, "--out", tmp_path / "merged"), "not a LoRA adapter's folder")
