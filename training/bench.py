@@ -197,6 +197,7 @@ def _dpo(
 ) -> Made:
     """Pairs are the visited place and another one, the longest first."""
     from datasets import Dataset
+    from transformers import PrinterCallback
     from trl import DPOTrainer
 
     from genrec.llm.local import LocalModel
@@ -228,6 +229,7 @@ def _dpo(
         processing_class=policy.tokenizer,
         peft_config=lora_config(recipe),
     )
+    stock.remove_callback(PrinterCallback)
     return stock, *size, 0.0
 
 
