@@ -161,12 +161,9 @@ def cross_city(
     from eval.presets import compact_table
     from eval.profile_shelf import read_given
     from eval.protocol import cases
-    from genrec.llm.connect import default_adapter
 
     if adapter is None and (model or server or profiles):
-        adapter = default_adapter(model, server)
-        if adapter is None:
-            raise GenRecError("--model, --server and --profiles go with --adapter; without one, no model ranks here")
+        adapter = _own_adapter(model, server)
     given = read_given(profiles or [])
     home, away = (
         load_checkins(path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois)
@@ -195,6 +192,16 @@ def cross_city(
         found = preset.cross_city(asked, weights, models, output, names=names, profiles=given, progress=progress)
     overall = compact_table(f"{' to '.join(names)}, {split}", found.overall)
     _conclude(context, found, output, aggregates, overall, preset.difference_table(found.differences))
+
+
+def _own_adapter(model: str | None, server: str | None) -> str:
+    """The adapter that comes with the model; raises GenRecError if there is none."""
+    from genrec.llm.connect import default_adapter  # deferred: --help needs no model
+
+    adapter = default_adapter(model, server)
+    if adapter is None:
+        raise GenRecError("--model, --server and --profiles go with --adapter; without one, no model ranks here")
+    return adapter
 
 
 def _names(train: Path, test: Path) -> tuple[str, str]:

@@ -56,7 +56,6 @@ def run(
     from eval.presets import run_figures, to_json
     from eval.profile_shelf import ProfileShelf, read_given
     from eval.protocol import cases
-    from eval.run import CONFIG, read_config
     from eval.run import run as run_all
 
     given = read_given(profiles or [])
@@ -69,7 +68,7 @@ def run(
     shelf = ProfileShelf(given, asked.checkins, seed=seed)
     methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
     print_examples(asked)
-    left_out = (read_config(output)["methods"].keys() if (output / CONFIG).exists() else set()) - set(names)
+    left_out = _ranked_before(output) - set(names)
     with progress_bar() as bar:
         tasks = {name: bar.add_task(escape(name), total=len(asked.examples)) for name in names}
         run_all(
@@ -103,6 +102,13 @@ def print_examples(asked: "Cases") -> None:
         out.print(f"  left out: {count:,}, {reason}", markup=False)
     for warning in asked.warnings:
         err.print(f"warning: {warning}", markup=False)
+
+
+def _ranked_before(output: Path) -> set[str]:
+    """The methods of the run that the folder holds; none if it holds none."""
+    from eval.run import CONFIG, read_config
+
+    return set(read_config(output)["methods"]) if (output / CONFIG).exists() else set()
 
 
 def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) -> None:

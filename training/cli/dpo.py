@@ -88,6 +88,5 @@ def _print_result(recipe: "DpoRecipe", output: Path) -> None:
         f"{output}/loss.png shows all",
         markup=False,
     )
-    adapted = recipe.adapts
-    options = f"--model {recipe.model} --adapter {output}" if adapted else f"--model {output}"
+    options = f"--model {recipe.model} --adapter {output}" if recipe.adapts else f"--model {output}"
     out.print(f"rank with it: genrec recommend ... {options}", markup=False)
