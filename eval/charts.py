@@ -175,3 +175,11 @@ def to_svg(axes: Axes, name: str, description: str) -> str:
     [box] = re.findall(r'viewBox="[^"]*"', attributes)
     width = round(72 * figure.get_figwidth() * SCALE)
     return f'<svg {box} width="{width}" role="img" aria-label="{escape(description)}">{drawing.rstrip()}'
+
+
+def standalone(svg: str) -> str:
+    """A chart of `to_svg` as a file of its own, on white and in the colours of a light page."""
+    for colour, variable in _CSS.items():
+        svg = svg.replace(f"var(--{variable})", colour)
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" style="background: white"'
+    return svg.replace("var(--sans)", "sans-serif").replace("<svg ", f"<svg {spaces} ", 1) + "\n"

@@ -37,10 +37,14 @@ STRATA = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its title; the SVG comes from `eval.charts`, where texts are escaped."""
+    """A chart with its title; the SVG comes from `eval.charts`, where texts are escaped.
+
+    A chart with a `file` is shown in Markdown, too: it is written there, beside the report.
+    """
 
     title: str
     svg: str
+    file: str | None = None
 
 
 @dataclass(frozen=True)

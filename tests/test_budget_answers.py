@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -149,8 +150,10 @@ def test_the_report(tmp_path):
     results = replace(made_results(asked, papers), sweeps=[Sweep("sft", {1e-4: 0.2, 1e-3: 0.4}, 1e-3)], pool=5000)
     write_report(tmp_path / "one", results)
     write_report(tmp_path / "two", results)
-    files = ["answers.json", "report.html", "report.md"]
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == files
+    charts = [f"charts/{chart}-{ratio}.svg" for chart in ("curves", "heat-map") for ratio in ("0.5", "1")]
+    files = ["answers.json", *charts, "report.html", "report.md"]
+    found = (path for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert sorted(path.relative_to(tmp_path / "one").as_posix() for path in found) == files
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     told = json.loads((tmp_path / "one" / "answers.json").read_text())
@@ -161,6 +164,11 @@ def test_the_report(tmp_path):
     assert "For a budget of 5,000 euros at a price ratio of 1:" in markdown
     assert "some pairs are about examples that are demonstrations, too" in markdown
     assert html.count("<svg") == 4 + 3
+    for chart in charts:
+        assert f"]({chart})" in markdown
+        svg = ElementTree.parse(tmp_path / "one" / chart).getroot()
+        assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in (tmp_path / "one" / chart).read_text()
     assert "Evaluation of next-place rankings" not in html
     first = replace(results.scores, values=np.where(np.arange(3)[:, None] < 1, results.scores.values, np.nan))
     write_report(tmp_path / "early", replace(results, scores=first))

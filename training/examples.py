@@ -112,7 +112,19 @@ class Prompter:
 def _examples_of(
     checkins: Checkins, data: Data, limit: int | None, seed: int, count_tokens: CountTokens
 ) -> list[TrainingExample]:
-    seen, visits = learnable(checkins, data)
+    return conversations(*learnable(checkins, data), data, limit=limit, seed=seed, count_tokens=count_tokens)
+
+
+def conversations(
+    seen: Checkins,
+    visits: Sequence[Example],
+    data: Data,
+    *,
+    limit: int | None = None,
+    seed: int,
+    count_tokens: CountTokens,
+) -> list[TrainingExample]:
+    """What a recipe makes of visits to learn; `seen`: the check-ins that evidence may come from."""
     questions = list(_questions(visits, data.visits))
     draw = random.Random(seed)
     if limit is not None and limit < len(questions):
@@ -125,7 +137,7 @@ def _examples_of(
     if data.named:
         examples = [named for example in examples if (named := only_named(example)).supervised]
     draw.shuffle(examples)
-    return [relabelled(example, draw, len(checkins.pois)) for example in examples] if data.relabel else examples
+    return [relabelled(example, draw, len(seen.pois)) for example in examples] if data.relabel else examples
 
 
 def _questions(visits: Sequence[Example], most: int) -> Iterator[tuple[Example, int]]:

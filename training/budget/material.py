@@ -30,23 +30,27 @@ def prepare(study: Study, out: Path) -> Material:
 
     from genrec.llm.loading import resolve_model
 
-    model = study.model
-    if isinstance(model, SmallModel):
-        from training.budget.small_model import small_model
-
-        model = str(small_model(model))
+    if isinstance(study.task, Jsonl):
+        model = _model(study)
+        files = JsonlTask(study.task)
+        return Material(model, files, key_of([_model_hash(resolve_model(model)), files.facts()]))
+    source = PoiSource(study.task, study.past)
+    model = _model(study, source)
     path = resolve_model(model)
     tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    base = _model_hash(path)
-    if isinstance(study.task, Jsonl):
-        files = JsonlTask(study.task)
-        return Material(model, files, key_of([base, files.facts()]))
-    source = PoiSource(study.task)
-    key = key_of([base, source.facts()])
+    key = key_of([_model_hash(path), source.facts()])
     saved = out / "questions" / f"{key}.json"
     if not saved.exists():
         save_questions(saved, source.questions(lambda text: _count(tokenizer, text)))
     return Material(model, PoiTask(study.task, source.checkins, read_questions(saved)), key)
+
+
+def _model(study: Study, source: PoiSource | None = None) -> str:
+    if not isinstance(study.model, SmallModel):
+        return study.model
+    from training.budget.small_model import small_model
+
+    return str(small_model(study.model, source))
 
 
 def _count(tokenizer: "PreTrainedTokenizerBase", text: str) -> int:

@@ -6,12 +6,14 @@ place wins, else the right category, else the nearer one. It is cheaper than a d
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.evidence import fingerprint
 from genrec.checkins import Checkins
+from genrec.columns import TIME
 from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
 from genrec.prompting import prompt_version
@@ -20,7 +22,7 @@ from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
 from training.budget.tasks import Pair, Question, Questions
 from training.cities import training_city
-from training.examples import Prompter, learnable, read
+from training.examples import Prompter, TrainingExample, conversations, learnable, read
 from training.pairs import CANDIDATES
 from training.places import Places
 from training.recipe import Data
@@ -36,25 +38,44 @@ CITY = Data(checkins=Path("synthetic-city"), **SHORT_PROMPTS)
 class PoiSource:
     """The check-ins of a task, and the prompts that they make."""
 
-    def __init__(self, spec: NextPoi) -> None:
-        """Raises GenRecError if the check-ins cannot be read."""
-        self._spec = spec
+    def __init__(self, spec: NextPoi, past: float = 0) -> None:
+        """`past`: share of the check-ins, the earliest, that are not asked about, as the model has read them.
+
+        Raises GenRecError if the check-ins cannot be read.
+        """
+        self._spec, self._past = spec, past
         self.data = spec.data or CITY
         self.checkins: Checkins = read(self.data) if spec.city is None else training_city(spec.city)
 
     def facts(self) -> dict[str, Any]:
         """All that the questions depend on, but for the tokenizer."""
+        return self.past_facts() | {"task": self._spec.model_dump(mode="json", exclude={"rule", "metric"})}
+
+    def past_facts(self) -> dict[str, Any]:
+        """All that the past's conversations depend on."""
         return {
-            "task": self._spec.model_dump(mode="json", exclude={"rule", "metric"}),
+            "past": self._past,
             "data": self.data.model_dump(mode="json", exclude={"checkins"}),
             "checkins": fingerprint(self.checkins),
             "prompt": prompt_version(PROMPTS[self.data.prompt]),
         }
 
+    def past_conversations(self, seed: int, count_tokens: Callable[[str], int]) -> list[TrainingExample]:
+        """What training makes of the past, in an order that the seed decides."""
+        seen, visits = learnable(self.checkins, self.data)
+        past = [visit for visit in visits if visit.time < self._present]
+        return conversations(seen, past, self.data, seed=seed, count_tokens=count_tokens)
+
+    @property
+    def _present(self) -> datetime:
+        """When the past ends."""
+        found: datetime = self.checkins.frame[int(len(self.checkins.frame) * self._past), TIME]
+        return found
+
     def questions(self, count_tokens: Callable[[str], int]) -> Questions:
         """Prompts of the training visits, and of the last visits of validation and test trajectories."""
         seen, visits = learnable(self.checkins, self.data)
-        visits = _sample(visits, self._spec.train_limit)
+        visits = _sample([visit for visit in visits if visit.time >= self._present], self._spec.train_limit)
         validation = _sample(llm4poi(self.checkins, "validation").examples, self._spec.validation_limit)
         test = _sample(llm4poi(self.checkins).examples, self._spec.test_limit)
         if not (visits and validation and test):

@@ -1,12 +1,17 @@
-"""The report of a study: answers.json for programs, report.md and report.html for people; same results, same bytes."""
+"""The report of a study: answers.json for programs, report.md (with charts/) and report.html for people.
+
+The same results give the same bytes.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from eval.charts import standalone
 from eval.report import render, rounded
 from eval.verdict import Verdict
 from genrec.errors import GenRecError
@@ -16,23 +21,27 @@ from training.budget.findings import findings
 from training.budget.lattice import Lattice
 from training.budget.results import Results
 from training.budget.sections import Found, PilotTest, metric_name, sections
-from training.budget.spec import SOUND_SEEDS, NextPoi, Study
+from training.budget.spec import SOUND_SEEDS, NextPoi, SmallModel, Study
 from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
 
 TITLE = "How to split an annotation budget"
 
 
 def write_report(out: Path, results: Results) -> Found:
-    """Write the three files into `out`; returns what they tell. Raises GenRecError if there is no result yet."""
+    """Write the report's files into `out`; returns what they tell. Raises GenRecError if there is no result yet."""
     found = find(results)
     study, lattice, scores = results.study, results.lattice, results.scores
-    page = {
+    page: dict[str, Any] = {
         "verdicts": [*_sentences(found), *_verdicts(found)],
         "summary": _summary(study, lattice, scores),
         "warnings": list(_warnings(results)),
         "settings": _settings(study, scores),
         "sections": list(sections(found)),
     }
+    for section in page["sections"]:
+        for figure in section.figures:
+            if figure.file:
+                write_text(out / figure.file, standalone(figure.svg))
     plain = {
         "answers": [asdict(one) for one in found.answers],
         "advice": [asdict(one) for one in found.advice],
@@ -166,7 +175,7 @@ def _warnings(results: Results) -> Iterator[str]:
 def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
     stages = (("SFT", study.sft), ("DPO", study.dpo))
     return [
-        ("Model", study.model if isinstance(study.model, str) else "small, pre-trained on synthetic cities"),
+        ("Model", study.model if isinstance(study.model, str) else _described(study.model)),
         ("Method", study.method),
         ("Task", f"{study.task.kind}, {metric_name(study)}"),
         ("Budgets", f"{', '.join(f'{one:,g}' for one in sorted(study.budgets))} {study.currency}"),
@@ -181,6 +190,13 @@ def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
         ("Subsets", "nested: a larger budget's examples begin with those of a smaller one, in an order of each seed"),
         ("Intervals", f"95%, paired bootstrap over {len(set(scores.groups)):,} users or test examples and the seeds"),
     ]
+
+
+def _described(model: SmallModel) -> str:
+    cities = f"{model.examples:,} conversations about {model.cities} synthetic cities" if model.cities else ""
+    past = f"the first {model.past:.0%} of the check-ins ({model.passes} passes)" if model.past else ""
+    read = " and on ".join(filter(None, (cities, past)))
+    return f"small ({model.layers} layers, {model.hidden} wide), pre-trained on {read}"
 
 
 def warn_of_overlap(lattice: Lattice, pool: int | None) -> list[str]:

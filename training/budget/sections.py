@@ -78,10 +78,10 @@ def _curves(found: Found) -> Section:
                 ]
         table = [[one.value if (one := splits.get((b, s))) else None for b in budgets] for s in shares]
         title = f"Price ratio {ratio:g}"
-        figures.append(
-            Figure(title, charts.curves(f"curves{number}", budgets, lines, (label, metric_name(found.study))))
-        )
-        figures.append(Figure(f"{title}: by share", charts.heat_map(f"heat{number}", budgets, shares, table, label)))
+        curves = charts.curves(f"curves{number}", budgets, lines, (label, metric_name(found.study)))
+        heat_map = charts.heat_map(f"heat{number}", budgets, shares, table, label)
+        figures.append(Figure(title, curves, f"charts/curves-{ratio:g}.svg"))
+        figures.append(Figure(f"{title}: by share", heat_map, f"charts/heat-map-{ratio:g}.svg"))
     return Section(
         "curves",
         "Scores by budget and share",

@@ -1,62 +1,77 @@
 """A small language model, made on this machine: for studies of many runs without a GPU.
 
-Its vocabulary and its weights know nothing but the text of synthetic cities, whose places are numbered anew in every
-example: the model knows how check-ins are told, and no place of any city.
+Its vocabulary and its weights know how check-ins are told, from the text of synthetic cities whose places are numbered
+anew in every example. A model of this size does not learn to read a place's id off such a prompt (not within 4 million
+tokens). What it can is know places by heart, so it may also read the past of the check-ins that it will be asked about.
 """
 
 import shutil
 from collections.abc import Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from genrec.llm.backend import Message
+from training.budget.poi_task import PoiSource
 from training.budget.spec import SHORT_PROMPTS, SmallModel
 from training.budget.store import key_of
-from training.examples import training_examples
+from training.examples import TrainingExample, training_examples
 from training.recipe import Cities, Data
 from training.record import last_checkpoint, versions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-CODE_VERSION = 2  # raise it with any change to what is made: models of older code are then made anew
+Conversation = list[Message]
+
+CODE_VERSION = 3  # raise it with any change to what is made: models of older code are then made anew
 MOST_TOKENS = 1024  # of a text; the rest is cut off
 CHARACTERS_A_TOKEN = 3  # to fit the prompts' token budget before there is a vocabulary
 SPECIAL = ("<pad>", "<bos>", "<eos>")
 
 
-def small_model(spec: SmallModel) -> Path:
-    """The folder of the model in GenRec's cache, after making it if it is not there yet; a killed making goes on."""
+def small_model(spec: SmallModel, source: PoiSource | None = None) -> Path:
+    """The folder of the model in GenRec's cache, after making it if it is not there yet; a killed making goes on.
+
+    `source`: whose past it reads, if `spec.past` says so.
+    """
     from genrec.llm.embedded import cache_home  # deferred: loads torch
 
     facts = [CODE_VERSION, spec.model_dump(mode="json"), versions()]
+    if spec.past and source:
+        facts.append(source.past_facts())
     folder = cache_home() / "models" / f"small-{key_of(facts)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             work = folder.with_name(f"{folder.name}.half")
-            _make(spec, work)
+            _make(spec, pretraining_texts(spec, source), work)
             (work / "result").rename(folder)
             shutil.rmtree(work)
     return folder
 
 
-def city_texts(spec: SmallModel) -> "list[list[dict[str, str]]]":
-    """Conversations about the cities, as training has them."""
-    data = Data(
-        cities=Cities(count=spec.cities, first_seed=spec.first_seed),
-        relabel=True,
-        limit=spec.examples,
-        **SHORT_PROMPTS,
-    )
-    examples = training_examples(data, spec.seed, lambda text: len(text) // CHARACTERS_A_TOKEN)
+def pretraining_texts(spec: SmallModel, source: PoiSource | None) -> list[Conversation]:
+    """Conversations as training has them: about other cities and, in as many passes as asked for, of the past."""
+    examples: list[TrainingExample] = []
+    if spec.cities:
+        cities = Cities(count=spec.cities, first_seed=spec.first_seed)
+        data = Data(cities=cities, relabel=True, limit=spec.examples, **SHORT_PROMPTS)
+        examples += training_examples(data, spec.seed, _guessed_tokens)
+    if spec.past and source:
+        examples += spec.passes * source.past_conversations(spec.seed, _guessed_tokens)
     return [list(example.messages) for example in examples]
 
 
+def _guessed_tokens(text: str) -> int:
+    return len(text) // CHARACTERS_A_TOKEN
+
+
 def make_tokenizer(texts: Sequence[str], size: int) -> "PreTrainedTokenizerFast":
-    """Byte-level BPE of the texts, in which a number is its digits; with GenRec's chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # deferred: few need it
+    """Byte-level BPE of the texts, in which a number below 1,000 is one token; with GenRec's chat template."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers  # deferred: few need it
     from transformers import PreTrainedTokenizerFast
 
     from genrec.llm.embedded import CHAT_TEMPLATE
@@ -65,7 +80,7 @@ def make_tokenizer(texts: Sequence[str], size: int) -> "PreTrainedTokenizerFast"
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split("\n", "isolated"),
-            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Split(Regex(r"\d{1,3}"), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
@@ -76,21 +91,22 @@ def make_tokenizer(texts: Sequence[str], size: int) -> "PreTrainedTokenizerFast"
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    # As often as there are texts, so that no word is worth more to the trainer than a number.
+    numbers = " ".join(map(str, range(1000)))
+    tokenizer.train_from_iterator(chain(texts, repeat(numbers, len(texts))), trainer)
     pad, begin, end = SPECIAL
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=begin, eos_token=end, pad_token=pad)
     wrapped.chat_template = CHAT_TEMPLATE
     return wrapped
 
 
-def _make(spec: SmallModel, work: Path) -> None:
-    """Pre-train on all tokens of the texts, each read once, and leave the model in `work`/result."""
+def _make(spec: SmallModel, conversations: Sequence[Conversation], work: Path) -> None:
+    """Pre-train on all tokens of the texts, and leave the model in `work`/result."""
     from datasets import Dataset  # deferred: slow to import
     from transformers import DataCollatorForLanguageModeling, PrinterCallback, Trainer, set_seed
 
     from genrec.llm.quiet import quiet_transformers
 
-    conversations = city_texts(spec)
     texts = ["\n".join(message["content"] for message in messages) for messages in conversations]
     tokenizer = make_tokenizer(texts, spec.vocabulary)
     rows = [
@@ -108,7 +124,7 @@ def _make(spec: SmallModel, work: Path) -> None:
         trainer.remove_callback(PrinterCallback)
         checkpoint = last_checkpoint(work)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    trainer.model.save_pretrained(work / "result")
+        trainer.model.save_pretrained(work / "result")
     tokenizer.save_pretrained(work / "result")
 
 
@@ -125,6 +141,7 @@ def _new_model(spec: SmallModel, vocabulary: int) -> Any:
             num_key_value_heads=spec.hidden // 32,
             max_position_embeddings=2 * MOST_TOKENS,
             tie_word_embeddings=True,
+            initializer_range=spec.hidden**-0.5,  # the default is for models ten times as wide
             pad_token_id=0,
             bos_token_id=1,
             eos_token_id=2,

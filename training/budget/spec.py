@@ -38,17 +38,28 @@ class _Strict(BaseModel):
 
 
 class SmallModel(_Strict):
-    """A small language model with a vocabulary of its own, pre-trained on the text of synthetic cities."""
+    """A small language model with a vocabulary of its own, pre-trained on the text of synthetic cities.
 
-    vocabulary: int = Field(default=2048, ge=300)
+    It may also read the past of the city that the study asks about, as a large model has read of the real world.
+    """
+
+    vocabulary: int = Field(default=2048, ge=1300)  # bytes and the numbers below 1,000 are in it anyway
     hidden: int = Field(default=128, ge=32, multiple_of=32)
     layers: int = Field(default=6, ge=1)
-    cities: int = Field(default=8, ge=1)
+    cities: int = Field(default=8, ge=0)  # whose places are numbered anew in every conversation
     first_seed: int = Field(default=2000, ge=0)
-    examples: int = Field(default=2000, ge=1)  # conversations to pre-train on, once
+    examples: int = Field(default=2000, ge=1)  # conversations about them, each read once
+    past: float = Field(default=0, ge=0, lt=0.8)  # share of the task's check-ins, the earliest, to read under their ids
+    passes: int = Field(default=1, ge=1)  # over the past
     batch: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> Self:
+        if not self.cities and not self.past:
+            raise ValueError("nothing to pre-train on: give cities or past")
+        return self
 
 
 class NextPoi(_Strict):
@@ -131,6 +142,17 @@ class Study(_Strict):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}: each value once")
         return self
+
+    @model_validator(mode="after")
+    def _past_of_checkins(self) -> Self:
+        if self.past and not isinstance(self.task, NextPoi):
+            raise ValueError("model.past: only next-poi has check-ins to read")
+        return self
+
+    @property
+    def past(self) -> float:
+        """The share of the check-ins, the earliest, that the small model has read; no example is of that time."""
+        return self.model.past if isinstance(self.model, SmallModel) else 0.0
 
 
 def load_study(path: Path) -> Study:

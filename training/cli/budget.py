@@ -19,7 +19,7 @@ budget = typer.Typer(
     no_args_is_help=True,
 )
 
-CONTENTS = ("questions", "runs", "results", "answers.json", "report.md", "report.html")  # of a study's folder
+CONTENTS = ("questions", "runs", "results", "answers.json", "report.md", "report.html", "charts")  # of a study's folder
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the study.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Runs side by side.")]
