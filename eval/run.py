@@ -26,7 +26,7 @@ from eval.protocol import Cases
 from eval.ranked import Method, Ranked
 from genrec import __version__, store
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, write_text
+from genrec.files import atomic_path, require_only, write_text
 from genrec.profile import Profile, write_profiles
 
 K = 20
@@ -127,11 +127,8 @@ def _config(cases: Cases, methods: Sequence[Method], name: str) -> dict[str, Any
 def _require_same(out: Path, config: dict[str, Any]) -> None:
     """Raise GenRecError if the folder holds something else than a run on the same examples."""
     path = out / CONFIG
-    if out.is_file():
-        raise GenRecError(f"{out} is a file; --out names a folder")
     if not path.exists():
-        if out.exists() and any(out.iterdir()):
-            raise GenRecError(f"{out} is neither empty nor a run; name another --out")
+        require_only(out, ())
         return
     old = read_config(out)
     differing = [key for key in config.keys() | old.keys() if key != "methods" and config.get(key) != old.get(key)]

@@ -121,7 +121,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
         run(asked, [Changed("markov")], tmp_path / "run", name="town")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.png").touch()
-    with pytest.raises(GenRecError, match="is neither empty nor a run"):
+    with pytest.raises(GenRecError, match="holds something else"):
         run(asked, [BaselineMethod("markov")], tmp_path / "photos", name="town")
     (tmp_path / "photos" / "config.json").write_text("[]")
     with pytest.raises(GenRecError, match="is no configuration of a run"):

@@ -246,7 +246,7 @@ def test_processes_that_do_not_train_together_are_refused(recipe, tmp_path, monk
 
 def test_a_folder_of_something_else_is_left_alone(recipe, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(GenRecError, match="neither empty nor a training run"):
+    with pytest.raises(GenRecError, match="holds something else"):
         train(recipe(), tmp_path)
 
 

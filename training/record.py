@@ -18,7 +18,7 @@ from typing import Any
 
 from genrec import __version__
 from genrec.errors import GenRecError
-from genrec.files import atomic_path, write_text
+from genrec.files import atomic_path, require_only, write_text
 from training.recipe import DpoRecipe, SftRecipe, dump_recipe
 
 RECIPE, RUN, METRICS, LOSS, TIMES = "recipe.yaml", "run.json", "metrics.jsonl", "loss.png", "times.json"
@@ -37,8 +37,8 @@ def require_startable(out: Path, *, resume: bool) -> None:
     if (out / RUN).exists():
         if not resume:
             raise GenRecError(f"{out} holds a training run already: go on with --resume, or name another --out")
-    elif out.exists() and {path.name for path in out.iterdir()} - {CHECKPOINTS}:
-        raise GenRecError(f"{out} is neither empty nor a training run; name another --out")
+    else:
+        require_only(out, {CHECKPOINTS})
 
 
 def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> None:
