@@ -3,12 +3,12 @@
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from made_budget import tiny_study
@@ -153,14 +153,16 @@ def test_kill_nine_at_random_moments(tmp_path, tiny_folder):
     command = [sys.executable, str(tmp_path / "go.py")]
     draw, kills = random.Random(0), 0
     while kills < 3:
-        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, env=environment)
         before, wanted = len(list((tmp_path / "killed").glob("results/*"))), draw.randrange(1, 3)
         while process.poll() is None and len(list((tmp_path / "killed").glob("results/*"))) < before + wanted:
             time.sleep(0.05)
         if process.poll() is not None:
             break
-        os.killpg(process.pid, signal.SIGKILL)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
         process.wait()
+        assert not psutil.wait_procs(workers, timeout=20)[1]  # with the command, its processes end
         kills += 1
     assert kills == 3
     subprocess.run(command, env=environment, check=True, timeout=300)

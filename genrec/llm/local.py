@@ -36,13 +36,19 @@ class LocalModel:
     """Generator and ranker over a model in this process. Not safe for use from several threads."""
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, adapter: Adapter | None = None
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str,
+        adapter: Adapter | None = None,
+        *,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Wrap a model in evaluation mode; `adapter` says what was put on it."""
         self.name = name
         self.adapter = adapter
         self.tokenizer = tokenizer
-        self.prefixes = PrefixCache(CACHE_BYTES)
+        self.prefixes = PrefixCache(cache_bytes)
         self.shapes: Cache = small_cache(model)
         self._model = model
         self._head = Head(model)

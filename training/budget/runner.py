@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from training.budget.chain import Chain, StageName, stage_of
 from training.budget.lattice import lattice
@@ -58,7 +59,7 @@ class _Runner:
             return
         threads = max(1, (os.cpu_count() or 1) // self._jobs)
         running: dict[Future[list[tuple[int, Result]]], Chain] = {}
-        with ProcessPoolExecutor(self._jobs, get_context("spawn"), _use_threads, (threads,)) as pool:
+        with ProcessPoolExecutor(self._jobs, get_context("spawn"), _begin_process, (threads,)) as pool:
             while pending or running:
                 for chain in list(_ready(pending, [*pending, *running.values()]))[: self._jobs - len(running)]:
                     pending.remove(chain)
@@ -88,10 +89,19 @@ def _ready(pending: Sequence[Chain], unfinished: Sequence[Chain]) -> Iterator[Ch
     )  # fmt: skip
 
 
-def _use_threads(count: int) -> None:
+def _begin_process(threads: int) -> None:
     import torch  # deferred: slow to import
 
-    torch.set_num_threads(count)
+    torch.set_num_threads(threads)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A pool's processes would wait for work for ever, and keep their memory, if the command was killed."""
+    parent = parent_process()
+    assert parent  # noqa: S101 - narrows the type
+    parent.join()
+    os._exit(1)
 
 
 @cache

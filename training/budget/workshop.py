@@ -182,6 +182,7 @@ class Workshop:
 
 
 PAIRS = "pairs.jsonl"
+CACHE_BYTES = 512 << 20  # a study's prompts have little in common, and trainers run side by side
 _NO_DATA = Data(checkins=Path("study"))  # a recipe names its data, and these are the study's
 
 
@@ -230,4 +231,4 @@ def _serving(model: "torch.nn.Module", trainable: Trainable) -> "LocalModel":
     from genrec.llm.local import LocalModel
 
     plain: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    return LocalModel(plain, trainable.tokenizer, trainable.info.name)
+    return LocalModel(plain, trainable.tokenizer, trainable.info.name, cache_bytes=CACHE_BYTES)
