@@ -44,6 +44,7 @@ def test_made_once(tmp_path, monkeypatch, past):
     written = (folder / "model.safetensors").stat().st_mtime_ns
     assert small_model(spec, source) == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == written
+    assert small_model(spec.model_copy(update={"seed": 1}), source) != folder
     model = LocalModel.load(str(folder))
     [answer] = model.generate([[{"role": "user", "content": "At Fri 17:47 you visit POI"}]], max_tokens=3, stop="\n")
     assert answer.tokens_out >= 1

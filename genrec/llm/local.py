@@ -44,7 +44,10 @@ class LocalModel:
         *,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        """Wrap a model in evaluation mode; `adapter` says what was put on it."""
+        """Wrap a model in evaluation mode; `adapter` says what was put on it.
+
+        `cache_bytes`: of keys and values kept of earlier prompts, at most.
+        """
         self.name = name
         self.adapter = adapter
         self.tokenizer = tokenizer
