@@ -3,8 +3,9 @@
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,3 +65,23 @@ def genrec_eval(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     from eval.cli import main
 
     return command("genrec-eval", main, monkeypatch, capsys)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Any]]:
+    """Start a server that answers as `answer(path, body)` says; gives its URL and the requests that it saw."""
+    from made_server import servers
+
+    with servers() as start:
+        yield start
+
+
+@pytest.fixture
+def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that are not about the width of intervals, nor about good weights."""
+    monkeypatch.setattr("eval.findings.DRAWS", 100)
+    monkeypatch.setattr("eval.findings.COMPARISON_DRAWS", 200)
+    monkeypatch.setattr("eval.cross_city.DRAWS", 200)
+    monkeypatch.setattr("eval.cross_city.FIT_LIMIT", 20)
+    monkeypatch.setattr("eval.fit.RANDOM_TRIES", 1)
+    monkeypatch.setattr("eval.fit.LAST_STEP", 0.2)

@@ -1,10 +1,12 @@
 """What tests of runs and audits start from: a model that answers by a rule, and a run of a small town."""
 
+import re
 from pathlib import Path
 
 from made import KINDS
 from made_city import town
 
+from eval.audit import audit
 from eval.baselines import BaselineMethod
 from eval.llm_methods import LlmMethod, LlmSpec
 from eval.profile_shelf import ProfileShelf
@@ -44,6 +46,9 @@ class RuleModel:
         return TopK(order, [0.5 / 2**i for i in range(len(order))], frozenset(known), 100, 0)
 
 
+WRITTEN = ("metrics.json", "report.md", "report.html")
+
+
 def llm(name, models, checkins, given=(), seed=0):
     return LlmMethod(name, LlmSpec.parse(name), models, ProfileShelf(given, checkins, seed=seed))
 
@@ -65,3 +70,22 @@ def contents(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != "times.json" and path.suffix not in {".html", ".md"}
     }
+
+
+def kill(run):
+    """Leave a run as if it had been killed in the middle of its last method's answers."""
+    (run / "rankings.parquet").unlink()
+    (run / "metrics.json").unlink()
+    last = max((run / "parts").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    lines = last.read_text().splitlines(keepends=True)
+    last.write_text("".join(lines[:-2]) + lines[-2][:9])
+
+
+def leaks(run):
+    return [leak for finding in audit(run) for leak in finding.leaks]
+
+
+def no_person_and_no_path(text, people, *folders):
+    assert not re.search(r"\d{4}-\d\d-\d\d", text), "the time of a check-in"
+    for word in [*(f'"{user}"' for user in people), *map(str, folders), "user_id", "poi_id"]:
+        assert word not in text

@@ -39,7 +39,7 @@ def test_made_once(tmp_path, monkeypatch, past):
 
     monkeypatch.setenv("GENREC_HOME", str(tmp_path))
     spec = SmallModel(vocabulary=1300, hidden=32, layers=1, cities=0 if past else 1, examples=16, past=past)
-    source = PoiSource(NextPoi(kind="next-poi", city=30), past)
+    source = PoiSource(NextPoi(kind="next-poi", city=30), past) if past else None
     folder = small_model(spec, source)
     written = (folder / "model.safetensors").stat().st_mtime_ns
     assert small_model(spec, source) == folder

@@ -50,7 +50,7 @@ def _model(study: Study, source: PoiSource | None = None) -> str:
         return study.model
     from training.budget.small_model import small_model
 
-    return str(small_model(study.model, source))
+    return str(small_model(study.model, source if study.past else None))
 
 
 def _count(tokenizer: "PreTrainedTokenizerBase", text: str) -> int:

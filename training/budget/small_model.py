@@ -32,15 +32,15 @@ CHARACTERS_A_TOKEN = 3  # to fit the prompts' token budget before there is a voc
 SPECIAL = ("<pad>", "<bos>", "<eos>")
 
 
-def small_model(spec: SmallModel, source: PoiSource | None = None) -> Path:
+def small_model(spec: SmallModel, source: PoiSource | None) -> Path:
     """The folder of the model in GenRec's cache, after making it if it is not there yet; a killed making goes on.
 
-    `source`: whose past it reads, if `spec.past` says so.
+    `source`: whose past it reads, if it reads any.
     """
     from genrec.llm.embedded import cache_home  # deferred: loads torch
 
     facts = [CODE_VERSION, spec.model_dump(mode="json"), versions()]
-    if spec.past and source:
+    if source:
         facts.append(source.past_facts())
     folder = cache_home() / "models" / f"small-{key_of(facts)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def pretraining_texts(spec: SmallModel, source: PoiSource | None) -> list[Conver
         cities = Cities(count=spec.cities, first_seed=spec.first_seed)
         data = Data(cities=cities, relabel=True, limit=spec.examples, **SHORT_PROMPTS)
         examples += training_examples(data, spec.seed, _guessed_tokens)
-    if spec.past and source:
+    if source:
         examples += spec.passes * source.past_conversations(spec.seed, _guessed_tokens)
     return [list(example.messages) for example in examples]
 
