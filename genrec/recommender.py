@@ -49,11 +49,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Query:
-    """Who asks, when (None: unknown), and the earlier visits of the current trajectory."""
+    """Who asks, when (None: unknown), and the earlier visits of the current trajectory.
+
+    Raises GenRecError if the profile knows visits after that time.
+    """
 
     profile: Profile
     at: datetime | None
     prefix: Sequence[tuple[datetime, int]] = ()
+
+    def __post_init__(self) -> None:
+        if self.at and self.at < self.profile.as_of:
+            raise GenRecError(
+                f"the profile of {self.profile.user_id!r} is as of {self.profile.as_of}, after the time asked about, "
+                f"{self.at}: it may know the answer. Ask about a later time, or write profiles with an earlier --as-of."
+            )
 
 
 @dataclass(frozen=True)
@@ -123,18 +133,11 @@ class Recommender:
     ) -> list[TopK]:
         """Rank all POIs for each query, side by side; `habit_table` may leave the table out of the prompts.
 
-        Raises GenRecError if a profile knows visits after the time asked about, or was written for other data.
+        Raises GenRecError if a profile was written for other data.
         """
         prompts = []
         for query in queries:
-            profile = query.profile
-            if query.at and query.at < profile.as_of:
-                raise GenRecError(
-                    f"the profile of {profile.user_id!r} is as of {profile.as_of}, after the time asked about, "
-                    f"{query.at}: it may know the answer. Ask about a later time, or write profiles with an earlier "
-                    "--as-of."
-                )
-            self._require_same_catalogue(profile)
+            self._require_same_catalogue(query.profile)
             prompts.append(self._prompt(query, level, habit_table=habit_table))
         tokens = [self._ranker.prompt_tokens(prompt.messages) for prompt in prompts]
         tries = [self._trie] * len(tokens)

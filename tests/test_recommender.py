@@ -142,9 +142,11 @@ def test_profiles_of_other_data_are_refused(tiny, checkins, profile):
             Recommender(tiny, Checkins(frame, pois, "other", [])).recommend(Query(profile, None))
 
 
-def test_the_trajectory_that_goes_on(checkins, profile):
+def test_the_trajectory_that_goes_on(checkins):
+    early = written(checkins, as_of=at(5))
+
     def prefix(time):
-        return query(checkins, profile, time).prefix
+        return query(checkins, early, time).prefix
 
     morning = ((at(10, 8), 2), (at(10, 9), 1))
     assert prefix(at(10, 12))[-2:] == morning
@@ -154,13 +156,13 @@ def test_the_trajectory_that_goes_on(checkins, profile):
     assert prefix(at(11, 21) + timedelta(hours=23.9))[-1] == (at(11, 21), 4)
     assert prefix(None)[-1] == (at(11, 21), 4)
     assert prefix(None)[0] == (at(7, 8), 2)
-    assert query(checkins, written(checkins, "nobody"), at(3)).prefix == ()
+    assert query(checkins, written(checkins, "nobody", as_of=at(3)), at(3)).prefix == ()
 
 
 @quick
 @given(made_checkins(), st.none() | st.integers(0, 24 * 13).map(lambda hour: at(hour=hour)))
 def test_a_prefix_has_no_gap_and_no_future(checkins, time):
-    profile = written(checkins, "a")
+    profile = written(checkins, "a", as_of=at(0))
     prefix = query(checkins, profile, time).prefix
     own = [(row[2], row[1]) for row in checkins.frame.iter_rows() if row[0] == "a" and (time is None or row[2] < time)]
     assert list(prefix) == own[len(own) - len(prefix) :]
