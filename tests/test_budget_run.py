@@ -88,6 +88,16 @@ def test_a_larger_study_goes_on_from_a_smaller_one(tmp_path, tiny_folder):
 
 
 @pytest.mark.slow
+def test_a_smaller_budget_is_not_trained_to_the_end_of_a_larger_one(tmp_path, tiny_folder):
+    run(tiny_study(tmp_path, tiny_folder, budgets=[12], seeds=[0]), tmp_path / "grown")
+    both = tiny_study(tmp_path, tiny_folder, budgets=[4, 12], seeds=[0])
+    run(both, tmp_path / "grown")
+    run(both, tmp_path / "whole")
+    assert kept(tmp_path / "grown") == kept(tmp_path / "whole")
+    assert sorted(len(text.splitlines()) for text in losses(tmp_path / "grown").values()) == [1, 2, 2, 3]
+
+
+@pytest.mark.slow
 def test_a_study_of_checkins_chooses_its_rates(tmp_path, tiny_folder):
     data = {"checkins": str(csv_of(town(6), tmp_path / "town.csv")), "level": "none", "targets": "every", "moments": 2}
     study = tiny_study(

@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,7 +58,7 @@ class Workshop:
         ]
 
     def run(self, chain: Chain, report: Report) -> None:
-        """Bring the run to its end; what is there already is not done again.
+        """Bring the run to the last stop without a result; what is there already is not done again.
 
         `report` hears of each new result. Raises GenRecError if this machine or the data do not allow it.
         """
@@ -66,7 +67,8 @@ class Workshop:
         with FileLock(folder / ".lock"):  # a process that outlived a killed command may still be at it
             missing = self.missing(chain)
             if missing:
-                self._train(chain, folder, missing, report)
+                upto = tuple(stop for stop in chain.stops if stop <= missing[-1])
+                self._train(replace(chain, stops=upto), folder, missing, report)
 
     def _train(self, chain: Chain, folder: Path, missing: Sequence[int], report: Report) -> None:
         from training.budget.stops import Stops  # deferred: loads torch
