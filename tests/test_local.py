@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny import tiny_model
 
-from genrec.decoding import Trie, top_k
+from genrec.decoding import Node, Trie, top_k
 from genrec.llm.local import LocalModel
 from genrec.llm.prefix_cache import BLOCK, PrefixCache, shared_length
 
@@ -78,6 +78,25 @@ def test_users_together_are_ranked_as_each_alone(capacity, model):
                 assert all(abs(s.logprob - expected[s.answer]) < 1e-4 for s in result)
     finally:
         model.prefixes = known
+
+
+def test_a_search_that_wants_only_what_was_read_ahead_is_not_over():
+    """While most others are over, so that their rows are dropped."""
+    model = tiny_model()
+    answers = model.answer_tokens([str(i) for i in range(100)])
+    trie, prompts = Trie(answers), [model.prompt_tokens(conversation(f"Day {i}?")) for i in range(4)]
+    digits = tuple(answers[12][:2])
+
+    def node(prompt, path):
+        return Node(prompt, path, tuple(trie.children(trie.find(path))))
+
+    scorer = model.read(prompts, [trie] * 4)
+    scorer.child_logprobs([node(prompt, ()) for prompt in range(4)])
+    scorer.child_logprobs([node(0, digits[:1])])
+    scorer.child_logprobs([node(0, digits), node(1, digits[:1])])
+    [[found]] = scorer.child_logprobs([node(1, digits)])
+    whole, part = (plain_logprob(model, prompts[1], list(tokens)) for tokens in (answers[12], digits))
+    assert found == pytest.approx(whole - part, abs=1e-4)
 
 
 def test_the_beginnings_of_earlier_prompts_are_not_read_again(model):

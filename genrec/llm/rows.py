@@ -162,14 +162,17 @@ class RowScorer:
             else:
                 new.setdefault(node.prompt, []).append(node)
         if new:
+            self._keep({node.prompt for node in nodes})
             scored |= self._grow(new)
         return [scored[node.prompt, node.path] for node in nodes]
 
+    def _keep(self, asked: set[int]) -> None:
+        """Searches end one after the other; copying what is left is cheaper than to go on with idle rows."""
+        if 2 * len(asked) <= len(self._prompts):
+            self._rows.keep([row for row, prompt in enumerate(self._prompts) if prompt in asked])
+            self._prompts = [prompt for prompt in self._prompts if prompt in asked]
+
     def _grow(self, new: dict[int, list[Node]]) -> dict[Place, list[float]]:
-        # Searches end one after the other; copying what is left is cheaper than to go on with idle rows.
-        if 2 * len(new) <= len(self._prompts):
-            self._rows.keep([row for row, prompt in enumerate(self._prompts) if prompt in new])
-            self._prompts = [prompt for prompt in self._prompts if prompt in new]
         rows = [new.get(prompt, []) for prompt in self._prompts]
         first, logits = self._rows.grow(
             [[node.path[-1] for node in row] for row in rows],
