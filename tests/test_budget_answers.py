@@ -6,12 +6,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from made_budget import made_results, study
+from made_budget import file_task, made_results, study
 
 from genrec.errors import GenRecError
 from training.budget.advise import advice_for, told
 from training.budget.answers import Bootstrap, answers
 from training.budget.findings import findings
+from training.budget.lattice import lattice
 from training.budget.report import find, write_report
 from training.budget.results import Sweep
 from training.budget.surrogate import pilot_points
@@ -55,13 +56,13 @@ def test_nothing_to_check_is_undecided():
 
 
 def test_noise_without_truth_seldom_decides():
-    """At 95% a check of nothing may err in 1 of 20; over 30 tables of noise far fewer than a third do."""
+    """At 95% a check of nothing may err in 1 of 20: of these 90, in about 4."""
     decided = sum(
         one != "undecided"
         for seed in range(30)
         for one in verdicts(made_results(study(budgets=[100, 2000]), flat, noise=0.3, examples=60, seed=seed))
     )
-    assert decided < 30
+    assert decided <= 9
 
 
 def test_winners():
@@ -97,6 +98,16 @@ def test_the_bootstrap_is_paired():
     assert np.array_equal(boot.draws, again.draws)
 
 
+def test_the_visits_of_a_single_user_are_drawn_instead_of_users():
+    results = made_results(study(budgets=[1000]), flat, noise=0.3)
+    alone = replace(
+        results, scores=replace(results.scores, groups=("me",) * 200, seeds=(0,), values=results.scores.values[:, :1])
+    )
+    [answer] = answers(alone.lattice, Bootstrap(alone.scores))
+    assert all(one.high - one.low > 0.05 for one in answer.splits)
+    assert answer.tied
+
+
 def test_first_answers_of_an_unfinished_study():
     results = made_results(study(budgets=[100, 500]), papers)
     values = results.scores.values.copy()
@@ -125,29 +136,40 @@ def test_advice_between_the_shares():
     assert advice.low < truth(600, 400) < advice.high
     assert "Nothing tells it apart" in told(results.study, advice)
     assert advice.measured
-    beyond = advice_for(results, 20000, 1.0)
-    assert not beyond.measured
-    assert "extrapolated" in told(results.study, beyond)
+    for budget, ratio in ((20000, 1.0), (20000, 4.0), (5000, 0.1)):
+        beyond = advice_for(results, budget, ratio)
+        assert not beyond.measured
+        assert "extrapolated" in told(results.study, beyond)
     with pytest.raises(GenRecError, match="above 0"):
         advice_for(results, 0, 1.0)
+    with pytest.raises(GenRecError, match="3 results are too few"):
+        advice_for(made_results(study(budgets=[100], shares=[1, 0.5, 0]), papers), 100, 1.0)
 
 
 def test_a_pilot_costs_a_tenth_at_most():
     results = made_results(study(budgets=[50, 100, 1000, 5000], price=2.0), papers)
-    points = pilot_points(results.lattice, 1.0, 5000, 2.0)
+    points = pilot_points(results.study, results.lattice, 1.0, 5000)
     judged = {sft: max(pairs for start, pairs in points if start == sft) for sft, _ in points}
     assert points
     assert 2 * (max(judged) + sum(judged.values())) <= 500
-    assert pilot_points(results.lattice, 1.0, 100, 2.0) == ()
+    assert pilot_points(results.study, results.lattice, 1.0, 100) == ()
     assert not advice_for(results, 5000, 1.0, pilot=True).measured
     with pytest.raises(GenRecError, match="no pilot"):
         advice_for(results, 100, 1.0, pilot=True)
     assert any(pilot.trials == 3 * len(pilot.budgets) > 0 for pilot in find(results).pilots)
 
 
+def test_pairs_of_a_file_are_bought_once(tmp_path):
+    asked = study(budgets=[100, 2000], task=file_task(tmp_path))
+    assert max(pilot_points(asked, lattice(asked), 1.0, 2000)) == (100, 0)
+    own = study(budgets=[100, 2000])
+    assert pilot_points(own, lattice(own), 1.0, 2000) == ()
+
+
 def test_the_report(tmp_path):
     asked = study(budgets=[100, 5000], price_ratios=[0.5, 1], currency="euros")
-    results = replace(made_results(asked, papers), sweeps=[Sweep("sft", {1e-4: 0.2, 1e-3: 0.4}, 1e-3)], pool=5000)
+    sweeps = [Sweep("sft", {1e-4: 0.2, 1e-3: 0.4}, 1e-3), Sweep("dpo", {1e-5: 0.2, 1e-4: 0.4, 1e-3: None}, 1e-4)]
+    results = replace(made_results(asked, papers), sweeps=sweeps, pool=5000)
     write_report(tmp_path / "one", results)
     write_report(tmp_path / "two", results)
     charts = [f"charts/{chart}-{ratio}.svg" for chart in ("curves", "heat-map") for ratio in ("0.5", "1")]
@@ -162,6 +184,9 @@ def test_the_report(tmp_path):
     markdown, html = ((tmp_path / "one" / name).read_text() for name in ("report.md", "report.html"))
     assert markdown.startswith("# How to split an annotation budget")
     assert "For a budget of 5,000 euros at a price ratio of 1:" in markdown
+    assert "SFT's learning rate, 0.001, is the highest of its sweep" in markdown
+    assert "DPO's learning rate" not in markdown
+    assert "| DPO, 0.001 | diverged |" in markdown
     assert "some pairs are about examples that are demonstrations, too" in markdown
     assert html.count("<svg") == 4 + 3
     for chart in charts:

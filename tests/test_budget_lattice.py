@@ -130,13 +130,29 @@ def test_recipes(tmp_path):
         ("seeds: [1, 1]", "seeds: each value once"),
         ("shares: [0, 2]", "less than or equal to 1"),
         ("price_ratios: [0]", "greater than 0"),
+        ("colour: red\nshares: [0, 2]", r"shares\.1: [\s\S]*colour: no such key"),
     ):
         path.write_text(f"{MINIMAL}{change}\n")
         with pytest.raises(GenRecError, match=problem):
             load_study(path)
-    path.write_text(MINIMAL.replace("[1e-4]", "[1e-4], trainer: {max_steps: 3}"))
-    with pytest.raises(GenRecError, match="max_steps"):
+    path.write_text(MINIMAL.replace("city: 1", "data: {checkins: a.csv, named: true}"))
+    with pytest.raises(GenRecError, match=r"data\.named"):
         load_study(path)
+
+
+def test_settings_of_the_trainers_are_checked_before_anything_is_trained(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(MINIMAL.replace("[1e-4]", "[1e-4], trainer: {beta: 1e-1}"))
+    assert load_study(path).dpo.trainer == {"beta": 0.1}
+    for trainer, problem in (
+        ("max_steps: 3", "not to be set here: max_steps"),
+        ("beta: high", r"dpo\.trainer\.beta: .* not 'high'"),
+        ("betas: 1", r"dpo\.trainer\.betas: DPOConfig has no such key"),
+        ("eval_strategy: steps", r"dpo\.trainer\.eval_strategy: not to be set here"),
+    ):
+        path.write_text(MINIMAL.replace("[1e-4]", f"[1e-4], trainer: {{{trainer}}}"))
+        with pytest.raises(GenRecError, match=problem):
+            load_study(path)
 
 
 def test_budgets_that_buy_nothing():

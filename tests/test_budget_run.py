@@ -60,7 +60,7 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     lines = run(study, out)
     assert "left" in lines[1]
     scores = gather(workshop(study, out)).scores
-    assert scores.values.shape == (3, 1, 8)
+    assert scores.points == ((0, 0), (0, 4), (2, 0), (2, 2), (4, 0)), "with the models that DPO starts from"
     assert scores.values.min() >= 0
     assert len({row.tobytes() for row in scores.values}) > 1, "training changed nothing"
     assert run(study, out) == []
@@ -71,7 +71,10 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     assert "For a budget of 4 demonstrations" in told
     assert (out / "report.html").exists()
     advised = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8"])
-    assert str(advised.exception) == "3 results are too few for advice; 4 are needed at least"
+    assert advised.stdout.startswith("For 8 demonstrations at a price ratio of 1: ")
+    assert "this is extrapolated" in advised.stdout
+    refused = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8", "--ratio", "0"])
+    assert "must be above 0" in str(refused.exception)
 
 
 @pytest.mark.slow
@@ -120,6 +123,20 @@ def test_a_study_of_checkins_chooses_its_rates(tmp_path, tiny_folder):
     assert all(chosen != rejected for line in pairs for _, chosen, rejected in line["pairs"])
     with pytest.raises(GenRecError, match="the study needs 1,000 demonstrations, but the data have"):
         run(study.model_copy(update={"budgets": (1000,)}), tmp_path / "other")
+
+
+@pytest.mark.slow
+def test_a_rate_at_which_training_diverges_is_ruled_out(tmp_path, tiny_folder):
+    rates = {"learning_rates": [0.3, 1e30], "batch": 2, "warmup_steps": 0}
+    asked = tiny_study(tmp_path, tiny_folder, budgets=[4], seeds=[0], sft=rates, sweep_examples=8)
+    lines = run(asked, tmp_path / "out")
+    assert any(line.startswith("sweep, rate 1e+30: 8 demonstrations, 0 pairs: diverged") for line in lines)
+    [sweep] = gather(workshop(asked, tmp_path / "out")).sweeps
+    assert (sweep.chosen, sweep.means[1e30]) == (0.3, None)
+    assert run(asked, tmp_path / "out") == [], "it is not tried again"
+    wild = tiny_study(tmp_path, tiny_folder, budgets=[8], seeds=[0], sft=rates | {"learning_rates": [1e30]})
+    with pytest.raises(GenRecError, match=r"sft.learning_rates: at 1e\+30 training has diverged with seed 0"):
+        run(wild, tmp_path / "wild")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from genrec.errors import GenRecError
 from training.budget.poi_task import PoiSource
 from training.budget.small_model import make_tokenizer, small_model
 from training.budget.spec import NextPoi, SmallModel
@@ -25,6 +26,8 @@ def test_nothing_is_asked_of_the_past():
     assert 0 < len(asked.train) < len(whole.questions(len).train)
     assert not read & {one.prompt[-1]["content"] for one in asked.train if "(likely" in one.prompt[-1]["content"]}
     assert asked.test == whole.questions(len).test
+    with pytest.raises(GenRecError, match="there is nothing to read: raise past"):
+        PoiSource(NextPoi(kind="next-poi", city=30), past=0.05).past_conversations(0, len)
 
 
 def test_something_is_read():

@@ -17,6 +17,10 @@ SAMPLED = 64  # numbers of each weight that are compared
 NOT_OF_A_STEP = ("num_tokens",)  # TRL counts these anew after a resume
 
 
+class DivergedError(GenRecError):
+    """The loss is no number any more."""
+
+
 class MetricsFile(TrainerCallback):  # type: ignore[misc]
     """Writes the metrics of each step as a JSON line; after a resume, the file goes on from the checkpoint's step."""
 
@@ -39,7 +43,7 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Add a step's line. Raises GenRecError if the loss is no number any more."""
+        """Add a step's line. Raises DivergedError if the loss is no number any more."""
         if not logs or "loss" not in logs:
             return
         if state.is_world_process_zero:
@@ -47,7 +51,7 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         if not math.isfinite(logs["loss"]):
-            raise GenRecError(
+            raise DivergedError(
                 f"the loss is {logs['loss']} at step {state.global_step}: training has diverged. Lower "
                 "trainer.learning_rate, and go on from an earlier checkpoint or start again."
             )

@@ -168,11 +168,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
 
     Raises InputError if there is no such file or it is no YAML, and else one GenRecError with all problems.
     """
-    values = _read(path)
+    values = read_yaml(path)
     problems = [problem for override in overrides if (problem := _set(values, override))]
     trainer = values.get("trainer") or {}
     if isinstance(trainer, dict) and values.get("kind") in typing.get_args(Kind):
-        values["trainer"], faulty = _checked_trainer(values["kind"], trainer)
+        values["trainer"], faulty = checked_trainer(values["kind"], trainer)
         problems += faulty
     try:
         recipe: SftRecipe | DpoRecipe = TypeAdapter(AnyRecipe).validate_python(values)
@@ -207,7 +207,8 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A recipe's keys. Raises InputError if there is no such file or it is no YAML mapping."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
@@ -237,7 +238,7 @@ def _set(values: dict[str, Any], override: str) -> str | None:
     return None
 
 
-def _checked_trainer(kind: str, values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+def checked_trainer(kind: str, values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     """The values in the types of TRL's fields, and what is wrong with them."""
     config = config_class(kind)
     hints = typing.get_type_hints(config)

@@ -4,7 +4,7 @@ from genrec.errors import GenRecError
 from training.budget.answers import Bootstrap, Scores
 from training.budget.results import Results
 from training.budget.spec import Study
-from training.budget.surrogate import PILOT, Advice, advise, fit, pilot_points
+from training.budget.surrogate import PILOT, Advice, advise, fit, largest, pilot_points
 
 
 def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = False) -> Advice:
@@ -17,7 +17,7 @@ def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = F
     if budget <= 0 or ratio <= 0:
         raise GenRecError("a budget and the price of a pair must be above 0")
     if pilot:
-        points = set(pilot_points(results.lattice, ratio, budget, study.price))
+        points = set(pilot_points(study, results.lattice, ratio, budget))
         rows = [row for row, point in enumerate(scores.points) if point in points]
         if not rows:
             raise GenRecError(
@@ -26,13 +26,13 @@ def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = F
             )
         scores = Scores(tuple(scores.points[row] for row in rows), scores.seeds, scores.groups, scores.values[rows])
     boot = Bootstrap(scores)
-    most = max(sft + ratio * pairs for sft, pairs in scores.points) * study.price
+    most = largest(scores.points)
     return advise(fit(boot), budget, ratio, price=study.price, shared_noise=boot.shared_noise, most=most)
 
 
 def told(study: Study, advice: Advice) -> str:
     """Advice in words."""
-    beyond = "" if advice.measured else " The results end below this budget: this is extrapolated."
+    beyond = "" if advice.measured else " The results do not reach that far: this is extrapolated."
     return (
         f"For {advice.budget:,g} {study.currency} at a price ratio of {advice.ratio:g}: {advice.sft:,} "
         f"demonstrations and {advice.pairs:,} pairs (share {advice.share:.2f}); expected score {advice.value:.3f} "

@@ -1,8 +1,8 @@
 """What a study's results say: the best split of each budget, how sure that is, and what cannot be told apart from it.
 
-Intervals come from a paired bootstrap: users (or, without users, test examples) are drawn with replacement, and so are
-seeds; all splits are averaged over the same draws. A few seeds say little about seeds: then these intervals are too
-narrow rather than too wide.
+Intervals come from a paired bootstrap: users (or, without users or with a single one, test examples) are drawn with
+replacement, and so are seeds; all splits are averaged over the same draws. A few seeds say little about seeds: then
+these intervals are too narrow rather than too wide.
 """
 
 from collections.abc import Sequence
@@ -88,6 +88,8 @@ class Bootstrap:
         self.scores = scores
         self._row = {point: row for row, point in enumerate(scores.points)}
         names, group = np.unique(np.array(scores.groups), return_inverse=True)
+        if len(names) == 1:
+            names = group = np.arange(len(scores.groups))
         sums = np.zeros((len(names), *scores.values.shape[:2]))
         np.add.at(sums, group, np.moveaxis(scores.values, 2, 0))
         counts = np.bincount(group, minlength=len(names)).astype(np.float64)
@@ -111,6 +113,12 @@ class Bootstrap:
         """The same of each resample. Shape: (resamples,)."""
         drawn: Floats = self.draws[:, self._rows(cells)].mean(axis=1)
         return drawn
+
+    def interval(self, point: Point) -> tuple[float, float, float]:
+        """Mean of a known point's score, and its 95% interval."""
+        row = self._row[point]
+        low, high = np.quantile(self.draws[:, row], TAILS)
+        return float(self.values[row]), float(low), float(high)
 
     def _rows(self, cells: Sequence[Cell]) -> list[int]:
         return [self._row[cell.point] for cell in cells]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from training.budget.jsonl_task import metric_source
 from training.budget.spec import Jsonl, Stage, Study
 from training.budget.store import key_of
 from training.record import versions
@@ -77,9 +78,13 @@ def chain_facts(study: Study, chain: Chain, material: str) -> dict[str, Any]:
 
 def result_facts(study: Study, chain: Chain, stop: int, material: str) -> dict[str, Any]:
     """All that a result depends on."""
+    task = study.task
+    judged = {}
+    if isinstance(task, Jsonl):
+        judged = {"max_tokens": task.max_tokens, "stop": task.stop, "source": metric_source(task.metric)}
     return {
         "run": chain_facts(study, chain, material),
         "examples": stop,
         "part": chain.part,
-        "metric": study.task.metric,
-    }
+        "metric": task.metric,
+    } | judged

@@ -55,20 +55,20 @@ Grids = dict[float, list[Cell]]
 
 def _sft_alone(grids: Grids, boot: Bootstrap) -> Finding:
     """Best means better than each other share: all must be so for support (intersection-union, no correction)."""
-    differences, contradicted = [], False
-    for budget, cells in grids.items():
-        alone = [cell for cell in cells if cell.share == 1]
-        others = [cell for cell in cells if cell.share < 1] if alone else []
-        for other in others:
-            name = f"budget {budget:g}: share 1 against {other.share:g}"
-            differences.append(_difference(name, alone, [other], boot))
-            corrected = _difference(name, alone, [other], boot, tail=TAILS[0] / len(others))
-            contradicted |= corrected.high < 0
+    pairs = [
+        (f"budget {budget:g}: share 1 against {other.share:g}", [alone], [other])
+        for budget, cells in grids.items()
+        for alone in cells
+        for other in cells
+        if alone.share == 1 and other.share < 1
+    ]
+    differences = [_difference(*pair, boot) for pair in pairs]
+    contradicted = any(_difference(*pair, boot, tail=TAILS[0] / len(pairs)).high < 0 for pair in pairs)
     supported = bool(differences) and all(one.low > 0 for one in differences)
     return Finding(
         f"With a budget for fewer than {TURN:,} demonstrations, SFT alone is best.",
         "Share 1 against each other share of each such budget. Supported if it is ahead of all; contradicted if one "
-        "share is ahead of it, corrected for the number of shares (Bonferroni).",
+        "share is ahead of it, corrected for the number of comparisons (Bonferroni).",
         "contradicted" if contradicted else "supported" if supported else "undecided",
         tuple(differences),
     )

@@ -5,10 +5,13 @@ A prompt is a text or a list of messages. Any further keys of a row are for the 
 
 import hashlib
 import importlib
-import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from genrec.errors import GenRecError, InputError
 from genrec.llm.backend import Message
@@ -19,8 +22,47 @@ if TYPE_CHECKING:
     from genrec.llm.local import LocalModel
 
 BATCH = 32  # pairs given at a time
-Row = Mapping[str, Any]
-Metric = Callable[[str, Row], float]
+Metric = Callable[[str, Mapping[str, Any]], float]
+
+
+class _Message(BaseModel):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+def _text(answer: object) -> object:
+    """TRL's conversational form of an answer is a list of one message."""
+    return answer[0].get("content") if isinstance(answer, list) and len(answer) == 1 else answer
+
+
+Prompt = str | Annotated[list[_Message], Field(min_length=1)]
+Answer = Annotated[str, BeforeValidator(_text)]
+
+
+class DemonstrationRow(BaseModel):
+    """A prompt with its right answer; further keys are for the metric."""
+
+    model_config = ConfigDict(extra="allow")
+
+    prompt: Prompt
+    completion: Answer
+
+
+class PreferenceRow(BaseModel):
+    """A prompt with a better and a worse answer."""
+
+    prompt: Prompt
+    chosen: Answer
+    rejected: Answer
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.chosen == self.rejected:
+            raise ValueError("chosen and rejected are the same")
+        return self
+
+
+AnyRow = TypeVar("AnyRow", DemonstrationRow, PreferenceRow)
 
 
 class JsonlTask:
@@ -32,12 +74,11 @@ class JsonlTask:
     def __init__(self, spec: Jsonl) -> None:
         """Raises InputError that names the file and the row, or GenRecError for a metric that cannot be had."""
         self._spec = spec
-        self._rows: dict[str, Row] = {}  # by group, which names the row
+        self._rows: dict[str, Mapping[str, Any]] = {}  # by group, which names the row
         self._metric = metric(spec.metric)
         self.questions = Questions(*map(self._read, (spec.demonstrations, spec.validation, spec.test)))
         self._pairs = [
-            Pair(_messages(row["prompt"]), row["chosen"], row["rejected"])
-            for row in read_rows(spec.preferences, ("prompt", "chosen", "rejected"))
+            Pair(_messages(row.prompt), row.chosen, row.rejected) for row in read_rows(spec.preferences, PreferenceRow)
         ]
         self.pair_pool = len(self._pairs)
 
@@ -61,44 +102,55 @@ class JsonlTask:
 
     def _read(self, path: Path) -> tuple[Question, ...]:
         questions = []
-        for number, row in enumerate(read_rows(path, ("prompt", "completion")), start=1):
-            one = Question(_messages(row["prompt"]), row["completion"], f"{path}:{number}")
-            self._rows[one.group] = row
+        for number, row in enumerate(read_rows(path, DemonstrationRow), start=1):
+            one = Question(_messages(row.prompt), row.completion, f"{path}:{number}")
+            self._rows[one.group] = row.model_dump()
             questions.append(one)
         return tuple(questions)
 
 
-def read_rows(path: Path, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of a JSON Lines file. Raises InputError for one without the keys, or of another form."""
+def read_rows(path: Path, kind: "type[AnyRow]") -> "list[AnyRow]":
+    """The rows of a JSON Lines file. Raises InputError for one of another form."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read ({error}).", file=path) from None
+    if lines == [""]:
+        raise InputError("holds no rows.", file=path)
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"is no JSON: {error}.", file=path, row=number) from None
-        missing = [key for key in keys if not (isinstance(row, dict) and isinstance(row.get(key), str | list))]
-        if missing:
-            raise InputError(f"lacks {', '.join(missing)}.", file=path, row=number, fix=f"Give {', '.join(keys)}.")
-        rows.append(row)
-    if not rows:
-        raise InputError("holds no rows.", file=path)
+            rows.append(kind.model_validate_json(line))
+        except ValidationError as error:
+            details = error.errors(include_url=False)[0]
+            key, what = ".".join(map(str, details["loc"])), details["msg"].removeprefix("Value error, ")
+            raise InputError(f"{key}: {what}." if key else f"{what}.", file=path, row=number) from None
     return rows
 
 
 def metric(name: str) -> Metric:
-    """`exact`, or what module:function names. Raises GenRecError if there is no such function."""
+    """`exact`, or what module:function names, also of a file where the command runs.
+
+    Raises GenRecError if there is no such function.
+    """
     if name == "exact":
         return lambda text, row: float(text.strip() == row["completion"].strip())
     module, _, function = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where Python itself would look, but not an installed command
     try:
         return cast("Metric", getattr(importlib.import_module(module), function))
     except (ImportError, AttributeError, ValueError) as error:
         raise GenRecError(f"task.metric {name}: {error}; write exact or module:function") from None
 
 
-def _messages(prompt: str | list[Message]) -> tuple[Message, ...]:
-    return ({"role": "user", "content": prompt},) if isinstance(prompt, str) else tuple(prompt)
+def metric_source(name: str) -> str:
+    """A hash of the code that a metric comes from: scores of other code are other scores."""
+    file = None if name == "exact" else importlib.import_module(name.partition(":")[0]).__file__
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+
+
+def _messages(prompt: str | list[_Message]) -> tuple[Message, ...]:
+    if isinstance(prompt, str):
+        return ({"role": "user", "content": prompt},)
+    return tuple({"role": one.role, "content": one.content} for one in prompt)

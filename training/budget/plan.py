@@ -65,7 +65,7 @@ def require_feasible(workshop: "Workshop") -> None:
 def chosen_rate(workshop: "Workshop", stage: StageName, sft_rate: float) -> float | None:
     """The best learning rate of a stage on the validation questions; None if the sweep is not finished.
 
-    Of equally good ones, the lowest.
+    Of equally good ones, the lowest. Raises GenRecError if training diverges at all of them.
     """
     recipe = stage_of(workshop.study, stage)
     if len(recipe.learning_rates) == 1:
@@ -75,7 +75,10 @@ def chosen_rate(workshop: "Workshop", stage: StageName, sft_rate: float) -> floa
         result = workshop.result(chain, chain.size)
         if result is None:
             return None
-        means[chain.rate] = sum(result.scores) / len(result.scores)
+        if result.mean is not None:
+            means[chain.rate] = result.mean
+    if not means:
+        raise GenRecError(f"{stage}.learning_rates: training diverges at all of them; give lower ones")
     return max(sorted(means), key=lambda rate: means[rate])
 
 

@@ -4,6 +4,7 @@ A demonstration tells the true place. A judgement tells which of two proposals f
 place wins, else the right category, else the nearer one. It is cheaper than a demonstration and says less.
 """
 
+import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -53,9 +54,10 @@ class PoiSource:
 
     def past_facts(self) -> dict[str, Any]:
         """All that the past's conversations depend on."""
+        profiles = [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.data.profiles]
         return {
             "past": self._past,
-            "data": self.data.model_dump(mode="json", exclude={"checkins"}),
+            "data": self.data.model_dump(mode="json", exclude={"checkins", "profiles"}) | {"profiles": profiles},
             "checkins": fingerprint(self.checkins),
             "prompt": prompt_version(PROMPTS[self.data.prompt]),
         }
@@ -64,6 +66,11 @@ class PoiSource:
         """What training makes of the past, in an order that the seed decides."""
         seen, visits = learnable(self.checkins, self.data)
         past = [visit for visit in visits if visit.time < self._present]
+        if not past:
+            raise GenRecError(
+                f"model.past: the first {self._past:.0%} of the check-ins end before the first moment of evidence, so "
+                "there is nothing to read: raise past, or task.data.moments"
+            )
         return conversations(seen, past, self.data, seed=seed, count_tokens=count_tokens)
 
     @property

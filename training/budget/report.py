@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.charts import standalone
+from eval.charts import Estimate, standalone
 from eval.report import render, rounded
 from eval.verdict import Verdict
 from genrec.errors import GenRecError
@@ -21,8 +21,8 @@ from training.budget.findings import findings
 from training.budget.lattice import Lattice
 from training.budget.results import Results
 from training.budget.sections import Found, PilotTest, metric_name, sections
-from training.budget.spec import SOUND_SEEDS, NextPoi, SmallModel, Study
-from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
+from training.budget.spec import SOUND_SEEDS, Jsonl, NextPoi, SmallModel, Study
+from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, largest, pilot_points
 
 TITLE = "How to split an annotation budget"
 
@@ -55,6 +55,7 @@ def write_report(out: Path, results: Results) -> Found:
             for one in found.sweeps
         ],
         "pilots": [asdict(one) for one in found.pilots],
+        "before_pairs": [{"demonstrations": sft} | one._asdict() for sft, one in found.alone],
         "trained_on": lattice.trained_on,
         "trained_on_apart": lattice.trained_on_apart,
     }
@@ -75,7 +76,7 @@ def find(results: Results) -> Found:
     advice: list[Advice] = []
     if len(boot.scores.points) >= LEAST_POINTS:
         surrogate = fit(boot)
-        most = max(study.budgets)
+        most = largest(boot.scores.points)
         for answer in found:
             advice.append(
                 advise(
@@ -92,6 +93,7 @@ def find(results: Results) -> Found:
         findings_ratio=ratio,
         sweeps=results.sweeps,
         pilots=[pilot_test(study, lattice, boot, found, one) for one in study.price_ratios],
+        alone=[(sft, Estimate(*boot.interval((sft, pairs)))) for sft, pairs in boot.scores.points if not pairs],
     )
 
 
@@ -99,7 +101,7 @@ def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[
     """Ask each seed's pilot for advice on each budget that has one, and compare with the answers of all results."""
     scores, budgets, hits, trials = boot.scores, [], 0, 0
     for answer in (one for one in found if one.ratio == ratio):
-        points = set(pilot_points(lattice, ratio, answer.budget, study.price))
+        points = set(pilot_points(study, lattice, ratio, answer.budget))
         rows = [row for row, point in enumerate(scores.points) if point in points]
         if len(rows) < max(LEAST_POINTS, len(points)):
             continue
@@ -113,7 +115,8 @@ def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[
             )
             small = Bootstrap(own)
             surrogate = Surrogate(own.points, small.values, small.noise)
-            advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0, most=answer.budget)
+            most = largest(own.points)
+            advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0, most=most)
             nearest = min(answer.splits, key=lambda split: abs(split.share - advice.share))
             hits += nearest.tied
             trials += 1
@@ -168,7 +171,14 @@ def _warnings(results: Results) -> Iterator[str]:
         yield f"{len(used.seeds)} seed(s): too few to tell chance in training from what splits do."
     if isinstance(study.task, NextPoi) and study.task.rule == "truth":
         yield "A variant: in each pair the true place wins, so a judgement says as much as a demonstration."
-
+    if len(set(scores.groups)) == 1:
+        yield "All test examples are of one user: the intervals are about this user's visits, not about people."
+    for sweep in results.sweeps:
+        if sweep.edge and len(sweep.means) > 1:
+            yield (
+                f"{sweep.stage.upper()}'s learning rate, {sweep.chosen:g}, is the {sweep.edge} of its sweep: a better "
+                f"one may lie beyond it, and a poor one counts against the splits that use {sweep.stage.upper()} more."
+            )
     yield from warn_of_overlap(results.lattice, results.pool)
 
 
@@ -177,7 +187,8 @@ def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
     return [
         ("Model", study.model if isinstance(study.model, str) else _described(study.model)),
         ("Method", study.method),
-        ("Task", f"{study.task.kind}, {metric_name(study)}"),
+        ("Data", _data(study.task)),
+        ("Scored", f"{len(scores.groups):,} {_scored(study.task)}; {metric_name(study)}"),
         ("Budgets", f"{', '.join(f'{one:,g}' for one in sorted(study.budgets))} {study.currency}"),
         ("Shares for SFT", ", ".join(f"{one:g}" for one in study.shares)),
         ("Price of a demonstration", f"{study.price:g}"),
@@ -192,9 +203,24 @@ def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
     ]
 
 
+def _data(task: NextPoi | Jsonl) -> str:
+    if isinstance(task, Jsonl):
+        return ", ".join(path.name for path in (task.demonstrations, task.preferences, task.validation, task.test))
+    source, train = f"synthetic city {task.city}", "80%"
+    if task.data:
+        source, train = Path(task.data.checkins or "").name, "half" if task.data.train == "rolling" else train
+    return f"{source}; annotations from the first {train} of the check-ins, validation from the ninth tenth"
+
+
+def _scored(task: NextPoi | Jsonl) -> str:
+    if isinstance(task, Jsonl):
+        return "test rows, decoded greedily"
+    return "final visits of the last tenth's trajectories, all places ranked exactly"
+
+
 def _described(model: SmallModel) -> str:
     cities = f"{model.examples:,} conversations about {model.cities} synthetic cities" if model.cities else ""
-    past = f"the first {model.past:.0%} of the check-ins ({model.passes} passes)" if model.past else ""
+    past = f"visits of the first {model.past:.0%} of the check-ins ({model.passes} passes)" if model.past else ""
     read = " and on ".join(filter(None, (cities, past)))
     return f"small ({model.layers} layers, {model.hidden} wide), pre-trained on {read}"
 

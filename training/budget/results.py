@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Mean scores on the validation questions by learning rate, and which was chosen."""
+    """Mean scores on the validation questions by learning rate (None: diverged), and which was chosen."""
 
     stage: str
-    means: dict[float, float]
+    means: dict[float, float | None]
     chosen: float
+
+    @property
+    def edge(self) -> Literal["lowest", "highest"] | None:
+        """Where the chosen one stands if it is the last on one side, so that a better one may lie beyond it."""
+        if self.chosen == min(self.means):
+            return "lowest"
+        return "highest" if self.chosen == max(self.means) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,24 +44,25 @@ class Results:
 
 
 def gather(workshop: "Workshop") -> Results:
-    """What is there now; without learning rates, that is no score."""
+    """What is there now, of the lattice and of all models that DPO starts from; without learning rates, no score."""
     study, task = workshop.study, workshop.material.task
     found = lattice(study)
     groups = tuple(one.group for one in task.questions.test)
-    values = np.full((len(found.points), len(study.seeds), len(groups)), np.nan)
+    points = tuple(sorted({*found.points, *((sft, 0) for sft in (0, *found.sft_sizes))}))
+    values = np.full((len(points), len(study.seeds), len(groups)), np.nan)
     sft = chosen_rate(workshop, "sft", 0.0)
     dpo = None if sft is None else chosen_rate(workshop, "dpo", sft)
     sweeps: list[Sweep] = []
     if sft is not None and dpo is not None:
-        rows = {point: row for row, point in enumerate(found.points)}
+        rows = {point: row for row, point in enumerate(points)}
         columns = {seed: column for column, seed in enumerate(study.seeds)}
         for chain in lattice_chains(found, Rates(sft, dpo)):
             for stop in chain.stops:
                 result = workshop.result(chain, stop)
-                if result and chain.point(stop) in rows:
+                if result:
                     values[rows[chain.point(stop)], columns[chain.seed]] = result.scores
         sweeps = [*_sweep(workshop, "sft", sft, sft), *_sweep(workshop, "dpo", sft, dpo)]
-    scores = Scores(found.points, study.seeds, groups, values)
+    scores = Scores(points, study.seeds, groups, values)
     return Results(study, found, scores, sweeps, len(task.questions.train) if task.shared else None)
 
 
@@ -66,5 +74,5 @@ def _sweep(workshop: "Workshop", stage: StageName, sft: float, chosen: float) ->
     for chain in sweep_chains(workshop.study, stage, sft):
         result = workshop.result(chain, chain.size)
         if result:
-            means[chain.rate] = sum(result.scores) / len(result.scores)
+            means[chain.rate] = result.mean
     return [Sweep(stage, means, chosen)]

@@ -73,11 +73,11 @@ class _Runner:
     def _tell(self, chains: Sequence[Chain], chain: Chain, stop: int, result: Result) -> None:
         """Say what a result is, and how long the rest may take."""
         sft, pairs = chain.point(stop)
-        mean = sum(result.scores) / len(result.scores)
+        score = "diverged" if result.mean is None else f"{result.mean:.3f}"
         what = f"sweep, rate {chain.rate:g}" if chain.part == "validation" else f"seed {chain.seed}"
         left = seconds_left(self._workshop, chains)
         time = "" if left is None else f"; about {duration(left / self._jobs)} left"
-        self._say(f"{what}: {sft:,} demonstrations, {pairs:,} pairs: {mean:.3f}{time}")
+        self._say(f"{what}: {sft:,} demonstrations, {pairs:,} pairs: {score}{time}")
 
 
 def _ready(pending: Sequence[Chain], unfinished: Sequence[Chain]) -> Iterator[Chain]:

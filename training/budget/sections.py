@@ -35,12 +35,15 @@ class Found:
     findings_ratio: float
     sweeps: Sequence[Sweep]
     pilots: Sequence[PilotTest]
+    alone: Sequence[tuple[int, Estimate]]  # scores after n_s demonstrations, 0 and up, before any pair
 
 
 def sections(found: Found) -> Iterator[Section]:
     """All parts that have something to say."""
     yield _curves(found)
     yield _winners(found)
+    if found.alone:
+        yield _alone(found)
     if found.advice:
         yield _advice(found)
     yield _findings(found)
@@ -143,6 +146,19 @@ def _all_splits(ratio: float, answers: Sequence[Answer]) -> Table:
     return Table(f"All splits, price ratio {ratio:g}", columns, rows)
 
 
+def _alone(found: Found) -> Section:
+    rows = [
+        (f"{sft:,}" if sft else "0 (base model)", [Cell(share(one.value), f"{share(one.low)} to {share(one.high)}")])
+        for sft, one in found.alone
+    ]
+    return Section(
+        "alone",
+        "Before any pair",
+        "What DPO starts from: the base model, and the models after so many demonstrations.",
+        [Table("Scores after demonstrations alone", ["score"], rows)],
+    )
+
+
 def _advice(found: Found) -> Section:
     rows = [
         (
@@ -190,7 +206,10 @@ def _findings(found: Found) -> Section:
 
 def _sweeps(found: Found) -> Section:
     rows = [
-        (f"{sweep.stage.upper()}, {rate:g}", [Cell(share(mean), strong=rate == sweep.chosen)])
+        (
+            f"{sweep.stage.upper()}, {rate:g}",
+            [Cell(share(mean) if mean is not None else "diverged", strong=rate == sweep.chosen)],
+        )
         for sweep in found.sweeps
         for rate, mean in sweep.means.items()
     ]

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from genrec.errors import GenRecError, InputError
-from training.recipe import Data, Lora
+from genrec.errors import GenRecError
+from training.recipe import Data, Lora, checked_trainer, read_yaml
 
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
 SOUND_SEEDS = 3
@@ -82,6 +81,8 @@ class NextPoi(_Strict):
             raise ValueError("data: name check-ins whose POIs keep their ids (no cities, no relabel)")
         if self.data is not None and self.data.limit is not None:
             raise ValueError("data.limit: set train_limit of the task")
+        if self.data is not None and self.data.named:
+            raise ValueError("data.named: a study buys examples whether their answers were named before or not")
         return self
 
 
@@ -95,7 +96,7 @@ class Jsonl(_Strict):
     test: Path
     metric: str = "exact"  # or module:function, called with (generated text, row) -> score, the higher the better
     max_tokens: int = Field(default=64, ge=1)
-    stop: str = "\n"
+    stop: str = Field(default="\n", min_length=1)
 
 
 class Stage(_Strict):
@@ -157,18 +158,22 @@ class Study(_Strict):
 
 def load_study(path: Path) -> Study:
     """Read a study's recipe. Raises InputError if there is no such file or it is no YAML, and else one GenRecError."""
+    values = read_yaml(path)
+    problems = []
+    for stage in ("sft", "dpo"):
+        settings = values.get(stage)
+        if isinstance(settings, dict) and isinstance(trainer := settings.get("trainer"), dict):
+            own = {key: value for key, value in trainer.items() if key not in OWNED}  # these have a check of their own
+            checked, faulty = checked_trainer(stage, own)
+            values[stage] = settings | {"trainer": trainer | checked}
+            problems += [f"{stage}.{problem}" for problem in faulty]
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError("no such recipe.", file=path, fix="Name a YAML file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"is no YAML: {' '.join(str(error).split())}.", file=path) from None
-    try:
-        return Study.model_validate(values)
+        study = Study.model_validate(values)
     except ValidationError as error:
-        problems = []
         for details in error.errors(include_url=False):
             what = "no such key" if details["type"] == "extra_forbidden" else details["msg"]
             key = ".".join(map(str, details["loc"])) or "recipe"
             problems.append(f"{key}: {what.removeprefix('Value error, ')}")
-        raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems])) from None
+    if problems:
+        raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems]))
+    return study

@@ -13,10 +13,15 @@ from genrec.files import write_text
 class Result:
     """What a model scored, and how long it took since the result before it (or the start, or the resume)."""
 
-    scores: list[float]  # by test (or validation) example
+    scores: list[float]  # by test (or validation) example; none where training has diverged
     trained_on: int  # examples in that time
     train_seconds: float
     score_seconds: float
+
+    @property
+    def mean(self) -> float | None:
+        """Of the scores."""
+        return sum(self.scores) / len(self.scores) if self.scores else None
 
 
 def key_of(facts: Any) -> str:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from genrec.errors import GenRecError
 from training.budget.answers import Bootstrap, Point
 from training.budget.lattice import Lattice
+from training.budget.spec import NextPoi, Study
 
 SHARES = np.linspace(0, 1, 101)
 POSTERIOR_DRAWS = 1000
 PILOT = 0.1  # of the budget, at most, for annotations of a pilot
 LEAST_POINTS = 4  # that a surface through them says anything
+ROUNDING = 1e-9  # 0.29 * 100 is a little less than 29
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +26,7 @@ class Advice:
     """The best split of a budget by the surrogate, its expected score with a 95% interval, and what equals it.
 
     `tied_from` and `tied_to` bound the shares that the posterior does not tell apart from the best. `measured` says
-    whether the budget lies within the measured ones; beyond them, the surrogate extrapolates.
+    whether all splits lie within the measured numbers; beyond them, the surrogate extrapolates.
     """
 
     budget: float
@@ -75,15 +77,20 @@ class Surrogate:
         return mean * self._spread + self._centre, covariance * self._spread**2
 
 
+def largest(points: Sequence[Point]) -> Point:
+    """The largest n_s and the largest n_p, each by itself."""
+    return max(sft for sft, _ in points), max(pairs for _, pairs in points)
+
+
 def fit(boot: Bootstrap) -> Surrogate:
     """The surrogate of all that is known."""
     return Surrogate(boot.scores.points, boot.values, boot.noise)
 
 
 def advise(
-    surrogate: Surrogate, budget: float, ratio: float, *, price: float, shared_noise: float, most: float
+    surrogate: Surrogate, budget: float, ratio: float, *, price: float, shared_noise: float, most: Point
 ) -> Advice:
-    """The best share of a budget, to the percent; `most` is the largest measured budget."""
+    """The best share of a budget, to the percent; `most` are the largest measured n_s and n_p."""
     sft = SHARES * budget / price
     pairs = (1 - SHARES) * budget / price / ratio
     mean, covariance = surrogate.predict(np.column_stack([sft, pairs]))
@@ -96,28 +103,29 @@ def advise(
         budget=budget,
         ratio=ratio,
         share=float(SHARES[best]),
-        sft=int(sft[best]),
-        pairs=int(pairs[best]),
+        sft=int(sft[best] + ROUNDING),
+        pairs=int(pairs[best] + ROUNDING),
         value=float(mean[best]),
         low=float(mean[best]) - error,
         high=float(mean[best]) + error,
         tied_from=float(SHARES[tied.min()]),
         tied_to=float(SHARES[tied.max()]),
-        measured=budget <= most,
+        measured=bool(sft.max() <= most[0] and pairs.max() <= most[1]),
     )
 
 
-def pilot_points(lattice: Lattice, ratio: float, budget: float, price: float) -> tuple[Point, ...]:
+def pilot_points(study: Study, lattice: Lattice, ratio: float, budget: float) -> tuple[Point, ...]:
     """The points of the largest pilot whose annotations, for one seed, cost at most a tenth of the budget.
 
-    Each model proposes its own pairs, so those of different n_s are paid for separately; demonstrations are bought
-    once. Empty if even the smallest pilot costs more.
+    Demonstrations are bought once. So are the pairs of a file; but where each model proposes its own, those of
+    different n_s are paid for separately. Empty if even the smallest pilot costs more.
     """
     budgets = sorted({cell.budget for cell in lattice.cells if cell.ratio == ratio}, reverse=True)
     for most in budgets:
         points = {cell.point for cell in lattice.cells if cell.ratio == ratio and cell.budget <= most}
         bought = max(sft for sft, _ in points)
-        judged = sum(max(pairs for start, pairs in points if start == sft) for sft in {sft for sft, _ in points})
-        if price * (bought + ratio * judged) <= PILOT * budget:
+        by_start = [max(pairs for start, pairs in points if start == sft) for sft in {sft for sft, _ in points}]
+        judged = sum(by_start) if isinstance(study.task, NextPoi) else max(by_start)
+        if study.price * (bought + ratio * judged) <= PILOT * budget:
             return tuple(sorted(points))
     return ()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
     from genrec.llm.local import LocalModel
+    from training.callbacks import DivergedError
     from training.preferences import Preference
 
 Report = Callable[[Chain, int, Result], None]
@@ -50,25 +51,38 @@ class Workshop:
 
     def missing(self, chain: Chain) -> list[int]:
         """Stops without a result or, for SFT, without the model that DPO starts from."""
-        return [
-            stop
-            for stop in chain.stops
-            if self.result(chain, stop) is None
-            or (chain.stage == "sft" and stop and not self._model(chain, stop).exists())
-        ]
+        missing = []
+        for stop in chain.stops:
+            result = self.result(chain, stop)
+            lost = chain.stage == "sft" and stop and not self._model(chain, stop).exists()
+            if result is None or (lost and result.scores):
+                missing.append(stop)
+        return missing
 
     def run(self, chain: Chain, report: Report) -> None:
         """Bring the run to the last stop without a result; what is there already is not done again.
 
         `report` hears of each new result. Raises GenRecError if this machine or the data do not allow it.
         """
+        from training.callbacks import DivergedError  # deferred: loads torch
+
         folder = self._folder(chain)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):  # a process that outlived a killed command may still be at it
             missing = self.missing(chain)
             if missing:
                 upto = tuple(stop for stop in chain.stops if stop <= missing[-1])
-                self._train(replace(chain, stops=upto), folder, missing, report)
+                try:
+                    self._train(replace(chain, stops=upto), folder, missing, report)
+                except DivergedError as error:
+                    self._rule_out(chain, error, report)
+
+    def _rule_out(self, chain: Chain, error: "DivergedError", report: Report) -> None:
+        """A sweep goes on with other rates; a study whose rate is chosen cannot."""
+        if chain.part == "test":
+            what = f"{chain.stage}.learning_rates: at {chain.rate:g} training has diverged with seed {chain.seed}"
+            raise GenRecError(f"{what}; give lower ones") from error
+        self._put(chain, chain.size, Result([], 0, 0.0, 0.0), report)
 
     def _train(self, chain: Chain, folder: Path, missing: Sequence[int], report: Report) -> None:
         from training.budget.stops import Stops  # deferred: loads torch
@@ -105,6 +119,9 @@ class Workshop:
         start = time.perf_counter()
         scores = self.material.task.scores(model, questions)
         result = Result(scores, trained[0], round(trained[1], 3), round(time.perf_counter() - start, 3))
+        self._put(chain, stop, result, report)
+
+    def _put(self, chain: Chain, stop: int, result: Result, report: Report) -> None:
         facts = result_facts(self.study, chain, stop, self.material.key)
         self._store.put(key_of(facts), facts, result)
         report(chain, stop, result)

@@ -83,7 +83,7 @@ def advise(
         _report(workshop)
         return
     results = gather(workshop)
-    advice = advice_for(results, total, ratio or workshop.study.price_ratios[0], pilot=pilot)
+    advice = advice_for(results, total, workshop.study.price_ratios[0] if ratio is None else ratio, pilot=pilot)
     out.print(told(workshop.study, advice), markup=False)
 
 
