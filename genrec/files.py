@@ -1,5 +1,6 @@
-"""Writing files so that a reader never sees half of one, and nothing of somebody else's is lost."""
+"""Files: written so that a reader never sees half of one and nothing of somebody else's is lost, and their hashes."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Collection, Iterator
@@ -38,3 +39,9 @@ def require_only(folder: Path, names: Collection[str]) -> None:
     others = {name for name in found.difference(names) if not name.startswith(".")}  # a killed write leaves .NAME.xyz
     if others:
         raise GenRecError(f"{folder} holds something else ({min(others)}); name another --out")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, write_text
+from genrec.files import atomic_path, file_hash, write_text
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
@@ -151,7 +151,7 @@ def _write(folder: Path, frame: pl.DataFrame, pois: pl.DataFrame, notes: list[st
     for name, table in tables.items():
         with atomic_path(folder / f"{name}{STAGED}") as temporary:
             table.write_parquet(temporary)
-            sha256[name] = _sha256(temporary)
+            sha256[name] = file_hash(temporary)
     meta = Meta(
         sources=sources,
         users=frame[USER].n_unique(),
@@ -185,13 +185,8 @@ def _read_meta(folder: Path) -> Meta:
 def _current(folder: Path, name: str, meta: Meta) -> Path:
     """The file, staged or in place, that meta.json means."""
     for path in (folder / name, folder / f"{name}{STAGED}"):
-        if path.exists() and _sha256(path) == meta.sha256.get(name):
+        if path.exists() and file_hash(path) == meta.sha256.get(name):
             return path
     raise InputError(
         f"is missing or not the file that {META} names.", file=folder / name, fix="Prepare the folder anew."
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

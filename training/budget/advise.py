@@ -4,7 +4,7 @@ from genrec.errors import GenRecError
 from training.budget.answers import Bootstrap, Scores
 from training.budget.results import Results
 from training.budget.spec import Study
-from training.budget.surrogate import PILOT, Advice, advise, fit, largest, pilot_points
+from training.budget.surrogate import PILOT, Advice, advise, fit, pilot_points
 
 
 def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = False) -> Advice:
@@ -26,8 +26,7 @@ def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = F
             )
         scores = Scores(tuple(scores.points[row] for row in rows), scores.seeds, scores.groups, scores.values[rows])
     boot = Bootstrap(scores)
-    most = largest(scores.points)
-    return advise(fit(boot), budget, ratio, price=study.price, shared_noise=boot.shared_noise, most=most)
+    return advise(fit(boot), budget, ratio, price=study.price, shared_noise=boot.shared_noise)
 
 
 def told(study: Study, advice: Advice) -> str:

@@ -151,14 +151,14 @@ def cells_of(lattice: Lattice, ratio: float, budget: float) -> list[Cell]:
 
 
 def _answer(ratio: float, budget: float, cells: Sequence[Cell], boot: Bootstrap) -> Answer:
-    values = [boot.value([cell]) for cell in cells]
+    estimates = [boot.interval(cell.point) for cell in cells]
+    values = [value for value, _, _ in estimates]
     draws = np.column_stack([boot.drawn([cell]) for cell in cells])
     first = draws >= draws.max(axis=1, keepdims=True) - 1e-12
     p_best = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
     best = max(range(len(cells)), key=lambda i: (values[i], p_best[i]))
     splits = []
-    for i, cell in enumerate(cells):
-        low, high = np.quantile(draws[:, i], TAILS)
+    for i, (cell, estimate) in enumerate(zip(cells, estimates, strict=True)):
         tied = i == best or bool(np.quantile(draws[:, best] - draws[:, i], TAILS[0]) <= 0)
-        splits.append(Split(cell, values[i], float(low), float(high), float(p_best[i]), tied))
+        splits.append(Split(cell, *estimate, float(p_best[i]), tied))
     return Answer(ratio, budget, tuple(splits), splits[best])

@@ -3,17 +3,18 @@
 A prompt is a text or a list of messages. Any further keys of a row are for the metric.
 """
 
-import hashlib
 import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from genrec.errors import GenRecError, InputError
+from genrec.files import file_hash
 from genrec.llm.backend import Message
 from training.budget.spec import Jsonl
 from training.budget.tasks import Pair, Question, Questions
@@ -85,7 +86,7 @@ class JsonlTask:
     def facts(self) -> dict[str, Any]:
         """All that the questions and pairs depend on."""
         files = ("demonstrations", "preferences", "validation", "test")
-        return {name: hashlib.sha256(getattr(self._spec, name).read_bytes()).hexdigest() for name in files}
+        return {name: file_hash(getattr(self._spec, name)) for name in files}
 
     def pairs(self, order: Sequence[int], model: "LocalModel") -> Iterator[list[Pair]]:
         """The file's pairs."""
@@ -136,18 +137,22 @@ def metric(name: str) -> Metric:
     if name == "exact":
         return lambda text, row: float(text.strip() == row["completion"].strip())
     module, _, function = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # where Python itself would look, but not an installed command
     try:
-        return cast("Metric", getattr(importlib.import_module(module), function))
+        return cast("Metric", getattr(_module(module), function))
     except (ImportError, AttributeError, ValueError) as error:
         raise GenRecError(f"task.metric {name}: {error}; write exact or module:function") from None
 
 
+def _module(name: str) -> ModuleType:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where Python itself would look, but not an installed command
+    return importlib.import_module(name)
+
+
 def metric_source(name: str) -> str:
     """A hash of the code that a metric comes from: scores of other code are other scores."""
-    file = None if name == "exact" else importlib.import_module(name.partition(":")[0]).__file__
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    file = None if name == "exact" else _module(name.partition(":")[0]).__file__
+    return file_hash(Path(file)) if file else ""
 
 
 def _messages(prompt: str | list[_Message]) -> tuple[Message, ...]:

@@ -4,7 +4,6 @@ A demonstration tells the true place. A judgement tells which of two proposals f
 place wins, else the right category, else the nearer one. It is cheaper than a demonstration and says less.
 """
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -17,6 +16,7 @@ from genrec.checkins import Checkins
 from genrec.columns import TIME
 from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
+from genrec.files import file_hash
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from genrec.trajectories import Example, llm4poi
@@ -54,7 +54,7 @@ class PoiSource:
 
     def past_facts(self) -> dict[str, Any]:
         """All that the past's conversations depend on."""
-        profiles = [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.data.profiles]
+        profiles = [file_hash(path) for path in self.data.profiles]
         return {
             "past": self._past,
             "data": self.data.model_dump(mode="json", exclude={"checkins", "profiles"}) | {"profiles": profiles},

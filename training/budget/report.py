@@ -22,7 +22,7 @@ from training.budget.lattice import Lattice
 from training.budget.results import Results
 from training.budget.sections import Found, PilotTest, metric_name, sections
 from training.budget.spec import SOUND_SEEDS, Jsonl, NextPoi, SmallModel, Study
-from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, largest, pilot_points
+from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
 
 TITLE = "How to split an annotation budget"
 
@@ -76,12 +76,11 @@ def find(results: Results) -> Found:
     advice: list[Advice] = []
     if len(boot.scores.points) >= LEAST_POINTS:
         surrogate = fit(boot)
-        most = largest(boot.scores.points)
         for answer in found:
             advice.append(
                 advise(
                     surrogate, answer.budget, answer.ratio,
-                    price=study.price, shared_noise=boot.shared_noise, most=most,
+                    price=study.price, shared_noise=boot.shared_noise,
                 )
             )  # fmt: skip
     ratio = 1.0 if 1.0 in study.price_ratios else study.price_ratios[0]
@@ -115,8 +114,7 @@ def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[
             )
             small = Bootstrap(own)
             surrogate = Surrogate(own.points, small.values, small.noise)
-            most = largest(own.points)
-            advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0, most=most)
+            advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0)
             nearest = min(answer.splits, key=lambda split: abs(split.share - advice.share))
             hits += nearest.tied
             trials += 1

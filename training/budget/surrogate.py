@@ -13,7 +13,6 @@ from training.budget.lattice import Lattice
 from training.budget.spec import NextPoi, Study
 
 SHARES = np.linspace(0, 1, 101)
-POSTERIOR_DRAWS = 1000
 PILOT = 0.1  # of the budget, at most, for annotations of a pilot
 LEAST_POINTS = 4  # that a surface through them says anything
 ROUNDING = 1e-9  # 0.29 * 100 is a little less than 29
@@ -57,6 +56,7 @@ class Surrogate:
 
         if len(points) < LEAST_POINTS:
             raise GenRecError(f"{len(points)} results are too few for advice; {LEAST_POINTS} are needed at least")
+        self.most_sft, self.most_pairs = map(max, zip(*points, strict=True))  # each by itself
         self._centre = float(values.mean())
         self._spread = float(values.std()) or 1.0
         logs = np.log1p(np.array(points, dtype=np.float64))
@@ -77,20 +77,13 @@ class Surrogate:
         return mean * self._spread + self._centre, covariance * self._spread**2
 
 
-def largest(points: Sequence[Point]) -> Point:
-    """The largest n_s and the largest n_p, each by itself."""
-    return max(sft for sft, _ in points), max(pairs for _, pairs in points)
-
-
 def fit(boot: Bootstrap) -> Surrogate:
     """The surrogate of all that is known."""
     return Surrogate(boot.scores.points, boot.values, boot.noise)
 
 
-def advise(
-    surrogate: Surrogate, budget: float, ratio: float, *, price: float, shared_noise: float, most: Point
-) -> Advice:
-    """The best share of a budget, to the percent; `most` are the largest measured n_s and n_p."""
+def advise(surrogate: Surrogate, budget: float, ratio: float, *, price: float, shared_noise: float) -> Advice:
+    """The best share of a budget, to the percent."""
     sft = SHARES * budget / price
     pairs = (1 - SHARES) * budget / price / ratio
     mean, covariance = surrogate.predict(np.column_stack([sft, pairs]))
@@ -110,7 +103,7 @@ def advise(
         high=float(mean[best]) + error,
         tied_from=float(SHARES[tied.min()]),
         tied_to=float(SHARES[tied.max()]),
-        measured=bool(sft.max() <= most[0] and pairs.max() <= most[1]),
+        measured=bool(sft.max() <= surrogate.most_sft and pairs.max() <= surrogate.most_pairs),
     )
 
 
