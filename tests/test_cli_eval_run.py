@@ -3,6 +3,7 @@
 import json
 
 import polars as pl
+import pytest
 from made import at, make
 from made_city import csv_of, failed, town
 from made_runs import contents
@@ -61,11 +62,10 @@ def test_a_model_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     assert rankings["failure"].null_count() == 6
 
 
-def test_fitting_from_the_command_line(genrec_eval, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("little_work")
+def test_fitting_from_the_command_line(genrec_eval, tmp_path):
     from genrec.habit_weights import FittedWeights
 
-    monkeypatch.setattr("eval.fit.RANDOM_TRIES", 1)
-    monkeypatch.setattr("eval.fit.LAST_STEP", 0.2)
     path, out = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "weights.json"
     code, said, _ = genrec_eval("fit-habits", path, "--cities", 0, "--limit", 5, "--out", out)
     assert code == 0

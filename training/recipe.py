@@ -177,7 +177,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
     try:
         recipe: SftRecipe | DpoRecipe = TypeAdapter(AnyRecipe).validate_python(values)
     except ValidationError as error:
-        problems += [_problem(details) for details in error.errors(include_url=False)]
+        # The union's tag, which pydantic puts first, is no key of the file's.
+        problems += problems_of(error, skip=typing.get_args(Kind))
     if len(problems) == 1:
         raise GenRecError(f"{path}: {problems[0]}")
     if problems:
@@ -267,8 +268,11 @@ def config_class(kind: str) -> "type[SFTConfig | DPOConfig]":
     return config
 
 
-def _problem(details: Mapping[str, Any]) -> str:
-    """A validation error in one line; the union's tag, which pydantic puts first, is no key of the file's."""
-    keys = [str(key) for key in details["loc"] if key not in typing.get_args(Kind)]
-    what = "no such key" if details["type"] == "extra_forbidden" else details["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(keys) or 'recipe'}: {what}"
+def problems_of(error: ValidationError, skip: Sequence[str] = ()) -> list[str]:
+    """What is wrong with which key, a line each; `skip`: parts of pydantic's locations that are no keys."""
+    lines = []
+    for details in error.errors(include_url=False):
+        keys = [str(key) for key in details["loc"] if key not in skip]
+        what = "no such key" if details["type"] == "extra_forbidden" else details["msg"].removeprefix("Value error, ")
+        lines.append(f"{'.'.join(keys) or 'recipe'}: {what}")
+    return lines

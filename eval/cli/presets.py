@@ -176,22 +176,28 @@ def cross_city(
     names = _names(train, test)
     models = preset.model_methods(asked, given, model, server, adapter, seed=seed) if adapter else []
     print_examples(asked)
-    with err.status("fitting") as status:
-
-        def fitted(checkins: "Checkins", name: str, kind: str) -> "FittedWeights":
-            return preset.weights_of(
-                checkins,
-                name,
-                output / preset.WEIGHTS[kind],
-                seed=seed,
-                progress=lambda score: status.update(f"fitting in {escape(name)}: {score:.4f}"),
-            )
-
-        weights = fitted(home, names[0], preset.CARRIED), fitted(away, names[1], preset.OWN)
+    weights = (
+        _fitted(home, names[0], output / preset.WEIGHTS[preset.CARRIED], seed),
+        _fitted(away, names[1], output / preset.WEIGHTS[preset.OWN], seed),
+    )
     with _progress() as progress:
         found = preset.cross_city(asked, weights, models, output, names=names, profiles=given, progress=progress)
     overall = compact_table(f"{' to '.join(names)}, {split}", found.overall)
     _conclude(context, found, output, aggregates, overall, preset.difference_table(found.differences))
+
+
+def _fitted(checkins: "Checkins", name: str, path: Path, seed: int) -> "FittedWeights":
+    """A city's own weights of the habits, kept in `path`."""
+    from eval.cross_city import weights_of  # deferred: --help needs no Polars
+
+    with err.status("fitting") as status:
+        return weights_of(
+            checkins,
+            name,
+            path,
+            seed=seed,
+            progress=lambda score: status.update(f"fitting in {escape(name)}: {score:.4f}"),
+        )
 
 
 def _own_adapter(model: str | None, server: str | None) -> str:

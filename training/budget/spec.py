@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from genrec.errors import GenRecError
-from training.recipe import Data, Lora, checked_trainer, read_yaml
+from training.recipe import Data, Lora, checked_trainer, problems_of, read_yaml
 
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
 SOUND_SEEDS = 3
@@ -170,10 +170,7 @@ def load_study(path: Path) -> Study:
     try:
         study = Study.model_validate(values)
     except ValidationError as error:
-        for details in error.errors(include_url=False):
-            what = "no such key" if details["type"] == "extra_forbidden" else details["msg"]
-            key = ".".join(map(str, details["loc"])) or "recipe"
-            problems.append(f"{key}: {what.removeprefix('Value error, ')}")
+        problems += problems_of(error)
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems]))
     return study
