@@ -1,7 +1,7 @@
 """Advice on a budget that a study may not have: by the surrogate, from all results or from a pilot's alone."""
 
 from genrec.errors import GenRecError
-from training.budget.answers import Bootstrap, Scores
+from training.budget.answers import Bootstrap
 from training.budget.results import Results
 from training.budget.spec import Study
 from training.budget.surrogate import PILOT, Advice, advise, fit, pilot_points
@@ -17,14 +17,12 @@ def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = F
     if budget <= 0 or ratio <= 0:
         raise GenRecError("a budget and the price of a pair must be above 0")
     if pilot:
-        points = set(pilot_points(study, results.lattice, ratio, budget))
-        rows = [row for row, point in enumerate(scores.points) if point in points]
-        if not rows:
+        scores = scores.only(pilot_points(study, results.lattice, ratio, budget), scores.seeds)
+        if not scores.points:
             raise GenRecError(
                 f"the study has no pilot at a price ratio of {ratio:g} whose annotations cost at most {PILOT:.0%} of "
                 f"{budget:g}: add smaller budgets to the recipe"
             )
-        scores = Scores(tuple(scores.points[row] for row in rows), scores.seeds, scores.groups, scores.values[rows])
     boot = Bootstrap(scores)
     return advise(fit(boot), budget, ratio, price=study.price, shared_noise=boot.shared_noise)
 

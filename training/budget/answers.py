@@ -5,7 +5,7 @@ replacement, and so are seeds; all splits are averaged over the same draws. A fe
 these intervals are too narrow rather than too wide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,15 +37,22 @@ class Scores:
         Raises GenRecError if nothing is known.
         """
         known = np.isfinite(self.values[:, :, 0])  # (points, seeds)
-        whole: NDArray[np.bool_] = np.asarray(known.all(axis=0))
-        if whole.any():
-            seeds = tuple(seed for seed, there in zip(self.seeds, whole, strict=True) if there)
-            return Scores(self.points, seeds, self.groups, self.values[:, whole])
-        first: NDArray[np.bool_] = np.asarray(known[:, 0])
-        if not first.any():
-            raise GenRecError("there are no results yet: start with `genrec-train budget run`")
-        points = tuple(point for point, there in zip(self.points, first, strict=True) if there)
-        return Scores(points, self.seeds[:1], self.groups, self.values[first, :1])
+        if seeds := [seed for seed, there in zip(self.seeds, known.T, strict=True) if there.all()]:
+            return self.only(self.points, seeds)
+        if points := [point for point, there in zip(self.points, known[:, 0], strict=True) if there]:
+            return self.only(points, self.seeds[:1])
+        raise GenRecError("there are no results yet: start with `genrec-train budget run`")
+
+    def only(self, points: Collection[Point], seeds: Collection[int]) -> "Scores":
+        """Those of some points and seeds."""
+        rows = [row for row, point in enumerate(self.points) if point in points]
+        columns = [column for column, seed in enumerate(self.seeds) if seed in seeds]
+        return Scores(
+            tuple(self.points[row] for row in rows),
+            tuple(self.seeds[column] for column in columns),
+            self.groups,
+            self.values[np.ix_(rows, columns)],
+        )
 
 
 @dataclass(frozen=True)

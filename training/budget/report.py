@@ -100,20 +100,13 @@ def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[
     """Ask each seed's pilot for advice on each budget that has one, and compare with the answers of all results."""
     scores, budgets, hits, trials = boot.scores, [], 0, 0
     for answer in (one for one in found if one.ratio == ratio):
-        points = set(pilot_points(study, lattice, ratio, answer.budget))
-        rows = [row for row, point in enumerate(scores.points) if point in points]
-        if len(rows) < max(LEAST_POINTS, len(points)):
+        points = pilot_points(study, lattice, ratio, answer.budget)
+        if len(points) < LEAST_POINTS or not set(points) <= set(scores.points):
             continue
         budgets.append(answer.budget)
-        for seed in range(len(scores.seeds)):
-            own = Scores(
-                tuple(scores.points[row] for row in rows),
-                (scores.seeds[seed],),
-                scores.groups,
-                scores.values[rows][:, [seed]],
-            )
-            small = Bootstrap(own)
-            surrogate = Surrogate(own.points, small.values, small.noise)
+        for seed in scores.seeds:
+            small = Bootstrap(scores.only(points, (seed,)))
+            surrogate = Surrogate(small.scores.points, small.values, small.noise)
             advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0)
             nearest = min(answer.splits, key=lambda split: abs(split.share - advice.share))
             hits += nearest.tied

@@ -217,7 +217,7 @@ def _sweeps(found: Found) -> Section:
         "rates",
         "Learning rates",
         f"Each stage's rate was chosen on the validation examples, with {found.study.sweep_examples:,} examples and "
-        "the first seed.",
+        "the first seed; DPO goes on from the model of SFT's rate, so what pairs add to it is seen here, too.",
         [Table("Scores on the validation examples", ["score"], rows)],
     )
 
