@@ -10,7 +10,7 @@ from training.budget.store import Result
 if TYPE_CHECKING:
     from training.budget.workshop import Workshop
 
-PAIR_COST = 3.5  # seconds of a pair in those of a demonstration, before any was timed: between 3.3 and 3.6 in two studies
+PAIR_COST = 3.5  # seconds of a pair in those of a demonstration, before any was timed: 3.3 and 3.6 in two studies
 
 
 @dataclass
