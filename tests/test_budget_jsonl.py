@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from made_budget import file_task, study
+from pydantic import ValidationError
 
 from genrec.errors import GenRecError, InputError
 from training.budget.chain import Chain, chain_facts, result_facts
@@ -36,6 +37,8 @@ def test_rows_are_texts_or_conversations(tmp_path):
         ({"prompt": ["Where", "to?"]}, "prompt"),
         ({"prompt": []}, "prompt"),
         ({"prompt": [{"role": "robot", "content": ""}]}, "prompt"),
+        ({"prompt": 7}, "row 2: prompt: Input should be a valid string"),
+        ({"prompt": [{"role": "user", "text": ""}]}, "row 2: prompt.0.content: is missing"),
         ({"chosen": 7}, "chosen: Input should be a valid string"),
         ({"chosen": [{"role": "assistant", "content": "7"}] * 2}, "chosen: Input should be a valid string"),
         ({"rejected": "7"}, "chosen and rejected are the same"),
@@ -49,11 +52,41 @@ def test_other_rows_are_one_line_with_their_number(tmp_path, change, problem):
 
 
 def test_files_that_hold_no_rows(tmp_path):
-    for text, problem in (("", "holds no rows"), ("7\n", "should be an object"), ('{"prompt":\n', "Invalid JSON")):
+    for text, problem in (
+        ("", "holds no rows"),
+        ("7\n", "must be a mapping of keys"),
+        ('{"prompt":\n', "Invalid JSON"),
+    ):
         path = tmp_path / "rows.jsonl"
         path.write_text(text)
         with pytest.raises(InputError, match=problem):
             read_rows(path, DemonstrationRow)
+
+
+@pytest.mark.parametrize(
+    ("metric_code", "problem"),
+    [
+        ("def score(text, row:", "SyntaxError"),
+        ("def score(text, row): return row['grade']", r"of .*validation.jsonl:1: KeyError: 'grade'"),
+        ("def score(text, row): return 'good'", "could not convert"),
+        ("def score(text, row): return float('nan')", "gives nan, not a number"),
+    ],
+)
+def test_what_is_wrong_with_a_metric_shows_before_anything_is_trained(tmp_path, monkeypatch, metric_code, problem):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "faulty", raising=False)
+    (tmp_path / "faulty.py").write_text(metric_code + "\n")
+    with pytest.raises(GenRecError, match=problem) as caught:
+        JsonlTask(study(task=file_task(tmp_path) | {"metric": "faulty:score"}).task)
+    assert "task.metric faulty:score" in str(caught.value)
+
+
+def test_nothing_is_learned_from_the_test_file(tmp_path):
+    task = file_task(tmp_path)
+    for change in ({"test": task["preferences"]}, {"validation": task["demonstrations"]}):
+        with pytest.raises(ValidationError, match="files of their own"):
+            study(task=task | change)
 
 
 def test_scores_depend_on_what_judges_but_models_do_not(tmp_path, monkeypatch):

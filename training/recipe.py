@@ -214,6 +214,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise InputError("no such recipe.", file=path, fix="Name a YAML file.") from None
+    except yaml.MarkedYAMLError as error:
+        row = error.problem_mark.line + 1 if error.problem_mark else None
+        raise InputError(f"is no YAML: {error.problem}.", file=path, row=row) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"is no YAML: {' '.join(str(error).split())}.", file=path) from None
     if not isinstance(values, dict):
@@ -273,6 +276,21 @@ def problems_of(error: ValidationError, skip: Sequence[str] = ()) -> list[str]:
     lines = []
     for details in error.errors(include_url=False):
         keys = [str(key) for key in details["loc"] if key not in skip]
-        what = "no such key" if details["type"] == "extra_forbidden" else details["msg"].removeprefix("Value error, ")
-        lines.append(f"{'.'.join(keys) or 'recipe'}: {what}")
+        if words := _WORDS.get(details["type"]):
+            what = words.format(given=details["input"], **details.get("ctx", {}))
+        else:
+            what = details["msg"].removeprefix("Value error, ")
+        lines.append(": ".join(filter(None, (".".join(keys), what))))
     return lines
+
+
+# What pydantic's errors are in the words of a YAML file, where its own are of Python.
+_WORDS = {
+    "extra_forbidden": "no such key",
+    "missing": "is missing",
+    "tuple_type": "must be a list, as in [{given}]",
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}, not {tag}",
+    "union_tag_not_found": "{discriminator} is missing",
+}

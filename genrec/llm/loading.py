@@ -89,12 +89,10 @@ def load_model(name: str, *, dtype: str = "auto") -> "tuple[PreTrainedModel, Pre
         number_format, reason = DTYPES[dtype], "asked for"
     else:
         raise GenRecError(f"--dtype {dtype}: use auto, {', '.join(DTYPES)}.")
-    path = resolve_model(name)
-    cached_only = not Path(path).is_dir() and not _hub_answers(path)
+    path, cached_only = _located(name)
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=cached_only, trust_remote_code=False)
-            _require_chat_template(tokenizer, name)
+            tokenizer = _tokenizer(name, path, cached_only)
             model = AutoModelForCausalLM.from_pretrained(
                 path,
                 local_files_only=cached_only,
@@ -115,6 +113,28 @@ def load_model(name: str, *, dtype: str = "auto") -> "tuple[PreTrainedModel, Pre
         licence=embedded.LICENCE if name == embedded.NAME else None,
     )
     return model.eval(), tokenizer, info
+
+
+def load_tokenizer(name: str) -> "PreTrainedTokenizerBase":
+    """A model's tokenizer alone. Raises GenRecError when it cannot be had or has no chat template."""
+    path, cached_only = _located(name)
+    try:
+        with quiet_transformers():
+            return _tokenizer(name, path, cached_only)
+    except (OSError, ValueError) as error:
+        raise GenRecError(_load_problem(name, error)) from error
+
+
+def _located(name: str) -> tuple[str, bool]:
+    """What `from_pretrained` takes, and whether only the hub's cache here can be asked for it."""
+    path = resolve_model(name)
+    return path, not Path(path).is_dir() and not _hub_answers(path)
+
+
+def _tokenizer(name: str, path: str, cached_only: bool) -> "PreTrainedTokenizerBase":
+    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=cached_only, trust_remote_code=False)
+    _require_chat_template(tokenizer, name)
+    return tokenizer
 
 
 def _hub_answers(hub_id: str) -> bool:

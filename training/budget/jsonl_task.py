@@ -4,6 +4,7 @@ A prompt is a text or a list of messages. Any further keys of a row are for the 
 """
 
 import importlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,13 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from genrec.errors import GenRecError, InputError
 from genrec.files import file_hash
 from genrec.llm.backend import Message
 from training.budget.spec import Jsonl
 from training.budget.tasks import Pair, Question, Questions
+from training.recipe import problems_of
 
 if TYPE_CHECKING:
     from genrec.llm.local import LocalModel
@@ -36,7 +38,14 @@ def _text(answer: object) -> object:
     return answer[0].get("content") if isinstance(answer, list) and len(answer) == 1 else answer
 
 
-Prompt = str | Annotated[list[_Message], Field(min_length=1)]
+def _form(prompt: object) -> str:
+    return "messages" if isinstance(prompt, list) else "text"
+
+
+FORMS = ("text", "messages")
+Prompt = Annotated[
+    Annotated[str, Tag("text")] | Annotated[list[_Message], Field(min_length=1), Tag("messages")], Discriminator(_form)
+]
 Answer = Annotated[str, BeforeValidator(_text)]
 
 
@@ -73,7 +82,7 @@ class JsonlTask:
     pair_batch = BATCH
 
     def __init__(self, spec: Jsonl) -> None:
-        """Raises InputError that names the file and the row, or GenRecError for a metric that cannot be had."""
+        """Raises InputError that names the file and the row, or GenRecError for a metric that does not work."""
         self._spec = spec
         self._rows: dict[str, Mapping[str, Any]] = {}  # by group, which names the row
         self._metric = metric(spec.metric)
@@ -82,6 +91,8 @@ class JsonlTask:
             Pair(_messages(row.prompt), row.chosen, row.rejected) for row in read_rows(spec.preferences, PreferenceRow)
         ]
         self.pair_pool = len(self._pairs)
+        for first in (self.questions.validation[0], self.questions.test[0]):
+            self._score(first.answer, first)  # what is wrong with a metric shows before anything is trained
 
     def facts(self) -> dict[str, Any]:
         """All that the questions and pairs depend on."""
@@ -97,9 +108,18 @@ class JsonlTask:
         """The metric of what the model writes, decoded greedily."""
         prompts = [one.prompt for one in questions]
         written = model.generate(prompts, max_tokens=self._spec.max_tokens, stop=self._spec.stop)
-        return [
-            float(self._metric(made.text, self._rows[one.group])) for made, one in zip(written, questions, strict=True)
-        ]
+        return [self._score(made.text, one) for made, one in zip(written, questions, strict=True)]
+
+    def _score(self, text: str, question: Question) -> float:
+        """Raises GenRecError, whatever the metric does."""
+        try:
+            score = float(self._metric(text, self._rows[question.group]))
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise GenRecError(f"task.metric {self._spec.metric}, of {question.group}: {what}") from error
+        if not math.isfinite(score):
+            raise GenRecError(f"task.metric {self._spec.metric}, of {question.group}: gives {score}, not a number")
+        return score
 
     def _read(self, path: Path) -> tuple[Question, ...]:
         questions = []
@@ -123,9 +143,7 @@ def read_rows(path: Path, kind: "type[AnyRow]") -> "list[AnyRow]":
         try:
             rows.append(kind.model_validate_json(line))
         except ValidationError as error:
-            details = error.errors(include_url=False)[0]
-            key, what = ".".join(map(str, details["loc"])), details["msg"].removeprefix("Value error, ")
-            raise InputError(f"{key}: {what}." if key else f"{what}.", file=path, row=number) from None
+            raise InputError(f"{problems_of(error, skip=FORMS)[0]}.", file=path, row=number) from None
     return rows
 
 
@@ -139,8 +157,10 @@ def metric(name: str) -> Metric:
     module, _, function = name.partition(":")
     try:
         return cast("Metric", getattr(_module(module), function))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise GenRecError(f"task.metric {name}: {error}; write exact or module:function") from None
+    except Exception as error:  # of the module, which is the user's
+        what = f"{type(error).__name__}: {error}"
+        where = "of a file where the command runs, or of an installed package"
+        raise GenRecError(f"task.metric {name}: {what}; write exact or module:function, {where}") from None
 
 
 def _module(name: str) -> ModuleType:

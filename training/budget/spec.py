@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from genrec.errors import GenRecError
 from training.recipe import Data, Lora, checked_trainer, problems_of, read_yaml
@@ -98,6 +98,13 @@ class Jsonl(_Strict):
     max_tokens: int = Field(default=64, ge=1)
     stop: str = Field(default="\n", min_length=1)
 
+    @model_validator(mode="after")
+    def _nothing_leaks(self) -> Self:
+        learned = {self.demonstrations, self.preferences}
+        if self.test in learned | {self.validation} or self.validation in learned:
+            raise ValueError("test and validation need files of their own, that nothing is learned from")
+        return self
+
 
 class Stage(_Strict):
     """How SFT or DPO trains: one pass over the examples in the study's order, at a constant rate after warm-up."""
@@ -118,10 +125,16 @@ class Stage(_Strict):
         return self
 
 
+def _model_kind(model: object) -> str:
+    return "small" if isinstance(model, dict | SmallModel) else "name"
+
+
 class Study(_Strict):
     """A budget B buys n_s demonstrations and n_p pairs: B = c_s n_s + c_p n_p. A share is that of B for SFT."""
 
-    model: str | SmallModel = "embedded"
+    model: Annotated[Annotated[str, Tag("name")] | Annotated[SmallModel, Tag("small")], Discriminator(_model_kind)] = (
+        "embedded"
+    )
     method: Literal["lora", "full"] = "lora"
     lora: Lora = Lora()
     max_length: int = Field(default=1024, ge=1)
@@ -170,7 +183,7 @@ def load_study(path: Path) -> Study:
     try:
         study = Study.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error)
+        problems += problems_of(error, skip=("name", "small", "next-poi", "jsonl"))
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems]))
     return study

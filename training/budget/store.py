@@ -36,9 +36,11 @@ class Store:
         self._folder = folder
 
     def get(self, key: str) -> Result | None:
-        """The result of this name; None if there is none yet."""
-        path = self._folder / f"{key}.json"
-        return Result(**json.loads(path.read_text(encoding="utf-8"))["result"]) if path.exists() else None
+        """The result of this name; None if there is none yet, or if its file is damaged."""
+        try:
+            return Result(**json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))["result"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
 
     def put(self, key: str, facts: Any, result: Result) -> None:
         """Keep a result, with what its name is made of."""
