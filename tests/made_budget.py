@@ -24,17 +24,27 @@ def study(**changes: object) -> Study:
 
 
 def made_results(
-    asked: Study, score: Callable[[int, int], float], *, noise: float = 0.02, examples: int = 200, seed: int = 0
+    asked: Study,
+    score: Callable[[int, int], float],
+    *,
+    noise: float = 0.02,
+    examples: int = 200,
+    seed: int = 0,
+    base: bool = False,
 ) -> Results:
-    """Results whose true score is `score`(n_s, n_p): the same hard and easy examples for all, and some noise."""
+    """Results whose true score is `score`(n_s, n_p): the same hard and easy examples for all, and some noise.
+
+    With `base`, the base model is scored, too.
+    """
     draw = np.random.default_rng(seed)
     found = lattice(asked)
     hardness = draw.normal(0, 0.2, examples)
-    values = np.empty((len(found.points), len(asked.seeds), examples))
-    for row, point in enumerate(found.points):
+    points = ((0, 0), *found.points) if base else found.points
+    values = np.empty((len(points), len(asked.seeds), examples))
+    for row, point in enumerate(points):
         values[row] = score(*point) + hardness + draw.normal(0, noise, values.shape[1:])
     groups = tuple(f"u{i // 2}" for i in range(examples))
-    return Results(asked, found, Scores(found.points, asked.seeds, groups, values), (), None)
+    return Results(asked, found, Scores(points, asked.seeds, groups, values), (), None)
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> str:

@@ -13,7 +13,7 @@ from training.budget.advise import advice_for, told
 from training.budget.answers import Bootstrap, answers
 from training.budget.findings import findings
 from training.budget.lattice import lattice
-from training.budget.report import find, write_report
+from training.budget.report import find, sentence, write_report
 from training.budget.results import Sweep
 from training.budget.surrogate import pilot_points
 
@@ -47,12 +47,12 @@ def test_the_papers_findings(truth, expected):
     assert verdicts(made_results(study(budgets=[100, 2000, 5000]), truth)) == expected
 
 
-def test_nothing_to_check_is_undecided():
+def test_nothing_to_check_is_not_tested():
     only = made_results(study(budgets=[100, 200], shares=[1, 0.5]), papers)
-    assert verdicts(only) == ["supported", "undecided", "undecided"]
+    assert verdicts(only) == ["supported", "not tested", "not tested"]
     found = findings(only.lattice, Bootstrap(only.scores), 1.0, 1.0)
     assert found[1].differences == ()
-    assert "Nothing to compare" in found[1].compared
+    assert "nothing to compare" in found[1].compared
 
 
 def test_noise_without_truth_seldom_decides():
@@ -86,6 +86,15 @@ def test_equal_splits_are_not_told_apart():
     [answer] = answers(results.lattice, Bootstrap(results.scores))
     assert len(answer.tied) >= 5
     assert answer.best.p_best < 0.9
+
+
+@pytest.mark.parametrize(("gain", "where"), [(0.5, "ahead of"), (0.0, "not told apart from"), (-0.5, "behind")])
+def test_the_base_model_stands_beside_the_best_split(gain, where):
+    asked = study(budgets=[1000])
+    results = made_results(asked, lambda sft, pairs: gain if sft + pairs else 0.0, noise=0.3, base=True)
+    [answer] = find(results).answers
+    assert f", {where} the base model (" in sentence(asked, answer)
+    assert "base model" not in sentence(asked, find(made_results(asked, flat)).answers[0])
 
 
 def test_the_bootstrap_is_paired():
@@ -154,8 +163,10 @@ def test_a_pilot_costs_a_tenth_at_most():
     assert 2 * (max(judged) + sum(judged.values())) <= 500
     assert pilot_points(results.study, results.lattice, 1.0, 100) == ()
     assert not advice_for(results, 5000, 1.0, pilot=True).measured
-    with pytest.raises(GenRecError, match="no pilot"):
+    with pytest.raises(GenRecError, match=r"costs [\d,]+, all shares together: it serves budgets from [\d,]+0 on"):
         advice_for(results, 100, 1.0, pilot=True)
+    with pytest.raises(GenRecError, match="price ratio of 3, only at 1"):
+        advice_for(results, 5000, 3.0, pilot=True)
     assert any(pilot.trials == 3 * len(pilot.budgets) > 0 for pilot in find(results).pilots)
 
 

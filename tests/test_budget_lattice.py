@@ -115,6 +115,9 @@ def test_results_are_kept_by_what_they_depend_on(tmp_path):
     store.put(key_of(facts), facts, result)
     assert Store(tmp_path).get(key_of({"rate": 1e-3, "seed": 1})) == result
     assert store.get(key_of(facts | {"seed": 2})) is None
+    for file in tmp_path.iterdir():
+        file.write_text('{"facts": ')
+    assert store.get(key_of(facts)) is None  # a damaged one is made anew
 
 
 def test_recipes(tmp_path):
@@ -131,6 +134,10 @@ def test_recipes(tmp_path):
         ("shares: [0, 2]", "less than or equal to 1"),
         ("price_ratios: [0]", "greater than 0"),
         ("colour: red\nshares: [0, 2]", r"shares\.1: [\s\S]*colour: no such key"),
+        ("seeds: 3", r"seeds: must be a list, as in \[3\]$"),
+        ("model: {hidden: 50}", r"run:\n  model\.hidden: [^\n]*multiple of 32$"),
+        ("model: {cities: 0}", r"run:\n  model: nothing to pre-train on: [^\n]*$"),
+        ("model: [", r"row \d+: is no YAML"),
     ):
         path.write_text(f"{MINIMAL}{change}\n")
         with pytest.raises(GenRecError, match=problem):

@@ -65,9 +65,11 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     assert len({row.tobytes() for row in scores.values}) > 1, "training changed nothing"
     assert run(study, out) == []
     assert list(plan_lines(workshop(study, out), 1))[-1] == "results to go: 0; time: about 0 s"
+    *_, note = plan_lines(workshop(study.model_copy(update={"max_length": 512}), out), 1)
+    assert note == f"note: 5 results in {out} are of other settings, and are not used"
 
     told = CliRunner().invoke(budget, ["run", str(path), "--out", str(out)], catch_exceptions=False).stdout
-    assert "examples trained on: 10, which is 83% of the 12 of separate grids" in told
+    assert "examples trained on: 10, which is 83% of the 12 that a run for each split would train on" in told
     assert "For a budget of 4 demonstrations" in told
     assert (out / "report.html").exists()
     advised = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8"])

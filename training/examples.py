@@ -13,6 +13,7 @@ from eval.profile_shelf import ProfileShelf, read_given, shown
 from eval.protocol import PRESETS, frequent
 from genrec.checkins import Checkins, read_checkins
 from genrec.columns import TIME
+from genrec.errors import GenRecError, InputError
 from genrec.genup_prompt import genup_messages
 from genrec.llm.backend import Message
 from genrec.ranking_prompt import RankingPrompt, first_told, ranking_messages
@@ -65,7 +66,13 @@ def training_examples(
 @lru_cache(maxsize=1)
 def read(data: Data) -> Checkins:
     """The check-ins that a recipe names, after its preset's filters; read once."""
-    checkins = read_checkins(Path(data.checkins or ""))
+    try:
+        checkins = read_checkins(Path(data.checkins or ""))
+    except InputError as error:
+        if "--" not in str(error):
+            raise
+        remedy = "A recipe has no such options: give them to `genrec data prepare`, and name its folder here."
+        raise GenRecError(f"{error} {remedy}") from error
     return frequent(checkins, PRESETS[data.preset].rounds) if data.preset else checkins
 
 

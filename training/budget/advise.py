@@ -4,7 +4,7 @@ from genrec.errors import GenRecError
 from training.budget.answers import Bootstrap
 from training.budget.results import Results
 from training.budget.spec import Study
-from training.budget.surrogate import PILOT, Advice, advise, fit, pilot_points
+from training.budget.surrogate import PILOT, Advice, advise, cheapest_pilot, fit, pilot_points
 
 
 def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = False) -> Advice:
@@ -19,9 +19,10 @@ def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = F
     if pilot:
         scores = scores.only(pilot_points(study, results.lattice, ratio, budget), scores.seeds)
         if not scores.points:
+            cheapest = cheapest_pilot(study, results.lattice, ratio)
             raise GenRecError(
-                f"the study has no pilot at a price ratio of {ratio:g} whose annotations cost at most {PILOT:.0%} of "
-                f"{budget:g}: add smaller budgets to the recipe"
+                f"a pilot may cost {PILOT:.0%} of {budget:,g}, and the study's smallest costs {cheapest:,g}, all "
+                f"shares together: it serves budgets from {cheapest / PILOT:,g} on; add smaller budgets to the recipe"
             )
     boot = Bootstrap(scores)
     return advise(fit(boot), budget, ratio, price=study.price, shared_noise=boot.shared_noise)
@@ -30,9 +31,12 @@ def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = F
 def told(study: Study, advice: Advice) -> str:
     """Advice in words."""
     beyond = "" if advice.measured else " The results do not reach that far: this is extrapolated."
+    if (advice.tied_from, advice.tied_to) == (0, 1):
+        doubt = "The results do not tell which share is best: this one is a guess."
+    else:
+        doubt = f"Nothing tells it apart from shares between {advice.tied_from:.2f} and {advice.tied_to:.2f}."
     return (
         f"For {advice.budget:,g} {study.currency} at a price ratio of {advice.ratio:g}: {advice.sft:,} "
         f"demonstrations and {advice.pairs:,} pairs (share {advice.share:.2f}); expected score {advice.value:.3f} "
-        f"({advice.low:.3f} to {advice.high:.3f}). Nothing tells it apart from shares between {advice.tied_from:.2f} "
-        f"and {advice.tied_to:.2f}.{beyond}"
+        f"({advice.low:.3f} to {advice.high:.3f}), by a smooth surface through the results. {doubt}{beyond}"
     )

@@ -73,13 +73,26 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Base:
+    """The base model's mean score, and the 95% interval of the best split's lead over it."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Answer:
-    """All splits of one budget at one price ratio, largest share first, and the best of them."""
+    """All splits of one budget at one price ratio, largest share first, and the best of them.
+
+    `base`: what there is without any annotation; None if it is not scored.
+    """
 
     ratio: float
     budget: float
     splits: tuple[Split, ...]
     best: Split
+    base: Base | None
 
     @property
     def tied(self) -> tuple[Split, ...]:
@@ -168,4 +181,12 @@ def _answer(ratio: float, budget: float, cells: Sequence[Cell], boot: Bootstrap)
     for i, (cell, estimate) in enumerate(zip(cells, estimates, strict=True)):
         tied = i == best or bool(np.quantile(draws[:, best] - draws[:, i], TAILS[0]) <= 0)
         splits.append(Split(cell, *estimate, float(p_best[i]), tied))
-    return Answer(ratio, budget, tuple(splits), splits[best])
+    return Answer(ratio, budget, tuple(splits), splits[best], _base(boot, draws[:, best]))
+
+
+def _base(boot: Bootstrap, best: Floats) -> Base | None:
+    found = Cell(ratio=1, budget=0, share=0, sft=0, pairs=0)
+    if not boot.knows(found):
+        return None
+    low, high = np.quantile(best - boot.drawn([found]), TAILS)
+    return Base(boot.value([found]), float(low), float(high))

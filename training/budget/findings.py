@@ -1,7 +1,8 @@
 """The three findings of "Balancing the Budget" (arXiv 2502.11284) as checks on a study's results.
 
 What is compared was laid down before any study was run, and is the same for all: nothing is chosen by its result. A
-check is supported or contradicted only if a 95% interval lies wholly on one side of 0; else it is undecided.
+check is supported or contradicted only if a 95% interval lies wholly on one side of 0; else it is undecided, or not
+tested where a study has no such budgets or shares.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ TURN = 1000  # demonstrations' worth of budget, from where on preferences win
 FEW, MANY = 0.25, 0.75  # shares up to, and from, which a split counts as mostly preferences, or mostly SFT
 MENDS = 0.1  # share up to which SFT first is "a little"
 
-Verdict = Literal["supported", "contradicted", "undecided"]
+Verdict = Literal["supported", "contradicted", "undecided", "not tested"]
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,19 @@ def _sft_alone(grids: Grids, boot: Bootstrap) -> Finding:
         for other in cells
         if alone.share == 1 and other.share < 1
     ]
+    claim = f"With a budget for fewer than {TURN:,} demonstrations, SFT alone is best."
+    compared = (
+        "Share 1 against each other share of each such budget. Supported if it is ahead of all; contradicted if one "
+        "share is ahead of it, corrected for the number of comparisons (Bonferroni)."
+    )
+    if not pairs:
+        return _not_tested(claim, compared)
     differences = [_difference(*pair, boot) for pair in pairs]
     contradicted = any(_difference(*pair, boot, tail=TAILS[0] / len(pairs)).high < 0 for pair in pairs)
-    supported = bool(differences) and all(one.low > 0 for one in differences)
+    supported = all(one.low > 0 for one in differences)
     return Finding(
-        f"With a budget for fewer than {TURN:,} demonstrations, SFT alone is best.",
-        "Share 1 against each other share of each such budget. Supported if it is ahead of all; contradicted if one "
-        "share is ahead of it, corrected for the number of comparisons (Bonferroni).",
+        claim,
+        compared,
         "contradicted" if contradicted else "supported" if supported else "undecided",
         tuple(differences),
     )
@@ -104,13 +111,17 @@ def _contrast(claim: str, compared: str, sides: dict[float, tuple[list[Cell], li
     """Decided by the mean over all budgets; the single budgets stand beside it."""
     whole = {budget: pair for budget, pair in sides.items() if all(pair)}
     if not whole:
-        return Finding(claim, f"{compared} Nothing to compare in this study.", "undecided", ())
+        return _not_tested(claim, compared)
     above = sum((_draws(*pair, boot) for pair in whole.values()), np.zeros(len(boot.draws))) / len(whole)
     value = sum(boot.value(a) - boot.value(b) for a, b in whole.values()) / len(whole)
     low, high = np.quantile(above, TAILS)
     each = [_difference(f"budget {budget:g}", *pair, boot) for budget, pair in whole.items()]
     verdict: Verdict = "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
     return Finding(claim, compared, verdict, (Difference("all budgets", value, float(low), float(high)), *each))
+
+
+def _not_tested(claim: str, compared: str) -> Finding:
+    return Finding(claim, f"{compared} This study has nothing to compare.", "not tested", ())
 
 
 def _draws(a: Sequence[Cell], b: Sequence[Cell], boot: Bootstrap) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

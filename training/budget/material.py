@@ -10,6 +10,7 @@ from training.budget.poi_task import PoiSource, PoiTask
 from training.budget.spec import Jsonl, SmallModel, Study
 from training.budget.store import key_of
 from training.budget.tasks import Task, read_questions, save_questions
+from training.stage import Progress, nothing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,33 +25,33 @@ class Material:
     key: str
 
 
-def prepare(study: Study, out: Path) -> Material:
-    """Make, or find, what the study works on. Raises GenRecError if the data or the model cannot be had."""
-    from transformers import AutoTokenizer  # deferred: slow to import
+def prepare(study: Study, out: Path, progress: Progress = nothing) -> Material:
+    """Make, or find, what the study works on; `progress` hears of the small model's pre-training.
 
-    from genrec.llm.loading import resolve_model
+    Raises GenRecError if the data or the model cannot be had.
+    """
+    from genrec.llm.loading import load_tokenizer, resolve_model  # deferred: slow to import
 
     if isinstance(study.task, Jsonl):
-        model = _model(study)
         files = JsonlTask(study.task)
+        model = _model(study, None, progress)
         return Material(model, files, key_of([_model_hash(resolve_model(model)), files.facts()]))
     source = PoiSource(study.task, study.past)
-    model = _model(study, source)
-    path = resolve_model(model)
-    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    key = key_of([_model_hash(path), source.facts()])
+    model = _model(study, source if study.past else None, progress)
+    tokenizer = load_tokenizer(model)
+    key = key_of([_model_hash(resolve_model(model)), source.facts()])
     saved = out / "questions" / f"{key}.json"
     if not saved.exists():
         save_questions(saved, source.questions(lambda text: _count(tokenizer, text)))
     return Material(model, PoiTask(study.task, source.checkins, read_questions(saved)), key)
 
 
-def _model(study: Study, source: PoiSource | None = None) -> str:
+def _model(study: Study, source: PoiSource | None, progress: Progress) -> str:
     if not isinstance(study.model, SmallModel):
         return study.model
     from training.budget.small_model import small_model
 
-    return str(small_model(study.model, source if study.past else None))
+    return str(small_model(study.model, source, progress))
 
 
 def _count(tokenizer: "PreTrainedTokenizerBase", text: str) -> int:

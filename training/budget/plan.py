@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from genrec.errors import GenRecError
 from training.budget.chain import Chain, StageName, stage_of
 from training.budget.lattice import Lattice, lattice
-from training.budget.spec import SOUND_SEEDS, Study
+from training.budget.spec import SOUND_SEEDS, NextPoi, Study
 from training.budget.time_left import duration, seconds_left
+from training.budget.words import counted
 
 if TYPE_CHECKING:
     from training.budget.workshop import Workshop
@@ -56,9 +57,11 @@ def require_feasible(workshop: "Workshop") -> None:
         ("pairs", found.most_pairs, task.pair_pool),
     ):
         if needed > there:
+            limited = isinstance(workshop.study.task, NextPoi) and workshop.study.task.train_limit == there
             raise GenRecError(
-                f"the study needs {needed:,} {what}, but the data have {there:,} examples for them: lower budgets"
+                f"the study needs {needed:,} {what}, but there are {there:,} examples for them: lower budgets"
                 + (", or raise the smallest of price_ratios" if what == "pairs" else "")
+                + (", or raise task.train_limit" if limited else "")
             )
 
 
@@ -105,13 +108,13 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
     require_feasible(workshop)
     share = found.trained_on / found.trained_on_apart
     yield (
-        f"{len(found.cells):,} splits ({len(study.budgets)} budgets, {len(study.shares)} shares, "
-        f"{len(study.price_ratios)} price ratios) and {len(study.seeds)} seeds are read from "
-        f"{len(found.points) * len(study.seeds):,} models"
+        f"{counted(len(found.cells), 'split')} ({counted(len(study.budgets), 'budget')}, "
+        f"{counted(len(study.shares), 'share')}, {counted(len(study.price_ratios), 'price ratio')}) and "
+        f"{counted(len(study.seeds), 'seed')} are read from {counted(len(found.points) * len(study.seeds), 'model')}"
     )
     yield (
-        f"examples trained on: {found.trained_on:,}, which is {share:.0%} of the {found.trained_on_apart:,} of "
-        "separate grids"
+        f"examples trained on: {found.trained_on:,}, which is {share:.0%} of the {found.trained_on_apart:,} that a run "
+        "for each split would train on"
     )
     swept = sum(
         chain.size
@@ -121,14 +124,29 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
     )
     yield f"and in the sweeps of learning rates: {swept:,}"
     if len(study.seeds) < SOUND_SEEDS:
-        yield f"note: {len(study.seeds)} seed(s) are too few to tell chance in training from what splits do"
+        yield f"note: {counted(len(study.seeds), 'seed')}: too few to tell chance in training from what splits do"
     yield _pools(found, len(task.questions.train), task.pair_pool, shared=task.shared)
+    yield f"scored on: {len(task.questions.test):,} test examples; rates, on {len(task.questions.validation):,} others"
     chains = all_chains(workshop)
     left = seconds_left(workshop, [first_chain(workshop), *chains])
     missing = sum(workshop.result(chain, stop) is None for chain in chains for stop in chain.stops)
     unknown = "not known before the first result (--measure takes it)"
     time = unknown if left is None else f"about {duration(left / jobs)}"
+    known = sum(len(chain.stops) for chain in chains) - missing
+    if left and not known:
+        time += ", by one short run: a guess"
     yield f"results to go: {missing:,}; time: {time}"
+    if unused := workshop.unused([*_all_sweeps(workshop), *chains]):
+        yield f"note: {counted(unused, 'result')} in {workshop.out} are of other settings, and are not used"
+
+
+def _all_sweeps(workshop: "Workshop") -> list[Chain]:
+    """The sweeps' runs, as far as their rates are known, and the one that DPO's start from."""
+    study, sft = workshop.study, chosen_rate(workshop, "sft", 0.0)
+    swept = sweep_chains(study, "sft", 0.0)
+    if sft is not None:
+        swept += sweep_chains(study, "dpo", sft)
+    return [chain for run in swept for chain in (run.before(), run) if chain]
 
 
 def _pools(found: Lattice, demonstrations: int, pairs: int, *, shared: bool) -> str:

@@ -16,13 +16,14 @@ from eval.report import render, rounded
 from eval.verdict import Verdict
 from genrec.errors import GenRecError
 from genrec.files import write_text
-from training.budget.answers import Answer, Bootstrap, Scores, answers
+from training.budget.answers import Answer, Base, Bootstrap, Scores, answers
 from training.budget.findings import findings
 from training.budget.lattice import Lattice
 from training.budget.results import Results
 from training.budget.sections import Found, PilotTest, metric_name, sections
 from training.budget.spec import SOUND_SEEDS, Jsonl, NextPoi, SmallModel, Study
 from training.budget.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
+from training.budget.words import counted
 
 TITLE = "How to split an annotation budget"
 
@@ -34,7 +35,7 @@ def write_report(out: Path, results: Results) -> Found:
     page: dict[str, Any] = {
         "verdicts": [*_sentences(found), *_verdicts(found)],
         "summary": _summary(study, lattice, scores),
-        "warnings": list(_warnings(results)),
+        "warnings": list(warnings_of(results)),
         "settings": _settings(study, scores),
         "sections": list(sections(found)),
     }
@@ -120,8 +121,15 @@ def sentence(study: Study, answer: Answer) -> str:
     return (
         f"For a budget of {answer.budget:,g} {study.currency} at a price ratio of {answer.ratio:g}: "
         f"{best.cell.sft:,} demonstrations and {best.cell.pairs:,} pairs (share {best.share:g}); "
-        f"{metric_name(study)} {best.value:.3f} ({best.low:.3f} to {best.high:.3f})."
+        f"{metric_name(study)} {best.value:.3f} ({best.low:.3f} to {best.high:.3f}){_beside(answer.base)}."
     )
+
+
+def _beside(base: Base | None) -> str:
+    if base is None:
+        return ""
+    where = "ahead of" if base.low > 0 else "behind" if base.high < 0 else "not told apart from"
+    return f", {where} the base model ({base.value:.3f})"
 
 
 def _sentences(found: Found) -> Iterator[Verdict]:
@@ -129,13 +137,19 @@ def _sentences(found: Found) -> Iterator[Verdict]:
     for ratio in dict.fromkeys(one.ratio for one in found.answers):
         answer = [one for one in found.answers if one.ratio == ratio][-1]
         rest = ", ".join(f"{one.share:g}" for one in answer.tied)
-        apart = f"Nothing tells it apart from the shares {rest}." if rest else "It is ahead of all other shares."
+        if len(answer.tied) == len(answer.splits) - 1:
+            apart = "Nothing tells it apart from any other share."
+        elif rest:
+            apart = f"Nothing tells it apart from share{'s' if len(answer.tied) > 1 else ''} {rest}."
+        else:
+            apart = "It is ahead of all other shares."
         reasons = (f"It is the best with probability {answer.best.p_best:.2f}.", apart)
-        yield Verdict(None if rest else True, sentence(found.study, answer), reasons)
+        gains = answer.base is None or answer.base.low > 0
+        yield Verdict(True if gains and not rest else None, sentence(found.study, answer), reasons)
 
 
 def _verdicts(found: Found) -> Iterator[Verdict]:
-    meaning = {"supported": True, "contradicted": False, "undecided": None}
+    meaning = {"supported": True, "contradicted": False, "undecided": None, "not tested": None}
     for number, one in enumerate(found.findings, start=1):
         headline = f"Finding {number} of the paper, on these data: {one.verdict}."
         yield Verdict(meaning[one.verdict], headline, (one.claim,))
@@ -144,14 +158,16 @@ def _verdicts(found: Found) -> Iterator[Verdict]:
 def _summary(study: Study, lattice: Lattice, scores: Scores) -> str:
     share = lattice.trained_on / lattice.trained_on_apart
     return (
-        f"{len(study.budgets)} budgets, {len(study.shares)} shares, {len(study.price_ratios)} price ratios and "
-        f"{len(study.seeds)} seeds are read from {len(lattice.points) * len(study.seeds):,} models, trained on "
-        f"{lattice.trained_on:,} examples: {share:.0%} of the {lattice.trained_on_apart:,} of separate grids. "
-        f"{len(scores.groups):,} test examples."
+        f"{counted(len(study.budgets), 'budget')}, {counted(len(study.shares), 'share')}, "
+        f"{counted(len(study.price_ratios), 'price ratio')} and {counted(len(study.seeds), 'seed')} are read from "
+        f"{counted(len(lattice.points) * len(study.seeds), 'model')}, trained on {lattice.trained_on:,} examples: "
+        f"{share:.0%} of the {lattice.trained_on_apart:,} that a run for each split would train on. "
+        f"{counted(len(scores.groups), 'test example')}."
     )
 
 
-def _warnings(results: Results) -> Iterator[str]:
+def warnings_of(results: Results) -> Iterator[str]:
+    """What a reader of the report must know before believing it."""
     study, scores = results.study, results.scores
     used = scores.usable()
     known = int(np.isfinite(scores.values[:, :, 0]).sum())
@@ -159,7 +175,7 @@ def _warnings(results: Results) -> Iterator[str]:
     if known < total:
         yield f"The study is not finished: {known:,} of {total:,} models are scored; this is a first answer."
     if len(used.seeds) < SOUND_SEEDS:
-        yield f"{len(used.seeds)} seed(s): too few to tell chance in training from what splits do."
+        yield f"{counted(len(used.seeds), 'seed')}: too few to tell chance in training from what splits do."
     if isinstance(study.task, NextPoi) and study.task.rule == "truth":
         yield "A variant: in each pair the true place wins, so a judgement says as much as a demonstration."
     if len(set(scores.groups)) == 1:
@@ -175,6 +191,8 @@ def _warnings(results: Results) -> Iterator[str]:
 
 def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
     stages = (("SFT", study.sft), ("DPO", study.dpo))
+    users = len(set(scores.groups)) if isinstance(study.task, NextPoi) else 1
+    drawn = counted(users, "user") if users > 1 else counted(len(scores.groups), "test example")
     return [
         ("Model", study.model if isinstance(study.model, str) else _described(study.model)),
         ("Method", study.method),
@@ -190,7 +208,7 @@ def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
             for name, one in stages
         ),
         ("Subsets", "nested: a larger budget's examples begin with those of a smaller one, in an order of each seed"),
-        ("Intervals", f"95%, paired bootstrap over {len(set(scores.groups)):,} users or test examples and the seeds"),
+        ("Intervals", f"95%, paired bootstrap over {drawn} and the seeds"),
     ]
 
 
@@ -210,10 +228,14 @@ def _scored(task: NextPoi | Jsonl) -> str:
 
 
 def _described(model: SmallModel) -> str:
-    cities = f"{model.examples:,} conversations about {model.cities} synthetic cities" if model.cities else ""
-    past = f"visits of the first {model.past:.0%} of the check-ins ({model.passes} passes)" if model.past else ""
-    read = " and on ".join(filter(None, (cities, past)))
-    return f"small ({model.layers} layers, {model.hidden} wide), pre-trained on {read}"
+    read = []
+    if model.cities:
+        cities = counted(model.cities, "synthetic city", "synthetic cities")
+        read.append(f"{model.examples:,} conversations about {cities}")
+    if model.past:
+        passes = counted(model.passes, "pass", "passes")
+        read.append(f"visits of the first {model.past:.0%} of the check-ins ({passes})")
+    return f"small ({model.layers} layers, {model.hidden} wide), pre-trained on {' and on '.join(read)}"
 
 
 def warn_of_overlap(lattice: Lattice, pool: int | None) -> list[str]:

@@ -58,6 +58,8 @@ class _Runner:
                 self._workshop.run(chain, lambda chain, stop, result: self._tell(chains, chain, stop, result))
             return
         threads = max(1, (os.cpu_count() or 1) // self._jobs)
+        # Larger blocks go back to the system when freed; glibc else keeps many: 2.5 GB of a small model's run, not 1.7.
+        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 << 20))
         running: dict[Future[list[tuple[int, Result]]], Chain] = {}
         with ProcessPoolExecutor(self._jobs, get_context("spawn"), _begin_process, (threads,)) as pool:
             while pending or running:

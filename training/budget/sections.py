@@ -175,8 +175,8 @@ def _advice(found: Found) -> Section:
     return Section(
         "advice",
         "Shares between the measured ones",
-        "The best share by a Gaussian process over the logarithms of both numbers, fitted to all results. Below a "
-        "share stand those that it does not tell apart from it.",
+        "The best share by a Gaussian process over the logarithms of both numbers, fitted to all results. Beside a "
+        "share stand the lowest and the highest of those that it does not tell apart from it.",
         [Table("Best share of each budget", ["share", "demonstrations", "pairs", "expected score"], rows)],
     )
 

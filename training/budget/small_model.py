@@ -20,6 +20,7 @@ from training.budget.store import key_of
 from training.examples import TrainingExample, training_examples
 from training.recipe import Cities, Data
 from training.record import last_checkpoint, versions
+from training.stage import Progress, nothing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -29,13 +30,14 @@ Conversation = list[Message]
 CODE_VERSION = 3  # raise it with any change to what is made: models of older code are then made anew
 MOST_TOKENS = 1024  # of a text; the rest is cut off
 CHARACTERS_A_TOKEN = 3  # to fit the prompts' token budget before there is a vocabulary
+SAVE_STEPS = 25  # a kill costs a minute at most, of a model that needs a second a step
 SPECIAL = ("<pad>", "<bos>", "<eos>")
 
 
-def small_model(spec: SmallModel, source: PoiSource | None) -> Path:
+def small_model(spec: SmallModel, source: PoiSource | None, progress: Progress = nothing) -> Path:
     """The folder of the model in GenRec's cache, after making it if it is not there yet; a killed making goes on.
 
-    `source`: whose past it reads, if it reads any.
+    `source`: whose past it reads, if it reads any. `progress` hears of the steps.
     """
     from genrec.llm.embedded import cache_home  # deferred: loads torch
 
@@ -47,7 +49,7 @@ def small_model(spec: SmallModel, source: PoiSource | None) -> Path:
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             work = folder.with_name(f"{folder.name}.half")
-            _make(spec, pretraining_texts(spec, source), work)
+            _make(spec, pretraining_texts(spec, source), work, progress)
             (work / "result").rename(folder)
             shutil.rmtree(work)
     return folder
@@ -100,12 +102,13 @@ def make_tokenizer(texts: Sequence[str], size: int) -> "PreTrainedTokenizerFast"
     return wrapped
 
 
-def _make(spec: SmallModel, conversations: Sequence[Conversation], work: Path) -> None:
+def _make(spec: SmallModel, conversations: Sequence[Conversation], work: Path, progress: Progress) -> None:
     """Pre-train on all tokens of the texts, and leave the model in `work`/result."""
     from datasets import Dataset  # deferred: slow to import
     from transformers import DataCollatorForLanguageModeling, PrinterCallback, Trainer, set_seed
 
     from genrec.llm.quiet import quiet_transformers
+    from training.callbacks import Bar
 
     texts = ["\n".join(message["content"] for message in messages) for messages in conversations]
     tokenizer = make_tokenizer(texts, spec.vocabulary)
@@ -122,6 +125,7 @@ def _make(spec: SmallModel, conversations: Sequence[Conversation], work: Path) -
             data_collator=DataCollatorForLanguageModeling(tokenizer, mlm=False),
         )
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Bar(progress))
         checkpoint = last_checkpoint(work)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.model.save_pretrained(work / "result")
@@ -168,7 +172,7 @@ def _arguments(spec: SmallModel, work: Path) -> Any:
         per_device_train_batch_size=spec.batch,
         train_sampling_strategy="group_by_length",
         dataloader_pin_memory=cuda,
-        save_steps=100,
+        save_steps=SAVE_STEPS,
         save_total_limit=2,
         report_to="none",
         use_cache=True,  # of the model that is saved; while training, nothing is cached

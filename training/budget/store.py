@@ -42,6 +42,10 @@ class Store:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
+    def keys(self) -> set[str]:
+        """The names of all results."""
+        return {path.stem for path in self._folder.glob("*.json")}
+
     def put(self, key: str, facts: Any, result: Result) -> None:
         """Keep a result, with what its name is made of."""
         text = json.dumps({"facts": facts, "result": asdict(result)}, indent=1)

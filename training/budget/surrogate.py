@@ -115,10 +115,28 @@ def pilot_points(study: Study, lattice: Lattice, ratio: float, budget: float) ->
     """
     budgets = sorted({cell.budget for cell in lattice.cells if cell.ratio == ratio}, reverse=True)
     for most in budgets:
-        points = {cell.point for cell in lattice.cells if cell.ratio == ratio and cell.budget <= most}
-        bought = max(sft for sft, _ in points)
-        by_start = [max(pairs for start, pairs in points if start == sft) for sft in {sft for sft, _ in points}]
-        judged = sum(by_start) if isinstance(study.task, NextPoi) else max(by_start)
-        if study.price * (bought + ratio * judged) <= PILOT * budget:
-            return tuple(sorted(points))
+        points = _up_to(lattice, ratio, most)
+        if pilot_cost(study, points, ratio) <= PILOT * budget:
+            return points
     return ()
+
+
+def cheapest_pilot(study: Study, lattice: Lattice, ratio: float) -> float:
+    """What the pilot of the smallest budget costs, all shares together. Raises GenRecError for a ratio it lacks."""
+    budgets = [cell.budget for cell in lattice.cells if cell.ratio == ratio]
+    if not budgets:
+        ratios = ", ".join(f"{one:g}" for one in study.price_ratios)
+        raise GenRecError(f"the study has no pilot at a price ratio of {ratio:g}, only at {ratios}")
+    return pilot_cost(study, _up_to(lattice, ratio, min(budgets)), ratio)
+
+
+def pilot_cost(study: Study, points: Sequence[Point], ratio: float) -> float:
+    """What a seed's annotations at these points cost."""
+    bought = max(sft for sft, _ in points)
+    by_start = [max(pairs for start, pairs in points if start == sft) for sft in {sft for sft, _ in points}]
+    judged = sum(by_start) if isinstance(study.task, NextPoi) else max(by_start)
+    return study.price * (bought + ratio * judged)
+
+
+def _up_to(lattice: Lattice, ratio: float, most: float) -> tuple[Point, ...]:
+    return tuple(sorted({cell.point for cell in lattice.cells if cell.ratio == ratio and cell.budget <= most}))

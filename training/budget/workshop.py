@@ -47,7 +47,11 @@ class Workshop:
 
     def result(self, chain: Chain, stop: int) -> Result | None:
         """What the run's model scores at a stop; None if that is not known yet."""
-        return self._store.get(key_of(result_facts(self.study, chain, stop, self.material.key)))
+        return self._store.get(key_of(self._facts(chain, stop)))
+
+    def unused(self, chains: Sequence[Chain]) -> int:
+        """How many results lie here that belong to none of the runs."""
+        return len(self._store.keys() - {key_of(self._facts(chain, stop)) for chain in chains for stop in chain.stops})
 
     def missing(self, chain: Chain) -> list[int]:
         """Stops without a result or, for SFT, without the model that DPO starts from."""
@@ -122,7 +126,7 @@ class Workshop:
         self._put(chain, stop, result, report)
 
     def _put(self, chain: Chain, stop: int, result: Result, report: Report) -> None:
-        facts = result_facts(self.study, chain, stop, self.material.key)
+        facts = self._facts(chain, stop)
         self._store.put(key_of(facts), facts, result)
         report(chain, stop, result)
 
@@ -177,6 +181,9 @@ class Workshop:
             "max_length": study.max_length,
             "trainer": trainer,
         }
+
+    def _facts(self, chain: Chain, stop: int) -> dict[str, Any]:
+        return result_facts(self.study, chain, stop, self.material.key)
 
     def _folder(self, chain: Chain) -> Path:
         key = key_of(chain_facts(self.study, chain, self.material.key))

@@ -8,7 +8,7 @@ import typer
 from genrec.cli.console import err, out
 from genrec.errors import GenRecError
 from genrec.files import require_only
-from training.cli.options import RecipePath
+from training.cli.options import RecipePath, stages
 
 if TYPE_CHECKING:
     from training.budget.results import Results
@@ -52,7 +52,11 @@ def run(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
     workshop = _workshop(path, output)
     _measure(workshop)
     _print_plan(workshop, jobs)
-    run_study(workshop, jobs=jobs, say=lambda line: err.print(line, markup=False))
+    try:
+        run_study(workshop, jobs=jobs, say=lambda line: err.print(line, markup=False))
+    except KeyboardInterrupt:
+        err.print("stopped; the same command goes on from here")
+        raise typer.Exit(130) from None
     _report(workshop)
 
 
@@ -78,8 +82,8 @@ def advise(
         raise GenRecError(f"{output}: no such study; make it with `genrec-train budget run`")
     workshop = _workshop(path, output)
     if total is None:
-        if pilot:
-            raise GenRecError("--pilot: name the budget, with --budget")
+        if pilot or ratio is not None:
+            raise GenRecError(f"{'--pilot' if pilot else '--ratio'}: name the budget, with --budget")
         _report(workshop)
         return
     results = gather(workshop)
@@ -94,8 +98,9 @@ def _workshop(path: Path, output: Path) -> "Workshop":
 
     study = load_study(path)
     require_only(output, CONTENTS)
-    with err.status("preparing the model and the examples"):
-        return Workshop(study, output, prepare(study, output))
+    err.print("preparing the examples, and the study's small model if it has one that is not made yet")
+    with stages() as stage:
+        return Workshop(study, output, prepare(study, output, stage("pre-training the small model, once, steps")))
 
 
 def _measure(workshop: "Workshop") -> None:
@@ -115,7 +120,7 @@ def _print_plan(workshop: "Workshop", jobs: int) -> None:
 
 
 def _report(workshop: "Workshop") -> None:
-    from training.budget.report import sentence, write_report
+    from training.budget.report import sentence, warnings_of, write_report
     from training.budget.results import gather
 
     results: Results = gather(workshop)
@@ -124,4 +129,6 @@ def _report(workshop: "Workshop") -> None:
         out.print(sentence(workshop.study, answer), markup=False)
     for number, finding in enumerate(found.findings, start=1):
         out.print(f"finding {number} of the paper, on these data: {finding.verdict}", markup=False)
+    for warning in warnings_of(results):
+        err.print(f"warning: {warning}", markup=False)
     out.print(f"the whole report: {workshop.out / 'report.html'}", markup=False)
