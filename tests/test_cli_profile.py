@@ -69,7 +69,7 @@ def test_which_users_and_when(options, users, folder, genrec):
     [
         (["in.csv", "--users", "u0,u9"], ["user 'u9' has no check-ins", "for instance u"]),
         (["none.csv"], ["none.csv: no such file"]),
-        (["in.csv", "--model", "./none"], ["--model ./none: no such folder"]),
+        (["in.csv", "--model", "./none"], ["error: model ./none: no such folder"]),
         (["in.csv", "--server", "localhost:1"], ["is not a URL"]),
         (["in.csv", "--server", "http://127.0.0.1:1"], ["cannot reach http://127.0.0.1:1", "Is the server running?"]),
     ],

@@ -99,7 +99,7 @@ def test_damaged_folder_is_one_line(folder: Path, name: str) -> None:
     (folder / name).write_bytes((folder / name).read_bytes()[:-20])
     with pytest.raises(GenRecError) as caught:
         load_model(str(folder))
-    assert str(caught.value).startswith(f"--model {folder}: cannot be loaded: ")
+    assert str(caught.value).startswith(f"model {folder}: cannot be loaded: ")
     assert "\n" not in str(caught.value)
 
 

@@ -52,11 +52,11 @@ def resolve_model(name: str) -> str:
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise GenRecError(f"--model {name}: not a model folder (it has no config.json).")
+            raise GenRecError(f"model {name}: not a model folder (it has no config.json).")
         return str(path)
     if name.startswith(("/", "./", "../", "~")) or "\\" in name or name.count("/") > 1 or path.exists():
         raise GenRecError(
-            f"--model {name}: no such folder. Name a model folder, a Hugging Face id (owner/name), or 'embedded'."
+            f"model {name}: no such folder. Name a model folder, a Hugging Face id (owner/name), or 'embedded'."
         )
     return name
 
@@ -143,12 +143,12 @@ def _hub_answers(hub_id: str) -> bool:
         model_info(hub_id, timeout=HUB_TIMEOUT)
     except GatedRepoError as error:
         raise GenRecError(
-            f"--model {hub_id}: the hub asks you to accept the model's terms first. "
+            f"model {hub_id}: the hub asks you to accept the model's terms first. "
             f"Do so at https://huggingface.co/{hub_id}, then run `hf auth login`."
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise GenRecError(
-            f"--model {hub_id}: no folder and no model on the Hugging Face hub has this name. "
+            f"model {hub_id}: no folder and no model on the Hugging Face hub has this name. "
             "Check the spelling; a private model needs `hf auth login`."
         ) from error
     except (HfHubHTTPError, httpx.HTTPError, ConnectionError):
@@ -159,7 +159,7 @@ def _hub_answers(hub_id: str) -> bool:
 def _require_chat_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     if tokenizer.chat_template is None:
         raise GenRecError(
-            f"--model {name}: its tokenizer has no chat template, so GenRec cannot put a prompt to it. "
+            f"model {name}: its tokenizer has no chat template, so GenRec cannot put a prompt to it. "
             "Use the instruction-tuned version of the model, or put a chat_template.jinja in its folder."
         )
 
@@ -167,7 +167,7 @@ def _require_chat_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> N
 def _load_problem(name: str, error: Exception) -> str:
     if isinstance(error.__cause__, LocalEntryNotFoundError):
         return (
-            f"--model {name}: no such folder, the Hugging Face hub cannot be reached, and its cache here lacks the "
+            f"model {name}: no such folder, the Hugging Face hub cannot be reached, and its cache here lacks the "
             "model. Connect, or name a model folder or 'embedded'."
         )
-    return f"--model {name}: cannot be loaded: {' '.join(str(error).split())}"
+    return f"model {name}: cannot be loaded: {' '.join(str(error).split())}"
