@@ -11,7 +11,7 @@ from threading import Thread
 from training.budget.chain import Chain, StageName, stage_of
 from training.budget.lattice import lattice
 from training.budget.material import prepare
-from training.budget.plan import Rates, chosen_rate, lattice_chains, require_feasible, sweep_chains
+from training.budget.plan import Rates, all_chains, chosen_rate, lattice_chains, require_feasible, sweep_chains
 from training.budget.spec import Study
 from training.budget.store import Result
 from training.budget.time_left import duration, seconds_left
@@ -77,7 +77,8 @@ class _Runner:
         sft, pairs = chain.point(stop)
         score = "diverged" if result.mean is None else f"{result.mean:.3f}"
         what = f"sweep, rate {chain.rate:g}" if chain.part == "validation" else f"seed {chain.seed}"
-        left = seconds_left(self._workshop, chains)
+        sweeping = chains[-1].part == "validation"
+        left = seconds_left(self._workshop, [*chains, *all_chains(self._workshop)] if sweeping else chains)
         time = "" if left is None else f"; about {duration(left / self._jobs)} left"
         self._say(f"{what}: {sft:,} demonstrations, {pairs:,} pairs: {score}{time}")
 
