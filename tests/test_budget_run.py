@@ -123,7 +123,7 @@ def test_a_study_of_checkins_chooses_its_rates(tmp_path, tiny_folder):
     assert sweep.chosen == max(sorted(sweep.means), key=sweep.means.get)
     pairs = [json.loads(line) for path in (out / "runs").glob("dpo-*/pairs.jsonl") for line in path.open()]
     assert all(chosen != rejected for line in pairs for _, chosen, rejected in line["pairs"])
-    with pytest.raises(GenRecError, match="the study needs 1,000 demonstrations, but the data have"):
+    with pytest.raises(GenRecError, match="the study needs 1,000 demonstrations, but there are"):
         run(study.model_copy(update={"budgets": (1000,)}), tmp_path / "other")
 
 
