@@ -88,12 +88,17 @@ def test_equal_splits_are_not_told_apart():
     assert answer.best.p_best < 0.9
 
 
-@pytest.mark.parametrize(("gain", "where"), [(0.5, "ahead of"), (0.0, "not told apart from"), (-0.5, "behind")])
+@pytest.mark.parametrize(
+    ("gain", "where"),
+    [(0.5, ", ahead of"), (0.0, "is not told apart from"), (-0.5, "lies below")],
+)
 def test_the_base_model_stands_beside_the_best_split(gain, where):
     asked = study(budgets=[1000])
     results = made_results(asked, lambda sft, pairs: gain if sft + pairs else 0.0, noise=0.3, base=True)
     [answer] = find(results).answers
-    assert f", {where} the base model (" in sentence(asked, answer)
+    told = sentence(asked, answer)
+    assert f"{where} the base model (" in told
+    assert told.startswith("For a budget of 1,000" if gain > 0 else "No split of a budget of 1,000")
     assert "base model" not in sentence(asked, find(made_results(asked, flat)).answers[0])
 
 

@@ -162,6 +162,11 @@ def test_settings_of_the_trainers_are_checked_before_anything_is_trained(tmp_pat
             load_study(path)
 
 
+def test_two_batches_are_one_of_each_stage():
+    found = lattice(study(budgets=[8], shares=[1, 0.75, 0.5, 0.01, 0]))
+    assert [(cell.sft, cell.pairs) for cell in found.cells] == [(8, 0), (4, 4), (0, 8)]
+
+
 def test_budgets_that_buy_nothing():
     with pytest.raises(GenRecError, match="buys no batch"):
         lattice(study(budgets=[5]))

@@ -70,10 +70,10 @@ def test_a_study_of_files(tmp_path, tiny_folder):
 
     told = CliRunner().invoke(budget, ["run", str(path), "--out", str(out)], catch_exceptions=False).stdout
     assert "examples trained on: 10, which is 83% of the 12 that a run for each split would train on" in told
-    assert "For a budget of 4 demonstrations" in told
+    assert "a budget of 4 demonstrations" in told
     assert (out / "report.html").exists()
     advised = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8"])
-    assert advised.stdout.startswith("For 8 demonstrations at a price ratio of 1: ")
+    assert " 8 demonstrations at a price ratio of 1" in advised.stdout
     assert "this is extrapolated" in advised.stdout
     refused = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8", "--ratio", "0"])
     assert "must be above 0" in str(refused.exception)
@@ -125,6 +125,11 @@ def test_a_study_of_checkins_chooses_its_rates(tmp_path, tiny_folder):
     assert all(chosen != rejected for line in pairs for _, chosen, rejected in line["pairs"])
     with pytest.raises(GenRecError, match="the study needs 1,000 demonstrations, but there are"):
         run(study.model_copy(update={"budgets": (1000,)}), tmp_path / "other")
+    with pytest.raises(GenRecError, match="sweep_examples: the sweep needs 1,000 demonstrations, and there are"):
+        run(study.model_copy(update={"sweep_examples": 1000}), tmp_path / "other")
+    for saved in (out / "questions").iterdir():
+        saved.write_text(saved.read_text()[:500])
+    assert run(study, out) == [], "damaged questions are made anew"
 
 
 @pytest.mark.slow
@@ -132,7 +137,7 @@ def test_a_rate_at_which_training_diverges_is_ruled_out(tmp_path, tiny_folder):
     rates = {"learning_rates": [0.3, 1e30], "batch": 2, "warmup_steps": 0}
     asked = tiny_study(tmp_path, tiny_folder, budgets=[4], seeds=[0], sft=rates, sweep_examples=8)
     lines = run(asked, tmp_path / "out")
-    assert any(line.startswith("sweep, rate 1e+30: 8 demonstrations, 0 pairs: diverged") for line in lines)
+    assert any(line.startswith("sweep, rate 1e+30, on validation: 8 demonstrations, 0 pairs: div") for line in lines)
     [sweep] = gather(workshop(asked, tmp_path / "out")).sweeps
     assert (sweep.chosen, sweep.means[1e30]) == (0.3, None)
     assert run(asked, tmp_path / "out") == [], "it is not tried again"

@@ -30,13 +30,13 @@ def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = F
 
 def told(study: Study, advice: Advice) -> str:
     """Advice in words."""
+    what = f"{advice.budget:,g} {study.currency} at a price ratio of {advice.ratio:g}"
+    split = (
+        f"{advice.sft:,} demonstrations and {advice.pairs:,} pairs (share {advice.share:.2f}); expected score "
+        f"{advice.value:.3f} ({advice.low:.3f} to {advice.high:.3f}), by a smooth surface through the results"
+    )
     beyond = "" if advice.measured else " The results do not reach that far: this is extrapolated."
     if (advice.tied_from, advice.tied_to) == (0, 1):
-        doubt = "The results do not tell which share is best: this one is a guess."
-    else:
-        doubt = f"Nothing tells it apart from shares between {advice.tied_from:.2f} and {advice.tied_to:.2f}."
-    return (
-        f"For {advice.budget:,g} {study.currency} at a price ratio of {advice.ratio:g}: {advice.sft:,} "
-        f"demonstrations and {advice.pairs:,} pairs (share {advice.share:.2f}); expected score {advice.value:.3f} "
-        f"({advice.low:.3f} to {advice.high:.3f}), by a smooth surface through the results. {doubt}{beyond}"
-    )
+        return f"The results do not tell which share of {what} is best. At a guess: {split}.{beyond}"
+    tied = f"Nothing tells it apart from shares between {advice.tied_from:.2f} and {advice.tied_to:.2f}."
+    return f"For {what}: {split}. {tied}{beyond}"

@@ -77,8 +77,8 @@ class Base:
     """The base model's mean score, and the 95% interval of the best split's lead over it."""
 
     value: float
-    low: float
-    high: float
+    lead_low: float
+    lead_high: float
 
 
 @dataclass(frozen=True)

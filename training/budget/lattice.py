@@ -92,10 +92,11 @@ def lattice(study: Study) -> Lattice:
 
 
 def _cell(study: Study, ratio: float, budget: float, share: float) -> Cell:
-    """A share above 0 buys a batch at least; pairs take what demonstrations leave."""
+    """A share above 0 buys a batch at least, and so does what it leaves for pairs."""
     affordable = budget / study.price  # in demonstrations
     batch = study.sft.batch
-    sft = min(batch * round(share * affordable / batch), _whole(affordable, batch))
+    most = affordable if share == 1 else affordable - study.dpo.batch * ratio
+    sft = min(batch * round(share * affordable / batch), _whole(most, batch))
     sft = max(sft, batch) if share else 0
     pairs = 0 if share == 1 else _whole((affordable - sft) / ratio, study.dpo.batch)
     if sft > affordable or (share < 1 and not pairs):

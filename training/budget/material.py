@@ -41,9 +41,11 @@ def prepare(study: Study, out: Path, progress: Progress = nothing) -> Material:
     tokenizer = load_tokenizer(model)
     key = key_of([_model_hash(resolve_model(model)), source.facts()])
     saved = out / "questions" / f"{key}.json"
-    if not saved.exists():
-        save_questions(saved, source.questions(lambda text: _count(tokenizer, text)))
-    return Material(model, PoiTask(study.task, source.checkins, read_questions(saved)), key)
+    questions = read_questions(saved)
+    if questions is None:
+        questions = source.questions(lambda text: _count(tokenizer, text))
+        save_questions(saved, questions)
+    return Material(model, PoiTask(study.task, source.checkins, questions), key)
 
 
 def _model(study: Study, source: PoiSource | None, progress: Progress) -> str:

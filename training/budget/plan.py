@@ -14,8 +14,6 @@ from training.budget.words import counted
 if TYPE_CHECKING:
     from training.budget.workshop import Workshop
 
-STAGES: tuple[StageName, ...] = ("sft", "dpo")
-
 
 @dataclass(frozen=True)
 class Rates:
@@ -50,12 +48,15 @@ def _in_batches(count: int, batch: int) -> int:
 
 
 def require_feasible(workshop: "Workshop") -> None:
-    """Raise GenRecError if the largest run needs more examples than there are."""
+    """Raise GenRecError if the largest run, or a sweep's, needs more examples than there are."""
     found, task = lattice(workshop.study), workshop.material.task
-    for what, needed, there in (
-        ("demonstrations", found.most_sft, len(task.questions.train)),
-        ("pairs", found.most_pairs, task.pair_pool),
+    swept = {chain.stage: chain.size for chain in all_sweeps(workshop)}
+    for what, sweep, needed, there in (
+        ("demonstrations", swept.get("sft", 0), found.most_sft, len(task.questions.train)),
+        ("pairs", swept.get("dpo", 0), found.most_pairs, task.pair_pool),
     ):
+        if sweep > there:
+            raise GenRecError(f"sweep_examples: the sweep needs {sweep:,} {what}, and there are {there:,}; lower it")
         if needed > there:
             limited = isinstance(workshop.study.task, NextPoi) and workshop.study.task.train_limit == there
             raise GenRecError(
@@ -116,37 +117,35 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
         f"examples trained on: {found.trained_on:,}, which is {share:.0%} of the {found.trained_on_apart:,} that a run "
         "for each split would train on"
     )
-    swept = sum(
-        chain.size
-        for stage in STAGES
-        if len(stage_of(study, stage).learning_rates) > 1
-        for chain in sweep_chains(study, stage, 0.0)
-    )
+    swept = sum(chain.size for chain in all_sweeps(workshop) if chain.part == "validation")
     yield f"and in the sweeps of learning rates: {swept:,}"
     if len(study.seeds) < SOUND_SEEDS:
         yield f"note: {counted(len(study.seeds), 'seed')}: too few to tell chance in training from what splits do"
     yield _pools(found, len(task.questions.train), task.pair_pool, shared=task.shared)
     yield f"scored on: {len(task.questions.test):,} test examples; rates, on {len(task.questions.validation):,} others"
-    chains = all_chains(workshop)
-    left = seconds_left(workshop, [first_chain(workshop), *chains])
-    missing = sum(workshop.result(chain, stop) is None for chain in chains for stop in chain.stops)
+    chains = [*all_sweeps(workshop), *all_chains(workshop)]
+    left = seconds_left(workshop, chains)
+    there, to_go, unused = workshop.census(chains)
     unknown = "not known before the first result (--measure takes it)"
     time = unknown if left is None else f"about {duration(left / jobs)}"
-    known = sum(len(chain.stops) for chain in chains) - missing
-    if left and not known:
+    if there == 1:
         time += ", by one short run: a guess"
-    yield f"results to go: {missing:,}; time: {time}"
-    if unused := workshop.unused([*_all_sweeps(workshop), *chains]):
+    yield f"results to go: {to_go:,}; time: {time}"
+    if unused:
         yield f"note: {counted(unused, 'result')} in {workshop.out} are of other settings, and are not used"
 
 
-def _all_sweeps(workshop: "Workshop") -> list[Chain]:
-    """The sweeps' runs, as far as their rates are known, and the one that DPO's start from."""
-    study, sft = workshop.study, chosen_rate(workshop, "sft", 0.0)
-    swept = sweep_chains(study, "sft", 0.0)
-    if sft is not None:
-        swept += sweep_chains(study, "dpo", sft)
-    return [chain for run in swept for chain in (run.before(), run) if chain]
+def all_sweeps(workshop: "Workshop") -> list[Chain]:
+    """The sweeps' runs, with those that they start from; DPO's at SFT's first rate as long as none is chosen."""
+    study, swept = workshop.study, []
+    if len(study.sft.learning_rates) > 1:
+        swept += sweep_chains(study, "sft", 0.0)
+    if len(study.dpo.learning_rates) > 1:
+        sft = chosen_rate(workshop, "sft", 0.0) or study.sft.learning_rates[0]
+        for chain in sweep_chains(study, "dpo", sft):
+            before = chain.before()
+            swept += [before, chain] if before and before not in swept else [chain]
+    return swept
 
 
 def _pools(found: Lattice, demonstrations: int, pairs: int, *, shared: bool) -> str:

@@ -16,7 +16,7 @@ from eval.report import render, rounded
 from eval.verdict import Verdict
 from genrec.errors import GenRecError
 from genrec.files import write_text
-from training.budget.answers import Answer, Base, Bootstrap, Scores, answers
+from training.budget.answers import Answer, Bootstrap, Scores, answers
 from training.budget.findings import findings
 from training.budget.lattice import Lattice
 from training.budget.results import Results
@@ -117,19 +117,20 @@ def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[
 
 def sentence(study: Study, answer: Answer) -> str:
     """The answer for a budget in one sentence."""
-    best = answer.best
-    return (
-        f"For a budget of {answer.budget:,g} {study.currency} at a price ratio of {answer.ratio:g}: "
+    best, base = answer.best, answer.base
+    budget = f"a budget of {answer.budget:,g} {study.currency} at a price ratio of {answer.ratio:g}"
+    split = (
         f"{best.cell.sft:,} demonstrations and {best.cell.pairs:,} pairs (share {best.share:g}); "
-        f"{metric_name(study)} {best.value:.3f} ({best.low:.3f} to {best.high:.3f}){_beside(answer.base)}."
+        f"{metric_name(study)} {best.value:.3f} ({best.low:.3f} to {best.high:.3f})"
     )
-
-
-def _beside(base: Base | None) -> str:
     if base is None:
-        return ""
-    where = "ahead of" if base.low > 0 else "behind" if base.high < 0 else "not told apart from"
-    return f", {where} the base model ({base.value:.3f})"
+        return f"For {budget}: {split}."
+    if base.lead_low > 0:
+        return f"For {budget}: {split}, ahead of the base model ({base.value:.3f})."
+    where = "lies below" if base.lead_high < 0 else "is not told apart from"
+    return (
+        f"No split of {budget} is shown to help: the best of them {where} the base model ({base.value:.3f}): {split}."
+    )
 
 
 def _sentences(found: Found) -> Iterator[Verdict]:
@@ -143,8 +144,8 @@ def _sentences(found: Found) -> Iterator[Verdict]:
             apart = f"Nothing tells it apart from share{'s' if len(answer.tied) > 1 else ''} {rest}."
         else:
             apart = "It is ahead of all other shares."
-        reasons = (f"It is the best with probability {answer.best.p_best:.2f}.", apart)
-        gains = answer.base is None or answer.base.low > 0
+        reasons = (f"It is the best of the splits with probability {answer.best.p_best:.2f}.", apart)
+        gains = answer.base is None or answer.base.lead_low > 0
         yield Verdict(True if gains and not rest else None, sentence(found.study, answer), reasons)
 
 
@@ -152,7 +153,7 @@ def _verdicts(found: Found) -> Iterator[Verdict]:
     meaning = {"supported": True, "contradicted": False, "undecided": None, "not tested": None}
     for number, one in enumerate(found.findings, start=1):
         headline = f"Finding {number} of the paper, on these data: {one.verdict}."
-        yield Verdict(meaning[one.verdict], headline, (one.claim,))
+        yield Verdict(meaning[one.verdict], headline, (f'The paper: "{one.claim}"',))
 
 
 def _summary(study: Study, lattice: Lattice, scores: Scores) -> str:
@@ -173,7 +174,7 @@ def warnings_of(results: Results) -> Iterator[str]:
     known = int(np.isfinite(scores.values[:, :, 0]).sum())
     total = len(scores.points) * len(scores.seeds)
     if known < total:
-        yield f"The study is not finished: {known:,} of {total:,} models are scored; this is a first answer."
+        yield f"The study is not finished: {known:,} of {total:,} results are there; this is a first answer."
     if len(used.seeds) < SOUND_SEEDS:
         yield f"{counted(len(used.seeds), 'seed')}: too few to tell chance in training from what splits do."
     if isinstance(study.task, NextPoi) and study.task.rule == "truth":
@@ -196,7 +197,8 @@ def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
     return [
         ("Model", study.model if isinstance(study.model, str) else _described(study.model)),
         ("Method", study.method),
-        ("Data", _data(study.task)),
+        ("Data", _data(study)),
+        ("A pair", _pair(study.task)),
         ("Scored", f"{len(scores.groups):,} {_scored(study.task)}; {metric_name(study)}"),
         ("Budgets", f"{', '.join(f'{one:,g}' for one in sorted(study.budgets))} {study.currency}"),
         ("Shares for SFT", ", ".join(f"{one:g}" for one in study.shares)),
@@ -212,13 +214,22 @@ def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
     ]
 
 
-def _data(task: NextPoi | Jsonl) -> str:
+def _pair(task: NextPoi | Jsonl) -> str:
+    if isinstance(task, Jsonl):
+        return "a row of the preferences file"
+    rule = "the true place" if task.rule == "truth" else "the true place, else the right category, else the nearer one"
+    return f"two places that the model itself proposes; {rule} wins. People may judge differently"
+
+
+def _data(study: Study) -> str:
+    task = study.task
     if isinstance(task, Jsonl):
         return ", ".join(path.name for path in (task.demonstrations, task.preferences, task.validation, task.test))
     source, train = f"synthetic city {task.city}", "80%"
     if task.data:
-        source, train = Path(task.data.checkins or "").name, "half" if task.data.train == "rolling" else train
-    return f"{source}; annotations from the first {train} of the check-ins, validation from the ninth tenth"
+        source, train = Path(task.data.checkins or "").name, "50%" if task.data.train == "rolling" else train
+    of = f"those between {study.past:.0%} and {train}" if study.past else f"the first {train}"
+    return f"{source}; annotations from {of} of the check-ins, validation from the ninth tenth"
 
 
 def _scored(task: NextPoi | Jsonl) -> str:

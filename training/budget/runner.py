@@ -76,8 +76,11 @@ class _Runner:
         """Say what a result is, and how long the rest may take."""
         sft, pairs = chain.point(stop)
         score = "diverged" if result.mean is None else f"{result.mean:.3f}"
-        what = f"sweep, rate {chain.rate:g}" if chain.part == "validation" else f"seed {chain.seed}"
         sweeping = chains[-1].part == "validation"
+        if chain.part == "validation":
+            what = f"sweep, rate {chain.rate:g}, on validation"
+        else:
+            what = f"seed {chain.seed}{', for the sweep of DPO to start from' if sweeping else ''}"
         left = seconds_left(self._workshop, [*chains, *all_chains(self._workshop)] if sweeping else chains)
         time = "" if left is None else f"; about {duration(left / self._jobs)} left"
         self._say(f"{what}: {sft:,} demonstrations, {pairs:,} pairs: {score}{time}")

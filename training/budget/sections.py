@@ -90,8 +90,8 @@ def _curves(found: Found) -> Section:
         "Scores by budget and share",
         "The share is that of the budget which is spent on demonstrations (SFT); pairs (DPO) get the rest. The price "
         "ratio is what a pair costs, in demonstrations. Share 0 is "
-        "DPO from the base model. Small shares of small budgets buy a batch of demonstrations at least; where two "
-        "shares buy the same, one is left out.",
+        "DPO from the base model. Both numbers are whole batches, at least one where the share is neither 1 nor 0; "
+        "where two shares buy the same, one is left out.",
         figures=figures,
     )
 
@@ -113,10 +113,19 @@ def _winners(found: Found) -> Section:
                         Cell(share(best.value), _span(best)),
                         Cell(f"{best.p_best:.2f}"),
                         Cell(rest or NONE),
+                        _lead(answer),
                     ],
                 )
             )
-        columns = ["share", "demonstrations", "pairs", "score", "probability to be best", "not told apart from it"]
+        columns = [
+            "share",
+            "demonstrations",
+            "pairs",
+            "score",
+            "probability to be best",
+            "not told apart from it",
+            "lead over the base model",
+        ]
         tables.append(Table(f"Best split of each budget, price ratio {ratio:g}", columns, rows))
         tables.append(_all_splits(ratio, answers))
     return Section(
@@ -126,6 +135,13 @@ def _winners(found: Found) -> Section:
         "Splits are not told apart from the best if the 95% interval of its lead over them reaches 0.",
         tables,
     )
+
+
+def _lead(answer: Answer) -> Cell:
+    base = answer.base
+    if base is None:
+        return Cell(NONE)
+    return Cell(signed(answer.best.value - base.value), f"{signed(base.lead_low)} to {signed(base.lead_high)}")
 
 
 def _all_splits(ratio: float, answers: Sequence[Answer]) -> Table:

@@ -87,9 +87,12 @@ def save_questions(path: Path, questions: Questions) -> None:
     write_text(path, json.dumps(parts, ensure_ascii=False))
 
 
-def read_questions(path: Path) -> Questions:
-    """What `save_questions` wrote."""
-    parts = json.loads(path.read_text(encoding="utf-8"))
+def read_questions(path: Path) -> Questions | None:
+    """What `save_questions` wrote; None if it is not there, or damaged."""
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
     return Questions(
         **{
             part: tuple(Question(tuple(prompt), answer, group) for prompt, answer, group in rows)

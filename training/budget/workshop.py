@@ -49,9 +49,11 @@ class Workshop:
         """What the run's model scores at a stop; None if that is not known yet."""
         return self._store.get(key_of(self._facts(chain, stop)))
 
-    def unused(self, chains: Sequence[Chain]) -> int:
-        """How many results lie here that belong to none of the runs."""
-        return len(self._store.keys() - {key_of(self._facts(chain, stop)) for chain in chains for stop in chain.stops})
+    def census(self, chains: Sequence[Chain]) -> tuple[int, int, int]:
+        """How many of the runs' results are there, how many are to go, and how many lie here that are of none."""
+        keys = {key_of(self._facts(chain, stop)) for chain in chains for stop in chain.stops}
+        there = sum(self._store.get(key) is not None for key in keys)
+        return there, len(keys) - there, len(self._store.keys() - keys)
 
     def missing(self, chain: Chain) -> list[int]:
         """Stops without a result or, for SFT, without the model that DPO starts from."""
@@ -150,9 +152,13 @@ class Workshop:
         if begun and self.study.method == "full":
             settings["model"] = str(begun)
         recipe = DpoRecipe(kind="dpo", preferences=folder / PAIRS, **settings)
-        policy = load_trainable(recipe)
-        if begun and self.study.method == "lora":
-            policy = merged(policy, begun)
+        try:
+            policy = load_trainable(recipe)
+            if begun and self.study.method == "lora":
+                policy = merged(policy, begun)
+        except GenRecError as error:
+            remedy = f". Delete {begun}: the same command makes it anew" if begun else ""
+            raise GenRecError(f"{error}{remedy}") from error
         served = _serving(policy.model, policy)
         pairs = bought_pairs(self.material.task, chain, served, folder / PAIRS)
         tokens = pair_tokens(recipe, policy, cast("Sequence[Preference]", pairs))  # reads what a Pair has

@@ -87,20 +87,25 @@ def advise(
         _report(workshop)
         return
     results = gather(workshop)
+    _warn(results)
     advice = advice_for(results, total, workshop.study.price_ratios[0] if ratio is None else ratio, pilot=pilot)
     out.print(told(workshop.study, advice), markup=False)
 
 
 def _workshop(path: Path, output: Path) -> "Workshop":
+    from training.budget.lattice import lattice
     from training.budget.material import prepare  # deferred: loads torch
-    from training.budget.spec import load_study
+    from training.budget.spec import SmallModel, load_study
     from training.budget.workshop import Workshop
 
     study = load_study(path)
     require_only(output, CONTENTS)
-    err.print("preparing the examples, and the study's small model if it has one that is not made yet")
+    lattice(study)  # what is wrong with budgets shows before a model is made
+    if not isinstance(study.model, SmallModel):
+        return Workshop(study, output, prepare(study, output))
+    err.print("small model: pre-trained first, if it is not there yet; once, in a minute or more")
     with stages() as stage:
-        return Workshop(study, output, prepare(study, output, stage("pre-training the small model, once, steps")))
+        return Workshop(study, output, prepare(study, output, stage("pre-training, steps")))
 
 
 def _measure(workshop: "Workshop") -> None:
@@ -120,7 +125,7 @@ def _print_plan(workshop: "Workshop", jobs: int) -> None:
 
 
 def _report(workshop: "Workshop") -> None:
-    from training.budget.report import sentence, warnings_of, write_report
+    from training.budget.report import sentence, write_report
     from training.budget.results import gather
 
     results: Results = gather(workshop)
@@ -129,6 +134,12 @@ def _report(workshop: "Workshop") -> None:
         out.print(sentence(workshop.study, answer), markup=False)
     for number, finding in enumerate(found.findings, start=1):
         out.print(f"finding {number} of the paper, on these data: {finding.verdict}", markup=False)
+    _warn(results)
+    out.print(f"the whole report: {workshop.out / 'report.html'}", markup=False)
+
+
+def _warn(results: "Results") -> None:
+    from training.budget.report import warnings_of
+
     for warning in warnings_of(results):
         err.print(f"warning: {warning}", markup=False)
-    out.print(f"the whole report: {workshop.out / 'report.html'}", markup=False)
