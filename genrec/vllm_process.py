@@ -1,6 +1,5 @@
 """A vLLM process: watched while it comes up, and stopped without leaving a process behind."""
 
-import ctypes
 import os
 import re
 import signal
@@ -22,7 +21,14 @@ from genrec.serving import Plan
 
 START_SECONDS = 900.0
 STOP_SECONDS = 20.0
-PR_SET_PDEATHSIG = 1
+# Ends vLLM's group when GenRec is killed without a chance to clean up: its standard input ends then. Asked politely,
+# vLLM may wait for ever for a client whose request was in the engine.
+REAPER = """
+read -r _
+kill -s TERM -- "-$1"
+while [ "$2" -gt 0 ] && kill -s 0 -- "-$1"; do sleep 1; set -- "$1" "$(($2 - 1))"; done
+kill -s KILL -- "-$1"
+"""
 # What vLLM prints when it is done with a stage, in order.
 STAGES = (
     ("process", re.compile(r"Starting to load model")),
@@ -56,7 +62,12 @@ class VllmServer:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches us alone, and one signal reaches all of vLLM's processes
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads run yet
+        )
+        self._reaper = subprocess.Popen(  # noqa: S603 - our own text, and a number
+            ["/bin/sh", "-c", REAPER, "sh", str(self.process.pid), str(int(STOP_SECONDS))],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._watch, daemon=True)
         self._reader.start()
@@ -120,6 +131,8 @@ class VllmServer:
             except ProcessLookupError:  # the whole group is gone
                 break
         self.process.wait()
+        self._reaper.kill()
+        self._reaper.wait()
 
 
 @contextmanager
@@ -141,8 +154,3 @@ def _require_free(plan: Plan) -> None:
             probe.bind((plan.host, plan.port))
         except OSError as error:
             raise GenRecError(f"cannot serve at {plan.url}: {error.strerror}. Name another --port.") from None
-
-
-def _die_with_parent() -> None:
-    """Let the kernel end vLLM when GenRec is killed without a chance to clean up."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,12 +1,15 @@
 """`genrec serve` when it cannot: one clear line, and no process."""
 
 import shutil
+import signal
 import socket
+import subprocess
 
 import pytest
 from made_city import failed
 
 from genrec import serving
+from genrec.vllm_process import REAPER
 
 
 @pytest.fixture
@@ -50,3 +53,17 @@ def test_weights_that_vllm_cannot_read(genrec, tiny_folder, tmp_path):
     line = next(line for line in err.splitlines() if line.startswith("error: "))
     assert "vLLM did not start: " in line
     assert f"serve-{port}.log" in line
+
+
+def test_what_ignores_a_polite_end_is_killed_when_its_owner_is_gone():
+    stubborn = subprocess.Popen(
+        ["sh", "-c", "trap '' TERM; echo; sleep 60"], stdout=subprocess.PIPE, start_new_session=True
+    )
+    stubborn.stdout.readline()  # it is deaf now
+    reaper = subprocess.Popen(
+        ["sh", "-c", REAPER, "sh", str(stubborn.pid), "1"], stdin=subprocess.PIPE, start_new_session=True
+    )
+    assert stubborn.poll() is None
+    reaper.stdin.close()  # as the kernel does when the owner is killed
+    assert stubborn.wait(timeout=30) == -signal.SIGKILL
+    reaper.wait(timeout=30)
