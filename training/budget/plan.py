@@ -32,6 +32,15 @@ def sweep_chains(study: Study, stage: StageName, sft_rate: float) -> list[Chain]
     return [Chain(stage, seed, rate, (size,), "validation", start, start_rate) for rate in recipe.learning_rates]
 
 
+def sweep_runs(study: Study, stage: StageName, sft_rate: float) -> list[Chain]:
+    """What a stage's sweep takes, the run that it starts from first; nothing where there is only one rate."""
+    if len(stage_of(study, stage).learning_rates) == 1:
+        return []
+    chains = sweep_chains(study, stage, sft_rate)
+    before = chains[0].before()
+    return [before, *chains] if before else chains
+
+
 def lattice_chains(found: Lattice, rates: Rates) -> list[Chain]:
     """All runs of the lattice: seed by seed, so that the first gives a coarse answer; within it, coarse to fine."""
     chains = []
@@ -117,13 +126,14 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
         f"examples trained on: {found.trained_on:,}, which is {share:.0%} of the {found.trained_on_apart:,} that a run "
         "for each split would train on"
     )
-    swept = sum(chain.size for chain in all_sweeps(workshop) if chain.part == "validation")
+    sweeps = all_sweeps(workshop)
+    swept = sum(chain.size for chain in sweeps if chain.part == "validation")
     yield f"and in the sweeps of learning rates: {swept:,}"
     if len(study.seeds) < SOUND_SEEDS:
         yield f"note: {counted(len(study.seeds), 'seed')}: too few to tell chance in training from what splits do"
     yield _pools(found, len(task.questions.train), task.pair_pool, shared=task.shared)
     yield f"scored on: {len(task.questions.test):,} test examples; rates, on {len(task.questions.validation):,} others"
-    chains = [*all_sweeps(workshop), *all_chains(workshop)]
+    chains = [*sweeps, *all_chains(workshop)]
     left = seconds_left(workshop, chains)
     there, to_go, unused = workshop.census(chains)
     unknown = "not known before the first result (--measure takes it)"
@@ -136,16 +146,10 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
 
 
 def all_sweeps(workshop: "Workshop") -> list[Chain]:
-    """The sweeps' runs, with those that they start from; DPO's at SFT's first rate as long as none is chosen."""
-    study, swept = workshop.study, []
-    if len(study.sft.learning_rates) > 1:
-        swept += sweep_chains(study, "sft", 0.0)
-    if len(study.dpo.learning_rates) > 1:
-        sft = chosen_rate(workshop, "sft", 0.0) or study.sft.learning_rates[0]
-        for chain in sweep_chains(study, "dpo", sft):
-            before = chain.before()
-            swept += [before, chain] if before and before not in swept else [chain]
-    return swept
+    """What both sweeps take; DPO's goes on from SFT's first rate as long as none is chosen."""
+    study = workshop.study
+    sft = chosen_rate(workshop, "sft", 0.0) or study.sft.learning_rates[0]
+    return [*sweep_runs(study, "sft", 0.0), *sweep_runs(study, "dpo", sft)]
 
 
 def _pools(found: Lattice, demonstrations: int, pairs: int, *, shared: bool) -> str:

@@ -8,10 +8,10 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
 
-from training.budget.chain import Chain, StageName, stage_of
+from training.budget.chain import Chain, StageName
 from training.budget.lattice import lattice
 from training.budget.material import prepare
-from training.budget.plan import Rates, all_chains, chosen_rate, lattice_chains, require_feasible, sweep_chains
+from training.budget.plan import Rates, all_chains, chosen_rate, lattice_chains, require_feasible, sweep_runs
 from training.budget.spec import Study
 from training.budget.store import Result
 from training.budget.time_left import duration, seconds_left
@@ -41,11 +41,7 @@ class _Runner:
 
     def sweep(self, stage: StageName, sft_rate: float) -> float:
         """The learning rate of a stage."""
-        study = self._workshop.study
-        if len(stage_of(study, stage).learning_rates) > 1:
-            chains = sweep_chains(study, stage, sft_rate)
-            before = chains[0].before()
-            self.run([*([before] if before else []), *chains])
+        self.run(sweep_runs(self._workshop.study, stage, sft_rate))
         rate = chosen_rate(self._workshop, stage, sft_rate)
         assert rate is not None  # noqa: S101 - all of the sweep's runs are done
         return rate
