@@ -26,8 +26,9 @@ from genrec.errors import InputError
 from genrec.faithfulness import check, supported
 from genrec.habit_weights import FitData
 from genrec.habits import city_habits, habits_of
-from genrec.profile import Profile, first_problem
+from genrec.profile import Profile
 from genrec.trajectories import GAP_HOURS, Visit
+from genrec.validation import first_problem
 
 # What a leak would change; shares and distances follow from it, up to the last digit of a processor.
 COUNTED = {"checkins", "places", "transitions", "recent"}

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from genrec.errors import GenRecError
 from genrec.files import write_text
-from genrec.profile import first_problem
+from genrec.validation import first_problem
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genrec.errors import GenRecError
+from genrec.errors import GenRecError, InputError
 
 
 @contextmanager
@@ -29,6 +29,14 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def require_regular(path: Path) -> None:
+    """Raise InputError unless `path` is a regular file, or a link to one: a pipe or a device may never end."""
+    if not path.exists():
+        raise InputError("no such file.", file=path)
+    if not path.is_file():
+        raise InputError("not a regular file.", file=path)
 
 
 def require_only(folder: Path, names: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, write_text
 from genrec.habits import Habits
+from genrec.validation import first_problem
 
 UNKNOWN = "unknown"
 RECORD_START = b'{"user_id":'  # of each line of a file of profiles or rankings
@@ -95,14 +96,6 @@ class Profile(_Model):
 def unknown_fields(fields: dict[str, tuple[str, ...]]) -> dict[str, Guess]:
     """Every field of a group, unanswered."""
     return {name: Guess(value=UNKNOWN, confidence=0.0) for name in fields}
-
-
-def first_problem(error: ValidationError) -> str:
-    """A validation error's first problem in one line: where, and what."""
-    problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    what = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {what}" if where else what
 
 
 def read_profiles(path: Path) -> dict[str, Profile]:

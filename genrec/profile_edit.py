@@ -18,10 +18,10 @@ from genrec.profile import (
     Profile,
     Provenance,
     Statement,
-    first_problem,
     unknown_fields,
 )
 from genrec.prompting import one_line
+from genrec.validation import first_problem
 
 EDITOR = "stated by the editor"
 HEAD = "# Profile of user "

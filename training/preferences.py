@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from genrec.errors import InputError
 from genrec.files import write_text
 from genrec.llm.backend import Message
-from genrec.profile import first_problem
+from genrec.validation import first_problem
 
 Source = Literal["on-policy", "habits", "nearby", "random"]
 Rule = Literal["truth", "judged"]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import InputError
+from genrec.files import require_regular
 
 BLOCK_BYTES = 32 << 20
 MAX_LINE_BYTES = 1 << 20
@@ -121,10 +122,7 @@ def inspect(path: Path) -> TextFile:
         InputError: it does not exist, is empty, or is not text.
 
     """
-    if not path.exists():
-        raise InputError("no such file.", file=path)
-    if not path.is_file():
-        raise InputError("not a regular file.", file=path)
+    require_regular(path)
     _check_magic(path)
     decoder = codecs.getincrementaldecoder("utf-8")()
     done, not_ascii = 0, 0
