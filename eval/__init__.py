@@ -1,1 +1,1 @@
-"""Evaluation of next-place rankings and of profiles. `from eval.metrics import score`, never `import eval`."""
+"""Evaluation of next-place rankings and of profiles. `from eval.measures.metrics import score`, never `import eval`."""

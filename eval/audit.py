@@ -18,15 +18,15 @@ import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
-from eval.evidence import Evidence, fingerprint
 from eval.run import CHECKINS, EXAMPLES, PROFILES, RANKINGS, read_config
 from genrec.checkins import read_checkins
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.errors import InputError
-from genrec.faithfulness import check, supported
-from genrec.habit_weights import FitData
+from genrec.evidence import Evidence, fingerprint
 from genrec.habits import city_habits, habits_of
-from genrec.profile import Profile
+from genrec.profiles.faithfulness import check, supported
+from genrec.profiles.profile import Profile
+from genrec.rankers.habit_weights import FitData
 from genrec.trajectories import GAP_HOURS, Visit
 from genrec.validation import first_problem
 

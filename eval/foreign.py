@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from eval.metrics import DEPTH
+from eval.measures.metrics import DEPTH
 from genrec.columns import USER
 from genrec.errors import InputError
 from genrec.reading.text import Progress
@@ -56,7 +56,7 @@ class Predictions:
     Attributes:
         examples: `example` (UInt32), `user_id` (the number of the row if the file names no users), `target` (UInt32),
             `repeat` (null: not known).
-        rankings: as in eval.metrics.rank_scores; the method is the name of the file. No probabilities.
+        rankings: as in eval.measures.metrics.rank_scores; the method is the name of the file. No probabilities.
         by_user: whether the file names users.
         unreadable: predictions without an id; they are failures.
         ambiguous: sentences that name several ids.

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from eval.evidence import Evidence, fingerprint
 from genrec.checkins import Checkins
 from genrec.columns import POI, TIME, USER
 from genrec.errors import GenRecError
-from genrec.store import catalogue_hash
+from genrec.evidence import Evidence, fingerprint
+from genrec.prepared import catalogue_hash
 from genrec.trajectories import Example, Part, Split, all_visits, llm4poi, rolling, sessionise
 
 SplitName = Literal["llm4poi", "all-visits", "rolling"]

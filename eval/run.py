@@ -22,12 +22,12 @@ from typing import Any
 
 import polars as pl
 
+from eval.methods.method import Method, Ranked
 from eval.protocol import Cases
-from eval.ranked import Method, Ranked
-from genrec import __version__, store
+from genrec import __version__, prepared
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, require_only, write_text
-from genrec.profile import Profile, write_profiles
+from genrec.profiles.profile import Profile, write_profiles
 
 K = 20
 # Examples ranked and written at once. Fixed, because a model's last digits may depend on what it ranks together.
@@ -71,8 +71,8 @@ def run(
     write_text(out / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     _write_parquet(cases.frame, out / EXAMPLES)
     _write_parquet(cases.checkins.pois, out / POIS)
-    if not (out / CHECKINS / store.META).exists():
-        store.prepare(cases.checkins, out / CHECKINS)
+    if not (out / CHECKINS / prepared.META).exists():
+        prepared.prepare(cases.checkins, out / CHECKINS)
     if profiles:
         write_profiles(out / PROFILES, profiles)
     for method in methods:

@@ -34,9 +34,9 @@ habits = all_habits(checkins, split.start, [example.user_id for example in examp
 import time
 
 from genrec.llm.local import LocalModel
-from genrec.profile import read_profiles
-from genrec.profile_run import run, summarise
-from genrec.profiler import LlmWriter, Subject
+from genrec.profiles.profile import read_profiles
+from genrec.profiles.run import run, summarise
+from genrec.profiles.writer import LlmWriter, Subject
 
 with err.status("loading the model (the first time it is unpacked, about a minute)"):
     model = LocalModel.load("embedded")
@@ -50,7 +50,7 @@ profiles = read_profiles(folder / "profiles.jsonl")
 out.print(summary_table(summarise(list(profiles.values())), time.perf_counter() - start, len(written)))
 
 # %% Rankings: the exact five most probable places, beside what the habits alone would say.
-from genrec.adapter import SHIPPED
+from genrec.llm.adapter import SHIPPED
 from genrec.recommender import Query, Recommender
 
 recommender = Recommender(LocalModel.load("embedded", SHIPPED), checkins)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from genrec import store
+from genrec import prepared
 from genrec.columns import CATEGORY, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.reading.catalogue import build_catalogue
@@ -62,7 +62,7 @@ def read_checkins(
     White space around values is dropped. POIs are numbered by their first appearance in time.
 
     Args:
-        path: the file, or a folder written by `genrec.store.prepare`, which needs none of the other arguments.
+        path: the file, or a folder written by `genrec.prepared.prepare`, which needs none of the other arguments.
         columns: canonical name -> name in the file, for what is not recognised.
         on_bad_rows: "fail" at the first faulty row, or "skip" all of them.
         day_first: whether 3/4/2012 is in April, if no date of the file tells.
@@ -80,7 +80,7 @@ def read_checkins(
     if path.is_dir():
         if columns or timezone or pois_file or day_first is not None:
             raise InputError("options for reading a CSV do not apply to a prepared folder.", file=path)
-        return Checkins(*store.load(path))
+        return Checkins(*prepared.load(path))
     if timezone:
         check_timezone(timezone)
     text = inspect(path)

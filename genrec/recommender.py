@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
-from genrec.decoding import Trie, top_k
 from genrec.errors import GenRecError
-from genrec.genup_prompt import GENUP, genup_messages
 from genrec.geo import haversine_km
-from genrec.habit_ranker import rank_habits, reasons
 from genrec.habits import CityHabits, city_habits
 from genrec.llm.backend import CacheUse, Ranker
-from genrec.profile import Level, Profile
+from genrec.llm.decoding import Trie, top_k
+from genrec.prepared import catalogue_hash
+from genrec.profiles.profile import Level, Profile
 from genrec.prompting import prompt_version
-from genrec.ranking_prompt import RANKING, RankingPrompt, ranking_messages
-from genrec.store import catalogue_hash
+from genrec.rankers.genup_prompt import GENUP, genup_messages
+from genrec.rankers.habits import rank_habits, reasons
+from genrec.rankers.ranking_prompt import RANKING, RankingPrompt, ranking_messages
 from genrec.trajectories import GAP_HOURS
 
 # Tokens for the user's lines of a prompt (profile and habit table).

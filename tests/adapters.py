@@ -6,9 +6,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from tiny import tiny_model
 
-from genrec.adapter import Adapter, write_declaration
+from genrec.llm.adapter import Adapter, write_declaration
 from genrec.prompting import prompt_version
-from genrec.ranking_prompt import RANKING
+from genrec.rankers.ranking_prompt import RANKING
 
 
 def random_adapter(

@@ -79,9 +79,9 @@ def serve() -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that are not about the width of intervals, nor about good weights."""
-    monkeypatch.setattr("eval.findings.DRAWS", 100)
-    monkeypatch.setattr("eval.findings.COMPARISON_DRAWS", 200)
-    monkeypatch.setattr("eval.cross_city.DRAWS", 200)
-    monkeypatch.setattr("eval.cross_city.FIT_LIMIT", 20)
-    monkeypatch.setattr("eval.fit.RANDOM_TRIES", 1)
-    monkeypatch.setattr("eval.fit.LAST_STEP", 0.2)
+    monkeypatch.setattr("eval.report.findings.DRAWS", 100)
+    monkeypatch.setattr("eval.report.findings.COMPARISON_DRAWS", 200)
+    monkeypatch.setattr("eval.experiments.cross_city.DRAWS", 200)
+    monkeypatch.setattr("eval.experiments.cross_city.FIT_LIMIT", 20)
+    monkeypatch.setattr("eval.experiments.fit.RANDOM_TRIES", 1)
+    monkeypatch.setattr("eval.experiments.fit.LAST_STEP", 0.2)

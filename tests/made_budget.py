@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.budget.answers import Scores
 from training.budget.lattice import lattice
-from training.budget.results import Results
+from training.budget.report.answers import Scores
+from training.budget.report.results import Results
 from training.budget.spec import Study
 
 

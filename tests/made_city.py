@@ -9,8 +9,8 @@ from made import KINDS, at, make
 from genrec.checkins import Checkins
 from genrec.habits import habits_of
 from genrec.llm.backend import Generation, Message
-from genrec.profile import Profile
-from genrec.profiler import HabitsWriter, Subject
+from genrec.profiles.profile import Profile
+from genrec.profiles.writer import HabitsWriter, Subject
 
 
 def routine(user: str, kinds: Sequence[int], shift: int = 0) -> list[tuple[str, int, Any]]:

@@ -8,7 +8,7 @@ from genrec.llm.backend import Message
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """As the one of training.examples."""
+    """As the one of training.data.examples."""
 
     messages: tuple[Message, ...]
     supervised: frozenset[int]

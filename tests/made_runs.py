@@ -7,12 +7,12 @@ from made import KINDS
 from made_city import town
 
 from eval.audit import audit
-from eval.baselines import BaselineMethod
-from eval.llm_methods import LlmMethod, LlmSpec
-from eval.profile_shelf import ProfileShelf
+from eval.methods.baselines import BaselineMethod
+from eval.methods.llm import LlmMethod, LlmSpec
 from eval.protocol import cases
 from eval.run import run
 from genrec.errors import GenRecError
+from genrec.profiles.shelf import ProfileShelf
 from genrec.recommender import TopK
 
 

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.adapter import Adapter, read_adapter, write_declaration
 from genrec.errors import GenRecError
+from genrec.llm.adapter import Adapter, read_adapter, write_declaration
 from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from training import record
+from training.data.preferences import About, Preference
 from training.merge import merged, save_stacked
-from training.preferences import About, Preference
 from training.recipe import DpoRecipe
-from training.reference import PairTokens, reference_log_probabilities, weights_hash
 from training.settings import Trainable, load_trainable, lora_config, require_resumable, trainer_config
 from training.stage import Progress, nothing, run_stage
+from training.trainers.reference import PairTokens, reference_log_probabilities, weights_hash
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -107,7 +107,7 @@ def make_trainer(recipe: DpoRecipe, policy: Trainable, dataset: "Dataset", out: 
     """TRL's trainer as the recipe says, without any of its own output on the terminal; errors of `trainer_config`."""
     from transformers import PrinterCallback
 
-    from training.pair_trainer import PairTrainer  # deferred: loads TRL
+    from training.trainers.pair_trainer import PairTrainer  # deferred: loads TRL
 
     if recipe.trainer.get("ld_alpha") is not None:
         raise GenRecError("trainer.ld_alpha: the reference's log-probabilities are kept per answer, not per token")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from training.encoding import IGNORED
+from training.data.encoding import IGNORED
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from genrec.llm.quiet import quiet_transformers
-from training.labelled_loss import labelled_loss
 from training.recipe import DpoRecipe, SftRecipe
 from training.record import peak_memory_mb
 from training.settings import Trainable, trainer_config
+from training.trainers.labelled_loss import labelled_loss
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,7 +43,7 @@ def estimate(
     make_trainer: "Callable[[SomeRecipe, Trainable, Dataset, Path], Trainer]",
 ) -> Estimate:
     """Take one step on the run's longest rows. Changes the model: it is not to be trained afterwards."""
-    from training.callbacks import trainable_parameters  # deferred: loads torch
+    from training.trainers.callbacks import trainable_parameters  # deferred: loads torch
 
     with tempfile.TemporaryDirectory() as folder:
         config = trainer_config(recipe.kind, recipe, Path(folder))

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, require_shapes, write_declaration
 from genrec.errors import GenRecError
 from genrec.files import atomic_path, write_text
+from genrec.llm.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, require_shapes, write_declaration
 from training.settings import Trainable
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from eval.protocol import PresetName
 from genrec.errors import GenRecError, InputError
-from genrec.profile import Level
-from genrec.ranking_prompt import MOST_VISITS
+from genrec.profiles.profile import Level
+from genrec.rankers.ranking_prompt import MOST_VISITS
 
 if typing.TYPE_CHECKING:
     from trl import DPOConfig, SFTConfig

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.adapter import SHIPPED, Adapter, lora_rank, read_adapter, require_shapes, write_declaration
 from genrec.errors import GenRecError
+from genrec.llm.adapter import SHIPPED, Adapter, lora_rank, read_adapter, require_shapes, write_declaration
 from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from training import record
-from training.encoding import Encoder, encoded_dataset, examples_hash
+from training.data.encoding import Encoder, encoded_dataset, examples_hash
 from training.recipe import SftRecipe
 from training.settings import Trainable, lora_config, require_resumable, trainer_config
 from training.stage import Progress, nothing, run_stage
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from trl import SFTTrainer
 
-    from training.examples import TrainingExample
+    from training.data.examples import TrainingExample
 
 
 def tokenised(
@@ -90,7 +90,7 @@ def train_sft(
 ) -> None:
     """Train, and leave the run's folder (training/record.py) with an adapter or a model in it.
 
-    `catalogue` is the hash of the POIs that the examples speak of, or genrec.adapter.ANY. With `resume`, go on
+    `catalogue` is the hash of the POIs that the examples speak of, or genrec.llm.adapter.ANY. With `resume`, go on
     from the last checkpoint, if there is one: the losses are those of an undisturbed run. Raises GenRecError if
     this machine cannot do it, `out` holds something else, or the run would train nothing.
     """

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from genrec.llm.quiet import quiet_transformers
 from training import record
-from training.labelled_loss import labelled_loss
 from training.recipe import DpoRecipe, SftRecipe
+from training.trainers.labelled_loss import labelled_loss
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -33,7 +33,7 @@ def run_stage(
 
     Raises GenRecError if `out` holds another run, or the run would train nothing or diverges.
     """
-    from training.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
+    from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
 
     trainer.add_callback(WeightsMove())
     trainer.add_callback(MetricsFile(out / record.METRICS))

@@ -6,8 +6,8 @@ import typer
 
 from eval.cli.audit import audit
 from eval.cli.bench import bench
+from eval.cli.experiments import ablation, cold_start, cross_city
 from eval.cli.fit import fit_habits
-from eval.cli.presets import ablation, cold_start, cross_city
 from eval.cli.profiles import profiles
 from eval.cli.report import report
 from eval.cli.run import run

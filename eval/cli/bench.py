@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-    from eval.bench import Row, Workload
-    from eval.bench_report import Limit
+    from eval.bench.measure import Row, Workload
+    from eval.bench.tables import Limit
     from genrec.llm.local import LocalModel
 
 
@@ -48,8 +48,8 @@ def bench(
 
     Without --server, a vLLM is started for the run if it is installed.
     """
-    from eval.bench import workload  # deferred: loads torch
-    from eval.bench_report import limits, limits_table, ratios_table, rows_table, to_json
+    from eval.bench.measure import workload  # deferred: loads torch
+    from eval.bench.tables import limits, limits_table, ratios_table, rows_table, to_json
     from genrec.files import write_text
     from genrec.llm.loading import load_model
     from genrec.llm.local import LocalModel
@@ -81,8 +81,8 @@ def _own_server(model: str, report: "Callable[[str], None]") -> "Iterator[str | 
         err.print("note: vLLM is not installed, so its ways are left out")
         yield None
         return
-    from genrec.serving import plan
-    from genrec.vllm_process import running
+    from genrec.llm.vllm.plan import plan
+    from genrec.llm.vllm.process import running
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -95,7 +95,7 @@ def _rows(
     local: "LocalModel", plain: "PreTrainedModel", server: str | None, work: "Workload", scale: Scale
 ) -> "Iterator[Row]":
     """All ways in all situations of one catalogue."""
-    from eval.bench import beam, genup, measure, transformers_rows, uncached_rows, vllm_rows
+    from eval.bench.measure import beam, genup, measure, transformers_rows, uncached_rows, vllm_rows
 
     yield from measure("genup", genup(plain), work, users=1, groups=scale.alone)
     if scale.slow_ways:

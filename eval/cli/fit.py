@@ -22,7 +22,7 @@ def fit_habits(
     seed: Annotated[int, typer.Option(min=0, help="Of the draws, the cities and the search.")] = 0,
 ) -> None:
     """Fit the habits ranker's weights on visits of the second quarter of check-ins, which no split tests on."""
-    from eval.fit import fit, fit_set, synthetic_city  # deferred: --help needs no NumPy
+    from eval.experiments.fit import fit, fit_set, synthetic_city  # deferred: --help needs no NumPy
 
     if output.is_dir():
         raise GenRecError(f"{output} is a folder; --out names a file")

@@ -14,7 +14,7 @@ from genrec.cli.options import Columns, DayFirst, OnBadRows, Pois, Timezone, loa
 from genrec.errors import InputError
 
 if TYPE_CHECKING:
-    from genrec.profile_run import Summary
+    from genrec.profiles.run import Summary
 
 Row = Mapping[str, Any]
 
@@ -46,10 +46,10 @@ def profiles(
     pois: Pois = None,
 ) -> None:
     """Say how far profiles are backed, how much they say, whether they tell people apart, and what they cost."""
-    from eval import profiles as assess  # deferred: --help needs no Polars
-    from eval.recovery import calibration, read_truth, recovery
-    from genrec.profile import read_profiles
-    from genrec.profile_run import summarise
+    from eval.profiles import worth as assess  # deferred: --help needs no Polars
+    from eval.profiles.recovery import calibration, read_truth, recovery
+    from genrec.profiles.profile import read_profiles
+    from genrec.profiles.run import summarise
 
     written = list(read_profiles(path).values())
     if not written:

@@ -12,7 +12,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
 ) -> None:
     """Write metrics.json, report.md and report.html into the folder of a run."""
-    from eval.report import write_report  # deferred: --help needs neither Polars nor Matplotlib
+    from eval.report.write import write_report  # deferred: --help needs neither Polars nor Matplotlib
 
     with err.status("counting"):
         verdicts = write_report(folder)

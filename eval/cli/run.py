@@ -19,8 +19,8 @@ from genrec.files import write_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from eval.methods.method import Method
     from eval.protocol import Cases
-    from eval.ranked import Method
 
 COUNTS = {"check_ins": "check-ins", "users": "users", "pois": "POIs"}
 
@@ -51,12 +51,12 @@ def run(
     pois: Pois = None,
 ) -> None:
     """Rank the same examples with several methods; run again after a kill, it goes on where it stopped."""
-    from eval.llm_methods import Models  # deferred: --help needs no Polars
-    from eval.methods import make_methods
-    from eval.presets import run_figures, to_json
-    from eval.profile_shelf import ProfileShelf, read_given
+    from eval.experiments.experiment import run_figures, to_json
+    from eval.methods.llm import Models  # deferred: --help needs no Polars
+    from eval.methods.names import make_methods
     from eval.protocol import cases
     from eval.run import run as run_all
+    from genrec.profiles.shelf import ProfileShelf, read_given
 
     given = read_given(profiles or [])
     checkins = load_checkins(
@@ -115,7 +115,7 @@ def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) ->
     """Hits and speed of each method."""
     import polars as pl
 
-    from eval.metrics import score
+    from eval.measures.metrics import score
     from eval.run import RANKINGS, TIMES
 
     scores = score(asked.frame, pl.read_parquet(output / RANKINGS), asked.checkins.pois)

@@ -30,8 +30,8 @@ def score(
     A prediction in which no POI id is found counts as a miss.
     """
     from eval.foreign import read_predictions  # deferred: --help needs no Polars
-    from eval.intervals import intervals
-    from eval.metrics import RANK_METRICS, rank_scores
+    from eval.measures.intervals import intervals
+    from eval.measures.metrics import RANK_METRICS, rank_scores
 
     bar = progress_bar()
     bar.disable = not err.is_terminal
@@ -53,7 +53,7 @@ def score(
 
 def _notes(predictions: "Predictions") -> list[str]:
     """What one must know to read the table."""
-    from eval.metrics import DEPTH
+    from eval.measures.metrics import DEPTH
 
     count, users = len(predictions.examples), predictions.examples["user_id"].n_unique()
     notes = [

@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.assistant import Desk, Level
 from genrec.cli.console import err, out, progress_bar
-from genrec.cli.desk import Desk, Level
 from genrec.cli.profile import check_user
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError, InputError
-from genrec.profile import repair_tail
+from genrec.profiles.profile import repair_tail
 
 if TYPE_CHECKING:
     from genrec.recommender import Ranking

@@ -31,7 +31,7 @@ def prepare(
     pois: Pois = None,
 ) -> None:
     """Check a file of check-ins once and keep it in a folder that loads fast, with POI indices that never change."""
-    from genrec import store  # deferred: --help needs no Polars
+    from genrec import prepared  # deferred: --help needs no Polars
 
     started = time.perf_counter()
     checkins = load_checkins(
@@ -43,7 +43,7 @@ def prepare(
         pois=pois,
         rejects=folder / "rejects.csv",
     )
-    done = store.prepare(checkins, folder)
+    done = prepared.prepare(checkins, folder)
     rate = len(checkins.frame) / (time.perf_counter() - started)
     out.print(
         f"{folder}: {done.check_ins:,} check-ins ({done.new_check_ins:,} new) of {done.users:,} users"

@@ -12,8 +12,8 @@ from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
-    from genrec.cli.desk import Desk, Level
-    from genrec.profile import Profile
+    from genrec.assistant import Desk, Level
+    from genrec.profiles.profile import Profile
     from genrec.recommender import Ranking
 
 HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
@@ -83,7 +83,7 @@ class Dialogue:
             out.print(f"  {i}. {escape(statement.text)}")
 
     def _change(self, rest: str) -> None:
-        from genrec.profile_edit import replace_statement
+        from genrec.profiles.editing import replace_statement
 
         profile = self._picked()
         number, _, text = rest.partition(" ")

@@ -21,7 +21,7 @@ from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
-    from genrec.profiler import Subject, Writer
+    from genrec.profiles.writer import Subject, Writer
 
 app = typer.Typer(
     cls=MainCommandGroup,
@@ -80,10 +80,10 @@ def run(
     pois: Pois = None,
 ) -> None:
     """Write the users' profiles to a file; run again after a kill, it goes on where it stopped."""
-    from genrec import profile_run
     from genrec.habits import all_habits
-    from genrec.profile import read_profiles
-    from genrec.profiler import Subject
+    from genrec.profiles import run as profile_run
+    from genrec.profiles.profile import read_profiles
+    from genrec.profiles.writer import Subject
 
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
@@ -131,7 +131,7 @@ def check_user(user: str, known: "dict[str, None]") -> None:
 
 def make_writer(kind: str, model: str | None, server: str | None, checkins: "Checkins") -> "Writer":
     """The templates, or a model in this process or behind a server."""
-    from genrec.profiler import HabitsWriter, LlmWriter
+    from genrec.profiles.writer import HabitsWriter, LlmWriter
 
     vocabulary = checkins.pois["category"].unique(maintain_order=True).to_list()
     if kind == "habits":
@@ -170,7 +170,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a user's profile with the evidence behind each sentence."""
-    from genrec.profile import dumps, profile_of, read_profiles
+    from genrec.profiles.profile import dumps, profile_of, read_profiles
 
     profile = profile_of(read_profiles(profiles), user, profiles)
     if as_json:
@@ -188,8 +188,8 @@ def edit(
     ] = None,
 ) -> None:
     """Change a profile in $EDITOR; it is checked before it is saved."""
-    from genrec.profile import profile_of, read_profiles, write_profiles
-    from genrec.profile_edit import EDITOR, apply_sheet, to_sheet
+    from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
+    from genrec.profiles.profile import profile_of, read_profiles, write_profiles
 
     everyone = read_profiles(profiles)
     profile = profile_of(everyone, user, profiles)
@@ -243,8 +243,8 @@ def import_(
 ) -> None:
     """Take over profiles that GenUP wrote, and hold them against the evidence."""
     from genrec.habits import all_habits
-    from genrec.profile import write_profiles
-    from genrec.profile_edit import genup_files, read_genup
+    from genrec.profiles.editing import genup_files, read_genup
+    from genrec.profiles.profile import write_profiles
 
     files = genup_files(source)
     checkins = load_checkins(

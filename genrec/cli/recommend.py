@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genrec.assistant import Desk, Level, Models
 from genrec.cli.console import err, out
-from genrec.cli.desk import Desk, Level, Models
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Adapter, Model, NoAdapter, Server
 from genrec.cli.render import print_ranking
@@ -57,7 +57,7 @@ def recommend(
 ) -> None:
     """Rank the places where a user may go next, beside what their habits alone would say."""
     from genrec.cli.batch import rank_all, read_asks, to_json
-    from genrec.profile import read_profiles
+    from genrec.profiles.profile import read_profiles
 
     if (users_from is None) != (output is None):
         raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")

@@ -7,8 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from genrec.profile import Profile
-    from genrec.profile_run import Summary
+    from genrec.profiles.profile import Profile
+    from genrec.profiles.run import Summary
     from genrec.recommender import Place, Ranking
 
 

@@ -23,9 +23,9 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Start vLLM with the right flags and keep it until Ctrl-C; then use it with --server."""
-    from genrec.adapter import SHIPPED  # deferred: slow to import
-    from genrec.serving import plan  # loads torch
-    from genrec.vllm_process import running
+    from genrec.llm.adapter import SHIPPED  # deferred: slow to import
+    from genrec.llm.vllm.plan import plan  # loads torch
+    from genrec.llm.vllm.process import running
 
     adapters = [*(adapter or []), *([SHIPPED] if model == "embedded" and not plain else [])]
     for sign in (signal.SIGINT, signal.SIGTERM):  # both, even if a script's background job: vLLM goes, too

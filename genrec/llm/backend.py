@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from genrec.adapter import Adapter
-from genrec.decoding import Scorer, Trie
+from genrec.llm.adapter import Adapter
+from genrec.llm.decoding import Scorer, Trie
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
 

@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.adapter import SHIPPED, read_adapter
 from genrec.errors import GenRecError
+from genrec.llm.adapter import SHIPPED, read_adapter
 from genrec.llm.backend import Generator, Ranker
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
-from genrec.adapter import Adapter, read_adapter, require_shapes
-from genrec.decoding import Trie
 from genrec.errors import GenRecError
+from genrec.llm.adapter import Adapter, read_adapter, require_shapes
 from genrec.llm.backend import CacheUse, Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.columns import Columns, small_cache
+from genrec.llm.decoding import Trie
 from genrec.llm.head import Head
 from genrec.llm.loading import load_model
 from genrec.llm.masks import Masks

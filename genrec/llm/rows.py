@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from genrec.decoding import Node, Trie
 from genrec.llm.columns import Columns
+from genrec.llm.decoding import Node, Trie
 from genrec.llm.prefix_cache import BLOCK
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from genrec.adapter import Adapter
-from genrec.decoding import Node, Trie
 from genrec.errors import GenRecError
+from genrec.llm.adapter import Adapter
 from genrec.llm.backend import CacheUse, Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
+from genrec.llm.decoding import Node, Trie
 from genrec.llm.endpoint import Endpoint
 
 # vLLM scores so many tokens a position at most (`MAX_LOGPROB_TOKEN_IDS`).

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from training.budget.jsonl_task import metric_source
 from training.budget.spec import Jsonl, Stage, Study
 from training.budget.store import key_of
+from training.budget.tasks.jsonl import metric_source
 from training.record import versions
 
 CODE_VERSION = 1  # raise it with any change to what a run gives: results of older code are then made anew

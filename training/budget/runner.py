@@ -10,10 +10,10 @@ from threading import Thread
 
 from training.budget.chain import Chain, StageName
 from training.budget.lattice import lattice
-from training.budget.material import prepare
 from training.budget.plan import Rates, all_chains, chosen_rate, lattice_chains, require_feasible, sweep_runs
 from training.budget.spec import Study
 from training.budget.store import Result
+from training.budget.tasks.material import prepare
 from training.budget.time_left import duration, seconds_left
 from training.budget.workshop import Workshop
 

@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING, Any, cast
 
 from filelock import FileLock
 
-from genrec.adapter import ANY, Adapter, write_declaration
 from genrec.errors import GenRecError
 from genrec.files import write_text
+from genrec.llm.adapter import ANY, Adapter, write_declaration
 from genrec.llm.quiet import quiet_transformers
 from training import record
 from training.budget.chain import Chain, chain_facts, result_facts, stage_of
-from training.budget.material import Material
 from training.budget.spec import Study
 from training.budget.store import Result, Store, key_of
-from training.budget.tasks import Pair, Task, demonstration_order, pair_order
-from training.labelled_loss import labelled_loss
+from training.budget.tasks.material import Material
+from training.budget.tasks.task import Pair, Task, demonstration_order, pair_order
 from training.recipe import Data, DpoRecipe, SftRecipe
 from training.settings import Trainable, load_trainable
+from training.trainers.labelled_loss import labelled_loss
 
 if TYPE_CHECKING:
     import torch
     from transformers import Trainer
 
     from genrec.llm.local import LocalModel
-    from training.callbacks import DivergedError
-    from training.preferences import Preference
+    from training.data.preferences import Preference
+    from training.trainers.callbacks import DivergedError
 
 Report = Callable[[Chain, int, Result], None]
 
@@ -70,7 +70,7 @@ class Workshop:
 
         `report` hears of each new result. Raises GenRecError if this machine or the data do not allow it.
         """
-        from training.callbacks import DivergedError  # deferred: loads torch
+        from training.trainers.callbacks import DivergedError  # deferred: loads torch
 
         folder = self._folder(chain)
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ class Workshop:
 
     def _train(self, chain: Chain, folder: Path, missing: Sequence[int], report: Report) -> None:
         from training.budget.stops import Stops  # deferred: loads torch
-        from training.callbacks import MetricsFile, WeightsMove
+        from training.trainers.callbacks import MetricsFile, WeightsMove
 
         start = time.perf_counter()
         make = self._sft_trainer if chain.stage == "sft" else self._dpo_trainer
@@ -144,7 +144,7 @@ class Workshop:
     def _dpo_trainer(self, chain: Chain, folder: Path) -> "tuple[Trainer, Trainable]":
         from training.dpo import make_trainer, pair_dataset, pair_tokens, reference
         from training.merge import merged
-        from training.reference import weights_hash
+        from training.trainers.reference import weights_hash
 
         settings = self._recipe(chain)
         before = chain.before()

@@ -20,8 +20,8 @@ def bench(
     Takes minutes on a CPU, where the stock trainers score every position.
     """
     from genrec.files import write_text  # deferred: --help needs no NumPy
-    from training.bench import QUICK_STEPS, STEPS, measure_all
-    from training.bench_report import ratios_table, runs_table, to_json
+    from training.bench.measure import QUICK_STEPS, STEPS, measure_all
+    from training.bench.tables import ratios_table, runs_table, to_json
 
     with stages() as stage:
         runs = measure_all(model, QUICK_STEPS if quick else STEPS, stage("measuring, runs"))

@@ -11,7 +11,7 @@ from genrec.files import require_only
 from training.cli.options import RecipePath, stages
 
 if TYPE_CHECKING:
-    from training.budget.results import Results
+    from training.budget.report.results import Results
     from training.budget.workshop import Workshop
 
 budget = typer.Typer(
@@ -75,8 +75,8 @@ def advise(
     ] = False,
 ) -> None:
     """Split a budget by what a study has found so far; without --budget, write the report of that."""
-    from training.budget.advise import advice_for, told  # deferred: as above
-    from training.budget.results import gather
+    from training.budget.report.advise import advice_for, told  # deferred: as above
+    from training.budget.report.results import gather
 
     if not output.is_dir():
         raise GenRecError(f"{output}: no such study; make it with `genrec-train budget run`")
@@ -94,8 +94,8 @@ def advise(
 
 def _workshop(path: Path, output: Path) -> "Workshop":
     from training.budget.lattice import lattice
-    from training.budget.material import prepare  # deferred: loads torch
     from training.budget.spec import SmallModel, load_study
+    from training.budget.tasks.material import prepare  # deferred: loads torch
     from training.budget.workshop import Workshop
 
     study = load_study(path)
@@ -125,8 +125,8 @@ def _print_plan(workshop: "Workshop", jobs: int) -> None:
 
 
 def _report(workshop: "Workshop") -> None:
-    from training.budget.report import sentence, write_report
-    from training.budget.results import gather
+    from training.budget.report.results import gather
+    from training.budget.report.write import sentence, write_report
 
     results: Results = gather(workshop)
     found = write_report(workshop.out, results)
@@ -139,7 +139,7 @@ def _report(workshop: "Workshop") -> None:
 
 
 def _warn(results: "Results") -> None:
-    from training.budget.report import warnings_of
+    from training.budget.report.write import warnings_of
 
     for warning in warnings_of(results):
         err.print(f"warning: {warning}", markup=False)

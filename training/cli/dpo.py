@@ -31,8 +31,8 @@ def dpo(
         _dry_run(recipe)
         return
     folder = require_out(output)
+    from training.data.preferences import read_preferences
     from training.dpo import load_policy, train_dpo
-    from training.preferences import read_preferences
     from training.record import require_startable
 
     require_startable(folder, resume=resume)
@@ -54,10 +54,10 @@ def dpo(
 
 
 def _dry_run(recipe: "DpoRecipe") -> None:
+    from training.data.preferences import read_preferences
     from training.dpo import load_policy, make_trainer, pair_dataset, pair_tokens
     from training.dry_run import END, START
     from training.estimate import estimate
-    from training.preferences import read_preferences
 
     pairs, about = read_preferences(recipe.preferences)
     policy = load_policy(recipe, about.catalogue, about.ranking_prompt)
@@ -79,8 +79,8 @@ def _dry_run(recipe: "DpoRecipe") -> None:
 
 
 def _print_result(recipe: "DpoRecipe", output: Path) -> None:
-    from training.callbacks import read_metrics
     from training.record import METRICS
+    from training.trainers.callbacks import read_metrics
 
     last = read_metrics(output / METRICS)[-1]
     out.print(

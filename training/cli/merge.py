@@ -15,7 +15,7 @@ def merge(
     model: Model = None,
 ) -> None:
     """Write a model folder with the adapter in its weights, for what takes no adapters."""
-    from genrec.adapter import ANY  # deferred: --help needs no torch
+    from genrec.llm.adapter import ANY  # deferred: --help needs no torch
     from training.merge import merge as write_merged
 
     with err.status("merging"):

@@ -12,7 +12,7 @@ from training.cli.options import Overrides, RecipePath, stages
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.preferences import About, Source
+    from training.data.preferences import About, Source
 
 SOURCES: tuple["Source", ...] = ("on-policy", "habits", "nearby", "random")
 
@@ -38,7 +38,7 @@ def preferences(
     per_example: Annotated[int, typer.Option(min=1, metavar="N", help="Pairs of each visit.")] = 1,
 ) -> None:
     """Make the pairs that a DPO recipe learns from, into the file that it names; goes on after a kill."""
-    from training.pairs import Mix, make_preferences  # deferred: --help needs no NumPy or torch
+    from training.data.pairs import Mix, make_preferences  # deferred: --help needs no NumPy or torch
     from training.recipe import DpoRecipe, recipe_of
 
     recipe = recipe_of(DpoRecipe, path, changes or [])

@@ -11,7 +11,7 @@ from genrec.errors import GenRecError
 from training.cli.options import DryRun, Overrides, Progress, RecipePath, Resume, print_estimate, require_out, stages
 
 if TYPE_CHECKING:
-    from training.examples import TrainingExample
+    from training.data.examples import TrainingExample
     from training.recipe import SftRecipe
     from training.settings import Trainable
 
@@ -58,7 +58,7 @@ def sft(
 
 
 def _examples(recipe: "SftRecipe", trainable: "Trainable", progress: Progress) -> "list[TrainingExample]":
-    from training.examples import training_examples
+    from training.data.examples import training_examples
 
     examples = training_examples(recipe.data, recipe.seed, trainable.count_tokens, progress)
     if not examples:
@@ -68,9 +68,9 @@ def _examples(recipe: "SftRecipe", trainable: "Trainable", progress: Progress) -
 
 def _catalogue(recipe: "SftRecipe") -> str:
     """Which POIs the result will know by their numbers."""
-    from genrec.adapter import ANY
-    from genrec.store import catalogue_hash
-    from training.examples import read
+    from genrec.llm.adapter import ANY
+    from genrec.prepared import catalogue_hash
+    from training.data.examples import read
 
     return ANY if recipe.data.relabel else catalogue_hash(read(recipe.data).pois)
 
@@ -102,8 +102,8 @@ def _dry_run(recipe: "SftRecipe") -> None:
 
 
 def _print_result(recipe: "SftRecipe", output: Path) -> None:
-    from training.callbacks import read_metrics
     from training.record import METRICS
+    from training.trainers.callbacks import read_metrics
 
     last = read_metrics(output / METRICS)[-1]
     out.print(f"{last['step']:,} steps, loss {last['loss']:.4f} at the last; {output}/loss.png shows all", markup=False)

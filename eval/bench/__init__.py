@@ -1,0 +1,1 @@
+"""How fast rankings come, and by whom."""

@@ -1,0 +1,1 @@
+"""Runs that each answer one question."""

@@ -1,0 +1,281 @@
+"""How accuracy grows with a user's history: the same visits, ranked after the user's last 0, 1, 3 ... check-ins.
+
+Few data have newcomers enough, so they are made: a sample of users who have more is cut back to each length, all of
+them at once, as if they had come to the city just then. Everybody else's check-ins stay. The real newcomers, those
+with too few check-ins to be cut back, are ranked beside them.
+"""
+
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from eval.experiments.experiment import OVERVIEW, Outcome, Row, cell, examine, failures, settings_of, write_overview
+from eval.methods.method import Method
+from eval.protocol import Cases, examples_frame
+from eval.report import charts
+from eval.report.charts import Estimate
+from eval.report.sections import Figure, Section
+from eval.report.tables import METRIC_NAMES, Table, share, slice_table
+from eval.report.verdict import Verdict
+from eval.run import Progress
+from genrec.columns import TIME, USER
+from genrec.errors import GenRecError
+from genrec.evidence import fingerprint
+from genrec.trajectories import Visit
+
+LENGTHS: Final = (0, 1, 3, 5, 10, 20)
+METRICS: Final = ("acc@1", "acc@5", "acc@10", "mrr")
+HISTORY = "history"
+REAL = "newcomers"
+TOO_FEW = f"user with fewer than {max(LENGTHS)} earlier check-ins"
+NOT_SAMPLED = "user not in the sample"
+ENOUGH = f"user with at least {max(LENGTHS)} earlier check-ins"
+
+MethodsFor = Callable[[Cases], Sequence[Method]]
+
+
+def default_methods(*, adapted: bool) -> tuple[str, ...]:
+    """The names of the methods that are examined unless others are named."""
+    return ("popularity", "most-frequent", "habits", "llm:full-adapted" if adapted else "llm:full")
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """The visits to predict.
+
+    Attributes:
+        asked: those of the users whose history is cut, before it is.
+        users: these users.
+        as_of: when the evidence is frozen.
+        share: of all check-ins before `as_of`, made by these users.
+        real: visits of users who have fewer than max(LENGTHS) earlier check-ins; None if there are none.
+
+    """
+
+    asked: Cases
+    users: frozenset[str]
+    as_of: datetime
+    share: float
+    real: Cases | None
+
+
+def newcomers(asked: Cases, *, users: int, limit: int | None, seed: int) -> Newcomers:
+    """Sample users with at least max(LENGTHS) earlier check-ins, and up to `limit` of their examples.
+
+    Raises GenRecError if the evidence of the examples is not frozen at one moment, or if nobody has so many.
+    """
+    moments = {example.as_of for example in asked.examples}
+    if len(moments) > 1:
+        raise GenRecError("histories can be cut only where evidence is frozen once: take llm4poi or all-visits")
+    [as_of] = moments
+    long = asked.frame.filter(pl.col("history") >= max(LENGTHS))
+    known = sorted(long[USER].unique())
+    if not known:
+        raise GenRecError(f"nobody in the test part has {max(LENGTHS)} check-ins before it, from which to cut back")
+    draw = random.Random(seed)
+    sample = frozenset(draw.sample(known, min(users, len(known))))
+    drawn = pl.col(USER).is_in(list(sample))
+    mine, short = asked.frame.filter(drawn)["example"], asked.frame.filter(pl.col("history") < max(LENGTHS))["example"]
+    excluded = {TOO_FEW: len(short), NOT_SAMPLED: len(long) - len(mine)}
+    past = asked.checkins.frame.filter(pl.col(TIME) < as_of)
+    asked = replace(asked, settings=asked.settings | {"limit": limit, "sample_seed": seed})
+    cut = _part(asked, mine, limit, draw, excluded)
+    cut = replace(cut, settings=cut.settings | {"sampled_users": len(sample)})
+    real = _part(asked, short, limit, draw, {ENOUGH: len(long)}) if len(short) else None
+    return Newcomers(cut, sample, as_of, len(past.filter(drawn)) / len(past), real)
+
+
+def _part(
+    asked: Cases, numbers: pl.Series, limit: int | None, draw: random.Random, excluded: Mapping[str, int]
+) -> Cases:
+    """Some of the examples, at most `limit`; the others are counted as `excluded`."""
+    chosen = sorted(draw.sample(numbers.to_list(), min(limit or len(numbers), len(numbers))))
+    examples = tuple(asked.examples[i] for i in chosen)
+    return replace(
+        asked,
+        examples=examples,
+        frame=examples_frame(asked.checkins, examples),
+        excluded=asked.excluded | {reason: count for reason, count in excluded.items() if count},
+        sampled_from=len(numbers) if len(chosen) < len(numbers) else None,
+    )
+
+
+def after(sample: Newcomers, length: int) -> Cases:
+    """The cases as if the sample's users had made only their last `length` check-ins before the evidence is frozen."""
+    asked, frame = sample.asked, sample.asked.checkins.frame
+    past = pl.col(TIME) < sample.as_of
+    latest = past.cast(pl.UInt32).cum_sum(reverse=True).over(USER) <= length
+    kept = frame.select(~past | ~pl.col(USER).is_in(list(sample.users)) | latest).to_series()
+    train_rows = int(kept[: asked.train_rows].sum())
+    if not train_rows:
+        raise GenRecError("the sample's users are everybody in the train part: nobody's check-ins are left; cut fewer")
+    checkins = replace(asked.checkins, frame=frame.filter(kept))
+    examples = tuple(replace(example, prefix=_cut(example.prefix, sample.as_of, length)) for example in asked.examples)
+    size = {"sha256": fingerprint(checkins), "check_ins": len(checkins.frame)}
+    return replace(
+        asked,
+        checkins=checkins,
+        examples=examples,
+        frame=examples_frame(checkins, examples),
+        train_rows=train_rows,
+        settings=asked.settings | {HISTORY: length, "kept": asked.settings["kept"] | size},
+        warnings=[
+            *asked.warnings,
+            f"Made cold: of {len(sample.users):,} users, only the last {length} check-ins before {sample.as_of} are "
+            f"known. With all, they made {sample.share:.0%} of the check-ins until then.",
+        ],
+    )
+
+
+def cold_start(sample: Newcomers, methods_for: MethodsFor, out: Path, *, name: str, progress: Progress) -> Outcome:
+    """Run the methods after each length of history, each in a folder of its own, and write the overview."""
+    overall: list[Row] = []
+    differences: list[Row] = []
+    failed: list[Row] = []
+    for length in LENGTHS:
+        asked = after(sample, length)
+        metrics = examine(
+            asked,
+            methods_for(asked),
+            folder_of(out, length),
+            name=name,
+            progress=_named(progress, f"{length} earlier"),
+        )
+        known = {HISTORY: length}
+        overall += [known | row for row in metrics["overall"]]
+        differences += [known | row | {"metric": "acc@1"} for row in metrics["comparisons"] + metrics["controls"]]
+        failed += [known | row for row in failures(metrics)]
+    groups: list[Row] = []
+    if sample.real:
+        called = _named(progress, REAL)
+        metrics = examine(sample.real, methods_for(sample.real), out / REAL, name=name, progress=called)
+        groups = [row for row in metrics["slices"] if row["slicing"] == "cold" and row["users"] > 1]
+        failed += [{HISTORY: REAL} | row for row in failures(metrics)]
+    settings = _settings(sample, folder_of(out, LENGTHS[-1]))
+    outcome = Outcome("cold-start", settings, [_verdict(overall)], overall, differences, failed, groups)
+    _write(out, outcome)
+    return outcome
+
+
+def contents() -> set[str]:
+    """What the folder of the preset holds."""
+    return {*OVERVIEW, REAL, *(folder_of(Path(), length).name for length in LENGTHS)}
+
+
+def folder_of(out: Path, length: int) -> Path:
+    """The run after one length of history."""
+    return out / f"history-{length}"
+
+
+def history_table(overall: Sequence[Row], metric: str) -> Table:
+    """A metric of each method after each length of history."""
+    values = {(row["method"], row[HISTORY]): row for row in overall if row["metric"] == metric}
+    methods = dict.fromkeys(method for method, _ in values)
+    rows = [(str(length), [cell(values[method, length]) for method in methods]) for length in LENGTHS]
+    return Table(f"{METRIC_NAMES[metric]} by earlier check-ins of the user", list(methods), rows)
+
+
+def newcomer_table(groups: Sequence[Row]) -> Table:
+    """Acc@1 of each method for the real newcomers, by their earlier check-ins."""
+    return slice_table("Acc@1 for real newcomers, by earlier check-ins of the user", pl.DataFrame(groups))
+
+
+def _named(progress: Progress, which: str) -> Progress:
+    """Say which of the runs a method is in."""
+    return lambda method, done, total: progress(f"{method}, {which}", done, total)
+
+
+def _cut(prefix: Sequence[Visit], as_of: datetime, length: int) -> tuple[Visit, ...]:
+    """The trajectory so far: of its visits before `as_of`, which are the user's latest, those that are known."""
+    early = sum(time < as_of for time, _ in prefix)
+    return tuple(prefix[max(early - length, 0) :])
+
+
+def _settings(sample: Newcomers, folder: Path) -> dict[str, Any]:
+    """What the runs have in common."""
+    settings = settings_of(folder) | {"warnings": sample.asked.warnings, "train_rows": sample.asked.train_rows}
+    del settings["kept"], settings[HISTORY]
+    return settings | {"histories": list(LENGTHS), "share_of_past_check_ins": sample.share}
+
+
+def _verdict(overall: Sequence[Row]) -> Verdict:
+    """Who is best without a history and with the longest, and how each method grows."""
+    first, last = LENGTHS[0], LENGTHS[-1]
+    values = {(row["method"], row[HISTORY]): row["value"] for row in overall if row["metric"] == "acc@1"}
+    methods = list(dict.fromkeys(method for method, _ in values))
+
+    def best(length: int) -> str:
+        highest = max(values[method, length] for method in methods)
+        tied = [method for method in methods if values[method, length] == highest]
+        return f"{' and '.join(tied)}, {share(highest)}"
+
+    headline = f"Highest Acc@1 without earlier check-ins: {best(first)}; with {last}: {best(last)}."
+    growth = "; ".join(
+        f"{method} {share(values[method, first])} to {share(values[method, last])}" for method in methods
+    )
+    return Verdict(None, headline, (f"Acc@1 from none to {last}: {growth}.",))
+
+
+def _write(out: Path, outcome: Outcome) -> None:
+    settings = outcome.settings
+    sampled = f"{settings['sampled_users']:,} with at least {max(LENGTHS)} earlier check-ins"
+    drawn = settings["sampled_from"]
+    facts = [
+        ("Data", f"{settings['name']}: {settings['data']['check_ins']:,} check-ins"),
+        ("Split", settings["split"]),
+        ("Users", f"{sampled}, drawn with seed {settings['sample_seed']}"),
+        ("Their share of the check-ins so far", f"{settings['share_of_past_check_ins']:.0%}, before the cut"),
+        ("Examples", f"{settings['examples']:,}" + (f", drawn from {drawn:,}" if drawn else "")),
+        *((f"Left out: {reason}", f"{count:,}") for reason, count in settings["excluded"].items()),
+        ("Failures", ", ".join(_failures(outcome.failures)) or "none"),
+        ("Runs", "one a length of history, in the folders beside, each with its own report"),
+    ]
+    sections = [
+        Section(
+            "history",
+            "Accuracy by history",
+            "The same visits, ranked after the user's last so many check-ins before the test part and the current "
+            "trajectory. All sampled users are cut at once, so what is known of everybody lacks their check-ins, too. "
+            "95% intervals, bootstrapped over users.",
+            [history_table(outcome.overall, metric) for metric in METRICS],
+            list(_figures(outcome.overall)),
+        )
+    ]
+    if outcome.groups:
+        text = (
+            f"Visits of users who have fewer than {max(LENGTHS)} check-ins before the test part. Other people, other "
+            "visits than above. Groups of a single user are left out."
+        )
+        sections.append(Section("newcomers", "Real newcomers", text, [newcomer_table(outcome.groups)]))
+    write_overview(
+        out,
+        outcome,
+        summary=f"{settings['name']}: {settings['examples']:,} visits after each of {len(LENGTHS)} lengths of history.",
+        settings=facts,
+        sections=sections,
+    )
+
+
+def _failures(rows: Collection[Row]) -> Iterator[str]:
+    for row in rows:
+        yield f"{row['method']}, {row[HISTORY]} earlier: {row['n']:,}"
+
+
+def _figures(overall: Sequence[Row]) -> Iterator[Figure]:
+    """Curves of the first methods, as many as a chart can tell apart."""
+    methods = list(dict.fromkeys(row["method"] for row in overall))[: len(charts.SERIES)]
+    for metric in ("acc@1", "acc@10"):
+        values = {(row["method"], row[HISTORY]): row for row in overall if row["metric"] == metric}
+        series = {method: [_estimate(values[method, length]) for length in LENGTHS] for method in methods}
+        name = METRIC_NAMES[metric]
+        svg = charts.groups(metric.replace("@", ""), [str(length) for length in LENGTHS], series, name)
+        yield Figure(f"{name} by earlier check-ins", svg)
+
+
+def _estimate(row: Mapping[str, Any]) -> Estimate:
+    return Estimate(row["value"], *(row["value"] if row[end] is None else row[end] for end in ("low", "high")))

@@ -1,0 +1,1 @@
+"""What is compared: rankers, the language model at each profile level, trained models of other libraries."""

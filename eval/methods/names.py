@@ -1,0 +1,39 @@
+"""The methods by their names on the command line."""
+
+from collections.abc import Sequence
+
+from eval.methods.baselines import BASELINES, BaselineMethod
+from eval.methods.llm import LlmMethod, LlmSpec, Models
+from eval.methods.method import Method
+from eval.methods.sasrec import SasRec
+from genrec.errors import GenRecError
+from genrec.profiles.shelf import ProfileShelf
+
+NAMES = (
+    f"{', '.join(BASELINES)}, sasrec, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
+    "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
+)
+
+
+def make_methods(names: Sequence[str], models: Models, shelf: ProfileShelf, *, seed: int = 0) -> list[Method]:
+    """Methods in the order of their names; raises GenRecError for an unknown or repeated name, or a stray adapter."""
+    if len(set(names)) < len(names):
+        raise GenRecError(f"--method names one twice: {', '.join(names)}")
+    methods = [_method(name, models, shelf, seed) for name in names]
+    adapted = [name for name in names if name.endswith("-adapted")]
+    if adapted and models.adapter is None:
+        raise GenRecError(f"{adapted[0]} needs --adapter")
+    if models.named and not adapted:
+        raise GenRecError("--adapter is for methods whose names end in -adapted, and there are none")
+    return methods
+
+
+def _method(name: str, models: Models, shelf: ProfileShelf, seed: int) -> Method:
+    if name in BASELINES:
+        return BaselineMethod(name)
+    if name == "sasrec":
+        return SasRec(seed=seed)
+    spec = LlmSpec.parse(name)
+    if spec is None:
+        raise GenRecError(f"there is no method {name!r}; there are {NAMES}")
+    return LlmMethod(name, spec, models, shelf)

@@ -1,0 +1,83 @@
+"""SASRec (Kang and McAuley, ICDM 2018), a trained sequential model, in the implementation of Cornac."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from eval.methods.baselines import visits_until
+from eval.methods.method import Ranked
+from eval.protocol import Cases, evidence_at
+from genrec.checkins import Checkins
+from genrec.columns import POI, TIME, USER
+from genrec.errors import GenRecError
+from genrec.evidence import fingerprint
+
+EPOCHS = 30
+HYPERPARAMETERS = {"embedding_dim": 64, "max_len": 50, "n_epochs": EPOCHS, "dropout": 0.2, "learning_rate": 0.001}
+MISSING = "sasrec needs Cornac: pip install 'genrec[sasrec]'"
+
+
+class SasRec:
+    """Trained once, on the train part only; at an example it reads all that is known of the user until then."""
+
+    name = "sasrec"
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._trained: tuple[Cases, Any] | None = None
+
+    def settings(self, cases: Cases) -> dict[str, Any]:
+        """See `Method`: the hyperparameters, and what it is trained on. Raises GenRecError if Cornac is missing."""
+        try:
+            release = version("cornac")
+        except PackageNotFoundError:
+            raise GenRecError(MISSING) from None
+        rows = training_rows(cases)
+        return {
+            **HYPERPARAMETERS,
+            "seed": self._seed,
+            "cornac": release,
+            "trained_on": {
+                "check_ins": len(rows.frame),
+                "last": rows.frame[-1, TIME].isoformat(),
+                "sha256": fingerprint(rows),
+            },
+        }
+
+    def rank(self, cases: Cases, examples: Sequence[int], k: int) -> Iterator[Ranked]:
+        """See `Method`; a user without any earlier visit gives it nothing to read."""
+        if self._trained is None or self._trained[0] is not cases:
+            self._trained = cases, self._train(training_rows(cases))
+        model = self._trained[1]
+        for number in examples:
+            example = cases.examples[number]
+            evidence = evidence_at(cases, example.as_of)
+            history = [poi for _, poi in visits_until(evidence, example)]
+            if not history:
+                yield Ranked(number, evidence.fingerprint, failure="no earlier visit to go by")
+                continue
+            scores = np.exp(model.score(None, history).astype(np.float64))
+            best = np.argsort(-scores, kind="stable")[:k]
+            yield Ranked(number, evidence.fingerprint, best.tolist(), (scores[best] / scores.sum()).tolist())
+
+    def _train(self, rows: Checkins) -> Any:
+        """The model of the users' sequences of visits."""
+        from cornac.data import SequentialDataset  # deferred: loads torch
+        from cornac.models import SASRec
+
+        visits = rows.frame.select(USER, session=pl.col(USER), item=pl.col(POI), time=pl.col(TIME).dt.epoch("s")).rows()
+        items = OrderedDict((poi, poi) for poi in range(len(rows.pois)))
+        data = SequentialDataset.build(visits, fmt="USIT", global_iid_map=items)
+        return SASRec(**HYPERPARAMETERS, seed=self._seed).fit(data)
+
+
+def training_rows(cases: Cases) -> Checkins:
+    """The train part, strictly before the first moment that is asked about."""
+    first = cases.examples[0].as_of
+    train = cases.checkins.frame[: cases.train_rows].filter(pl.col(TIME) < first)
+    return replace(cases.checkins, frame=train)

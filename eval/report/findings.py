@@ -1,0 +1,188 @@
+"""What a run shows: every figure of its report, from the files in its folder. No figure comes from anywhere else."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from eval.measures.intervals import compare, expected_calibration_error, intervals
+from eval.measures.metrics import DISTANCE, METRICS, disagreeing, reliability, score
+from eval.measures.strata import STRATA, strata, stratifier_power
+from eval.methods.llm import LlmSpec
+from eval.run import CHECKINS, EXAMPLES, RANKINGS, TIMES, read_config
+from genrec.checkins import Checkins
+from genrec.errors import InputError
+from genrec.prepared import load
+
+YARDSTICK = "habits"
+SLICINGS = {"visit": ("repeat", "novel"), "prompt": ("named", "not named")} | STRATA
+SLICED = ("acc@1", "acc@10")
+SHARES = [percent / 100 for percent in range(0, 101, 5)]
+DRAWS = 2000  # of users
+COMPARISON_DRAWS = 10_000  # more, because no p-value is below 2 in so many, and Holm multiplies it by the pairs
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of a run folder; `times` is the one that no two runs share."""
+
+    config: dict[str, Any]
+    examples: pl.DataFrame
+    rankings: pl.DataFrame
+    checkins: Checkins
+    times: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Frames of figures; value, low and high are a mean (a median for distance_km) and its 95 % interval.
+
+    Attributes:
+        overall: method, metric, users, n, value, low, high; methods in the order of the run.
+        failures: method, failure (the reason), n.
+        controls: columns of `eval.measures.intervals.compare`, each profile against its two controls.
+        comparisons: the same, of every method with the yardstick and of each profile with none.
+        slices: slicing, group, and the columns of `overall`: Acc of parts of the examples.
+        disagreement: model, first_place ("same" or "other"), method (the model or the yardstick), n, value, low, high.
+        curve, ece: columns of `reliability` and `expected_calibration_error` (eval.measures).
+        distances: method, n, share, km: this share of the distance errors is at most so long.
+        power: what `eval.measures.strata.stratifier_power` returns.
+
+    """
+
+    overall: pl.DataFrame
+    failures: pl.DataFrame
+    controls: pl.DataFrame
+    comparisons: pl.DataFrame
+    slices: pl.DataFrame
+    disagreement: pl.DataFrame
+    curve: pl.DataFrame
+    ece: pl.DataFrame
+    distances: pl.DataFrame
+    power: pl.DataFrame
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder; raises InputError if it is none, or the run has not finished."""
+    config = read_config(folder)
+    if not (folder / RANKINGS).exists():
+        raise InputError("is missing: the run has not finished.", file=folder / RANKINGS, fix="Give its command again.")
+    return Run(
+        config=config,
+        examples=pl.read_parquet(folder / EXAMPLES),
+        rankings=pl.read_parquet(folder / RANKINGS),
+        checkins=Checkins(*load(folder / CHECKINS)),
+        times=json.loads((folder / TIMES).read_text(encoding="utf-8")),
+    )
+
+
+def find(run: Run) -> Findings:
+    """Everything that the report says."""
+    methods = list(run.config["methods"])
+    scores = score(run.examples, run.rankings, run.checkins.pois)
+    data = (run.examples, run.checkins, run.config["train_rows"])
+    return Findings(
+        overall=_in_order(intervals(scores, [*METRICS, DISTANCE], resamples=DRAWS), methods),
+        failures=_in_order(_failures(scores), methods),
+        controls=_compare(scores, _control_pairs(methods)),
+        comparisons=_compare(scores, _pairs(methods)),
+        slices=_in_order(_slices(scores, strata(*data)), methods),
+        disagreement=_disagreement(scores, methods),
+        curve=_in_order(reliability(scores), methods),
+        ece=_in_order(expected_calibration_error(scores, resamples=DRAWS), methods),
+        distances=_in_order(_distances(scores), methods),
+        power=_in_order(stratifier_power(scores, *data), methods),
+    )
+
+
+def is_model(method: str) -> bool:
+    """Whether a method is the language model, with anybody's profile."""
+    return LlmSpec.parse(method) is not None
+
+
+def is_control(method: str) -> bool:
+    """Whether a method shows the model another user's profile, or an emptied one."""
+    spec = LlmSpec.parse(method)
+    return spec is not None and spec.show != "own"
+
+
+def _failures(scores: pl.DataFrame) -> pl.DataFrame:
+    """Why there is no ranking, the commonest reason of each method first."""
+    counts = scores.drop_nulls("failure").group_by("method", "failure").len("n")
+    return counts.sort(-pl.col("n").cast(pl.Int64), "failure")
+
+
+def _control_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """(method, the same with a swapped or emptied profile), where the run has both."""
+    pairs = []
+    for control in filter(is_control, methods):
+        own = control.replace("-swapped", "").replace("-emptied", "")
+        if own in methods:
+            pairs.append((own, control))
+    return pairs
+
+
+def _pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Every method with the yardstick; each model with itself without a profile, without an adapter, with the table."""
+    others = [method for method in methods if method != YARDSTICK and not is_control(method)]
+    pairs = [(method, YARDSTICK) for method in others] if YARDSTICK in methods else []
+    for method in others:
+        spec = LlmSpec.parse(method)
+        if spec is not None:
+            without_profile = method.replace(spec.level, "none", 1)
+            relatives = (without_profile, method.replace("-adapted", ""), method.replace("-notable", ""))
+            pairs += [(method, relative) for relative in relatives if relative != method and relative in methods]
+    return pairs
+
+
+def _compare(scores: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    return compare(scores, pairs, resamples=COMPARISON_DRAWS) if pairs else pl.DataFrame()
+
+
+def _slices(scores: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    """Acc of parts of the examples: by visit, by prompt, and by stratum."""
+    split = scores.join(groups, on="example", maintain_order="left").with_columns(
+        visit=pl.when("repeat").then(pl.lit("repeat")).otherwise(pl.lit("novel")),
+        prompt=pl.when("in_prompt").then(pl.lit("named")).when(~pl.col("in_prompt")).then(pl.lit("not named")),
+    )
+    frames = []
+    for slicing, names in SLICINGS.items():
+        for group in names:
+            part = split.filter(pl.col(slicing) == group)
+            found = intervals(part, SLICED, resamples=DRAWS)
+            frames.append(found.select(pl.lit(slicing).alias("slicing"), pl.lit(group).alias("group"), pl.all()))
+    return pl.concat(frames)
+
+
+def _disagreement(scores: pl.DataFrame, methods: Sequence[str]) -> pl.DataFrame:
+    """Acc@1 of each model and the yardstick, where they put the same place first and where they do not."""
+    frames = []
+    for model in filter(is_model, methods if YARDSTICK in methods else ()):
+        both = scores.filter(pl.col("method").is_in([model, YARDSTICK]))
+        other = pl.col("example").is_in(disagreeing(scores, model, YARDSTICK).implode())
+        for first_place, part in (("same", both.filter(~other)), ("other", both.filter(other))):
+            found = _in_order(intervals(part, ["acc@1"], resamples=DRAWS), [model, YARDSTICK])
+            named = (pl.lit(model).alias("model"), pl.lit(first_place).alias("first_place"))
+            frames.append(found.select(*named, pl.all().exclude("users")))
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def _distances(scores: pl.DataFrame) -> pl.DataFrame:
+    """Quantiles of the distance error in km; failures have none."""
+    found = scores.drop_nulls(DISTANCE)
+    frames = [
+        found.group_by("method").agg(
+            pl.len().alias("n"), pl.lit(share).alias("share"), pl.col(DISTANCE).quantile(share, "linear").alias("km")
+        )
+        for share in SHARES
+    ]
+    return pl.concat(frames)
+
+
+def _in_order(frame: pl.DataFrame, methods: Sequence[str]) -> pl.DataFrame:
+    """The frame with methods in the order of the run."""
+    place = {method: i for i, method in enumerate(methods)}
+    return frame.sort(pl.col("method").replace_strict(place, return_dtype=pl.UInt32), maintain_order=True)

@@ -1,0 +1,1 @@
+"""vLLM: how it is started, and its process."""

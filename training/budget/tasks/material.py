@@ -1,0 +1,73 @@
+"""What a study works on, made once and found again by every process: the base model and the questions."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.budget.spec import Jsonl, SmallModel, Study
+from training.budget.store import key_of
+from training.budget.tasks.jsonl import JsonlTask
+from training.budget.tasks.poi import PoiSource, PoiTask
+from training.budget.tasks.task import Task, read_questions, save_questions
+from training.stage import Progress, nothing
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The base model's name (a folder, a hub id or `embedded`), the task, and a hash of both."""
+
+    model: str
+    task: Task
+    key: str
+
+
+def prepare(study: Study, out: Path, progress: Progress = nothing) -> Material:
+    """Make, or find, what the study works on; `progress` hears of the small model's pre-training.
+
+    Raises GenRecError if the data or the model cannot be had.
+    """
+    from genrec.llm.loading import load_tokenizer, resolve_model  # deferred: slow to import
+
+    if isinstance(study.task, Jsonl):
+        files = JsonlTask(study.task)
+        model = _model(study, None, progress)
+        return Material(model, files, key_of([_model_hash(resolve_model(model)), files.facts()]))
+    source = PoiSource(study.task, study.past)
+    model = _model(study, source if study.past else None, progress)
+    tokenizer = load_tokenizer(model)
+    key = key_of([_model_hash(resolve_model(model)), source.facts()])
+    saved = out / "questions" / f"{key}.json"
+    questions = read_questions(saved)
+    if questions is None:
+        questions = source.questions(lambda text: _count(tokenizer, text))
+        save_questions(saved, questions)
+    return Material(model, PoiTask(study.task, source.checkins, questions), key)
+
+
+def _model(study: Study, source: PoiSource | None, progress: Progress) -> str:
+    if not isinstance(study.model, SmallModel):
+        return study.model
+    from training.budget.tasks.small_model import small_model
+
+    return str(small_model(study.model, source, progress))
+
+
+def _count(tokenizer: "PreTrainedTokenizerBase", text: str) -> int:
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _model_hash(path: str) -> str:
+    """Of a folder's weights, tokenizer and template; a hub id stands for itself."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return path
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")]):
+        digest.update(f"{file.name}\n".encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()

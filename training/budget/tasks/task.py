@@ -1,0 +1,101 @@
+"""What a task gives a study: demonstrations, candidate pairs with a judgement, and test examples with a score each."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from genrec.files import write_text
+from genrec.llm.backend import Message
+from training.data.examples import TrainingExample
+
+if TYPE_CHECKING:
+    from genrec.llm.local import LocalModel
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt with its right answer; `group` says whose it is: examples of one group are alike."""
+
+    prompt: tuple[Message, ...]
+    answer: str
+    group: str
+
+    def demonstration(self) -> TrainingExample:
+        """What SFT learns from."""
+        messages = (*self.prompt, {"role": "assistant", "content": self.answer})
+        return TrainingExample(messages, frozenset({len(messages) - 1}), 0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What DPO learns from: to one prompt, a better and a worse answer."""
+
+    prompt: tuple[Message, ...]
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The examples of a task, by what they are for."""
+
+    train: tuple[Question, ...]
+    validation: tuple[Question, ...]
+    test: tuple[Question, ...]
+
+
+class Task(Protocol):
+    """A task. `pair_pool`: of how many examples pairs can be made; `shared`: they are those of the demonstrations."""
+
+    questions: Questions
+    pair_pool: int
+    shared: bool
+    pair_batch: int  # examples that `pairs` takes at a time
+
+    def pairs(self, order: Sequence[int], model: "LocalModel") -> Iterator[list[Pair]]:
+        """Pairs of the pool's examples in this order, `pair_batch` examples at a time; one may give none."""
+
+    def scores(self, model: "LocalModel", questions: Sequence[Question]) -> list[float]:
+        """How good the model's answer to each question is."""
+
+
+def demonstration_order(task: Task, seed: int) -> list[int]:
+    """The training examples in the order that demonstrations are bought in; a smaller budget buys the first of them."""
+    order = list(range(len(task.questions.train)))
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def pair_order(task: Task, seed: int) -> list[int]:
+    """The same for pairs: from the other end, where both come from one pool, so that they meet as late as possible."""
+    if task.shared:
+        return demonstration_order(task, seed)[::-1]
+    order = list(range(task.pair_pool))
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def save_questions(path: Path, questions: Questions) -> None:
+    """Write the questions, so that each process need not make them anew."""
+    parts = {
+        part: [(one.prompt, one.answer, one.group) for one in getattr(questions, part)]
+        for part in ("train", "validation", "test")
+    }
+    write_text(path, json.dumps(parts, ensure_ascii=False))
+
+
+def read_questions(path: Path) -> Questions | None:
+    """What `save_questions` wrote; None if it is not there, or damaged."""
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return Questions(
+        **{
+            part: tuple(Question(tuple(prompt), answer, group) for prompt, answer, group in rows)
+            for part, rows in parts.items()
+        }
+    )

@@ -1,0 +1,204 @@
+"""What a model learns from: the conversations that rank in service, with the answers that were right."""
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+from eval.protocol import PRESETS, frequent
+from genrec.checkins import Checkins, read_checkins
+from genrec.columns import TIME
+from genrec.errors import GenRecError, InputError
+from genrec.evidence import Evidence
+from genrec.llm.backend import Message
+from genrec.profiles.shelf import ProfileShelf, read_given, shown
+from genrec.rankers.genup_prompt import genup_messages
+from genrec.rankers.ranking_prompt import RankingPrompt, first_told, ranking_messages
+from genrec.trajectories import Example, training
+from training.data.cities import training_city
+from training.recipe import Data
+
+CountTokens = Callable[[str], int]
+Progress = Callable[[int, int], None]  # (parts done, parts in all)
+
+# Where a message names POIs: an assistant's whole answer, before a probability, or after "POI".
+NAMED = {"assistant": r"^\d+$", "user": r"\d+(?= \d+%)", "system": r"(?<=\bPOI )\d+"}
+
+# Ids are drawn from as many numbers as catalogues have places.
+LEAST_LABELS, MOST_LABELS = 300, 6000
+
+
+@dataclass(frozen=True)
+class TrainingExample:
+    """A conversation to learn from.
+
+    Attributes:
+        messages: they end with the assistant's answer to the last question.
+        supervised: indices of the messages that carry loss; all of them are the assistant's.
+        dropped_lines: how many lines of the profile the token budget left out.
+
+    """
+
+    messages: tuple[Message, ...]
+    supervised: frozenset[int]
+    dropped_lines: int
+
+
+def training_examples(
+    data: Data, seed: int, count_tokens: CountTokens, progress: Progress = lambda done, total: None
+) -> list[TrainingExample]:
+    """The examples of a recipe, in an order that depends on nothing but the seed; errors as in `learnable`."""
+    if data.cities is None:
+        return _examples_of(read(data), data, data.limit, seed, count_tokens)
+    share = None if data.limit is None else -(-data.limit // data.cities.count)
+    examples = []
+    for number in range(data.cities.count):
+        city_seed = data.cities.first_seed + number
+        examples += _examples_of(training_city(city_seed), data, share, city_seed, count_tokens)
+        progress(number + 1, data.cities.count)
+    random.Random(seed).shuffle(examples)
+    return examples[: data.limit]
+
+
+@lru_cache(maxsize=1)
+def read(data: Data) -> Checkins:
+    """The check-ins that a recipe names, after its preset's filters; read once."""
+    try:
+        checkins = read_checkins(Path(data.checkins or ""))
+    except InputError as error:
+        if "--" not in str(error):
+            raise
+        remedy = "A recipe has no such options: give them to `genrec data prepare`, and name its folder here."
+        raise GenRecError(f"{error} {remedy}") from error
+    return frequent(checkins, PRESETS[data.preset].rounds) if data.preset else checkins
+
+
+def learnable(checkins: Checkins, data: Data) -> tuple[Checkins, tuple[Example, ...]]:
+    """The check-ins that training may see, with the whole catalogue, and the visits to learn, in time order.
+
+    Evidence is frozen at `data.moments` moments that cut the check-ins into parts of the same size.
+    """
+    count = len(checkins.frame)
+    rows = count if data.cities else count * 8 // 10 if data.train == "llm4poi" else (count + 1) // 2
+    moments = {checkins.frame[rows * part // (data.moments + 1), TIME] for part in range(1, data.moments + 1)}
+    found = training(checkins, rows, moments, last_only=data.targets == "final").examples
+    return replace(checkins, frame=checkins.frame[:rows]), found
+
+
+class Prompter:
+    """Puts the question of an example as serving and evaluation do. Ask in the order of the moments."""
+
+    def __init__(self, checkins: Checkins, data: Data, count_tokens: CountTokens) -> None:
+        """Raises GenRecError if profiles were given that do not fit the check-ins."""
+        self._checkins, self._data, self._count_tokens = checkins, data, count_tokens
+        self._shelf = ProfileShelf(read_given(data.profiles), checkins)
+        self._evidence: Evidence | None = None  # of the last moment
+
+    def evidence(self, example: Example) -> Evidence:
+        """What is known as of the example's moment."""
+        if self._evidence is None or self._evidence.as_of != example.as_of:
+            self._evidence = Evidence(self._checkins, example.as_of)
+        return self._evidence
+
+    def ask(self, example: Example) -> RankingPrompt:
+        """The prompt that the example's visit is the answer to."""
+        evidence, pois = self.evidence(example), self._checkins.pois
+        profile = shown(self._shelf.source(example.user_id, evidence), example.user_id, evidence)
+        at, prefix, level = example.time, example.prefix, self._data.level
+        if self._data.prompt == "genup":
+            return genup_messages(profile, pois, at=at, prefix=prefix, level=level)
+        return ranking_messages(
+            profile, evidence.city, pois, at=at, prefix=prefix, level=level,
+            count_tokens=self._count_tokens, budget=self._data.budget, most_visits=self._data.visits,
+        )  # fmt: skip
+
+
+def _examples_of(
+    checkins: Checkins, data: Data, limit: int | None, seed: int, count_tokens: CountTokens
+) -> list[TrainingExample]:
+    return conversations(*learnable(checkins, data), data, limit=limit, seed=seed, count_tokens=count_tokens)
+
+
+def conversations(
+    seen: Checkins,
+    visits: Sequence[Example],
+    data: Data,
+    *,
+    limit: int | None = None,
+    seed: int,
+    count_tokens: CountTokens,
+) -> list[TrainingExample]:
+    """What a recipe makes of visits to learn; `seen`: the check-ins that evidence may come from."""
+    questions = list(_questions(visits, data.visits))
+    draw = random.Random(seed)
+    if limit is not None and limit < len(questions):
+        # Weighted by answers (Efraimidis and Spirakis 2006): a conversation with many costs little more than with one.
+        keys = [draw.random() ** (1 / answers) for _, answers in questions]
+        best = sorted(range(len(keys)), key=keys.__getitem__)[-limit:]
+        questions = [questions[i] for i in sorted(best)]
+    prompter = Prompter(seen, data, count_tokens)
+    examples = [_example(prompter.ask(visit), visit.target, new) for visit, new in questions]
+    if data.named:
+        examples = [named for example in examples if (named := only_named(example)).supervised]
+    draw.shuffle(examples)
+    return [relabelled(example, draw, len(seen.pois)) for example in examples] if data.relabel else examples
+
+
+def _questions(visits: Sequence[Example], most: int) -> Iterator[tuple[Example, int]]:
+    """Which visits to ask about so that each is learned once, and how many are learned with it.
+
+    A conversation tells the trajectory's last visits, at most `most`; what it tells of the time since the evidence
+    was frozen are answers to learn, too.
+    """
+
+    def trajectory(visit: Example) -> tuple[object, ...]:
+        return visit.as_of, visit.user_id, visit.prefix[0] if visit.prefix else (visit.time, visit.target)
+
+    for _, group in groupby(sorted(visits, key=trajectory), key=trajectory):
+        together, learned = sorted(group, key=lambda visit: len(visit.prefix)), 0
+        for number, visit in enumerate(together):
+            last_of_window = first_told(number + 1, most) > first_told(number, most)
+            if last_of_window or number == len(together) - 1:
+                yield visit, number + 1 - learned
+                learned = number + 1
+
+
+def _example(prompt: RankingPrompt, target: int, learned: int) -> TrainingExample:
+    messages = (*prompt.messages, {"role": "assistant", "content": str(target)})
+    last = len(messages) - 1
+    answers = min(learned, prompt.answered + 1)
+    return TrainingExample(messages, frozenset(last - 2 * i for i in range(answers)), prompt.dropped)
+
+
+def only_named(example: TrainingExample) -> TrainingExample:
+    """The example without loss on answers that are told nowhere before: their ids could only be guessed."""
+    named: set[str] = set()
+    supervised = set()
+    for turn, message in enumerate(example.messages):
+        found = re.findall(NAMED[message["role"]], message["content"])
+        if turn in example.supervised and named.issuperset(found):
+            supervised.add(turn)
+        named.update(found)
+    return replace(example, supervised=frozenset(supervised))
+
+
+def relabelled(example: TrainingExample, draw: random.Random, pois: int) -> TrainingExample:
+    """The example with other ids for its POIs, drawn at random, so that only their meaning can be learned."""
+    labels: dict[str, str] = {}
+    numbers = iter(draw.sample(range(most := max(pois, _most_labels(draw))), most))
+
+    def label(found: re.Match[str]) -> str:
+        return labels.setdefault(found[0], str(next(numbers)))
+
+    messages = tuple(
+        message | {"content": re.sub(NAMED[message["role"]], label, message["content"])} for message in example.messages
+    )
+    return replace(example, messages=messages)
+
+
+def _most_labels(draw: random.Random) -> int:
+    """Small catalogues as often as large ones, so that ids of three digits are as familiar as those of four."""
+    return int(LEAST_LABELS * (MOST_LABELS / LEAST_LABELS) ** draw.random())

@@ -1,0 +1,1 @@
+"""What GenRec does in TRL's trainers."""
