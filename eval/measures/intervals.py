@@ -83,8 +83,8 @@ def expected_calibration_error(
     """Each method's ECE (Guo et al., ICML 2017, equation 3) with a 95 % percentile bootstrap interval over users.
 
     The mean of |accuracy - confidence| over the bins of `eval.measures.metrics.reliability`, weighted by their
-    examples. Chance alone adds to it, and resampling once more: the interval of a well calibrated method leans upwards, and may even
-    begin above the value. `scores`, `resamples` and `seed` as in `intervals`.
+    examples. Chance alone adds to it, and resampling once more: the interval of a well calibrated method leans upwards,
+    and may even begin above the value. `scores`, `resamples` and `seed` as in `intervals`.
 
     Returns method, users and n (users and examples with a probability), ece, low, high; by method. low and high are
     null from fewer than two users. A method that states no probability has no row.

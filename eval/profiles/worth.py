@@ -1,8 +1,8 @@
 """What profiles are worth: whether visits back them, how much they say, whether they tell people apart, what they cost.
 
 `eval.profiles.recovery` asks whether their guesses are right. Intervals are 95 % percentile bootstrap intervals over
-users: a user is drawn with all of their sentences and guesses. Entropies come without one, because resampled users repeat,
-which lowers an entropy.
+users: a user is drawn with all of their sentences and guesses. Entropies come without one, because resampled users
+repeat, which lowers an entropy.
 """
 
 import re
