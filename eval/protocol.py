@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -14,32 +14,15 @@ from genrec.checkins import Checkins
 from genrec.columns import POI, TIME, USER
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence, fingerprint
+from genrec.filters import PRESETS, PresetName, frequent
 from genrec.prepared import catalogue_hash
+from genrec.rankers.ranker import Query
 from genrec.trajectories import Example, Part, Split, all_visits, llm4poi, rolling, sessionise
 
 SplitName = Literal["llm4poi", "all-visits", "rolling"]
-PresetName = Literal["genup", "genup-nyc", "genup-tky", "genup-ca"]
 
-MIN_CHECKINS = 10
 REFRESH_DAYS = 7
 
-
-@dataclass(frozen=True)
-class Preset:
-    """How a data set of GenUP's was filtered, and how many test examples the paper has."""
-
-    rounds: int
-    test_size: int | None
-
-
-# The filters are those of STHGCN's code (preprocess/), on whose files LLM4POI and GenUP build: places first, then
-# users by what is left of them; twice for Gowalla-CA. Sizes: GenUP, data set statistics.
-PRESETS: dict[PresetName, Preset] = {
-    "genup": Preset(1, None),
-    "genup-nyc": Preset(1, 1429),
-    "genup-tky": Preset(1, 6980),
-    "genup-ca": Preset(2, 2769),
-}
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "example": pl.UInt32,
@@ -87,6 +70,11 @@ class Cases:
     def at(self, example: Example) -> datetime | None:
         """The time of the visit, as far as methods are told."""
         return example.time if self.timed else None
+
+    def query(self, number: int) -> Query:
+        """What an example asks, without its answer."""
+        example = self.examples[number]
+        return Query(example.user_id, self.at(example), example.prefix)
 
     def description(self) -> dict[str, Any]:
         """All that config.json says of the examples, in plain types."""
@@ -156,23 +144,6 @@ def cases(
 def evidence_at(cases: Cases, as_of: datetime) -> Evidence:
     """The evidence as of a moment. Only the last one is kept: ask in the order of the moments."""
     return Evidence(cases.checkins, as_of)
-
-
-def frequent(checkins: Checkins, rounds: int = 1, least: int = MIN_CHECKINS) -> Checkins:
-    """Without POIs of fewer than `least` check-ins, then without users of fewer; `rounds` times.
-
-    The POIs that stay are renumbered in their order. Raises GenRecError if none stays.
-    """
-    frame = checkins.frame
-    for _ in range(rounds):
-        frame = frame.filter(pl.len().over(POI) >= least)
-        frame = frame.filter(pl.len().over(USER) >= least)
-    if frame.is_empty():
-        raise GenRecError(f"no user and POI has {least} check-ins, which the preset asks for")
-    pois = checkins.pois.filter(pl.col(POI).is_in(frame[POI].unique().to_list()))
-    index = pl.int_range(len(pois), dtype=pl.UInt32, eager=True)
-    frame = frame.with_columns(pl.col(POI).replace_strict(pois[POI], index, return_dtype=pl.UInt32))
-    return replace(checkins, frame=frame, pois=pois.with_columns(index.alias(POI)))
 
 
 def examples_frame(checkins: Checkins, examples: Sequence[Example]) -> pl.DataFrame:

@@ -7,12 +7,13 @@ from made import KINDS
 from made_city import town
 
 from eval.audit import audit
-from eval.methods.baselines import BaselineMethod
 from eval.methods.llm import LlmMethod, LlmSpec
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.run import run
 from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf
+from genrec.rankers.simple import CountingRanker
 from genrec.recommender import TopK
 
 
@@ -57,7 +58,7 @@ def town_run(out: Path, profiles=(), **arguments):
     """A run of a town by habits, another baseline and two model methods."""
     asked = cases(town(6), **{"split": "rolling", **arguments})
     models = RuleModel()
-    methods = [BaselineMethod("habits"), BaselineMethod("popularity")]
+    methods = [RankerMethod(CountingRanker("habits")), RankerMethod(CountingRanker("popularity"))]
     methods += [llm(name, models, asked.checkins, profiles) for name in ("llm:full", "llm:full-swapped")]
     run(asked, methods, out, name="town", profiles=profiles)
     return asked

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from eval.protocol import PresetName
 from genrec.errors import GenRecError, InputError
+from genrec.filters import PresetName
 from genrec.profiles.profile import Level
 from genrec.rankers.ranking_prompt import MOST_VISITS
 

@@ -1,10 +1,10 @@
 """What can be carried from one city to another: the habits ranker's weights, and an adapter of the model."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
@@ -21,10 +21,10 @@ from eval.experiments.experiment import (
 from eval.experiments.fit import fit, fit_set
 from eval.measures.intervals import compare, holm
 from eval.measures.metrics import score
-from eval.methods.baselines import BaselineMethod, Floats
 from eval.methods.llm import Models
 from eval.methods.method import Method
 from eval.methods.names import make_methods
+from eval.methods.rankers import RankerMethod
 from eval.protocol import Cases
 from eval.report import charts
 from eval.report.charts import Estimate
@@ -44,9 +44,10 @@ from genrec.profiles.profile import Profile
 from genrec.profiles.shelf import ProfileShelf
 from genrec.prompting import prompt_version
 from genrec.rankers.habit_weights import FittedWeights, fitted_weights
-from genrec.rankers.habits import rank_habits
+from genrec.rankers.ranker import Floats, Query, Ranker
 from genrec.rankers.ranking_prompt import RANKING
-from genrec.trajectories import Example
+from genrec.rankers.simple import CountingRanker
+from genrec.rankers.simple import habits as habits_of_query
 
 CARRIED, OWN, SHIPPED = "habits-carried", "habits-own", "habits"
 PLAIN, ADAPTED = "llm:full", "llm:full-adapted"
@@ -59,22 +60,21 @@ WEIGHTS = {CARRIED: "weights-carried.json", OWN: "weights-own.json"}
 CONTENTS = (RUN, *WEIGHTS.values(), *OVERVIEW)  # of the folder
 
 
-class FittedHabits(BaselineMethod):
+class FittedHabits:
     """The habits ranker with weights of its own."""
 
     def __init__(self, name: str, fitted: FittedWeights) -> None:
-        super().__init__(SHIPPED)
         self.name = name
         self._fitted = fitted
-        self._probabilities = self._by_weights
 
-    def settings(self, _: Cases) -> dict[str, Any]:
-        """See `Method`."""
+    def settings(self) -> dict[str, Any]:
+        """See `Ranker`."""
         return self._fitted.model_dump(mode="json")
 
-    def _by_weights(self, evidence: Evidence, example: Example, at: datetime | None) -> Floats:
-        own, weights = evidence.habits(example.user_id), self._fitted.weights
-        return rank_habits(own, evidence.city, evidence.past.pois, at=at, prefix=example.prefix, weights=weights)
+    def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
+        """See `Ranker`."""
+        weights = self._fitted.weights
+        return np.log(np.stack([habits_of_query(evidence, query, weights) for query in queries]))
 
 
 def weights_of(
@@ -131,7 +131,8 @@ def cross_city(
     nothing, or the model with and without an adapter, to which `profiles` are shown. `progress` as in `eval.run`.
     """
     (carried, own), (train, test) = weights, names
-    methods: list[Method] = [FittedHabits(CARRIED, carried), FittedHabits(OWN, own), BaselineMethod(SHIPPED), *models]
+    rankers: list[Ranker] = [FittedHabits(CARRIED, carried), FittedHabits(OWN, own), CountingRanker(SHIPPED)]
+    methods: list[Method] = [*map(RankerMethod, rankers), *models]
     metrics = examine(asked, methods, out / RUN, name=test, profiles=profiles, progress=progress)
     ran = {method.name for method in methods}
     differences = _differences(out / RUN, [pair for pair in PAIRS if ran.issuperset(pair)])

@@ -93,7 +93,7 @@ class LlmMethod:
             **self._models.settings(self._spec.adapted),
             "prompt": prompt_style(cases),
             "ranking_prompt": prompt_version(PROMPTS[prompt_style(cases)]),
-            "profiles": self._shelf.coverage(cases),
+            "profiles": self._shelf.coverage(cases.examples),
             "profiles_sha256": self._shelf.fingerprint,
             "swap_seed": self._shelf.seed if self._spec.show == "swapped" else None,
         }

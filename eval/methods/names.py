@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from eval.methods.baselines import BASELINES, BaselineMethod
 from eval.methods.llm import LlmMethod, LlmSpec, Models
 from eval.methods.method import Method
+from eval.methods.rankers import RankerMethod
 from eval.methods.sasrec import SasRec
 from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf
+from genrec.rankers.simple import COUNTING, CountingRanker
 
 NAMES = (
-    f"{', '.join(BASELINES)}, sasrec, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
+    f"{', '.join(COUNTING)}, sasrec, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
     "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
 )
 
@@ -29,8 +30,8 @@ def make_methods(names: Sequence[str], models: Models, shelf: ProfileShelf, *, s
 
 
 def _method(name: str, models: Models, shelf: ProfileShelf, seed: int) -> Method:
-    if name in BASELINES:
-        return BaselineMethod(name)
+    if name in COUNTING:
+        return RankerMethod(CountingRanker(name))
     if name == "sasrec":
         return SasRec(seed=seed)
     spec = LlmSpec.parse(name)

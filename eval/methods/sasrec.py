@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from eval.methods.baselines import visits_until
 from eval.methods.method import Ranked
 from eval.protocol import Cases, evidence_at
 from genrec.checkins import Checkins
 from genrec.columns import POI, TIME, USER
 from genrec.errors import GenRecError
 from genrec.evidence import fingerprint
+from genrec.rankers.simple import visits_until
 
 EPOCHS = 30
 HYPERPARAMETERS = {"embedding_dim": 64, "max_len": 50, "n_epochs": EPOCHS, "dropout": 0.2, "learning_rate": 0.001}
@@ -55,9 +55,8 @@ class SasRec:
             self._trained = cases, self._train(training_rows(cases))
         model = self._trained[1]
         for number in examples:
-            example = cases.examples[number]
-            evidence = evidence_at(cases, example.as_of)
-            history = [poi for _, poi in visits_until(evidence, example)]
+            evidence = evidence_at(cases, cases.examples[number].as_of)
+            history = [poi for _, poi in visits_until(evidence, cases.query(number))]
             if not history:
                 yield Ranked(number, evidence.fingerprint, failure="no earlier visit to go by")
                 continue

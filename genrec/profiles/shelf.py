@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from eval.protocol import Cases
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, POI_ID, USER
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.profiles.profile import ATTRIBUTES, TRAITS, Profile, Provenance, read_profiles, unknown_fields
 from genrec.profiles.writer import HabitsWriter, Subject
+from genrec.trajectories import Example
 
 Show = Literal["own", "swapped", "emptied"]
 
@@ -41,22 +41,21 @@ class ProfileShelf:
         self._circle = sorted(checkins.frame[USER].unique().to_list())
         random.Random(seed).shuffle(self._circle)
 
-    def coverage(self, cases: Cases) -> dict[str, int]:
+    def coverage(self, examples: Sequence[Example]) -> dict[str, int]:
         """For how many examples a given profile is shown, and for how many one by templates.
 
         Raises GenRecError if profiles were given, but all of them know too much.
         """
         known = sum(
-            any(profile.as_of <= example.as_of for profile in self._given[example.user_id])
-            for example in cases.examples
+            any(profile.as_of <= example.as_of for profile in self._given[example.user_id]) for example in examples
         )
         if self.given and not known:
-            first = min(example.as_of for example in cases.examples)
+            first = min(example.as_of for example in examples)
             raise GenRecError(
                 f"none of the {len(self.given)} profiles given is of a user asked about and early enough: write them "
                 f"with genrec profile --as-of {first.isoformat(timespec='seconds')}"
             )
-        return {"given": known, "templates": len(cases.examples) - known}
+        return {"given": known, "templates": len(examples) - known}
 
     def source(self, user_id: str, evidence: Evidence) -> Profile:
         """The user's latest given profile as of the evidence or before, else the one that templates write of it."""

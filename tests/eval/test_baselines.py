@@ -13,14 +13,15 @@ from made import KINDS, at, made_checkins, make, quick
 from made_city import town
 
 from eval.experiments.fit import RANGES, _position, _weights, fit, fit_set, mean_log_probability
-from eval.methods.baselines import BACK_OFF, BASELINES, BaselineMethod
+from eval.methods.rankers import RankerMethod
 from eval.methods.sasrec import HYPERPARAMETERS, SasRec, training_rows
 from eval.protocol import cases
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.rankers.habit_weights import HabitWeights, fitted_weights
 from genrec.rankers.habits import DEFAULT_WEIGHTS, rank_habits
-from genrec.trajectories import Example
+from genrec.rankers.ranker import Query
+from genrec.rankers.simple import BACK_OFF, COUNTING, CountingRanker
 
 # a: 0 three times, 1 twice, 2 once and last; b and c make 5 the most popular.
 VISITS = [
@@ -37,8 +38,7 @@ PREFIX = ((at(7, 7), 7), (at(7, 8), 0))
 
 def ranked(name, prefix=(), user="a", time=None):
     checkins = make(VISITS)
-    example = Example(user, at(7), tuple(prefix), 0, at(7, 9))
-    probabilities = BASELINES[name](Evidence(checkins, at(7)), example, time)
+    probabilities = COUNTING[name](Evidence(checkins, at(7)), Query(user, time, tuple(prefix)))
     assert probabilities.sum() == pytest.approx(1)
     return probabilities, np.argsort(-probabilities, kind="stable").tolist()
 
@@ -82,8 +82,7 @@ def test_markov_backs_off_step_by_step():
 def test_a_gap_of_a_day_is_no_step():
     checkins = make([("a", 0, at(0)), ("a", 1, at(1)), ("a", 0, at(3)), ("a", 2, at(3, 23))])
     assert Evidence(checkins, at(9)).steps == {0: {2: 1}}
-    example = Example("a", at(9), ((at(9), 0),), 1, at(9, 1))
-    probabilities = BASELINES["markov"](Evidence(checkins, at(9)), example, None)
+    probabilities = COUNTING["markov"](Evidence(checkins, at(9)), Query("a", None, ((at(9), 0),)))
     assert probabilities[2] > probabilities[1]
 
 
@@ -101,11 +100,12 @@ def test_habits_are_those_of_recommend(time):
 
 
 @quick
-@given(made_checkins(), st.sampled_from(sorted(BASELINES)), st.booleans(), st.randoms())
+@given(made_checkins(), st.sampled_from(sorted(COUNTING)), st.booleans(), st.randoms())
 def test_no_baseline_sees_the_future(checkins, name, timed, rng):
     """Whatever happens from the evidence's moment on, but for the trajectory so far, the ranking stays."""
     asked = cases(checkins, "rolling", refresh_days=3, timed=timed)
-    example = asked.examples[rng.randrange(len(asked.examples))]
+    number = rng.randrange(len(asked.examples))
+    example = asked.examples[number]
     later = pl.col("time") >= example.as_of
     past = checkins.frame.filter(~later)
     mixed = past.vstack(
@@ -114,7 +114,7 @@ def test_no_baseline_sees_the_future(checkins, name, timed, rng):
         )
     )
     rankings = [
-        BASELINES[name](Evidence(replace(checkins, frame=frame), example.as_of), example, asked.at(example))
+        COUNTING[name](Evidence(replace(checkins, frame=frame), example.as_of), asked.query(number))
         for frame in (checkins.frame, past, mixed)
     ]
     assert rankings[0].shape == (len(KINDS),)
@@ -123,10 +123,10 @@ def test_no_baseline_sees_the_future(checkins, name, timed, rng):
     assert all(np.array_equal(rankings[0], other) for other in rankings[1:])
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", COUNTING)
 def test_a_baseline_as_a_method(name):
     asked = cases(town(), "rolling")
-    answers = list(BaselineMethod(name).rank(asked, range(len(asked.examples)), 3))
+    answers = list(RankerMethod(CountingRanker(name)).rank(asked, range(len(asked.examples)), 3))
     assert [answer.example for answer in answers] == list(range(len(asked.examples)))
     for answer in answers:
         assert len(set(answer.pois)) == 3

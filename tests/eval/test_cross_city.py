@@ -8,11 +8,12 @@ from made_runs import WRITTEN, contents, kill, leaks, no_person_and_no_path
 
 from eval.experiments.cross_city import FittedHabits, difference_table, weights_of
 from eval.experiments.experiment import compact_table
-from eval.methods.baselines import BaselineMethod
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from genrec.checkins import read_checkins
 from genrec.errors import GenRecError
 from genrec.rankers.habit_weights import FittedWeights, HabitWeights, fitted_weights
+from genrec.rankers.simple import CountingRanker
 
 pytestmark = pytest.mark.usefixtures("little_work")
 
@@ -20,10 +21,10 @@ pytestmark = pytest.mark.usefixtures("little_work")
 def test_weights_of_ones_own_decide_the_ranking():
     asked = cases(town(6), "rolling", limit=20)
     everything = range(20)
-    shipped = list(BaselineMethod("habits").rank(asked, everything, 8))
-    assert list(FittedHabits("same", fitted_weights()).rank(asked, everything, 8)) == shipped
+    shipped = list(RankerMethod(CountingRanker("habits")).rank(asked, everything, 8))
+    assert list(RankerMethod(FittedHabits("same", fitted_weights())).rank(asked, everything, 8)) == shipped
     odd = fitted_weights().model_copy(update={"weights": HabitWeights(novelty=0.99, near_km=20)})
-    other = FittedHabits("odd", odd)
+    other = RankerMethod(FittedHabits("odd", odd))
     assert [answer.pois for answer in other.rank(asked, everything, 8)] != [answer.pois for answer in shipped]
     assert other.settings(asked)["weights"]["novelty"] == 0.99
 

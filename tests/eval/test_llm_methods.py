@@ -6,7 +6,6 @@ from made import at
 from made_city import town, written
 from made_runs import RuleModel, llm
 
-from eval.methods.baselines import BASELINES
 from eval.methods.llm import LlmSpec, Models
 from eval.methods.names import make_methods
 from eval.protocol import cases
@@ -15,6 +14,7 @@ from genrec.errors import GenRecError
 from genrec.llm.adapter import SHIPPED
 from genrec.profiles.profile import UNKNOWN, write_profiles
 from genrec.profiles.shelf import ProfileShelf, read_given
+from genrec.rankers.simple import COUNTING
 
 
 def test_names_say_everything():
@@ -52,7 +52,7 @@ def test_the_embedded_model_has_an_adapter_of_its_own():
 
 def test_all_names_make_methods():
     checkins = town()
-    names = [*BASELINES, "sasrec", "llm:none", "llm:full-swapped-notable", "llm:full-adapted"]
+    names = [*COUNTING, "sasrec", "llm:none", "llm:full-swapped-notable", "llm:full-adapted"]
     methods = make_methods(names, Models(checkins, None, None, "folder"), ProfileShelf([], checkins))
     assert [method.name for method in methods] == names
 

@@ -9,13 +9,14 @@ from made_city import csv_of, failed, town, written
 from made_runs import WRITTEN, RuleModel, contents, kill, leaks, llm, no_person_and_no_path
 
 from eval.experiments.experiment import ABLATION, ablation_methods, run_figures, to_json
-from eval.methods.baselines import BaselineMethod
 from eval.methods.llm import LlmSpec
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.report.write import write_report
 from eval.run import run as run_all
 from genrec.checkins import read_checkins
 from genrec.profiles.profile import write_profiles
+from genrec.rankers.simple import CountingRanker
 
 pytestmark = pytest.mark.usefixtures("little_work")
 
@@ -55,7 +56,7 @@ def test_figures_of_a_run_are_about_nobody(tmp_path):
     visits = town(6).frame.select("user_id", "poi", "time").rows()
     asked = cases(make([*visits, *alone]), "all-visits")
     methods = [
-        BaselineMethod("habits"),
+        RankerMethod(CountingRanker("habits")),
         llm("llm:full", RuleModel(lambda query: query.profile.user_id == "u9"), asked.checkins),
     ]
     run_all(asked, methods, tmp_path, name="town")

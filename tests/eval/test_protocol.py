@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from made import KINDS, at, made_checkins, make, quick
 from made_city import town
 
-from eval.protocol import cases, frequent
+from eval.protocol import cases
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence, fingerprint
+from genrec.filters import frequent
 from genrec.habits import city_habits, habits_of
 from genrec.trajectories import ONE_VISIT, POI_UNSEEN, USER_UNSEEN, all_visits, llm4poi, rolling, sessionise
 

@@ -11,8 +11,8 @@ import pytest
 from made_city import failed
 
 from eval.cli import main
-from eval.methods.baselines import BaselineMethod
 from eval.methods.method import Ranked
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.report import charts
 from eval.report.charts import Estimate
@@ -21,6 +21,7 @@ from eval.run import run
 from genrec.checkins import read_checkins
 from genrec.city import CityConfig, build_city
 from genrec.errors import InputError
+from genrec.rankers.simple import CountingRanker
 
 EVIL = "<script>alert('x')</script> | `b` *c* [d](http://e) {{ 7*7 }}"
 WRITTEN = ("metrics.json", "report.md", "report.html")
@@ -32,7 +33,7 @@ class Shuffled:
 
     def __init__(self, name, share, failing=()):
         self.name, self._share, self._failing = name, share, failing
-        self._habits = BaselineMethod("habits")
+        self._habits = RankerMethod(CountingRanker("habits"))
 
     def settings(self, _):
         return MODEL | {"profiles": {"given": 1, "templates": 2}}
@@ -71,7 +72,7 @@ def folder(tmp_path_factory, city_cases):
     out = tmp_path_factory.mktemp("run")
     shares = {"llm:full": 0, "llm:full-swapped": 0.9, "llm:full-emptied": 0.8, "llm:none": 0.5}
     models = [Shuffled(name, share, failing=(3, 5) if name == "llm:full" else ()) for name, share in shares.items()]
-    baselines = [BaselineMethod(name) for name in ("habits", "most-frequent", "popularity")]
+    baselines = [RankerMethod(CountingRanker(name)) for name in ("habits", "most-frequent", "popularity")]
     city_cases.warnings.append(EVIL)
     run(city_cases, [*models, *baselines], out, name=EVIL)
     write_report(out)
@@ -253,7 +254,7 @@ def test_times_change_nothing_but_the_speed(folder, tmp_path):
 
 
 def test_a_run_without_models(tmp_path, city_cases):
-    run(city_cases, [BaselineMethod("popularity")], tmp_path / "one", name="city")
+    run(city_cases, [RankerMethod(CountingRanker("popularity"))], tmp_path / "one", name="city")
     write_report(tmp_path / "one")
     text = (tmp_path / "one" / "report.md").read_text()
     assert text.split("\n")[2] == "**No method of this run reads a profile.**"

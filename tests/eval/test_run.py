@@ -8,11 +8,12 @@ import pytest
 from made_city import town
 from made_runs import RuleModel, contents, llm, town_run
 
-from eval.methods.baselines import BaselineMethod
 from eval.methods.method import Ranked
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.run import BATCH, batches, part_of, run
 from genrec.errors import GenRecError
+from genrec.rankers.simple import CountingRanker
 
 FILES = ("config.json", "examples.parquet", "rankings.parquet", "pois.parquet")
 
@@ -49,11 +50,11 @@ def test_two_runs_give_the_same_bytes(tmp_path):
     assert {str(path) for path in one} >= {*FILES, "parts/llm-full.jsonl", "checkins/meta.json"}
 
 
-class Counting(BaselineMethod):
+class Counting(RankerMethod):
     """Remembers what it ranked, and may be killed at a batch."""
 
     def __init__(self, name, deadly=None):
-        super().__init__(name)
+        super().__init__(CountingRanker(name))
         self.ranked, self._deadly = [], deadly
 
     def rank(self, asked, examples, k):
@@ -66,11 +67,16 @@ class Counting(BaselineMethod):
 @pytest.mark.parametrize("cut", [0, 1, 200])
 def test_a_killed_run_goes_on_without_a_trace(tmp_path, cut):
     asked = cases(town(6), "rolling")
-    run(asked, [BaselineMethod("markov"), BaselineMethod("habits")], tmp_path / "whole", name="town")
+    run(
+        asked,
+        [RankerMethod(CountingRanker("markov")), RankerMethod(CountingRanker("habits"))],
+        tmp_path / "whole",
+        name="town",
+    )
     expected = contents(tmp_path / "whole")
     out = tmp_path / "killed"
     with pytest.raises(KeyboardInterrupt):
-        run(asked, [BaselineMethod("markov"), Counting("habits", deadly=2)], out, name="town")
+        run(asked, [RankerMethod(CountingRanker("markov")), Counting("habits", deadly=2)], out, name="town")
     assert not (out / "rankings.parquet").exists()
     part = part_of(out, "habits")
     part.write_bytes(part.read_bytes()[: -cut or None])
@@ -84,42 +90,42 @@ def test_a_killed_run_goes_on_without_a_trace(tmp_path, cut):
 
 def test_a_header_cut_short_is_written_anew(tmp_path):
     asked = cases(town(), "rolling")
-    run(asked, [BaselineMethod("habits")], tmp_path, name="town")
+    run(asked, [RankerMethod(CountingRanker("habits"))], tmp_path, name="town")
     expected = contents(tmp_path)
     part_of(tmp_path, "habits").write_bytes(b'{"weigh')
-    run(asked, [BaselineMethod("habits")], tmp_path, name="town")
+    run(asked, [RankerMethod(CountingRanker("habits"))], tmp_path, name="town")
     assert contents(tmp_path) == expected
 
 
 def test_methods_may_be_added_later(tmp_path):
     asked = cases(town(), "rolling")
-    run(asked, [BaselineMethod("markov")], tmp_path, name="town")
+    run(asked, [RankerMethod(CountingRanker("markov"))], tmp_path, name="town")
     first = Counting("markov")
-    run(asked, [first, BaselineMethod("habits")], tmp_path, name="town")
+    run(asked, [first, RankerMethod(CountingRanker("habits"))], tmp_path, name="town")
     assert first.ranked == []
     assert pl.read_parquet(tmp_path / "rankings.parquet")["method"].unique().sort().to_list() == ["habits", "markov"]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     asked = cases(town(), "rolling")
-    run(asked, [BaselineMethod("markov")], tmp_path / "run", name="town")
+    run(asked, [RankerMethod(CountingRanker("markov"))], tmp_path / "run", name="town")
     for other in (cases(town(), "rolling", limit=5), cases(town(4), "rolling"), cases(town(), "rolling", timed=False)):
         with pytest.raises(GenRecError, match="holds a run with other"):
-            run(other, [BaselineMethod("markov")], tmp_path / "run", name="town")
+            run(other, [RankerMethod(CountingRanker("markov"))], tmp_path / "run", name="town")
 
-    class Changed(BaselineMethod):
+    class Changed(RankerMethod):
         def settings(self, _):
             return {"weights": "others"}
 
     with pytest.raises(GenRecError, match="was made with other settings"):
-        run(asked, [Changed("markov")], tmp_path / "run", name="town")
+        run(asked, [Changed(CountingRanker("markov"))], tmp_path / "run", name="town")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.png").touch()
     with pytest.raises(GenRecError, match="holds something else"):
-        run(asked, [BaselineMethod("markov")], tmp_path / "photos", name="town")
+        run(asked, [RankerMethod(CountingRanker("markov"))], tmp_path / "photos", name="town")
     (tmp_path / "photos" / "config.json").write_text("[]")
     with pytest.raises(GenRecError, match="is no configuration of a run"):
-        run(asked, [BaselineMethod("markov")], tmp_path / "photos", name="town")
+        run(asked, [RankerMethod(CountingRanker("markov"))], tmp_path / "photos", name="town")
 
 
 def test_batches_keep_moments_and_users_together():
@@ -158,11 +164,11 @@ def test_an_answer_is_kept_as_it_is(tmp_path):
     """Also one with words that need care in JSON and in tables."""
     asked = cases(town(), "rolling", limit=1)
 
-    class Odd(BaselineMethod):
+    class Odd(RankerMethod):
         def rank(self, asked, examples, k):
             return [Ranked(number, "e", failure='no "rank"\u2028\nat all', profile_user="ü") for number in examples]
 
     for _ in range(2):
-        run(asked, [Odd("markov")], tmp_path, name="town")
+        run(asked, [Odd(CountingRanker("markov"))], tmp_path, name="town")
         row = pl.read_parquet(tmp_path / "rankings.parquet").row(0, named=True)
         assert (row["failure"], row["profile_user"], row["pois"]) == ('no "rank"\u2028\nat all', "ü", [])

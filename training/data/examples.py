@@ -8,11 +8,11 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-from eval.protocol import PRESETS, frequent
 from genrec.checkins import Checkins, read_checkins
 from genrec.columns import TIME
 from genrec.errors import GenRecError, InputError
 from genrec.evidence import Evidence
+from genrec.filters import PRESETS, frequent
 from genrec.llm.backend import Message
 from genrec.profiles.shelf import ProfileShelf, read_given, shown
 from genrec.rankers.genup_prompt import genup_messages

@@ -1,0 +1,33 @@
+"""A ranker as a method of a run."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from eval.methods.method import Ranked
+from eval.protocol import Cases, evidence_at
+from genrec.rankers.ranker import Ranker
+
+
+class RankerMethod:
+    """Asks a ranker about examples that share evidence together; it never fails."""
+
+    def __init__(self, ranker: Ranker) -> None:
+        self.name = ranker.name
+        self._ranker = ranker
+
+    def settings(self, _: Cases) -> dict[str, Any]:
+        """See `Method`."""
+        return self._ranker.settings()
+
+    def rank(self, cases: Cases, examples: Sequence[int], k: int) -> Iterator[Ranked]:
+        """See `Method`."""
+        for as_of, group in groupby(examples, key=lambda number: cases.examples[number].as_of):
+            numbers = list(group)
+            evidence = evidence_at(cases, as_of)
+            scores = self._ranker.score([cases.query(number) for number in numbers], evidence)
+            for number, row in zip(numbers, scores, strict=True):
+                best = np.argsort(-row, kind="stable")[:k]
+                yield Ranked(number, evidence.fingerprint, best.tolist(), np.exp(row[best]).tolist())

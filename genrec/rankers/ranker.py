@@ -1,0 +1,38 @@
+"""What a ranker is: it gives every place a score, from the evidence as of a moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.evidence import Evidence
+from genrec.trajectories import Visit
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Who asks, at which local time (None: unknown), after which earlier visits of the current trajectory."""
+
+    user_id: str
+    at: datetime | None
+    prefix: tuple[Visit, ...] = ()
+
+
+class Ranker(Protocol):
+    """Ranks the POIs of the evidence's catalogue. It sees nothing but the evidence and the query."""
+
+    name: str
+
+    def settings(self) -> dict[str, Any]:
+        """All that its scores depend on beside evidence and queries, in plain types."""
+
+    def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
+        """Natural log-probability of each POI to be visited next; -inf where it has nothing to say.
+
+        Shape: (queries, pois).
+        """
