@@ -6,10 +6,11 @@ the report of a run `eval.report.write`'s.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from eval.methods.llm import LlmSpec
 from eval.methods.method import Method
 from eval.protocol import Cases
 from eval.report.sections import Section
@@ -67,7 +68,8 @@ class Outcome:
 
 def ablation_methods(*, adapted: bool) -> list[str]:
     """The names of the ablation's methods, those of the model with the adapter if there is one."""
-    return [f"{name}-adapted" if adapted and name.startswith("llm:") else name for name in ABLATION]
+    specs = {name: LlmSpec.parse(name) for name in ABLATION}
+    return [replace(spec, adapted=adapted).name if spec is not None else name for name, spec in specs.items()]
 
 
 def ablation(

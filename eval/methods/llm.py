@@ -45,6 +45,18 @@ class LlmSpec:
         level, show = cast(Level, match["level"]), cast(Show, match["show"] or "own")
         return cls(level, show, habit_table=not match["notable"], adapted=bool(match["adapted"]))
 
+    @property
+    def name(self) -> str:
+        """What `parse` reads."""
+        parts = (f"llm:{self.level}", self.show if self.show != "own" else "")
+        endings = ("" if self.habit_table else "notable", "adapted" if self.adapted else "")
+        return "-".join(filter(None, (*parts, *endings)))
+
+    def relatives(self) -> "list[LlmSpec]":
+        """What it is compared with: the same without the profile, without the adapter, and with the habit table."""
+        others = [replace(self, level="none"), replace(self, adapted=False), replace(self, habit_table=True)]
+        return [other for other in others if other != self]
+
 
 class Models:
     """The models that a run ranks with: one, and if there is an adapter, the same with it. Loaded when first used."""

@@ -21,7 +21,7 @@ def make_methods(names: Sequence[str], models: Models, shelf: ProfileShelf, *, s
     if len(set(names)) < len(names):
         raise GenRecError(f"--method names one twice: {', '.join(names)}")
     methods = [_method(name, models, shelf, seed) for name in names]
-    adapted = [name for name in names if name.endswith("-adapted")]
+    adapted = [spec.name for spec in map(LlmSpec.parse, names) if spec is not None and spec.adapted]
     if adapted and models.adapter is None:
         raise GenRecError(f"{adapted[0]} needs --adapter")
     if models.named and not adapted:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +117,9 @@ def _failures(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _control_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
     """(method, the same with a swapped or emptied profile), where the run has both."""
-    pairs = []
-    for control in filter(is_control, methods):
-        own = control.replace("-swapped", "").replace("-emptied", "")
-        if own in methods:
-            pairs.append((own, control))
-    return pairs
+    controls = [spec for spec in map(LlmSpec.parse, methods) if spec is not None and spec.show != "own"]
+    pairs = [(replace(control, show="own").name, control.name) for control in controls]
+    return [pair for pair in pairs if pair[0] in methods]
 
 
 def _pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
@@ -131,10 +128,8 @@ def _pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
     pairs = [(method, YARDSTICK) for method in others] if YARDSTICK in methods else []
     for method in others:
         spec = LlmSpec.parse(method)
-        if spec is not None:
-            without_profile = method.replace(spec.level, "none", 1)
-            relatives = (without_profile, method.replace("-adapted", ""), method.replace("-notable", ""))
-            pairs += [(method, relative) for relative in relatives if relative != method and relative in methods]
+        relatives = [relative.name for relative in spec.relatives()] if spec is not None else []
+        pairs += [(method, relative) for relative in relatives if relative in methods]
     return pairs
 
 
