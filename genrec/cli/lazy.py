@@ -1,0 +1,44 @@
+"""Commands whose files are imported when they are called, so that these may import what they need at the top."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class _Deferred(TyperCommand):
+    """Stands in the list of commands; `target` is "module:attribute", a function or a Typer of subcommands."""
+
+    def __init__(self, name: str, target: str, about: str) -> None:
+        super().__init__(name, help=about)
+        self._target = target
+
+    def load(self) -> Any:
+        """The command itself."""
+        module, _, attribute = self._target.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_command(found)
+        alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+        alone.command()(found)
+        return typer.main.get_command(alone)
+
+
+class _LazyGroup(TyperGroup):
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that is called, imported now."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, _Deferred) else command, rest
+
+
+def lazy_group(name: str, about: str, commands: Mapping[str, tuple[str, str]]) -> TyperGroup:
+    """A command of subcommands: name -> ("module:attribute", what the list of commands says of it)."""
+    app = typer.Typer(name=name, help=about, cls=_LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)  # noqa: S101 - narrows the type
+    for command, (target, summary) in commands.items():
+        group.add_command(_Deferred(command, target, summary))
+    return group
