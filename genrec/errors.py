@@ -5,6 +5,10 @@ class GenRecError(Exception):
     """Something the user can mend: the message says what is wrong, where, and how to fix it."""
 
 
+class NotNumbersError(GenRecError):
+    """What a model computes is not a number: damaged weights, or a training that has diverged."""
+
+
 class InputError(GenRecError):
     """Bad input data, located by file, row (1-based, as a text editor counts lines) and column."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from genrec.errors import GenRecError
 from genrec.files import atomic_path, write_text
-from genrec.llm.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, require_shapes, write_declaration
+from genrec.llm.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, write_declaration
 from training.settings import Trainable
 
 if TYPE_CHECKING:
@@ -20,11 +20,10 @@ def merged(base: Trainable, adapter: Path) -> Trainable:
 
     Raises GenRecError if the adapter was made for another model.
     """
-    from peft import PeftModel  # deferred: slow to import
+    from genrec.llm.lora import put_on  # deferred: slow to import
 
     read_adapter(adapter).require_base(base.info.name)
-    require_shapes(adapter, base.model)
-    model = PeftModel.from_pretrained(base.model, adapter).merge_and_unload().eval()
+    model = put_on(base.model, adapter).merge_and_unload().eval()
     model.requires_grad_(requires_grad=True)  # as it was: PEFT freezes what it puts an adapter on
     return replace(base, model=model)
 
@@ -63,7 +62,12 @@ def compact(adapter: Path, out: Path) -> None:
     import torch  # deferred: slow to import
     from safetensors.torch import load_file, save_file
 
+    from genrec.llm.lora import lora_rank
+    from genrec.llm.weights import held
+
     declared = read_adapter(adapter)
+    lora_rank(adapter)  # plain LoRA, or an error
+    held([adapter / WEIGHTS])  # whole, or an error
     weights = {name: weight.to(torch.bfloat16) for name, weight in load_file(adapter / WEIGHTS).items()}
     with atomic_path(out / WEIGHTS) as path:
         save_file(weights, path, metadata={"format": "pt"})

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genrec.errors import GenRecError
-from genrec.llm.adapter import SHIPPED, Adapter, lora_rank, read_adapter, require_shapes, write_declaration
+from genrec.llm.adapter import SHIPPED, Adapter, read_adapter, write_declaration
 from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
@@ -55,6 +55,8 @@ def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
     """Raise GenRecError unless the recipe's adapter, if any, can learn on: same base, prompt, catalogue and shape."""
     if recipe.adapter is None:
         return
+    from genrec.llm.lora import lora_rank  # deferred: loads torch
+
     folder = adapter_folder(recipe.adapter)
     declared = read_adapter(folder)
     declared.require_base(recipe.model)
@@ -65,11 +67,10 @@ def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
 
 
 def continued(trainable: Trainable, folder: Path) -> "PeftModel":
-    """The model with an adapter on it, ready to learn on; raises GenRecError if their shapes differ."""
-    from peft import PeftModel  # deferred: slow to import
+    """The model with an adapter on it, ready to learn on; raises GenRecError if they do not fit."""
+    from genrec.llm.lora import put_on  # deferred: slow to import
 
-    require_shapes(folder, trainable.model)
-    return PeftModel.from_pretrained(trainable.model, folder, is_trainable=True)
+    return put_on(trainable.model, folder, trainable=True)
 
 
 def adapter_folder(named: Path) -> Path:

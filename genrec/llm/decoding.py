@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
+from genrec.errors import NotNumbersError
+
 # Open prefixes of a prompt that are expanded together, at most.
 EXPANSION_WIDTH = 32
 # Only those that are at least this close, in nats, to the k-th best prefix or answer known so far: others seldom
 # lead into the top k. With 32 instead of 10 a pass, three passes instead of four rank 600 places; this rule keeps
 # them from reading a quarter more.
 MARGIN = 0.5
+# How far above 0 a log-probability may lie because it was rounded.
+ROUNDING = 1e-3
 
 
 class Scorer(Protocol):
@@ -108,7 +112,22 @@ def top_k(scorer: Scorer, tries: Sequence[Trie], k: int) -> list[list[Scored]]:
             return [search.finished[:k] for search in searches]
         rows = iter(scorer.child_logprobs([node for nodes in wanted for node in nodes]))
         for search, nodes in zip(searches, wanted, strict=True):
-            search.score([next(rows) for _ in nodes])
+            search.score([require_logprobs(next(rows), node) for node in nodes])
+
+
+def require_logprobs(logprobs: Sequence[float], node: Node) -> list[float]:
+    """What a model said of a node's children; raises NotNumbersError for what cannot be a log-probability.
+
+    NaN, infinity and numbers above 0 come from damaged weights and faulty servers, and would be ranked as any others.
+    """
+    for token, logprob in zip(node.children, logprobs, strict=True):
+        if not -inf < logprob <= ROUNDING:
+            raise NotNumbersError(
+                f"prompt {node.prompt + 1} of the request: the model gives token {token} behind {list(node.path)} the "
+                f"log-probability {logprob}, which is not a number up to 0, so there is no ranking. "
+                "Its weights, its adapter or its server is faulty."
+            )
+    return [min(logprob, 0.0) for logprob in logprobs]
 
 
 class _Search:

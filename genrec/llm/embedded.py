@@ -16,6 +16,7 @@ from types import ModuleType
 import torch
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, GgufConfig
 
 from genrec.errors import GenRecError
@@ -99,7 +100,7 @@ def embedded_folder(report: Report = print_to_stderr) -> Path:
             if reason is not None:
                 report(f"embedded model: {reason}; building {folder} (once, about 1 minute, 1.1 GB)")
                 _build(folder, report)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors has its own for a full disk
         raise GenRecError(f"cannot build the embedded model: {error}. Set GENREC_HOME to a folder to use.") from error
     return folder
 

@@ -27,22 +27,23 @@ class Head:
     """Chooses which positions of a forward pass get logits."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        """Put the choice in front of the model's own output layer."""
-        self._wanted: torch.Tensor | None = None
-        layer: torch.nn.Module = model.get_output_embeddings()
-        if type(layer) is torch.nn.Linear and layer.weight.device.type == "cpu":
-            layer.__class__ = _FewRows
-        layer.register_forward_pre_hook(self._choose)
-
-    def _choose(self, _: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor] | None:
-        """Hidden states (rows, tokens, size) become (1, wanted, size)."""
-        return None if self._wanted is None else (inputs[0].flatten(0, 1)[self._wanted][None],)
+        """Find the model's own output layer; it is changed only while `logits` runs."""
+        self._layer: torch.nn.Module = model.get_output_embeddings()
+        self._fast = type(self._layer) is torch.nn.Linear and self._layer.weight.device.type == "cpu"
 
     def logits(self, model: PreTrainedModel, wanted: torch.Tensor, **inputs: Any) -> torch.Tensor:
         """Run the model; logits at `wanted`, indices into (rows x tokens). Shape: (wanted, vocabulary)."""
-        self._wanted = wanted
-        try:
-            logits: torch.Tensor = model(**inputs).logits
-        finally:
-            self._wanted = None
+
+        def choose(_: torch.nn.Module, hidden: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+            """Hidden states (rows, tokens, size) become (1, wanted, size)."""
+            return (hidden[0].flatten(0, 1)[wanted][None],)
+
+        with self._layer.register_forward_pre_hook(choose):
+            if self._fast:
+                self._layer.__class__ = _FewRows
+            try:
+                logits: torch.Tensor = model(**inputs).logits
+            finally:
+                if self._fast:
+                    self._layer.__class__ = torch.nn.Linear
         return logits[0]

@@ -1,12 +1,13 @@
 """From what `--model` says to a model in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import torch
-from huggingface_hub import model_info
+from huggingface_hub import model_info, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -14,18 +15,23 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, Cache
 
 from genrec.errors import GenRecError
 from genrec.llm import embedded
+from genrec.llm.chat import prompt_tokens
+from genrec.llm.folder import CONFIG, blaming, checked_config, plain_errors, read_description
 from genrec.llm.quiet import quiet_transformers
+from genrec.llm.weights import all_finite, few, one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 HUB_TIMEOUT = 10.0  # seconds
+# What is taken of a model on the hub.
+TOKENIZER_FILES = ("*.json", "*.jinja", "*.txt", "*.model")
+MODEL_FILES = (*TOKENIZER_FILES, "model*.safetensors")
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class ModelInfo:
     """What was loaded, from where, and how it runs."""
 
     name: str  # as the user named it
-    path: str  # the folder, or the hub id
+    path: str  # the folder
     dtype: str
     dtype_reason: str
     device: str
@@ -80,7 +86,8 @@ def load_model(name: str, *, dtype: str = "auto") -> "tuple[PreTrainedModel, Pre
     """Load a model, ready to run (evaluation mode, on the GPU if there is one), and its tokenizer.
 
     `dtype` is "auto" (see `choose_dtype`) or one of DTYPES. Only safetensors weights are read, and no code
-    that comes with a model is run. Raises GenRecError when the model cannot be had or has no chat template.
+    that comes with a model is run. Raises GenRecError when the model cannot be had, lacks a tensor or a chat
+    template, holds what are not numbers, or cannot compute.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype == "auto":
@@ -89,52 +96,128 @@ def load_model(name: str, *, dtype: str = "auto") -> "tuple[PreTrainedModel, Pre
         number_format, reason = DTYPES[dtype], "asked for"
     else:
         raise GenRecError(f"--dtype {dtype}: use auto, {', '.join(DTYPES)}.")
-    path, cached_only = _located(name)
-    try:
-        with quiet_transformers():
-            tokenizer = _tokenizer(name, path, cached_only)
-            model = AutoModelForCausalLM.from_pretrained(
-                path,
-                local_files_only=cached_only,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=number_format,
-                device_map=device,
-            )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise GenRecError(_load_problem(name, error)) from error
+    folder = model_folder(name)
+    with plain_errors(name), quiet_transformers():
+        checked_config(folder)
+        tokenizer = _tokenizer(folder)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=number_format,
+            device_map=device,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # else they are an error that does not name them
+        )
+        _require_complete(model, report)
+        _require_numbers(model)
+        _require_vocabulary(model, tokenizer)
+        _require_answer(model.eval())
     info = ModelInfo(
         name=name,
-        path=path,
+        path=str(folder),
         dtype=str(model.dtype).removeprefix("torch."),
         dtype_reason=reason,
         device=str(model.device),
         parameters=model.num_parameters(),
         licence=embedded.LICENCE if name == embedded.NAME else None,
     )
-    return model.eval(), tokenizer, info
+    return model, tokenizer, info
 
 
 def load_tokenizer(name: str) -> "PreTrainedTokenizerBase":
     """A model's tokenizer alone. Raises GenRecError when it cannot be had or has no chat template."""
-    path, cached_only = _located(name)
-    try:
-        with quiet_transformers():
-            return _tokenizer(name, path, cached_only)
-    except (OSError, ValueError) as error:
-        raise GenRecError(_load_problem(name, error)) from error
+    folder = model_folder(name, TOKENIZER_FILES)
+    with plain_errors(name), quiet_transformers():
+        read_description(folder)
+        return _tokenizer(folder)
 
 
-def _located(name: str) -> tuple[str, bool]:
-    """What `from_pretrained` takes, and whether only the hub's cache here can be asked for it."""
+def model_folder(name: str, files: Sequence[str] = MODEL_FILES) -> Path:
+    """The folder of a model; one of the hub is brought into the hub's cache here, as far as `files` goes."""
     path = resolve_model(name)
-    return path, not Path(path).is_dir() and not _hub_answers(path)
+    if Path(path).is_dir():
+        return Path(path)
+    try:
+        return Path(
+            snapshot_download(
+                path, allow_patterns=list(files), ignore_patterns=["*/*"], local_files_only=not _hub_answers(path)
+            )
+        )
+    except LocalEntryNotFoundError as error:
+        raise GenRecError(
+            f"model {name}: no such folder, the Hugging Face hub cannot be reached, and its cache here lacks the "
+            "model. Connect, or name a model folder or 'embedded'."
+        ) from error
+    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
+        raise GenRecError(f"model {name}: cannot be downloaded: {one_line(error)}") from error
 
 
-def _tokenizer(name: str, path: str, cached_only: bool) -> "PreTrainedTokenizerBase":
-    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=cached_only, trust_remote_code=False)
-    _require_chat_template(tokenizer, name)
+def _tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """The tokenizer, once it is known to split text and to put a question."""
+    with blaming("its tokenizer cannot be had: tokenizer.json or tokenizer_config.json is missing or damaged"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        words = tokenizer.encode("12 places", add_special_tokens=False)
+    if tokenizer.chat_template is None:
+        raise GenRecError(
+            "its tokenizer has no chat template, so GenRec cannot put a prompt to it. Use the instruction-tuned "
+            "version of the model, or put a chat_template.jinja in its folder."
+        )
+    if not words:
+        raise GenRecError("its tokenizer knows no words: is tokenizer.json missing?")
+    with blaming("its chat template cannot put a question"):  # a template is a program: it may raise anything
+        prompt_tokens(tokenizer, [{"role": "user", "content": "?"}])
     return tokenizer
+
+
+def _require_complete(model: "PreTrainedModel", report: dict[str, Any]) -> None:
+    """Raise GenRecError unless each tensor of the model came from its files, and each of theirs went into it.
+
+    transformers leaves out of its report what an architecture does not need, and tied tensors.
+    """
+    shapes = [f"{name} {tuple(found)} instead of {tuple(wanted)}" for name, found, wanted in report["mismatched_keys"]]
+    problems = {
+        "tensors are missing": report["missing_keys"],
+        "tensors are unknown": report["unexpected_keys"],
+        "shapes differ": shapes,
+    }
+    faults = [f"{problem}: {few(names)}" for problem, names in problems.items() if names]
+    if faults:
+        raise GenRecError(
+            f"its files are not those of a {type(model).__name__} as config.json says; {'; '.join(faults)}."
+        )
+
+
+def _require_numbers(model: "PreTrainedModel") -> None:
+    for name, weight in [*model.named_parameters(), *model.named_buffers()]:
+        if not all_finite(weight.detach()):
+            raise GenRecError(f"tensor {name} holds NaN or infinity, in {weight.dtype}.")
+
+
+def _require_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Raise GenRecError if ordinary text may become a token without an embedding.
+
+    Special tokens may lie outside: the text models of Gemma 3 have one for images.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    outside = [word for word, number in tokenizer.get_vocab().items() if number >= rows and number not in special]
+    if outside:
+        raise GenRecError(
+            f"its tokenizer has tokens that the model has no embedding for ({rows:,} rows): {few(map(repr, outside))}."
+        )
+
+
+@torch.inference_mode()
+def _require_answer(model: "PreTrainedModel") -> None:
+    """Raise GenRecError unless the model reads two tokens, gives numbers, and keeps keys and values for more."""
+    tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
+    with blaming(f"what {CONFIG} describes cannot compute"):
+        result = model(input_ids=tokens, use_cache=True)
+    if not torch.isfinite(result.logits.max(-1).values).all():
+        raise GenRecError("what it computes is not a number; config.json or its weights are not a trained model's.")
+    if not isinstance(result.get("past_key_values"), Cache):
+        raise GenRecError("it keeps no keys and values of what it has read, so GenRec cannot rank with it here.")
 
 
 def _hub_answers(hub_id: str) -> bool:
@@ -154,20 +237,3 @@ def _hub_answers(hub_id: str) -> bool:
     except (HfHubHTTPError, httpx.HTTPError, ConnectionError):
         return False
     return True
-
-
-def _require_chat_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
-    if tokenizer.chat_template is None:
-        raise GenRecError(
-            f"model {name}: its tokenizer has no chat template, so GenRec cannot put a prompt to it. "
-            "Use the instruction-tuned version of the model, or put a chat_template.jinja in its folder."
-        )
-
-
-def _load_problem(name: str, error: Exception) -> str:
-    if isinstance(error.__cause__, LocalEntryNotFoundError):
-        return (
-            f"model {name}: no such folder, the Hugging Face hub cannot be reached, and its cache here lacks the "
-            "model. Connect, or name a model folder or 'embedded'."
-        )
-    return f"model {name}: cannot be loaded: {' '.join(str(error).split())}"

@@ -12,14 +12,15 @@ from pathlib import Path
 import torch
 from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
-from genrec.errors import GenRecError
-from genrec.llm.adapter import Adapter, read_adapter, require_shapes
+from genrec.errors import GenRecError, NotNumbersError
+from genrec.llm.adapter import Adapter, read_adapter
 from genrec.llm.backend import CacheUse, Generation, Message
 from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.columns import Columns, small_cache
 from genrec.llm.decoding import Trie
 from genrec.llm.head import Head
 from genrec.llm.loading import load_model
+from genrec.llm.lora import put_on
 from genrec.llm.masks import Masks
 from genrec.llm.prefix_cache import BLOCK, PrefixCache, shared_length
 from genrec.llm.rows import ROOT, Rows, RowScorer, read_ahead
@@ -71,10 +72,7 @@ class LocalModel:
             declared.require_base(name)
         model, tokenizer, info = load_model(name)
         if adapter and declared:
-            require_shapes(adapter, model)
-            from peft import PeftModel  # deferred: takes seconds, and few need it
-
-            model = PeftModel.from_pretrained(model, adapter).merge_and_unload().eval()
+            model = put_on(model, adapter).merge_and_unload().eval()
             return cls(model, tokenizer, f"{info.name}+{adapter.name}", declared)
         return cls(model, tokenizer, info.name)
 
@@ -248,6 +246,9 @@ def _shared_beginnings(prompts: list[list[int]]) -> list[list[int]]:
 
 
 def _pick(logits: torch.Tensor, temperature: float, draw: torch.Generator) -> int:
+    best, token = logits.max(-1)
+    if not torch.isfinite(best):  # NaN counts as the largest
+        raise NotNumbersError("the model computes what is not a number, so it cannot write: its weights are faulty")
     if temperature == 0:
-        return int(logits.argmax())
+        return int(token)
     return int(torch.multinomial(torch.softmax(logits.float() / temperature, -1).cpu(), 1, generator=draw))

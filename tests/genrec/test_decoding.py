@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genrec.errors import GenRecError
 from genrec.llm.decoding import Trie, top_k
 
 
@@ -156,3 +157,25 @@ def test_a_trie_needs_answers():
 def test_k_must_be_positive():
     with pytest.raises(ValueError, match="at least 1"):
         top_k(TableScorer(0, 11), [Trie([(1, 10)])], 0)
+
+
+class FixedScorer:
+    """Gives the token 1 behind the second prompt a given log-probability."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def child_logprobs(self, nodes):
+        return [[self.value if (node.prompt, t) == (1, 1) else -1.5 for t in node.children] for node in nodes]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.01, 700.0])
+def test_what_is_not_a_log_probability_is_never_ranked(value):
+    tries = [Trie([(0, 9), (1, 9)])] * 3
+    with pytest.raises(GenRecError, match=r"prompt 2 of the request: the model gives token 1 behind \[\]"):
+        top_k(FixedScorer(value), tries, 1)
+
+
+def test_rounding_above_zero_is_a_certainty():
+    [_, found, _] = top_k(FixedScorer(1e-6), [Trie([(0,), (1,)])] * 3, 2)
+    assert [scored.logprob for scored in found] == [0.0, -1.5]

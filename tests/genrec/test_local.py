@@ -144,3 +144,44 @@ def test_prompt_beyond_the_context_is_a_clear_error(model):
 
     with pytest.raises(GenRecError, match="exceeds the 2048"):
         model.prompt_tokens(conversation("x " * 3000))
+
+
+def test_a_wrapper_leaves_the_model_as_it_was():
+    """A study wraps the same model at every stop, and trains it in between."""
+    first = tiny_model()
+    layer = first._model.get_output_embeddings()
+    prompt = first.prompt_tokens(conversation("Where next?"))
+    trie = Trie(first.answer_tokens(["1", "12"]))
+    rankings = []
+    for _ in range(3):
+        again = LocalModel(first._model, first.tokenizer, "again")
+        rankings += top_k(again.read([prompt], [trie]), [trie], 2)
+        assert type(layer) is torch.nn.Linear
+        assert not layer._forward_pre_hooks
+    assert rankings[0] == rankings[1] == rankings[2]
+    tokens = torch.tensor([prompt])
+    assert torch.equal(first._model(input_ids=tokens).logits, tiny_model()._model(input_ids=tokens).logits)
+
+
+def test_a_model_that_fails_is_left_as_it_was(monkeypatch):
+    model = tiny_model()
+    layer = model._model.get_output_embeddings()
+    monkeypatch.setattr(model._model.model.layers[0], "forward", lambda *args, **kwargs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.read([[1, 2, 3]], [Trie([(4,)])])
+    assert type(layer) is torch.nn.Linear
+    assert not layer._forward_pre_hooks
+
+
+def test_what_is_not_a_number_is_neither_ranked_nor_written():
+    from genrec.errors import GenRecError
+
+    model = tiny_model()
+    answers = model.answer_tokens(["1", "12"])
+    with torch.no_grad():
+        model._model.model.layers[1].mlp.down_proj.weight[0, 0] = float("nan")
+    with pytest.raises(GenRecError, match="prompt 1 of the request"):
+        top_k(model.read([[1, 20, 30]], [Trie(answers)]), [Trie(answers)], 1)
+    for temperature in (0.0, 1.0):
+        with pytest.raises(GenRecError, match="cannot write"):
+            model.generate([conversation("?")], max_tokens=2, stop="\0", temperature=temperature)

@@ -13,8 +13,9 @@ from peft import PeftModel
 from tiny import tiny_model
 
 from genrec.errors import GenRecError
-from genrec.llm.adapter import lora_rank, read_adapter
+from genrec.llm.adapter import read_adapter
 from genrec.llm.local import LocalModel
+from genrec.llm.lora import lora_rank
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.rankers.ranking_prompt import RANKING

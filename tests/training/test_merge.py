@@ -9,9 +9,10 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from genrec.errors import GenRecError
-from genrec.llm.adapter import CONFIG, DECLARATION, WEIGHTS, lora_rank
+from genrec.llm.adapter import CONFIG, DECLARATION, WEIGHTS
 from genrec.llm.loading import load_model
 from genrec.llm.local import LocalModel
+from genrec.llm.lora import lora_rank
 from training.merge import compact, merge, merged, save_stacked
 from training.settings import Trainable
 

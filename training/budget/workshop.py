@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from filelock import FileLock
 
-from genrec.errors import GenRecError
+from genrec.errors import GenRecError, NotNumbersError
 from genrec.files import write_text
 from genrec.llm.adapter import ANY, Adapter, write_declaration
 from genrec.llm.quiet import quiet_transformers
@@ -121,9 +121,14 @@ class Workshop:
     def _score(
         self, chain: Chain, stop: int, model: "LocalModel", report: Report, *, trained: tuple[int, float]
     ) -> None:
+        from training.trainers.callbacks import DivergedError  # deferred: loads torch
+
         questions = getattr(self.material.task.questions, chain.part)
         start = time.perf_counter()
-        scores = self.material.task.scores(model, questions)
+        try:
+            scores = self.material.task.scores(model, questions)
+        except NotNumbersError as error:  # before a loss shows it
+            raise DivergedError(str(error)) from error
         result = Result(scores, trained[0], round(trained[1], 3), round(time.perf_counter() - start, 3))
         self._put(chain, stop, result, report)
 

@@ -5,10 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genrec.errors import GenRecError
-from genrec.llm.adapter import lora_rank, read_adapter, require_shapes
+from genrec.llm.adapter import read_adapter
+from genrec.llm.folder import load_config, plain_errors, read_description, shapes_only
 from genrec.llm.loading import choose_dtype, resolve_model
+from genrec.llm.weights import held, weight_files
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 # Tokens of prompt and answer: rankings need about 700. A longer context would only reserve memory.
 MAX_MODEL_LEN = 8192
@@ -43,11 +49,12 @@ def plan(model: str, adapters: Sequence[Path], host: str, port: int) -> Plan:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     _require_vllm(device)
     folder = resolve_model(model)
-    ranks = _check_adapters(model, folder, adapters)
+    config = _config(model, folder)
+    ranks = _check_adapters(model, config, adapters)
     dtype, _ = choose_dtype(device)
     arguments = [
         "--model", folder, "--served-model-name", model, "--host", host, "--port", str(port),
-        "--dtype", str(dtype).removeprefix("torch."), "--max-model-len", str(_length(folder)),
+        "--dtype", str(dtype).removeprefix("torch."), "--max-model-len", str(_length(config)),
         "--generation-config", "vllm",  # else a model's own file changes the decoding without a word
         "--enable-prefix-caching", "--disable-uvicorn-access-log",
     ]  # fmt: skip
@@ -76,28 +83,33 @@ def _require_vllm(device: str) -> None:
         )
 
 
-def _length(folder: str) -> int:
-    from transformers import AutoConfig
+def _config(model: str, folder: str) -> "PreTrainedConfig":
+    """The model's description; the files of a folder are checked, as vLLM reads what they name."""
+    with plain_errors(model):
+        if Path(folder).is_dir():
+            held(weight_files(Path(folder)))
+            read_description(Path(folder))
+        return load_config(folder)
 
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config(decoder=True)
-    return min(int(config.max_position_embeddings), MAX_MODEL_LEN)
+
+def _length(config: "PreTrainedConfig") -> int:
+    return min(int(config.get_text_config(decoder=True).max_position_embeddings), MAX_MODEL_LEN)
 
 
-def _check_adapters(model: str, folder: str, adapters: Sequence[Path]) -> list[int]:
+def _check_adapters(model: str, config: "PreTrainedConfig", adapters: Sequence[Path]) -> list[int]:
     """The adapters' ranks; raises GenRecError for one that was made for another model, or two of one name."""
     if not adapters:
         return []
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from genrec.llm.lora import checked_weights, lora_rank
 
     names = [adapter.name for adapter in adapters]
     if len(set(names)) < len(names) or model in names:
         raise GenRecError(f"adapters are served under their folders' names, which must differ: {', '.join(names)}")
-    with torch.device("meta"):  # shapes only
-        base = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+    with plain_errors(model):
+        base = shapes_only(config)
     for adapter in adapters:
         read_adapter(adapter).require_base(model)
-        require_shapes(adapter, base)
+        checked_weights(adapter, base)
     ranks = [lora_rank(adapter) for adapter in adapters]
     if max(ranks) > RANKS[-1]:
         raise GenRecError(f"vLLM serves adapters up to rank {RANKS[-1]}, not {max(ranks)}")
