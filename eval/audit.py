@@ -8,9 +8,8 @@ the methods answered.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from pydantic import ValidationError
 
 from eval.run import CHECKINS, EXAMPLES, PROFILES, RANKINGS, read_config
 from genrec.checkins import read_checkins
+from genrec.clock import MOMENT, moments, rows_before
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.errors import InputError
 from genrec.evidence import Evidence, fingerprint
@@ -27,7 +27,7 @@ from genrec.habits import city_habits, habits_of
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.profile import Profile
 from genrec.rankers.habit_weights import FitData
-from genrec.trajectories import GAP_HOURS, Visit
+from genrec.trajectories import GAP_HOURS, Visit, sessionise
 from genrec.validation import first_problem
 
 # What a leak would change; shares and distances follow from it, up to the last digit of a processor.
@@ -115,20 +115,24 @@ class _Run:
     def prefixes(self) -> Iterator[str]:
         """The prefix must be the visits just before the target, in their order, without a gap of a day."""
         visits: dict[str, list[Visit]] = defaultdict(list)
-        for user, time, poi in self.checkins.frame.select(USER, TIME, POI).iter_rows():
+        trajectories: dict[str, list[int]] = defaultdict(list)
+        frame = self.checkins.frame
+        for user, time, poi, trajectory in frame.select(USER, TIME, POI, sessionise(frame)).iter_rows():
             visits[user].append((time, poi))
+            trajectories[user].append(trajectory)
         for row in self.examples.iter_rows(named=True):
             target = row["time"], row["target"]
             prefix = [(visit["time"], visit["poi"]) for visit in row["prefix"]]
-            own = visits[row["user_id"]]
-            places = [i for i, visit in enumerate(own) if visit == target]
-            if not places:
+            own, numbers = visits[row["user_id"]], trajectories[row["user_id"]]
+            spans = [(max(i - len(prefix), 0), i) for i, visit in enumerate(own) if visit == target]
+            matching = [(first, end) for first, end in spans if own[first:end] == prefix]
+            if not spans:
                 yield f"example {row['example']}: no such check-in"
-            elif not any(own[max(i - len(prefix), 0) : i] == prefix for i in places):
+            elif not matching:
                 late = [visit for visit in prefix if visit == target or visit[0] > row["time"]]
                 what = "the target or later visits" if late else "other visits than those just before the target"
                 yield f"example {row['example']}: the trajectory so far holds {what}"
-            elif any(b - a >= timedelta(hours=GAP_HOURS) for (a, _), (b, _) in pairwise([*prefix, target])):
+            elif all(numbers[first] != numbers[end] for first, end in matching):
                 yield f"example {row['example']}: the trajectory so far has a gap of {GAP_HOURS:g} hours"
 
     def evidence(self) -> Iterator[str]:
@@ -174,11 +178,15 @@ class _Run:
 
     def trained(self) -> Iterator[str]:
         frame, rows = self.checkins.frame, self.config["train_rows"]
-        if frame[rows - 1, TIME] > self.first:
+        order = moments(frame)
+        visits = self.examples.select(USER, TIME, pl.col("target").cast(frame[POI].dtype).alias(POI))
+        asked = frame.with_columns(order).join(visits, on=[USER, TIME, POI], how="semi")[MOMENT]
+        if (asked < order[rows - 1]).any():
             yield f"the train part ends on {frame[rows - 1, TIME]}, asked about from {self.first} on"
         for method, trained in self.trainings:
             seen = replace(self.checkins, frame=frame[: trained["check_ins"]])
-            if datetime.fromisoformat(trained["last"]) >= self.first or seen.frame[-1, TIME] >= self.first:
+            known = rows_before(frame, self.first)
+            if datetime.fromisoformat(trained["last"]) >= self.first or trained["check_ins"] > known:
                 yield f"{method}: trained on check-ins up to {trained['last']}, asked about from {self.first} on"
             elif fingerprint(seen) != trained["sha256"]:
                 yield f"{method}: was not trained on the first {trained['check_ins']} check-ins, as it says"

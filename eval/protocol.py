@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from genrec.checkins import Checkins
-from genrec.columns import POI, TIME, USER
+from genrec.clock import rows_before
+from genrec.columns import POI, USER
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence, fingerprint
 from genrec.filters import PRESETS, PresetName, frequent
@@ -154,11 +155,12 @@ def examples_frame(checkins: Checkins, examples: Sequence[Example]) -> pl.DataFr
     been to the target, in the evidence or the prefix. `poi_seen`: anybody has, before `as_of`.
     """
     users = _histories(checkins.frame)
-    first_visits = dict(checkins.frame.group_by(POI).agg(pl.col(TIME).min()).iter_rows())
+    first_visits = dict(checkins.frame.with_row_index("row").group_by(POI).agg(pl.col("row").min()).iter_rows())
+    past = {moment: rows_before(checkins.frame, moment) for moment in {example.as_of for example in examples}}
     rows = []
     for number, example in enumerate(examples):
-        times, pois, trajectories = users[example.user_id]
-        known = int(np.searchsorted(times, np.datetime64(example.as_of, "us")))
+        own, pois, trajectories = users[example.user_id]
+        known = int(np.searchsorted(own, past[example.as_of]))
         visited = [poi for _, poi in example.prefix]
         before = visited or pois[:known].tolist()
         rows.append(
@@ -173,7 +175,7 @@ def examples_frame(checkins: Checkins, examples: Sequence[Example]) -> pl.DataFr
                 len(visited) + 1,
                 before[-1] if before else None,
                 example.target in visited or bool((pois[:known] == example.target).any()),
-                first_visits[example.target] < example.as_of,
+                first_visits[example.target] < past[example.as_of],
                 [{"time": time, "poi": poi} for time, poi in example.prefix],
             )
         )
@@ -181,13 +183,10 @@ def examples_frame(checkins: Checkins, examples: Sequence[Example]) -> pl.DataFr
 
 
 def _histories(frame: pl.DataFrame) -> dict[str, tuple[np.ndarray[Any, Any], ...]]:
-    """Times, POIs, and the running number of the trajectory of each user's check-ins."""
-    rows = frame.select(USER, POI, TIME).with_columns(sessionise(frame))
-    groups = rows.group_by(USER).agg(TIME, POI, pl.col("trajectory").rle_id() + 1)
-    return {
-        user: (np.array(times, "datetime64[us]"), np.array(pois), np.array(trajectories))
-        for user, times, pois, trajectories in groups.iter_rows()
-    }
+    """Rows, POIs, and the running number of the trajectory of each user's check-ins."""
+    rows = frame.select(USER, POI, sessionise(frame)).with_row_index("row")
+    groups = rows.group_by(USER).agg("row", POI, pl.col("trajectory").rle_id() + 1)
+    return {user: tuple(np.array(column) for column in columns) for user, *columns in groups.iter_rows()}
 
 
 def _split(checkins: Checkins, split: SplitName, part: Part, refresh_days: int) -> Split:

@@ -5,13 +5,14 @@ without a doubt (and says so), and refuses the rest with the row and column.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from genrec import prepared
+from genrec.clock import in_order, moments
 from genrec.columns import CATEGORY, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.reading.catalogue import build_catalogue
@@ -28,14 +29,15 @@ class Checkins:
     """Check-ins and the catalogue of their POIs.
 
     Attributes:
-        frame: one row per check-in, by time; equal times keep the order of the file. `user_id` (String), `poi` (UInt32,
-            index into the catalogue), `time` (Datetime us, naive: local wall clock), `utc_time` (Datetime us, naive;
-            null where unknown).
+        frame: one row per check-in, in the order of `genrec.clock.moments` (UTC where it is known, else local time);
+            equal ones keep the order of the file. `user_id` (String), `poi` (UInt32, index into the catalogue), `time`
+            (Datetime us, naive: local wall clock), `utc_time` (Datetime us, naive; null where unknown).
         pois: the catalogue, row i having `poi` == i: `poi` (UInt32), `poi_id`, `category` ("unknown" if none) and
             `category_id` (String; null if none), `latitude` and `longitude` (degrees), `name` and `region` if the data
             have them, `first_seen` (local time of the first check-in).
         source: where they come from.
         notes: what was recognised, guessed and repaired, one line each.
+        dates_only: whether the times are dates, midnight each, so that nothing is known of hours.
 
     """
 
@@ -43,6 +45,7 @@ class Checkins:
     pois: pl.DataFrame
     source: str
     notes: list[str]
+    dates_only: bool = False
 
 
 def read_checkins(
@@ -88,15 +91,15 @@ def read_checkins(
     notes = [*text.notes, *layout.notes]
     pois = _read_pois(pois_file, on_bad_rows, rejects, notes) if pois_file else None
     bad = BadRows(path, on_bad_rows, rejects)
-    styles, decisions = settle_clocks(text, layout, day_first)
-    typer = RowTyper(layout, styles, bad, None if pois is None else pois[POI_ID].cast(pl.String))
+    clocks = settle_clocks(text, layout, day_first, columns or {})
+    typer = RowTyper(layout, clocks, bad, None if pois is None else pois[POI_ID].cast(pl.String))
     rows = _collect(read_records(text, layout, typer.columns, block_bytes, progress), typer, bad, notes)
-    rows, more = local_and_utc(rows, timezone, str(path))
-    notes += [*(f"{len(rows):,} rows: {decision}" for decision in decisions), *more]
+    rows, more, dates_only = local_and_utc(rows, clocks.styles, timezone, str(path))
+    notes += [*(f"{len(rows):,} rows: {decision}" for decision in clocks.notes), *more]
     rows = _in_time_order(_distinct(rows, notes), notes)
     if pois is not None:
         rows = rows.join(pois, on=POI_ID, how="left", maintain_order="left")
-    return _assemble(rows, str(path), notes)
+    return replace(_assemble(rows, str(path), notes), dates_only=dates_only)
 
 
 def _assemble(rows: pl.DataFrame, source: str, notes: list[str]) -> Checkins:
@@ -132,7 +135,7 @@ def _read_pois(path: Path, on_bad_rows: OnBadRows, rejects: Path | None, notes: 
     text = inspect(path)
     layout = recognise_pois(text)
     own = [*text.notes, *layout.notes]
-    typer = RowTyper(layout, {}, bad)
+    typer = RowTyper(layout, None, bad)
     rows = _collect(read_records(text, layout, typer.columns), typer, bad, own)
     pois = rows.unique(POI_ID, keep="first", maintain_order=True)
     if len(pois) < len(rows):
@@ -158,11 +161,11 @@ def _distinct(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
 
 
 def _in_time_order(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
-    late = int((rows[TIME].diff().dt.total_microseconds() < 0).sum())
+    late = int((moments(rows).diff().dt.total_microseconds() < 0).sum())
     if not late:
         return rows
     notes.append(f"sorted by time: {late:,} rows came earlier than the row before them")
-    return rows.sort(TIME, maintain_order=True)
+    return in_order(rows)
 
 
 def _poi_index(ids: pl.Series) -> pl.Series:

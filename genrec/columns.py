@@ -12,3 +12,5 @@ LONGITUDE = "longitude"
 NAME = "name"
 REGION = "region"
 FIRST_SEEN = "first_seen"  # local time of the first check-in at a POI
+
+MIN_YEAR, MAX_YEAR = 1970, 2100  # of times that are believed

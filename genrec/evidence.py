@@ -2,15 +2,16 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import polars as pl
 
 from genrec.checkins import Checkins
+from genrec.clock import before
 from genrec.columns import POI, POI_ID, TIME, USER
 from genrec.habits import CityHabits, Habits, city_habits, habits_of
-from genrec.trajectories import GAP_HOURS, Visit
+from genrec.trajectories import Visit, steps
 
 FINGERPRINT_ROWS = 1_000_000  # hashed at a time
 
@@ -35,7 +36,7 @@ class Evidence:
 
     def __init__(self, checkins: Checkins, as_of: datetime) -> None:
         self.as_of = as_of
-        self.past = replace(checkins, frame=checkins.frame.filter(pl.col(TIME) < as_of))
+        self.past = replace(checkins, frame=before(checkins.frame, as_of))
         self._habits: dict[str, Habits] = {}
 
     @cached_property
@@ -66,13 +67,20 @@ class Evidence:
     @cached_property
     def steps(self) -> dict[int, dict[int, int]]:
         """How often anybody went from one POI straight to another, within trajectories: {from: {to: count}}."""
-        pairs = self.past.frame.select(
-            POI,
-            after=pl.col(POI).shift(-1).over(USER),
-            gap=pl.col(TIME).shift(-1).over(USER) - pl.col(TIME),
-        )
-        counts = pairs.filter(pl.col("gap") < timedelta(hours=GAP_HOURS)).group_by(POI, "after").len()
-        steps: dict[int, dict[int, int]] = {}
-        for poi, after, count in counts.iter_rows():
-            steps.setdefault(poi, {})[after] = count
-        return steps
+        counts: dict[int, dict[int, int]] = {}
+        for poi, after, count in self._steps.group_by(POI, "after").len().iter_rows():
+            counts.setdefault(poi, {})[after] = count
+        return counts
+
+    def steps_of(self, user_id: str) -> list[tuple[int, int]]:
+        """Each time that a user went from one POI straight to another, within trajectories, in order."""
+        return self._user_steps.get(user_id, [])
+
+    @cached_property
+    def _steps(self) -> pl.DataFrame:
+        return steps(self.past.frame)
+
+    @cached_property
+    def _user_steps(self) -> dict[str, list[tuple[int, int]]]:
+        groups = self._steps.group_by(USER).agg(POI, "after")
+        return {user: list(zip(pois, after, strict=True)) for user, pois, after in groups.iter_rows()}

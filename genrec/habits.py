@@ -9,8 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -18,9 +17,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from genrec.anchors import Anchor, find_anchors
+from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
 from genrec.geo import haversine_km
-from genrec.trajectories import GAP_HOURS, Visit
+from genrec.trajectories import Visit, steps
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
@@ -34,7 +34,10 @@ class _Model(BaseModel):
 
 
 class CategoryHabit(_Model):
-    """A user's visits to one category; `hours` maps the hour (0-23), `weekdays` the day (0 = Monday) to visits."""
+    """A user's visits to one category; `hours` maps the hour (0-23), `weekdays` the day (0 = Monday) to visits.
+
+    `hours` is empty where the data have dates only.
+    """
 
     category: str
     visits: int
@@ -76,7 +79,8 @@ class Habits(_Model):
     entropy: bits of the distribution of visits over places. regularity: 1 - entropy / log2(places), 1 if all
     visits go to one place (the temporal-uncorrelated entropy of Song et al., Science 2010, normalised).
     exploration_rate: share of the check-ins that were first visits. radius_of_gyration_km: root mean square
-    distance from the centre of the visits (Gonzalez et al., Nature 2008). All are 0 without check-ins.
+    distance from the centre of the visits (Gonzalez et al., Nature 2008). All are 0 without check-ins. `hours` are 0
+    where the data have dates only.
     """
 
     user_id: str
@@ -107,7 +111,8 @@ class CityHabits:
     users: NDArray[np.int64]  # (pois,) different visitors
     categories: tuple[str, ...]
     category: NDArray[np.intp]  # (pois,) index into `categories`
-    category_hours: NDArray[np.int64]  # (categories, 24) visits; their sum over hours is a category's popularity
+    category_hours: NDArray[np.int64]  # (categories, 24) visits; all 0 where the data have dates only
+    tells_hours: bool  # whether the times of the visits tell the hour
 
     def most_visited(self, count: int) -> list[int]:
         """Up to `count` POIs with visits, the most visited first; ties by index."""
@@ -127,23 +132,25 @@ def all_habits(
     moment = _moment(checkins, as_of)
     if users is None:
         users = checkins.frame[USER].unique(maintain_order=True).to_list()
-    past = checkins.frame.filter(pl.col(TIME) < moment, pl.col(USER).is_in(list(users)))
-    groups = past.group_by(USER).agg(TIME, POI)
-    visits = {user: list(zip(times, pois, strict=True)) for user, times, pois in groups.iter_rows()}
-    catalogue = checkins.pois
-    return {user: _habits(user, moment, visits.get(user, []), catalogue) for user in users}
+    past = before(checkins.frame, moment).filter(pl.col(USER).is_in(list(users)))
+    visits = _pairs(past.group_by(USER).agg(TIME, POI))
+    taken = _pairs(steps(past).group_by(USER).agg(POI, "after"))
+    return {
+        user: _habits(user, moment, visits.get(user, []), _transitions(taken.get(user, [])), checkins) for user in users
+    }
 
 
 def city_habits(checkins: Checkins, as_of: datetime | None = None) -> CityHabits:
     """Visits of all users before `as_of` (None: all check-ins)."""
     moment = _moment(checkins, as_of)
-    past = checkins.frame.filter(pl.col(TIME) < moment)
+    past = before(checkins.frame, moment)
     size = len(checkins.pois)
     categories, category = np.unique(checkins.pois[CATEGORY].to_numpy().astype(str), return_inverse=True)
     pairs = past.select(USER, POI).unique()
     poi = past[POI].to_numpy()
     category_hours = np.zeros((len(categories), 24), dtype=np.int64)
-    np.add.at(category_hours, (category[poi], past[TIME].dt.hour().to_numpy()), 1)
+    if not checkins.dates_only:
+        np.add.at(category_hours, (category[poi], past[TIME].dt.hour().to_numpy()), 1)
     return CityHabits(
         as_of=moment,
         visits=np.bincount(poi, minlength=size),
@@ -151,22 +158,30 @@ def city_habits(checkins: Checkins, as_of: datetime | None = None) -> CityHabits
         categories=tuple(categories.tolist()),
         category=category,
         category_hours=category_hours,
+        tells_hours=not checkins.dates_only,
     )
 
 
 def _moment(checkins: Checkins, as_of: datetime | None) -> datetime:
-    """`as_of`, or just after the last check-in."""
+    """`as_of`, or just after the latest time that a clock showed at a check-in."""
     if as_of is not None:
         return as_of
-    last: datetime = checkins.frame[-1, TIME]
-    return last + timedelta(seconds=1)
+    return local_span(checkins.frame)[1] + timedelta(seconds=1)
 
 
-def _habits(user_id: str, as_of: datetime, visits: Sequence[Visit], pois: pl.DataFrame) -> Habits:
-    """Habits from all of a user's visits before `as_of`, in order of time."""
+def _pairs(groups: pl.DataFrame) -> dict[str, list[Any]]:
+    """Two columns of lists, as a list of pairs for each user."""
+    return {user: list(zip(first, second, strict=True)) for user, first, second in groups.iter_rows()}
+
+
+def _habits(
+    user_id: str, as_of: datetime, visits: Sequence[Visit], transitions: list[Transition], checkins: Checkins
+) -> Habits:
+    """Habits from all of a user's visits before `as_of`, in their order."""
     times = [time for time, _ in visits]
-    hours, weekdays = Counter(time.hour for time in times), Counter(time.weekday() for time in times)
-    places = _places(visits, pois)
+    dates_only = checkins.dates_only
+    hours, weekdays = Counter(() if dates_only else [t.hour for t in times]), Counter(time.weekday() for time in times)
+    places = _places(visits, checkins.pois, dates_only=dates_only)
     counts = np.array([place.visits for place in places], dtype=np.float64)
     shares = counts / max(len(visits), 1)
     entropy = float(-(shares * np.log2(shares)).sum()) + 0.0  # + 0.0: no minus zero
@@ -182,17 +197,17 @@ def _habits(user_id: str, as_of: datetime, visits: Sequence[Visit], pois: pl.Dat
         categories=_categories(places),
         hours=[hours[hour] for hour in range(24)],
         weekdays=[weekdays[day] for day in range(7)],
-        anchors=find_anchors(places, visits),
+        anchors=find_anchors(places, [] if dates_only else visits),
         entropy=entropy,
         regularity=max(float(1 - entropy / uniform), 0.0) if places else 0.0,
         exploration_rate=len(places) / max(len(visits), 1),
         radius_of_gyration_km=_radius_of_gyration(places),
-        transitions=_transitions(visits),
+        transitions=transitions,
         recent=[RecentVisit(time=time, poi=poi) for time, poi in visits[-RECENT_VISITS:]],
     )
 
 
-def _places(visits: Sequence[Visit], pois: pl.DataFrame) -> list[PlaceHabit]:
+def _places(visits: Sequence[Visit], pois: pl.DataFrame, *, dates_only: bool) -> list[PlaceHabit]:
     """Most visited first; ties by the latest visit, then by index."""
     times: dict[int, list[datetime]] = defaultdict(list)
     for time, poi in visits:
@@ -205,7 +220,7 @@ def _places(visits: Sequence[Visit], pois: pl.DataFrame) -> list[PlaceHabit]:
             poi=poi,
             visits=len(times[poi]),
             share=len(times[poi]) / len(visits),
-            hours=_counts(time.hour for time in times[poi]),
+            hours={} if dates_only else _counts(time.hour for time in times[poi]),
             weekdays=_counts(time.weekday() for time in times[poi]),
             first_visit=times[poi][0],
             last_visit=times[poi][-1],
@@ -240,14 +255,13 @@ def _counts(values: Iterable[int]) -> dict[int, int]:
     return counts
 
 
-def _transitions(visits: Sequence[Visit]) -> list[Transition]:
-    """Steps made at least MIN_TRANSITIONS times within trajectories; ties by index."""
-    gap = timedelta(hours=GAP_HOURS)
-    steps = Counter((poi, after) for (time, poi), (next_time, after) in pairwise(visits) if next_time - time < gap)
+def _transitions(taken: Iterable[tuple[int, int]]) -> list[Transition]:
+    """Steps from one place to the next within trajectories, made at least MIN_TRANSITIONS times; ties by index."""
+    counts = Counter(taken)
     departures: Counter[int] = Counter()
-    for (poi, _), count in steps.items():
+    for (poi, _), count in counts.items():
         departures[poi] += count
-    frequent = [(-count, step) for step, count in steps.items() if count >= MIN_TRANSITIONS]
+    frequent = [(-count, step) for step, count in counts.items() if count >= MIN_TRANSITIONS]
     return [
         Transition(from_poi=step[0], to_poi=step[1], count=-count, departures=departures[step[0]])
         for count, step in sorted(frequent)

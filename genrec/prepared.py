@@ -11,13 +11,14 @@ the old folder or the new one.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from genrec.clock import all_midnight, in_order, moments
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, file_hash, write_text
@@ -44,6 +45,7 @@ class Meta(BaseModel):
     catalogue: str
     notes: list[str]
     sha256: dict[str, str]
+    dates_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,11 @@ def catalogue_hash(pois: pl.DataFrame) -> str:
     return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
 
 
-def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str]]:
+def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str], bool]:
     """Read a prepared folder.
 
     Returns:
-        frame, pois, source, notes: the attributes of `Checkins`.
+        frame, pois, source, notes, dates_only: the attributes of `Checkins`.
 
     Raises:
         InputError: it is no prepared folder, or it is damaged.
@@ -76,8 +78,10 @@ def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str]]:
     """
     meta = _read_meta(folder)
     frame = pl.read_parquet(_current(folder, CHECKINS, meta), columns=_IDENTITY)
+    if not moments(frame).is_sorted():  # folders were once in the order of local times
+        frame = in_order(frame)
     pois = pl.read_parquet(_current(folder, POIS, meta))
-    return frame, pois, str(folder), meta.notes
+    return frame, pois, str(folder), meta.notes, meta.dates_only
 
 
 def prepare(checkins: "Checkins", folder: Path) -> Prepared:
@@ -87,7 +91,8 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
     (same user, POI and times) are not doubled.
 
     Raises:
-        InputError: `folder` is a file, or a damaged prepared folder.
+        InputError: `folder` is a file, or a damaged prepared folder; or of its times and the new ones, one side are
+            dates without hours.
         GenRecError: `folder` cannot be written.
 
     """
@@ -95,15 +100,22 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
         raise InputError("is a file; --out names a folder.", file=folder)
     frame, pois, notes, sources = checkins.frame, checkins.pois, checkins.notes, [Path(checkins.source).name]
     known_pois = known_check_ins = 0
+    dates_only = checkins.dates_only
     if (folder / META).exists():
         old = _read_meta(folder)
-        old_frame, old_pois, _, _ = load(folder)
+        old_frame, old_pois, *_ = load(folder)
+        dates_only = dates_only or (old.dates_only and all_midnight(frame[TIME]))
+        if old.dates_only != dates_only:
+            there, here = ("dates without hours", "hours") if old.dates_only else ("hours", "dates without hours")
+            raise InputError(
+                f"its times are {there}, the new ones are {here}.", file=folder, fix="Prepare them into another folder."
+            )
         known_pois, known_check_ins = len(old_pois), len(old_frame)
         pois, index = _merge_catalogues(old_pois, pois)
         frame = _merge_frames(old_frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
         notes, sources = list(dict.fromkeys(old.notes + notes)), list(dict.fromkeys(old.sources + sources))
     try:
-        meta = _write(folder, frame, pois, notes, sources)
+        meta = _write(folder, replace(checkins, frame=frame, pois=pois, notes=notes, dates_only=dates_only), sources)
     except OSError as error:
         raise GenRecError(f"{folder} cannot be written ({error}).") from error
     return Prepared(meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes)
@@ -128,7 +140,7 @@ def _merge_frames(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     added = new.with_columns(_nth(new)).join(
         old.with_columns(_nth(old)), on=[*_IDENTITY, "nth"], how="anti", nulls_equal=True, maintain_order="left"
     )
-    union = pl.concat([old, added.drop("nth")]).sort(TIME, maintain_order=True)
+    union = in_order(pl.concat([old, added.drop("nth")]))
     return union.with_columns(pl.col(USER).cast(pl.String))
 
 
@@ -142,7 +154,8 @@ def _nth(frame: pl.DataFrame) -> pl.Series:
     return nth.scatter(equal.arg_true(), counted)
 
 
-def _write(folder: Path, frame: pl.DataFrame, pois: pl.DataFrame, notes: list[str], sources: list[str]) -> Meta:
+def _write(folder: Path, checkins: "Checkins", sources: list[str]) -> Meta:
+    frame, pois = checkins.frame, checkins.pois
     tables = {
         CHECKINS: frame.with_columns(pois[POI_ID].gather(frame[POI])).select(USER, POI, POI_ID, TIME, UTC),
         POIS: pois,
@@ -158,8 +171,9 @@ def _write(folder: Path, frame: pl.DataFrame, pois: pl.DataFrame, notes: list[st
         pois=len(pois),
         check_ins=len(frame),
         catalogue=catalogue_hash(pois),
-        notes=notes,
+        notes=checkins.notes,
         sha256=sha256,
+        dates_only=checkins.dates_only,
     )
     write_text(folder / META, meta.model_dump_json(indent=2) + "\n")
     for name in tables:

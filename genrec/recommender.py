@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrec.checkins import Checkins
+from genrec.clock import before
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
 from genrec.errors import GenRecError
 from genrec.geo import haversine_km
@@ -24,7 +25,7 @@ from genrec.prompting import prompt_version
 from genrec.rankers.genup_prompt import GENUP, genup_messages
 from genrec.rankers.habits import rank_habits, reasons
 from genrec.rankers.ranking_prompt import RANKING, RankingPrompt, ranking_messages
-from genrec.trajectories import GAP_HOURS
+from genrec.trajectories import GAP_HOURS, sessionise
 
 # Tokens for the user's lines of a prompt (profile and habit table).
 TOKEN_BUDGET = 400
@@ -96,15 +97,12 @@ def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
     """Ask about a user at a time: the trajectory that is going on then, or the latest if the time is unknown."""
     visits = checkins.frame.filter(pl.col(USER).cast(pl.String) == profile.user_id)
     if at is not None:
-        visits = visits.filter(pl.col(TIME) < at)
-    prefix: list[tuple[datetime, int]] = []
-    later = at
-    for moment, poi in visits.select(TIME, POI).reverse().iter_rows():
-        if later is not None and later - moment >= timedelta(hours=GAP_HOURS):
-            break
-        prefix.append((moment, poi))
-        later = moment
-    return Query(profile, at, tuple(reversed(prefix)))
+        visits = before(visits, at)
+    over = at is not None and len(visits) and at - visits[-1, TIME] >= timedelta(hours=GAP_HOURS)
+    if over or visits.is_empty():
+        return Query(profile, at)
+    trajectories = sessionise(visits)
+    return Query(profile, at, tuple(visits.filter(trajectories == trajectories[-1]).select(TIME, POI).iter_rows()))
 
 
 class Recommender:

@@ -1,7 +1,7 @@
 """Trajectories, and the examples of the three evaluation splits.
 
-One clock rules order, cuts and evidence: the local time of the visits, ties in file order. So "before" means
-the same in every function, and an example's evidence can be checked against `as_of` without time zones.
+Order, gaps and cuts follow the moments of the visits (`genrec.clock`), ties the order of the file; `as_of` and the
+times of visits are local. Evidence as of a local time is what came before anybody's clock showed it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
+from genrec.clock import MOMENT, local_span, moments, rows_before
 from genrec.columns import POI, TIME, USER
 from genrec.errors import GenRecError
 
@@ -52,18 +53,33 @@ class Split:
     examples: tuple[Example, ...]
     excluded: dict[str, int]
     train_rows: int  # the first rows of the check-ins: all that training may see
-    start: datetime  # the first check-in of the period that the examples come from
+    start: datetime  # the earliest local time of the period that the examples come from
 
 
 def sessionise(frame: pl.DataFrame, gap: float = GAP_HOURS) -> pl.Series:
     """The trajectory of each row: a user's check-ins with less than `gap` hours from one to the next.
 
-    `frame` is sorted by time; trajectories are numbered from 0 by their first visit. Shape: (rows,).
+    `frame` is in order; trajectories are numbered from 0 by their first visit. Shape: (rows,).
     """
-    starts = (pl.col(TIME).diff() >= timedelta(hours=gap)).fill_null(value=True)
-    rows = frame.select(USER, nth=starts.cum_sum().over(USER)).with_row_index("row")
+    starts = (pl.col(MOMENT).diff() >= timedelta(hours=gap)).fill_null(value=True)
+    timed = frame.select(USER, moments(frame))
+    rows = timed.select(USER, nth=starts.cum_sum().over(USER)).with_row_index("row")
     first_row = rows.select(pl.col("row").first().over(USER, "nth"))["row"]
     return (first_row.rank("dense") - 1).cast(pl.UInt32).alias("trajectory")
+
+
+def steps(frame: pl.DataFrame) -> pl.DataFrame:
+    """Each visit with a next one in its trajectory, in order: `user_id`, `poi`, and the POI `after` it."""
+    following = pl.col(POI, MOMENT).shift(-1).over(USER)
+    pairs = frame.select(USER, POI, moments(frame)).with_columns(following.name.suffix("_after"))
+    near = pl.col(f"{MOMENT}_after") - pl.col(MOMENT) < timedelta(hours=GAP_HOURS)
+    return pairs.filter(near).select(USER, POI, pl.col(f"{POI}_after").alias("after"))
+
+
+def since(visits: Sequence[Visit], as_of: datetime) -> Sequence[Visit]:
+    """The visits of a trajectory that evidence as of a local time does not hold: from the first at that time on."""
+    first = next((i for i, (time, _) in enumerate(visits) if time >= as_of), len(visits))
+    return visits[first:]
 
 
 def llm4poi(checkins: Checkins, part: Part = "test", gap: float = GAP_HOURS) -> Split:
@@ -107,29 +123,30 @@ def rolling(checkins: Checkins, every: int = 7, gap: float = GAP_HOURS) -> Split
     frame = checkins.frame
     first = (len(frame) + 1) // 2
     start = _start(checkins, first, len(frame))
-    days = (frame[-1, TIME] - start).days
-    moments = [start + timedelta(days=day) for day in range(0, days + 1, every)]
-    return _split(_examples(frame, sessionise(frame, gap), moments, first_row=first), _keep, first, start)
+    days = (local_span(frame)[1] - start).days
+    cutoffs = [start + timedelta(days=day) for day in range(0, days + 1, every)]
+    return _split(_examples(frame, sessionise(frame, gap), cutoffs, first_row=first), _keep, first, start)
 
 
 def training(
-    checkins: Checkins, rows: int, moments: Collection[datetime], *, last_only: bool = False, gap: float = GAP_HOURS
+    checkins: Checkins, rows: int, cutoffs: Collection[datetime], *, last_only: bool = False, gap: float = GAP_HOURS
 ) -> Split:
-    """Examples within the first `rows` check-ins, each with the latest of `moments` at or before it.
+    """Examples within the first `rows` check-ins, each with the latest of `cutoffs` at or before it.
 
-    Every visit from the first moment on is a candidate, or the last of each trajectory with `last_only`. One
-    whose user has no check-in before its moment has nothing to go by: it is left out and counted.
+    Every visit from the first cutoff on is a candidate, or the last of each trajectory with `last_only`. One
+    whose user has no check-in before its cutoff has nothing to go by: it is left out and counted.
     """
-    cutoffs = sorted(moments)
+    cutoffs = sorted(cutoffs)
     if not cutoffs or rows < 1:
         raise GenRecError("training examples need check-ins and at least one moment at which evidence is frozen")
     frame = checkins.frame[:rows]
-    first_visits = dict(frame.group_by(USER).agg(pl.col(TIME).min()).iter_rows())
+    first_rows = dict(frame.with_row_index("row").group_by(USER).agg(pl.col("row").min()).iter_rows())
+    known = {cutoff: rows_before(frame, cutoff) for cutoff in cutoffs}
 
     def reason(example: Example) -> str | None:
-        return None if first_visits[example.user_id] < example.as_of else NO_HISTORY
+        return None if first_rows[example.user_id] < known[example.as_of] else NO_HISTORY
 
-    first = frame[TIME].search_sorted(cutoffs[0], side="left")
+    first = known[cutoffs[0]]
     examples = _examples(frame, sessionise(frame, gap), cutoffs, first_row=first, last_only=last_only)
     return _split(examples, reason, rows, cutoffs[0])
 
@@ -142,29 +159,28 @@ def _tenths(checkins: Checkins, part: Part) -> tuple[int, int, int]:
 
 
 def _start(checkins: Checkins, first: int, end: int) -> datetime:
-    """The time of the first check-in of the period, rows `first` to `end`."""
+    """The earliest local time of the period, rows `first` to `end`: no visit of it is before, on its own clock."""
     if not 0 < first < end:
         raise GenRecError(f"{len(checkins.frame)} check-ins are too few to split; give at least 10")
-    start: datetime = checkins.frame[first, TIME]
-    return start
+    return local_span(checkins.frame[first:end])[0]
 
 
 def _examples(
     frame: pl.DataFrame,
     trajectories: pl.Series,
-    moments: Sequence[datetime],
+    cutoffs: Sequence[datetime],
     *,
     first_row: int = 0,
     last_only: bool = False,
 ) -> list[Example]:
-    """Examples of the rows from `first_row` on; `moments` ascend and begin no later than these rows."""
+    """Examples of the rows from `first_row` on whose clock shows the first of the `cutoffs`, which ascend, or later."""
     last_row = dict(zip(trajectories, range(len(frame)), strict=True))
     visits: dict[int, list[Visit]] = defaultdict(list)
     examples = []
     rows = zip(frame[USER], frame[POI], frame[TIME], trajectories, strict=True)
     for row, (user, poi, time, trajectory) in enumerate(rows):
-        if row >= first_row and (not last_only or last_row[trajectory] == row):
-            as_of = moments[bisect_right(moments, time) - 1]
+        if row >= first_row and time >= cutoffs[0] and (not last_only or last_row[trajectory] == row):
+            as_of = cutoffs[bisect_right(cutoffs, time) - 1]
             examples.append(Example(user, as_of, tuple(visits[trajectory]), poi, time))
         visits[trajectory].append((time, poi))
     return examples

@@ -23,10 +23,11 @@ from eval.report.sections import Figure, Section
 from eval.report.tables import METRIC_NAMES, Table, share, slice_table
 from eval.report.verdict import Verdict
 from eval.run import Progress
-from genrec.columns import TIME, USER
+from genrec.clock import before, rows_before
+from genrec.columns import USER
 from genrec.errors import GenRecError
 from genrec.evidence import fingerprint
-from genrec.trajectories import Visit
+from genrec.trajectories import Visit, since
 
 LENGTHS: Final = (0, 1, 3, 5, 10, 20)
 METRICS: Final = ("acc@1", "acc@5", "acc@10", "mrr")
@@ -82,7 +83,7 @@ def newcomers(asked: Cases, *, users: int, limit: int | None, seed: int) -> Newc
     drawn = pl.col(USER).is_in(list(sample))
     mine, short = asked.frame.filter(drawn)["example"], asked.frame.filter(pl.col("history") < max(LENGTHS))["example"]
     excluded = {TOO_FEW: len(short), NOT_SAMPLED: len(long) - len(mine)}
-    past = asked.checkins.frame.filter(pl.col(TIME) < as_of)
+    past = before(asked.checkins.frame, as_of)
     asked = replace(asked, settings=asked.settings | {"limit": limit, "sample_seed": seed})
     cut = _part(asked, mine, limit, draw, excluded)
     cut = replace(cut, settings=cut.settings | {"sampled_users": len(sample)})
@@ -108,9 +109,9 @@ def _part(
 def after(sample: Newcomers, length: int) -> Cases:
     """The cases as if the sample's users had made only their last `length` check-ins before the evidence is frozen."""
     asked, frame = sample.asked, sample.asked.checkins.frame
-    past = pl.col(TIME) < sample.as_of
+    past = pl.col("row") < rows_before(frame, sample.as_of)
     latest = past.cast(pl.UInt32).cum_sum(reverse=True).over(USER) <= length
-    kept = frame.select(~past | ~pl.col(USER).is_in(list(sample.users)) | latest).to_series()
+    kept = frame.with_row_index("row").select(~past | ~pl.col(USER).is_in(list(sample.users)) | latest).to_series()
     train_rows = int(kept[: asked.train_rows].sum())
     if not train_rows:
         raise GenRecError("the sample's users are everybody in the train part: nobody's check-ins are left; cut fewer")
@@ -192,7 +193,7 @@ def _named(progress: Progress, which: str) -> Progress:
 
 def _cut(prefix: Sequence[Visit], as_of: datetime, length: int) -> tuple[Visit, ...]:
     """The trajectory so far: of its visits before `as_of`, which are the user's latest, those that are known."""
-    early = sum(time < as_of for time, _ in prefix)
+    early = len(prefix) - len(since(prefix, as_of))
     return tuple(prefix[max(early - length, 0) :])
 
 

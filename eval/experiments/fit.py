@@ -17,7 +17,7 @@ import numpy as np
 from eval.protocol import REFRESH_DAYS
 from genrec.checkins import Checkins, read_checkins
 from genrec.city import CityConfig, build_city
-from genrec.columns import TIME
+from genrec.clock import local_span, moments
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence, fingerprint
 from genrec.rankers.habit_weights import FitData, FittedWeights, HabitWeights
@@ -50,13 +50,13 @@ class FitSet:
 
 def fit_set(checkins: Checkins, name: str, *, limit: int, seed: int) -> FitSet:
     """Up to `limit` targets of the second quarter of the check-ins, drawn at random."""
-    times, count = checkins.frame[TIME], len(checkins.frame)
-    first, rows = count // 4, times.search_sorted(times[count // 2], side="left")  # ties belong to the second half
+    order, count = moments(checkins.frame), len(checkins.frame)
+    first, rows = count // 4, order.search_sorted(order[count // 2], side="left")  # ties belong to the second half
     if not 0 < first < rows:
         raise GenRecError(f"{name}: {count} check-ins are too few to fit on")
-    start, end = times[first], times[rows - 1]
-    moments = [start + timedelta(days=day) for day in range(0, (end - start).days + 1, REFRESH_DAYS)]
-    examples = training(checkins, rows, moments).examples
+    start, end = local_span(checkins.frame[first:rows])
+    cutoffs = [start + timedelta(days=day) for day in range(0, (end - start).days + 1, REFRESH_DAYS)]
+    examples = training(checkins, rows, cutoffs).examples
     if not examples:
         raise GenRecError(f"{name}: nobody in the second quarter of the check-ins has been seen before")
     chosen = sorted(random.Random(seed).sample(range(len(examples)), min(limit, len(examples))))

@@ -12,7 +12,8 @@ import polars as pl
 from eval.methods.method import Ranked
 from eval.protocol import Cases, evidence_at
 from genrec.checkins import Checkins
-from genrec.columns import POI, TIME, USER
+from genrec.clock import MOMENT, before, local_span, moments
+from genrec.columns import POI, USER
 from genrec.errors import GenRecError
 from genrec.evidence import fingerprint
 from genrec.rankers.simple import visits_until
@@ -44,7 +45,7 @@ class SasRec:
             "cornac": release,
             "trained_on": {
                 "check_ins": len(rows.frame),
-                "last": rows.frame[-1, TIME].isoformat(),
+                "last": local_span(rows.frame)[1].isoformat(),
                 "sha256": fingerprint(rows),
             },
         }
@@ -69,7 +70,8 @@ class SasRec:
         from cornac.data import SequentialDataset  # deferred: loads torch
         from cornac.models import SASRec
 
-        visits = rows.frame.select(USER, session=pl.col(USER), item=pl.col(POI), time=pl.col(TIME).dt.epoch("s")).rows()
+        timed = rows.frame.with_columns(moments(rows.frame))
+        visits = timed.select(USER, session=pl.col(USER), item=pl.col(POI), time=pl.col(MOMENT).dt.epoch("s")).rows()
         items = OrderedDict((poi, poi) for poi in range(len(rows.pois)))
         data = SequentialDataset.build(visits, fmt="USIT", global_iid_map=items)
         return SASRec(**HYPERPARAMETERS, seed=self._seed).fit(data)
@@ -78,5 +80,4 @@ class SasRec:
 def training_rows(cases: Cases) -> Checkins:
     """The train part, strictly before the first moment that is asked about."""
     first = cases.examples[0].as_of
-    train = cases.checkins.frame[: cases.train_rows].filter(pl.col(TIME) < first)
-    return replace(cases.checkins, frame=train)
+    return replace(cases.checkins, frame=before(cases.checkins.frame[: cases.train_rows], first))

@@ -88,6 +88,7 @@ def describe(
 def _facts(checkins: "Checkins") -> dict[str, Any]:
     """What `describe` prints; a revisit is a check-in at a POI where the user has been before."""
     frame, pois = checkins.frame, checkins.pois
+    times = frame["time"].dt.date() if checkins.dates_only else frame["time"]
     per_user = frame["user_id"].value_counts()["count"]
     first_visits = frame.select("user_id", "poi").n_unique()
     return {
@@ -95,7 +96,7 @@ def _facts(checkins: "Checkins") -> dict[str, Any]:
         "pois": len(pois),
         "categories": pois["category"].n_unique(),
         "check_ins": len(frame),
-        "period": {"first": str(frame["time"].min()), "last": str(frame["time"].max())},
+        "period": {"first": str(times.min()), "last": str(times.max())},
         "check_ins_per_user": {
             "min": per_user.min(),
             "median": per_user.median(),

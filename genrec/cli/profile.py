@@ -16,7 +16,7 @@ from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.render import print_profile, summary_table
-from genrec.cli.times import TIME_FORMATS
+from genrec.cli.times import time_option
 from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ AsOf = Annotated[
     datetime | None,
     typer.Option(
         "--as-of",
-        formats=TIME_FORMATS,
+        parser=time_option,
         metavar="TIME",
         help="Use check-ins before this local time only (2024-03-05 08:00); default: all.",
         show_default=False,

@@ -12,7 +12,7 @@ from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Adapter, Model, NoAdapter, Server
 from genrec.cli.render import print_ranking
-from genrec.cli.times import TIME_FORMATS
+from genrec.cli.times import time_option
 from genrec.errors import GenRecError
 
 
@@ -28,7 +28,7 @@ def recommend(
     at: Annotated[
         datetime | None,
         typer.Option(
-            formats=TIME_FORMATS,
+            parser=time_option,
             metavar="TIME",
             help="Local time of the visit (2024-03-05 08:00); default: unknown.",
         ),

@@ -28,24 +28,34 @@ def genup_messages(
     """
     lines = [line.text for line in profile_lines(profile, level)]
     user = one_line(profile.user_id)
+    hours = any(profile.habits.hours) or not profile.habits.checkins
     messages: list[Message] = [
         {"role": "system", "content": render("genup_system", user_id=user, lines=lines)},
         {
             "role": "user",
             "content": render(
-                "genup_user", user_id=user, visits=[_visit(visit, pois) for visit in prefix], time=at and _moment(at)
+                "genup_user",
+                user_id=user,
+                visits=[_visit(visit, pois, hours) for visit in prefix],
+                time=at and _moment(at, hours),
             ),
         },
     ]
     return RankingPrompt(messages, dropped=0, pois=named_pois(lines) | {poi for _, poi in prefix}, answered=0)
 
 
-def _visit(visit: Visit, pois: pl.DataFrame) -> dict[str, object]:
+def _visit(visit: Visit, pois: pl.DataFrame, hours: bool) -> dict[str, object]:
     time, poi = visit
     row = pois.row(poi, named=True)
     category = one_line(row[CATEGORY])
-    return {"time": _moment(time), "poi": poi, "category": category, "category_id": row.get(CATEGORY_ID) or category}
+    return {
+        "time": _moment(time, hours),
+        "poi": poi,
+        "category": category,
+        "category_id": row.get(CATEGORY_ID) or category,
+    }
 
 
-def _moment(time: datetime) -> str:
-    return time.isoformat(sep=" ", timespec="seconds")
+def _moment(time: datetime, hours: bool) -> str:
+    """The hour is left out where the data have dates only."""
+    return time.isoformat(sep=" ", timespec="seconds") if hours else f"{time:%Y-%m-%d}"

@@ -19,7 +19,7 @@ from genrec.geo import haversine_km
 from genrec.habits import CityHabits, Habits, PlaceHabit
 from genrec.phrases import days_phrase, hours_phrase
 from genrec.rankers.habit_weights import HabitWeights, fitted_weights
-from genrec.trajectories import Visit
+from genrec.trajectories import Visit, since
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def situation(
     habits: Habits, city: CityHabits, pois: pl.DataFrame, *, at: datetime | None, prefix: Sequence[Visit] = ()
 ) -> Situation:
     """What `weigh` needs to rank; arguments as of `rank_habits`."""
-    known = _known(habits, prefix, at)
+    known = _known(habits, prefix, at, tells_hours=city.tells_hours)
     new = np.ones(len(pois), dtype=bool)
     new[known.poi] = False
     here = prefix[-1][1] if prefix else None
@@ -100,7 +100,7 @@ def weigh(situation: Situation, weights: HabitWeights) -> Floats:
     novelty = _novelty(known, weights) if situation.new.any() else 0.0
     scores = np.zeros(len(situation.new))
     if novelty < 1:
-        usual = _usual(situation, weights) * _time_fit(known, category_fit, situation.at, weights)
+        usual = _usual(situation, weights) * _time_fit(situation, category_fit, weights)
         scores[known.poi] = (1 - novelty) * usual / usual.sum()
     if novelty:
         elsewhere = ((city.visits + UNVISITED) * category_fit * _nearness(situation, weights))[situation.new]
@@ -116,9 +116,9 @@ def _last_poi(habits: Habits, prefix: Sequence[Visit]) -> int | None:
     return habits.recent[-1].poi if habits.recent else None
 
 
-def _known(habits: Habits, prefix: Sequence[Visit], at: datetime | None) -> _Known:
-    since = [(time, poi) for time, poi in prefix if time >= habits.as_of]  # the habits count the earlier ones
-    rows = {poi: row for row, poi in enumerate(dict.fromkeys([p.poi for p in habits.places] + [p for _, p in since]))}
+def _known(habits: Habits, prefix: Sequence[Visit], at: datetime | None, *, tells_hours: bool) -> _Known:
+    recent = since(prefix, habits.as_of)  # the habits count the earlier ones
+    rows = {poi: row for row, poi in enumerate(dict.fromkeys([p.poi for p in habits.places] + [p for _, p in recent]))}
     visits, hours, weekdays = np.zeros(len(rows)), np.zeros((len(rows), 24)), np.zeros((len(rows), 7))
     last = dict.fromkeys(rows, habits.as_of)
     for row, place in enumerate(habits.places):
@@ -126,9 +126,9 @@ def _known(habits: Habits, prefix: Sequence[Visit], at: datetime | None) -> _Kno
         hours[row, list(place.hours)] = list(place.hours.values())
         weekdays[row, list(place.weekdays)] = list(place.weekdays.values())
         last[place.poi] = place.last_visit
-    for time, poi in since:
+    for time, poi in recent:
         visits[rows[poi]] += 1
-        hours[rows[poi], time.hour] += 1
+        hours[rows[poi], time.hour] += tells_hours
         weekdays[rows[poi], time.weekday()] += 1
         last[poi] = time
     now = at or max([habits.as_of, *(time for time, _ in prefix)])
@@ -166,21 +166,24 @@ def _hour_kernel(at: datetime, width: float) -> Floats:
 
 def _category_hour_fit(city: CityHabits, at: datetime | None, weights: HabitWeights) -> Floats:
     """How much of a category's visits fall around `at`, smoothed with an even day. Shape: (categories,)."""
-    if at is None:
+    if at is None or not city.tells_hours:
         return np.ones(len(city.categories))
     around = city.category_hours @ _hour_kernel(at, weights.hour_width)
     return np.asarray((around + weights.prior_visits / 24) / (city.category_hours.sum(axis=1) + weights.prior_visits))
 
 
-def _time_fit(known: _Known, category_fit: Floats, at: datetime | None, weights: HabitWeights) -> Floats:
+def _time_fit(situation: Situation, category_fit: Floats, weights: HabitWeights) -> Floats:
     """How much of a place's visits fall around the hour and on the weekday of `at`. Shape: (places,).
 
     Hours are smoothed with those of the place's category; days with weekdays or the weekend as a whole.
     """
+    known, at = situation.known, situation.at
     if at is None:
         return np.ones(len(known.poi))
-    around = known.hours @ _hour_kernel(at, weights.hour_width)
-    hour_fit = (around + weights.prior_visits * category_fit[known.poi]) / (known.visits + weights.prior_visits)
+    hour_fit = np.ones(len(known.poi))
+    if situation.city.tells_hours:
+        around = known.hours @ _hour_kernel(at, weights.hour_width)
+        hour_fit = (around + weights.prior_visits * category_fit[known.poi]) / (known.visits + weights.prior_visits)
     day = at.weekday()
     alike = [0, 1, 2, 3, 4] if day < 5 else [5, 6]
     prior = weights.weekday_prior

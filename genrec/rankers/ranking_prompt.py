@@ -21,7 +21,7 @@ from genrec.profiles.faithfulness import PLAIN_WORDS, words_of
 from genrec.profiles.profile import UNKNOWN, Level, Profile
 from genrec.prompting import one_line, render
 from genrec.rankers.habits import rank_habits
-from genrec.trajectories import Visit
+from genrec.trajectories import Visit, since
 
 RANKING = ("rank_system", "rank_visit", "rank_example")
 HABIT_ROWS = 8
@@ -94,21 +94,21 @@ def ranking_messages(
     system = render("rank_system", user_id=one_line(profile.user_id), lines=kept)
     messages: list[Message] = [{"role": "system", "content": system}]
     known = [(visit.time, visit.poi) for visit in profile.habits.recent]
-    since = [visit for visit in prefix if visit[0] >= profile.as_of]  # the evidence knows the earlier ones
-    told = range(first_told(len(since), most_visits), len(since))
-    if not known and not since:  # without a turn to go by, a model does not know what an answer looks like
+    recent = since(prefix, profile.as_of)  # the evidence knows the earlier ones
+    told = range(first_told(len(recent), most_visits), len(recent))
+    if not known and not recent:  # without a turn to go by, a model does not know what an answer looks like
         for poi in new:
             question = render("rank_example", category=one_line(pois[CATEGORY][poi]))
             messages += _turn(question, poi)
     for time, poi in known:
-        messages += _turn(render("rank_visit", time=_moment(time), candidates=[]), poi)
-    shown = {poi for _, poi in known + since[told.start :]} or set(new)
-    for number in (*told, len(since)):
-        moment = since[number][0] if number < len(since) else at
-        before = prefix[: len(prefix) - len(since) + number]
+        messages += _turn(render("rank_visit", time=_moment(time, city), candidates=[]), poi)
+    shown = {poi for _, poi in (*known, *recent[told.start :])} or set(new)
+    for number in (*told, len(recent)):
+        moment = recent[number][0] if number < len(recent) else at
+        before = prefix[: len(prefix) - len(recent) + number]
         likely = candidates(profile.habits, city, pois, at=moment, prefix=before) if habit_table else []
-        question = render("rank_visit", time=_moment(moment) if moment else "", candidates=likely)
-        messages += _turn(question, since[number][1]) if number < len(since) else [_question(question)]
+        question = render("rank_visit", time=_moment(moment, city) if moment else "", candidates=likely)
+        messages += _turn(question, recent[number][1]) if number < len(recent) else [_question(question)]
         shown |= {candidate.poi for candidate in likely}
     return RankingPrompt(messages, len(lines) - len(kept), named_pois(kept) | shown, answered=len(told))
 
@@ -215,7 +215,7 @@ def suggestions(profile: Profile, city: CityHabits, pois: pl.DataFrame) -> list[
 def _place_line(place: PlaceHabit, as_of: datetime) -> str:
     days = (as_of - place.last_visit).days
     ago = "today" if days == 0 else "1 day ago" if days == 1 else f"{days} days ago"
-    when = when_phrase(place.hours, place.weekdays) or "any time"
+    when = when_phrase(place.hours, place.weekdays) or ("any time" if place.hours else "any day")
     return f"POI {place.poi}: {one_line(place.category)}, {place.visits} visits, {when}, {ago}"
 
 
@@ -230,5 +230,6 @@ def _within(lines: list[Line], budget: int, count_tokens: Callable[[str], int]) 
     return [line.text for i, line in enumerate(lines) if i in kept]
 
 
-def _moment(time: datetime) -> str:
-    return f"{WEEKDAYS[time.weekday()][:3]} {time:%H:%M}"  # not %a, which follows the locale
+def _moment(time: datetime, city: CityHabits) -> str:
+    day = WEEKDAYS[time.weekday()][:3]  # not %a, which follows the locale
+    return f"{day} {time:%H:%M}" if city.tells_hours else day

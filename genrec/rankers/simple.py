@@ -17,7 +17,7 @@ from genrec.geo import haversine_km
 from genrec.rankers.habit_weights import HabitWeights, fitted_weights
 from genrec.rankers.habits import DEFAULT_WEIGHTS, UNVISITED, rank_habits
 from genrec.rankers.ranker import Floats, Query
-from genrec.trajectories import GAP_HOURS, Visit
+from genrec.trajectories import GAP_HOURS, Visit, since
 
 Probabilities = Callable[[Evidence, Query], Floats]  # -> (pois,), sum 1
 
@@ -54,17 +54,15 @@ def markov(evidence: Evidence, query: Query) -> Floats:
     here = query.prefix[-1][1] if query.prefix else None
     if here is not None:
         scores = _smoothed(_counts(evidence.steps.get(here, {}), size), scores)
-    visits = visits_until(evidence, query)
     counts = np.zeros(size)
-    for _, poi in visits:
+    for _, poi in visits_until(evidence, query):
         counts[poi] += 1
     scores = _smoothed(counts, scores)
     if here is None:
         return scores
     steps = np.zeros(size)
-    for (time, poi), (next_time, after) in pairwise(visits):
-        if poi == here and next_time - time < timedelta(hours=GAP_HOURS):
-            steps[after] += 1
+    for poi, after in evidence.steps_of(query.user_id) + _steps_since(evidence, query):
+        steps[after] += poi == here
     return _smoothed(steps, scores)
 
 
@@ -97,7 +95,18 @@ COUNTING: dict[str, Probabilities] = {
 
 def visits_until(evidence: Evidence, query: Query) -> list[Visit]:
     """The user's visits as far as a method knows them: the evidence, then the trajectory since then."""
-    return evidence.visits(query.user_id) + [visit for visit in query.prefix if visit[0] >= evidence.as_of]
+    return evidence.visits(query.user_id) + list(since(query.prefix, evidence.as_of))
+
+
+def _steps_since(evidence: Evidence, query: Query) -> list[tuple[int, int]]:
+    """The steps of the trajectory that the evidence does not hold; the first may lead on from its last visit."""
+    later = since(query.prefix, evidence.as_of)
+    known = len(query.prefix) - len(later)
+    visits = list(query.prefix[max(known - 1, 0) :])
+    last = evidence.visits(query.user_id)[-1:]
+    if later and not known and last and later[0][0] - last[0][0] < timedelta(hours=GAP_HOURS):
+        visits = last + visits
+    return [(poi, after) for (_, poi), (_, after) in pairwise(visits)]
 
 
 def _counts(counts: dict[int, int], size: int) -> Floats:

@@ -1,25 +1,42 @@
 """Settle how the time columns of a file are written, before its rows are read."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from genrec.columns import TIME, UTC
 from genrec.errors import InputError
-from genrec.reading.formats import Layout
+from genrec.reading.formats import OFFSET, Layout
+from genrec.reading.offsets import OffsetKind, offset_kind
 from genrec.reading.records import Records, read_records
 from genrec.reading.text import TextFile, show
-from genrec.reading.times import Style, deciding, explain, recognise
+from genrec.reading.times import DATE, Style, deciding, explain, recognise, with_dates
 
 _PASS_BYTES = 4 << 20
 
 
-def settle_clocks(text: TextFile, layout: Layout, day_first: bool | None) -> tuple[dict[str, Style], list[str]]:
+@dataclass(frozen=True)
+class Clocks:
+    """How a file says when its check-ins were.
+
+    Attributes:
+        styles: how each time column is written; a column without a single value has none.
+        offsets: what the column of offsets holds; None if it is not used.
+        notes: what was decided, one line each.
+
+    """
+
+    styles: dict[str, Style]
+    offsets: OffsetKind | None
+    notes: list[str]
+
+
+def settle_clocks(text: TextFile, layout: Layout, day_first: bool | None, named: Collection[str] = ()) -> Clocks:
     """Find the style of each time column; read on until every order of day and month is certain.
 
-    Columns written in the same way are taken to have the same order, so one may decide for the other. A column
-    without a single value gets no style.
+    Columns written in the same way are taken to have the same order, so one may decide for the other. A column of
+    offsets that holds none is left out, unless the user has `named` it.
 
     Raises:
         InputError: no value can be read as a time, or nothing tells 3/4 from 4/3.
@@ -29,14 +46,14 @@ def settle_clocks(text: TextFile, layout: Layout, day_first: bool | None) -> tup
     notes: list[str] = []
     columns = [column for column in (TIME, UTC) if column in layout.columns]
     some_rows = False
-    for records in read_records(text, layout, columns, _PASS_BYTES):
+    for records in _records(text, layout):
         some_rows = some_rows or len(records.rows) > 0
         for column in columns:
             if column not in styles and (style := _first_style(records.fields[column])):
                 styles[column] = style if style.kind != "slashed" else replace(style, day_first=day_first)
         _vote(records, layout, styles, notes)
         if len(styles) == len(columns) and not any(_undecided(styles)):
-            return styles, notes
+            return Clocks(styles, _settle_offsets(text, layout, notes, named=OFFSET in named), notes)
     if not some_rows:
         raise InputError("a header but no rows.", file=text.path)
     for column in _undecided(styles):
@@ -48,12 +65,35 @@ def settle_clocks(text: TextFile, layout: Layout, day_first: bool | None) -> tup
         )
     if not styles or (TIME in columns and TIME not in styles):
         _fail(text, layout, columns[0])
-    return styles, notes
+    return Clocks(styles, _settle_offsets(text, layout, notes, named=OFFSET in named), notes)
+
+
+def _records(text: TextFile, layout: Layout) -> Iterator[Records]:
+    """The time columns of the file's records."""
+    columns = [column for column in (DATE, TIME, UTC, OFFSET) if column in layout.columns]
+    for records in read_records(text, layout, columns, _PASS_BYTES):
+        yield replace(records, fields=with_dates(records.fields))
+
+
+def _settle_offsets(text: TextFile, layout: Layout, notes: list[str], *, named: bool) -> OffsetKind | None:
+    """What the first values of the column of offsets are that can be read."""
+    if OFFSET not in layout.columns:
+        return None
+    filled = (records.fields[OFFSET].drop_nulls() for records in _records(text, layout))
+    values = next((column for column in filled if len(column)), pl.Series(dtype=pl.String))
+    kind = offset_kind(values)
+    if kind or named:
+        return kind or "minutes"
+    reason = f"{show(values[0])} is neither an offset nor a time zone" if len(values) else "it is empty"
+    notes.append(f"column {show(layout.label(OFFSET))} not used as {OFFSET}: {reason}")
+    return None
 
 
 def _first_style(values: pl.Series) -> Style | None:
-    """The style of the first value that has one."""
-    return next((style for value in values.drop_nulls() if (style := recognise(value))), None)
+    """The style of the first value that has one; a time of day anywhere tells more than a date."""
+    styles = (style for value in values.drop_nulls() if (style := recognise(value)))
+    first = next(styles, None)
+    return first if first is None or not first.dates else next((s for s in styles if not s.dates), first)
 
 
 def _undecided(styles: dict[str, Style]) -> Iterable[str]:
@@ -77,7 +117,7 @@ def _vote(records: Records, layout: Layout, styles: dict[str, Style], notes: lis
 
 def _fail(text: TextFile, layout: Layout, column: str) -> None:
     """Point at the first row, none of the column's values being a time."""
-    records = next(r for r in read_records(text, layout, [column], _PASS_BYTES) if len(r.rows))
+    records = next(r for r in _records(text, layout) if len(r.rows))
     label = None if 0 in records.broken else layout.label(column)
     reason = records.broken.get(0) or explain(records.fields[column][0], Style("iso", False))
     raise InputError(reason, file=text.path, row=int(records.rows[0]), column=label)

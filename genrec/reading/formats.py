@@ -10,10 +10,11 @@ from pathlib import Path
 from genrec.columns import CATEGORY, CATEGORY_ID, LATITUDE, LONGITUDE, NAME, POI_ID, REGION, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.reading.text import TextFile, show
+from genrec.reading.times import DATE, is_clock
 
 OFFSET = "utc_offset"  # minutes that local time is ahead of UTC; read, then folded into the two times
 
-CHECKIN_COLUMNS = (USER, POI_ID, TIME, UTC, OFFSET, LATITUDE, LONGITUDE, CATEGORY, CATEGORY_ID, NAME, REGION)
+CHECKIN_COLUMNS = (USER, POI_ID, TIME, UTC, OFFSET, DATE, LATITUDE, LONGITUDE, CATEGORY, CATEGORY_ID, NAME, REGION)
 POI_COLUMNS = (POI_ID, LATITUDE, LONGITUDE, CATEGORY, CATEGORY_ID, NAME, REGION)
 
 HEAD_BYTES, HEAD_LINES = 1 << 20, 20
@@ -103,6 +104,7 @@ _SYNONYMS = {
     TIME: "time localtime localdatetime timelocal timestamp datetime checkintime checkindatetime visittime visitedat "
     "checkinat createdat",
     UTC: "utctime timeutc utc utcdatetime datetimeutc utctimestamp timestamputc",
+    DATE: "date checkindate visitdate localdate datelocal",
     OFFSET: "utcoffset timezoneoffset tzoffset timezone timezoneoffsetminutes utcoffsetminutes",
     LATITUDE: "latitude lat venuelatitude poilatitude poilat venuelat",
     LONGITUDE: "longitude lon lng long venuelongitude poilongitude poilon venuelon venuelng",
@@ -167,8 +169,7 @@ def _recognise(text: TextFile, mapping: Mapping[str, str], wanted: Sequence[str]
             return Layout("\t", False, fields, 1, positions, (f"format: {name}",))
     delimiter, header, row = _header(text.path, lines)
     columns, note = _match(header, mapping, wanted, text.path, row)
-    if OFFSET in columns and not _offset_helps(columns, lines[row:], delimiter):
-        del columns[OFFSET]
+    _settle_time_columns(columns, mapping, [*csv.reader(lines[row:], delimiter=delimiter, skipinitialspace=True)])
     guessed = [c for c in wanted if c in columns and c not in mapping and header[columns[c]] != c]
     notes = [f"{note}: {', '.join(f'{c}={header[columns[c]]}' for c in guessed)}"] if guessed else []
     if CATEGORY in wanted and CATEGORY not in columns:
@@ -178,11 +179,20 @@ def _recognise(text: TextFile, mapping: Mapping[str, str], wanted: Sequence[str]
     return Layout(delimiter, True, header, row + 1, columns, tuple(notes))
 
 
-def _offset_helps(columns: Mapping[str, int], lines: list[str], delimiter: str) -> bool:
-    """Whether the column of offsets is needed, and holds minutes: one called "timezone" may hold names of zones."""
-    first = next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True), [])
-    number = len(first) > columns[OFFSET] and re.fullmatch(r"[+-]?\d+", first[columns[OFFSET]].strip())
-    return bool(number) and not (TIME in columns and UTC in columns)
+def _settle_time_columns(columns: dict[str, int], mapping: Mapping[str, str], rows: list[list[str]]) -> None:
+    """Leave out a guessed column of offsets or dates that the others have no need of; dates alone are the times."""
+    if OFFSET in columns and OFFSET not in mapping and TIME in columns and UTC in columns:
+        del columns[OFFSET]
+    if DATE not in columns:
+        return
+    if TIME not in columns:
+        if DATE in mapping or UTC not in columns:
+            columns[TIME] = columns[DATE]
+        del columns[DATE]
+    elif DATE not in mapping:
+        times = [row[columns[TIME]].strip() for row in rows if len(row) > columns[TIME]]
+        if not any(is_clock(time) for time in times):
+            del columns[DATE]
 
 
 def _first_lines(text: TextFile) -> list[str]:

@@ -4,7 +4,6 @@ import csv
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
@@ -14,15 +13,16 @@ import polars as pl
 from genrec.columns import LATITUDE, LONGITUDE, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.files import atomic_path
+from genrec.reading.clocks import Clocks
 from genrec.reading.formats import OFFSET, Layout
+from genrec.reading.offsets import known_zones, parse_offsets
 from genrec.reading.records import Records
 from genrec.reading.text import show
-from genrec.reading.times import MAX_OFFSET, Style, explain, parse
+from genrec.reading.times import explain, parse, with_dates
 
 OnBadRows = Literal["fail", "skip"]
 
 ZONE = "zone_of_"  # prefix: minutes ahead of UTC that a time column's values say themselves
-_DAYLIGHT_SAVING = 60  # minutes by which the zones of one place may differ
 _SPOOL_BYTES = 8 << 20
 
 
@@ -82,23 +82,25 @@ class RowTyper:
     """Turns the records of one file into typed rows, block by block.
 
     Typed columns: user and POI ids, categories, names and regions as Categorical; times as naive Datetime us, with
-    `ZONE + column` (Int16) where the values name a zone; `OFFSET` as Int16; coordinates as Float64.
+    `ZONE + column` (Int16) where the values name a zone; `OFFSET` as Int16, or as Categorical names of zones;
+    coordinates as Float64. `columns` are the ones to read.
     """
 
     def __init__(
-        self, layout: Layout, styles: dict[str, Style], bad: BadRows, known_pois: pl.Series | None = None
+        self, layout: Layout, clocks: Clocks | None, bad: BadRows, known_pois: pl.Series | None = None
     ) -> None:
-        self._layout, self._styles, self._bad, self._known_pois = layout, styles, bad, known_pois
-        self._zones: dict[str, tuple[int, int]] = {}
+        self._layout, self._bad, self._known_pois = layout, bad, known_pois
+        self._styles, self._offsets = (clocks.styles, clocks.offsets) if clocks else ({}, None)
         self._limit = None if bad.skip else 1
-        self.columns = [c for c in layout.columns if c not in (TIME, UTC) or c in styles]
+        unused = {c for c in (TIME, UTC) if c not in self._styles} | (set() if self._offsets else {OFFSET})
+        self.columns = [c for c in layout.columns if c not in unused]
 
     def rows(self, records: Records) -> pl.DataFrame:
         """The good rows of a block; the others go to `bad`."""
         self._faults = {i: Fault(None, reason) for i, reason in records.broken.items()}
         typed: list[pl.Series] = []
-        fields = records.fields
-        for column in self.columns:
+        fields = with_dates(records.fields)
+        for column in fields.columns:
             if column in (TIME, UTC):
                 typed += self._time(fields, column)
             elif column in (LATITUDE, LONGITUDE):
@@ -138,13 +140,15 @@ class RowTyper:
         return value
 
     def _offset(self, text: pl.Series) -> pl.Series:
-        value = text.cast(pl.Int16, strict=False)
-        self._flag(
-            ~(value.abs() <= MAX_OFFSET),
-            OFFSET,
-            lambda i: f"{show(text[i] or '')} is no time zone offset in minutes (-840 to 840).",
-        )
-        return value
+        if self._offsets == "names":
+            read, bad, what = text.cast(pl.Categorical), ~known_zones(text), "is not a time zone such as Europe/Paris."
+        else:
+            read = parse_offsets(text)
+            bad, what = read.is_null(), "is not a time zone offset in minutes (-840 to 840) or as +hh:mm."
+        self._flag(bad & text.is_not_null(), OFFSET, lambda i: f"{show(text[i])} {what}")
+        if TIME not in self._styles or self._styles[TIME].aware:
+            self._flag(text.is_null(), OFFSET, lambda _: "the offset is empty: nothing tells the local time.")
+        return read
 
     def _time(self, fields: pl.DataFrame, column: str) -> list[pl.Series]:
         text, style = fields[column], self._styles[column]
@@ -155,29 +159,7 @@ class RowTyper:
             column,
             lambda i: explain(text[i], style),
         )
-        if zone is None:
-            return [wall.rename(column)]
-        if len(self._styles) == 1:
-            self._check_zones(zone, column)
-        return [wall.rename(column), zone.rename(ZONE + column)]
-
-    def _check_zones(self, zone: pl.Series, column: str) -> None:
-        """A lone time column must stay in one zone, daylight saving aside."""
-        for minutes in zone.drop_nulls().unique(maintain_order=True).to_list():
-            low, high = self._zones.get(column, (minutes, minutes))
-            if max(high, minutes) - min(low, minutes) <= _DAYLIGHT_SAVING:
-                self._zones[column] = min(low, minutes), max(high, minutes)
-            else:
-                reason = f"mixed time zones: {_utc(minutes)} here, {_utc(low)} in earlier rows."
-                self._flag((zone == minutes).fill_null(False), column, partial(_same, reason))
-
-
-def _same(reason: str, _: int) -> str:
-    return reason
-
-
-def _utc(minutes: int) -> str:
-    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+        return [wall.rename(column)] if zone is None else [wall.rename(column), zone.rename(ZONE + column)]
 
 
 def _bad_coordinate(fields: dict[str, str | None], column: str, limit: float) -> str:

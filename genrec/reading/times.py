@@ -10,18 +10,21 @@ from typing import Literal
 
 import polars as pl
 
+from genrec.columns import MAX_YEAR, MIN_YEAR, TIME
+from genrec.reading.offsets import MAX_OFFSET
 from genrec.reading.text import show
 
-MIN_YEAR, MAX_YEAR = 1970, 2100
+DATE = "date"  # the day, in files whose `time` holds the time of day only
 
 _ZONE = r"Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?"
 _CLOCK = rf"(?P<clock>\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?)(?P<half>\s?[AaPp][Mm])?\s?(?P<zone>{_ZONE})?"
-_YEAR_FIRST = re.compile(rf"\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:T|\s+){_CLOCK}")
-_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:T|\s+){_CLOCK}")
+_YEAR_FIRST = re.compile(rf"\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:(?:T|\s+){_CLOCK})?")
+_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:(?:T|\s+){_CLOCK})?")
 _TWITTER = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d (?P<zone>[+-]\d{4}) \d{4}")
-_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}")
-_EPOCH_FROM, _EPOCH_MS_FROM = 1e8, 1e11
-MAX_OFFSET = 14 * 60  # minutes: the farthest that a clock on Earth is from UTC
+_EPOCH = re.compile(r"(?:\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(?:\.\d*)?")
+_EPOCH_FROM = 1e8
+_EPOCH_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # below, microseconds: seconds to nanoseconds
+_LONE_CLOCK = re.compile(_CLOCK)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Style:
         separator: between the numbers of the date.
         half_days: whether the clock counts 12 hours, with AM and PM.
         day_first: the order of day and month in "slashed"; None while unknown.
+        dates: whether its values are dates without a time of day.
         example: the value it was seen in, for messages.
 
     """
@@ -43,6 +47,7 @@ class Style:
     separator: str = "-"
     half_days: bool = False
     day_first: bool | None = None
+    dates: bool = False
     example: str = ""
 
     def formats(self) -> list[str]:
@@ -61,7 +66,7 @@ class Style:
 
 
 def recognise(value: str) -> Style | None:
-    """The style of one value; None if it is no timestamp that GenRec reads."""
+    """The style of one value; None if it is no timestamp or date that GenRec reads."""
     if _TWITTER.fullmatch(value):
         return Style("twitter", True, example=value)
     if _EPOCH.fullmatch(value):
@@ -70,7 +75,26 @@ def recognise(value: str) -> Style | None:
     match = _YEAR_FIRST.fullmatch(value) or _YEAR_LAST.fullmatch(value)
     if not match:
         return None
-    return Style(kind, match["zone"] is not None, match["separator"], match["half"] is not None, example=value)
+    return Style(
+        kind,
+        aware=match["zone"] is not None,
+        separator=match["separator"],
+        half_days=match["half"] is not None,
+        dates=match["clock"] is None,
+        example=value,
+    )
+
+
+def is_clock(value: str) -> bool:
+    """Whether this is a time of day without its date, such as 18:00:09."""
+    return _LONE_CLOCK.fullmatch(value) is not None
+
+
+def with_dates(fields: pl.DataFrame) -> pl.DataFrame:
+    """Text fields with `date` put before `time`, if the two are columns of their own."""
+    if DATE not in fields.columns:
+        return fields
+    return fields.with_columns(pl.concat_str(DATE, TIME, separator=" ").alias(TIME)).drop(DATE)
 
 
 def deciding(text: pl.Series, style: Style) -> tuple[int, bool] | None:
@@ -94,7 +118,9 @@ def parse(text: pl.Series, style: Style) -> tuple[pl.Series, pl.Series | None]:
     zone = None
     if style.kind == "epoch":
         number = text.cast(pl.Float64, strict=False)
-        micros = (number * 1e6).zip_with(number < _EPOCH_MS_FROM, number * 1e3)
+        micros = pl.repeat(None, len(number), dtype=pl.Float64, eager=True)
+        for below, unit in reversed(_EPOCH_UNITS):
+            micros = (number * unit).zip_with((number < below).fill_null(False), micros)
         wall = micros.set(number < _EPOCH_FROM, None).round().cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
         zone = pl.zeros(len(text), pl.Int16, eager=True)
     elif style.aware:
@@ -104,7 +130,7 @@ def parse(text: pl.Series, style: Style) -> tuple[pl.Series, pl.Series | None]:
         body = text.str.replace(rf"\s?(?:{_ZONE})" + tail.replace(r"\d{4}", r"(\d{4})"), keep)
         wall = _naive(body.set(zone.is_null(), None), style.formats())
     else:
-        wall = _naive(text, style.formats())
+        wall = _naive(text + " 00:00" if style.dates else text, style.formats())
     return wall.set(~wall.dt.year().is_between(MIN_YEAR, MAX_YEAR), None), zone
 
 
@@ -113,8 +139,8 @@ def explain(value: str | None, style: Style) -> str:
     if value is None:
         return "the date is empty."
     found = recognise(value)
-    if found is None:
-        return f"{show(value)} {_unknown(value)}"
+    if found is None or (found.dates and not style.dates):
+        return f"{show(value)} {'has no time of day.' if found else _unknown(value)}"
     if found.aware != style.aware:
         here, there = ("a time zone", "none") if found.aware else ("no time zone", "one")
         return f"mixed time zones: {show(value)} has {here}, other rows have {there}."
@@ -130,8 +156,6 @@ def explain(value: str | None, style: Style) -> str:
 def _unknown(value: str) -> str:
     if re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}\b", value):
         return "has a two-digit year; write four digits."
-    if re.fullmatch(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", value):
-        return "has no time of day."
     return "is not a date that GenRec reads; write 2012-04-03 18:00:09."
 
 
