@@ -1,7 +1,7 @@
 """Check-ins: what every other part of GenRec starts from, and how they are read from a file.
 
-`read_checkins` takes a CSV or TSV in a known format or with columns that the user names, repairs what can be repaired
-without a doubt (and says so), and refuses the rest with the row and column.
+`read_checkins` takes a CSV, TSV, JSON or Parquet file in a known format or with columns that the user names, repairs
+what can be repaired without a doubt (and says so), and refuses the rest with the row and column.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,15 +13,20 @@ import polars as pl
 
 from genrec import prepared
 from genrec.clock import in_order, moments
-from genrec.columns import CATEGORY, POI, POI_ID, TIME, USER, UTC
+from genrec.columns import CATEGORY, LATITUDE, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.reading.catalogue import build_catalogue
 from genrec.reading.clocks import settle_clocks
-from genrec.reading.formats import recognise_checkins, recognise_pois
+from genrec.reading.formats import Layout, recognise
+from genrec.reading.ids import aligned, settled
+from genrec.reading.opening import open_source
 from genrec.reading.records import Records, ahead, read_records
 from genrec.reading.rows import BadRows, OnBadRows, RowTyper
-from genrec.reading.text import BLOCK_BYTES, Progress, inspect
+from genrec.reading.source import Source
+from genrec.reading.text import BLOCK_BYTES, Progress
 from genrec.reading.zones import check_timezone, local_and_utc
+
+OWNER = "me"  # the user of a file of one person's check-ins that names nobody
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,13 @@ def read_checkins(
     progress: Progress | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Checkins:
-    """Read check-ins from a CSV or TSV file (which may be gzipped, as .gz), or from a prepared folder.
+    """Read check-ins from a CSV, TSV, JSON (these may be gzipped, as .gz) or Parquet file, or a prepared folder.
 
     White space around values is dropped. POIs are numbered by their first appearance in time.
 
     Args:
         path: the file, or a folder written by `genrec.prepared.prepare`, which needs none of the other arguments.
-        columns: canonical name -> name in the file, for what is not recognised.
+        columns: canonical name -> name in the file, for what is not recognised; in the file of POIs if that has it.
         on_bad_rows: "fail" at the first faulty row, or "skip" all of them.
         day_first: whether 3/4/2012 is in April, if no date of the file tells.
         timezone: IANA zone of the local times, if the file has UTC only.
@@ -82,18 +87,19 @@ def read_checkins(
     """
     if path.is_dir():
         if columns or timezone or pois_file or day_first is not None:
-            raise InputError("options for reading a CSV do not apply to a prepared folder.", file=path)
+            raise InputError("options for reading a file do not apply to a prepared folder.", file=path)
         return Checkins(*prepared.load(path))
     if timezone:
         check_timezone(timezone)
-    text = inspect(path)
-    layout = recognise_checkins(text, columns or {}, positions_elsewhere=pois_file is not None)
-    notes = [*text.notes, *layout.notes]
-    pois = _read_pois(pois_file, on_bad_rows, rejects, notes) if pois_file else None
+    source, places = open_source(path), open_source(pois_file) if pois_file else None
+    layout, layout_of_places = recognise(source, places, columns or {})
+    notes = [*source.notes, *layout.notes]
+    pois = _read_pois(places, layout_of_places, on_bad_rows, rejects, notes) if places and layout_of_places else None
     bad = BadRows(path, on_bad_rows, rejects)
-    clocks = settle_clocks(text, layout, day_first, columns or {})
-    typer = RowTyper(layout, clocks, bad, None if pois is None else pois[POI_ID].cast(pl.String))
-    rows = _collect(read_records(text, layout, typer.columns, block_bytes, progress), typer, bad, notes)
+    clocks = settle_clocks(source, layout, day_first, columns or {})
+    typer = RowTyper(layout, clocks, bad, _only_pois(pois))
+    rows = _collect(read_records(source, layout, typer.columns, block_bytes, progress), typer, bad, notes)
+    rows = _with_ids_settled(_with_owner(rows, layout, notes), pois, notes)
     rows, more, dates_only = local_and_utc(rows, clocks.styles, timezone, str(path))
     notes += [*(f"{len(rows):,} rows: {decision}" for decision in clocks.notes), *more]
     rows = _in_time_order(_distinct(rows, notes), notes)
@@ -102,10 +108,38 @@ def read_checkins(
     return replace(_assemble(rows, str(path), notes), dates_only=dates_only)
 
 
+def _with_owner(rows: pl.DataFrame, layout: Layout, notes: list[str]) -> pl.DataFrame:
+    """The rows with a user, also those of a file that does not name the one person whose they are."""
+    if not layout.of_one_person:
+        return rows
+    notes.append(f"the file names no user: all check-ins are taken to be of one person, called {OWNER!r}")
+    return rows.with_columns(pl.lit(OWNER, pl.Categorical).alias(USER))
+
+
+def _with_ids_settled(rows: pl.DataFrame, pois: pl.DataFrame | None, notes: list[str]) -> pl.DataFrame:
+    """The rows with one spelling of each id: for POIs that of their own file, if there is one."""
+    for column, what in ((USER, "users"), (POI_ID, "POIs")):
+        ids, respelled = settled(rows[column])
+        if respelled:
+            notes.append(f"{respelled:,} ids of {what} are decimals: read as whole numbers (12 for 12.0)")
+            rows = rows.with_columns(ids)
+    if pois is not None:
+        known = rows[POI_ID].unique().cast(pl.String)
+        if spellings := aligned(known, pois[POI_ID].cast(pl.String)):
+            ids = rows[POI_ID].cast(pl.String).replace(spellings)
+            rows = rows.with_columns(ids.cast(pl.Categorical))
+    return rows
+
+
+def _only_pois(pois: pl.DataFrame | None) -> pl.Series | None:
+    """The ids of the POIs that check-ins can be at: those in the file of POIs, if it says where they are."""
+    return None if pois is None or LATITUDE not in pois.columns else pois[POI_ID].cast(pl.String)
+
+
 def _assemble(rows: pl.DataFrame, source: str, notes: list[str]) -> Checkins:
     """Number the POIs of `rows` (in time order) and move what is said about them to the catalogue."""
     rows = rows.with_columns(_poi_index(rows[POI_ID]))
-    if CATEGORY in rows.columns and (unknown := rows[CATEGORY].null_count()):
+    if unknown := rows[CATEGORY].null_count() if CATEGORY in rows.columns else len(rows):
         notes.append(f"{unknown:,} check-ins have no category")
     catalogue, more = build_catalogue(rows)
     frame = rows.select(pl.col(USER).cast(pl.String), POI, TIME, UTC)
@@ -129,18 +163,20 @@ def _collect(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: l
     return rows
 
 
-def _read_pois(path: Path, on_bad_rows: OnBadRows, rejects: Path | None, notes: list[str]) -> pl.DataFrame:
+def _read_pois(
+    source: Source, layout: Layout, on_bad_rows: OnBadRows, rejects: Path | None, notes: list[str]
+) -> pl.DataFrame:
     """The POIs of a file of their own, one row each; its skipped rows go beside `rejects`."""
-    bad = BadRows(path, on_bad_rows, rejects and rejects.with_name(f"pois-{rejects.name}"))
-    text = inspect(path)
-    layout = recognise_pois(text)
-    own = [*text.notes, *layout.notes]
+    bad = BadRows(source.path, on_bad_rows, rejects and rejects.with_name(f"pois-{rejects.name}"))
+    own = [*source.notes, *layout.notes]
     typer = RowTyper(layout, None, bad)
-    rows = _collect(read_records(text, layout, typer.columns), typer, bad, own)
+    rows = _collect(read_records(source, layout, typer.columns), typer, bad, own)
+    ids, _ = settled(rows[POI_ID])
+    rows = rows.with_columns(ids)
     pois = rows.unique(POI_ID, keep="first", maintain_order=True)
     if len(pois) < len(rows):
         own.append(f"dropped {len(rows) - len(pois):,} repeated POIs")
-    notes += [f"{path.name}: {note}" for note in own]
+    notes += [f"{source.path.name}: {note}" for note in own]
     return pois
 
 

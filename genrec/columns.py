@@ -5,6 +5,7 @@ POI_ID = "poi_id"  # the POI's id in the user's data, a string
 POI = "poi"  # its dense integer index: the id that the LLM sees
 TIME = "time"  # local wall clock of the visit
 UTC = "utc_time"
+OFFSET = "utc_offset"  # minutes that local time is ahead of UTC; read, then folded into the two times
 CATEGORY = "category"
 CATEGORY_ID = "category_id"
 LATITUDE = "latitude"

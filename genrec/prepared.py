@@ -21,13 +21,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from genrec.clock import all_midnight, in_order, moments
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, file_hash, write_text
+from genrec.files import atomic_path, file_hash, require_regular, write_text
+from genrec.reading.ids import aligned
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
 
 CHECKINS, POIS, META = "checkins.parquet", "pois.parquet", "meta.json"
 STAGED = ".new"
+MAX_META_BYTES = 16 << 20
 
 _IDENTITY = [USER, POI, TIME, UTC]
 
@@ -111,6 +113,8 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
                 f"its times are {there}, the new ones are {here}.", file=folder, fix="Prepare them into another folder."
             )
         known_pois, known_check_ins = len(old_pois), len(old_frame)
+        pois, frame, respelled = _spelled_as(old_pois, old_frame, pois, frame)
+        notes = notes + respelled
         pois, index = _merge_catalogues(old_pois, pois)
         frame = _merge_frames(old_frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
         notes, sources = list(dict.fromkeys(old.notes + notes)), list(dict.fromkeys(old.sources + sources))
@@ -121,11 +125,26 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
     return Prepared(meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes)
 
 
+def _spelled_as(
+    old_pois: pl.DataFrame, old_frame: pl.DataFrame, pois: pl.DataFrame, frame: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """The new catalogue and check-ins with ids as the folder has them (12.0 for 12), and notes."""
+    notes = []
+    if spellings := aligned(pois[POI_ID], old_pois[POI_ID]):
+        pois = pois.with_columns(pl.col(POI_ID).replace(spellings))
+        notes.append(f"{len(spellings):,} POIs are in the folder already, their ids written with or without .0")
+    if spellings := aligned(frame[USER].unique(), old_frame[USER].unique()):
+        frame = frame.with_columns(pl.col(USER).replace(spellings))
+        notes.append(f"{len(spellings):,} users are in the folder already, their ids written with or without .0")
+    return pois, frame, notes
+
+
 def _merge_catalogues(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, int]]:
     """The old catalogue with the new POIs appended, and the index in it of each POI of `new`."""
     appended = new.join(old, on=POI_ID, how="anti", maintain_order="left")
     index = pl.int_range(len(old), len(old) + len(appended), dtype=pl.UInt32, eager=True)
-    earlier = old.select(POI_ID).join(new.select(POI_ID, FIRST_SEEN), on=POI_ID, how="left", maintain_order="left")
+    seen = new.group_by(POI_ID).agg(pl.col(FIRST_SEEN).min())
+    earlier = old.select(POI_ID).join(seen, on=POI_ID, how="left", maintain_order="left")
     old = old.with_columns(pl.min_horizontal(FIRST_SEEN, earlier[FIRST_SEEN].alias("other")).alias(FIRST_SEEN))
     merged = pl.concat([old, appended.with_columns(index.alias(POI))], how="diagonal")
     merged = merged.select([c for c in merged.columns if c != FIRST_SEEN] + [FIRST_SEEN])
@@ -188,6 +207,9 @@ def _read_meta(folder: Path) -> Meta:
             file=folder,
             fix="Name a CSV file, or run genrec data prepare.",
         )
+    require_regular(folder / META)
+    if (folder / META).stat().st_size > MAX_META_BYTES:
+        raise InputError("is too large for a description of prepared data.", file=folder / META)
     try:
         return Meta.model_validate_json((folder / META).read_bytes())
     except (OSError, ValidationError) as error:
@@ -199,6 +221,8 @@ def _read_meta(folder: Path) -> Meta:
 def _current(folder: Path, name: str, meta: Meta) -> Path:
     """The file, staged or in place, that meta.json means."""
     for path in (folder / name, folder / f"{name}{STAGED}"):
+        if path.exists():
+            require_regular(path)
         if path.exists() and file_hash(path) == meta.sha256.get(name):
             return path
     raise InputError(

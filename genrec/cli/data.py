@@ -87,6 +87,8 @@ def describe(
 
 def _facts(checkins: "Checkins") -> dict[str, Any]:
     """What `describe` prints; a revisit is a check-in at a POI where the user has been before."""
+    from genrec.reading.catalogue import UNKNOWN  # deferred: --help needs no Polars
+
     frame, pois = checkins.frame, checkins.pois
     times = frame["time"].dt.date() if checkins.dates_only else frame["time"]
     per_user = frame["user_id"].value_counts()["count"]
@@ -94,7 +96,7 @@ def _facts(checkins: "Checkins") -> dict[str, Any]:
     return {
         "users": len(per_user),
         "pois": len(pois),
-        "categories": pois["category"].n_unique(),
+        "categories": pois["category"].filter(pois["category"] != UNKNOWN).n_unique(),
         "check_ins": len(frame),
         "period": {"first": str(times.min()), "last": str(times.max())},
         "check_ins_per_user": {

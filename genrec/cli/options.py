@@ -11,13 +11,16 @@ from genrec.errors import GenRecError
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
 
-CheckinsPath = Annotated[Path, typer.Argument(metavar="IN", help="A CSV or TSV of check-ins, or a prepared folder.")]
+CheckinsPath = Annotated[
+    Path, typer.Argument(metavar="IN", help="Check-ins (CSV, TSV, JSON or Parquet), or a prepared folder.")
+]
 Columns = Annotated[
     str | None,
     typer.Option(
         "--columns",
         metavar="NAME=COLUMN,...",
-        help="What the file calls the columns, where that is not recognised: user_id=UserId,poi_id=VenueId,...",
+        help="What the file calls the columns, where that is not recognised: user_id=UserId,poi_id=VenueId,... "
+        "Of two files (--pois) the one that has the column is meant; pois.name=... means the file of POIs.",
     ),
 ]
 OnBadRows = Annotated[
@@ -33,7 +36,9 @@ Timezone = Annotated[
 ]
 Pois = Annotated[
     Path | None,
-    typer.Option("--pois", metavar="FILE", help="Positions and categories of the POIs, if in a file of their own."),
+    typer.Option(
+        "--pois", metavar="FILE", help="Positions, categories or both of the POIs, if in a file of their own."
+    ),
 ]
 
 
@@ -75,14 +80,16 @@ def load_checkins(
 
 def _mapping(columns: str | None) -> dict[str, str]:
     """`--columns` as canonical name -> column of the file."""
+    from genrec.reading.text import show  # deferred: --help needs no NumPy
+
     mapping: dict[str, str] = {}
     for pair in filter(None, (columns or "").split(",")):
         canonical, equals, name = (part.strip() for part in pair.partition("="))
         if not (canonical and equals and name):
             raise GenRecError(
-                f"--columns: {pair!r} is not NAME=COLUMN; write --columns user_id=UserId,poi_id=VenueId,..."
+                f"--columns: {show(pair)} is not NAME=COLUMN; write --columns user_id=UserId,poi_id=VenueId,..."
             )
         if canonical in mapping:
-            raise GenRecError(f"--columns names {canonical} twice.")
+            raise GenRecError(f"--columns names {show(canonical)[1:-1]} twice.")
         mapping[canonical] = name
     return mapping

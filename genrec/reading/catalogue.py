@@ -5,7 +5,7 @@ import polars as pl
 from genrec.columns import CATEGORY, CATEGORY_ID, FIRST_SEEN, LATITUDE, LONGITUDE, NAME, POI, POI_ID, REGION, TIME
 from genrec.geo import haversine_km
 
-UNKNOWN = "unknown"
+UNKNOWN = "unknown"  # the category of a POI of which none is known; data that say "unknown" mean the same
 FAR_KM = 1.0
 
 _ATTRIBUTES = ([CATEGORY, CATEGORY_ID], [LATITUDE, LONGITUDE], [NAME], [REGION])

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from genrec.columns import TIME, UTC
+from genrec.columns import OFFSET, TIME, UTC
 from genrec.errors import InputError
-from genrec.reading.formats import OFFSET, Layout
+from genrec.reading.formats import Layout
 from genrec.reading.offsets import OffsetKind, offset_kind
 from genrec.reading.records import Records, read_records
-from genrec.reading.text import TextFile, show
+from genrec.reading.source import Source
+from genrec.reading.text import show
 from genrec.reading.times import DATE, Style, deciding, explain, recognise, with_dates
 
 _PASS_BYTES = 4 << 20
@@ -32,7 +33,7 @@ class Clocks:
     notes: list[str]
 
 
-def settle_clocks(text: TextFile, layout: Layout, day_first: bool | None, named: Collection[str] = ()) -> Clocks:
+def settle_clocks(text: Source, layout: Layout, day_first: bool | None, named: Collection[str] = ()) -> Clocks:
     """Find the style of each time column; read on until every order of day and month is certain.
 
     Columns written in the same way are taken to have the same order, so one may decide for the other. A column of
@@ -68,14 +69,14 @@ def settle_clocks(text: TextFile, layout: Layout, day_first: bool | None, named:
     return Clocks(styles, _settle_offsets(text, layout, notes, named=OFFSET in named), notes)
 
 
-def _records(text: TextFile, layout: Layout) -> Iterator[Records]:
+def _records(text: Source, layout: Layout) -> Iterator[Records]:
     """The time columns of the file's records."""
     columns = [column for column in (DATE, TIME, UTC, OFFSET) if column in layout.columns]
     for records in read_records(text, layout, columns, _PASS_BYTES):
         yield replace(records, fields=with_dates(records.fields))
 
 
-def _settle_offsets(text: TextFile, layout: Layout, notes: list[str], *, named: bool) -> OffsetKind | None:
+def _settle_offsets(text: Source, layout: Layout, notes: list[str], *, named: bool) -> OffsetKind | None:
     """What the first values of the column of offsets are that can be read."""
     if OFFSET not in layout.columns:
         return None
@@ -115,7 +116,7 @@ def _vote(records: Records, layout: Layout, styles: dict[str, Style], notes: lis
                 styles[other] = replace(styles[other], day_first=day_first)
 
 
-def _fail(text: TextFile, layout: Layout, column: str) -> None:
+def _fail(text: Source, layout: Layout, column: str) -> None:
     """Point at the first row, none of the column's values being a time."""
     records = next(r for r in _records(text, layout) if len(r.rows))
     label = None if 0 in records.broken else layout.label(column)

@@ -2,22 +2,35 @@
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from genrec.columns import CATEGORY, CATEGORY_ID, LATITUDE, LONGITUDE, NAME, POI_ID, REGION, TIME, USER, UTC
+from genrec.columns import (
+    CATEGORY,
+    CATEGORY_ID,
+    LATITUDE,
+    LONGITUDE,
+    NAME,
+    OFFSET,
+    POI_ID,
+    REGION,
+    TIME,
+    USER,
+    UTC,
+)
 from genrec.errors import InputError
+from genrec.reading.header import first_lines, read_header
+from genrec.reading.known import CANDIDATES, HEADERLESS, HEADERS, SWARM, WEAK
+from genrec.reading.source import Source
 from genrec.reading.text import TextFile, show
 from genrec.reading.times import DATE, is_clock
 
-OFFSET = "utc_offset"  # minutes that local time is ahead of UTC; read, then folded into the two times
-
 CHECKIN_COLUMNS = (USER, POI_ID, TIME, UTC, OFFSET, DATE, LATITUDE, LONGITUDE, CATEGORY, CATEGORY_ID, NAME, REGION)
 POI_COLUMNS = (POI_ID, LATITUDE, LONGITUDE, CATEGORY, CATEGORY_ID, NAME, REGION)
+OF_POIS = "pois."  # prefix in a mapping: the column is in the file of POIs, whatever the other file has
 
-HEAD_BYTES, HEAD_LINES = 1 << 20, 20
+_POSITION = (LATITUDE, LONGITUDE)
+_TOGETHER = (_POSITION, (CATEGORY, CATEGORY_ID), (NAME,), (REGION,))
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class Layout:
         first_row: the line of the first record.
         columns: canonical name -> position of its field, from 0.
         notes: what was recognised or guessed, one line each.
+        of_one_person: whether all check-ins are of the person whose file it is, whom it does not name.
 
     """
 
@@ -40,6 +54,7 @@ class Layout:
     first_row: int
     columns: dict[str, int]
     notes: tuple[str, ...]
+    of_one_person: bool = False
 
     @property
     def width(self) -> int:
@@ -50,133 +65,161 @@ class Layout:
         """What the file calls the canonical `column`."""
         return self.header[self.columns[column]]
 
-
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_TWITTER = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{2} \d{2}:\d{2}:\d{2} [+-]\d{4} \d{4}"
-# Tab-separated files without a header: name, columns, what a line looks like.
-_HEADERLESS = (
-    (
-        "Foursquare TSMC2014",
-        (USER, POI_ID, CATEGORY_ID, CATEGORY, LATITUDE, LONGITUDE, OFFSET, UTC),
-        rf"[^\t]+\t[^\t]+\t[^\t]*\t[^\t]*\t{_NUMBER}\t{_NUMBER}\t-?\d+\t{_TWITTER}",
-    ),
-    ("Foursquare TIST2015", (USER, POI_ID, UTC, OFFSET), rf"[^\t]+\t[^\t]+\t{_TWITTER}\t-?\d+"),
-    (
-        "Gowalla (SNAP)",
-        (USER, UTC, LATITUDE, LONGITUDE, POI_ID),
-        rf"[^\t]+\t\d{{4}}-\d\d-\d\dT[\d:]+Z\t{_NUMBER}\t{_NUMBER}\t[^\t]+",
-    ),
-    (
-        "Foursquare TIST2015 POIs",
-        (POI_ID, LATITUDE, LONGITUDE, CATEGORY, REGION),
-        rf"[^\t]+\t{_NUMBER}\t{_NUMBER}\t[^\t]*\t[A-Za-z]{{2}}",
-    ),
-)
-
-# Files with a header whose names would mislead a guess, or make it ambiguous.
-_HEADERS: tuple[tuple[str, dict[str, str]], ...] = (
-    (
-        "GETNext",
-        {USER: "user_id", POI_ID: "POI_id", CATEGORY_ID: "POI_catid", CATEGORY: "POI_catname", LATITUDE: "latitude"}
-        | {LONGITUDE: "longitude", OFFSET: "timezone", UTC: "UTC_time", TIME: "local_time"},
-    ),
-    (
-        "LLM4POI / STHGCN",
-        {USER: "UserId", POI_ID: "PoiId", CATEGORY_ID: "PoiCategoryId", CATEGORY: "PoiCategoryName"}
-        | {LATITUDE: "Latitude", LONGITUDE: "Longitude", TIME: "UTCTimeOffset"},
-    ),
-    (
-        "Massive-STEPS",
-        {USER: "user_id", POI_ID: "venue_id", CATEGORY: "venue_category", CATEGORY_ID: "venue_category_id"}
-        | {LATITUDE: "latitude", LONGITUDE: "longitude", TIME: "timestamp"},
-    ),
-    (
-        "CLSPRec",  # its Local_Time is UTC
-        {USER: "UserId", POI_ID: "VenueId", CATEGORY: "Category", LATITUDE: "Latitude", LONGITUDE: "Longitude"}
-        | {UTC: "time_sort", TIME: "Local_Time_True"},
-    ),
-)
-
-# Names that people give to the columns, in lower case and without punctuation.
-_SYNONYMS = {
-    USER: "userid user uid username userindex visitorid personid person",
-    POI_ID: "poiid poi venueid venue placeid place locationid locid businessid spotid",
-    TIME: "time localtime localdatetime timelocal timestamp datetime checkintime checkindatetime visittime visitedat "
-    "checkinat createdat",
-    UTC: "utctime timeutc utc utcdatetime datetimeutc utctimestamp timestamputc",
-    DATE: "date checkindate visitdate localdate datelocal",
-    OFFSET: "utcoffset timezoneoffset tzoffset timezone timezoneoffsetminutes utcoffsetminutes",
-    LATITUDE: "latitude lat venuelatitude poilatitude poilat venuelat",
-    LONGITUDE: "longitude lon lng long venuelongitude poilongitude poilon venuelon venuelng",
-    CATEGORY: "category categoryname venuecategory venuecategoryname poicategory poicategoryname poicatname catname "
-    "placecategory placetype venuetype poitype type kind",
-    CATEGORY_ID: "categoryid venuecategoryid poicategoryid poicatid catid",
-    NAME: "name venuename poiname placename locationname",
-    REGION: "region city venuecity poicity district neighborhood neighbourhood",
-}
-_CANDIDATES = {canonical: frozenset(names.split()) for canonical, names in _SYNONYMS.items()}
+    def find(self, name: str) -> int | None:
+        """The position of the column of this name, which may lack the type in `name:type`."""
+        names = (self.header, _bare(self.header))
+        return next((found.index(name) for found in names if name and name in found), None)
 
 
-def recognise_checkins(text: TextFile, mapping: Mapping[str, str], *, positions_elsewhere: bool) -> Layout:
-    """Find the columns of a check-in file; `mapping` (canonical -> file column) overrides what is recognised.
+def recognise(source: Source, pois: Source | None, mapping: Mapping[str, str]) -> tuple[Layout, Layout | None]:
+    """Find the columns of a file of check-ins, and of the file of their POIs if there is one.
+
+    `mapping` (canonical -> column of a file) overrides what is recognised, in the file that has the column. What the
+    file of POIs says about places comes from there, the rest from the check-ins.
 
     Raises:
         InputError: a required column is missing, there twice, or could be any of several.
 
     """
-    wanted = [c for c in CHECKIN_COLUMNS if c == POI_ID or not (positions_elsewhere and c in POI_COLUMNS)]
-    layout = _recognise(text, mapping, wanted)
-    required = [USER, POI_ID, UTC if UTC in layout.columns else TIME]
-    if not positions_elsewhere:
-        if layout.first_row == 1 and LATITUDE not in layout.columns:
-            raise InputError(
-                "these check-ins have no positions.", file=text.path, fix="Name the file of POIs: --pois FILE."
-            )
-        required += [LATITUDE, LONGITUDE]
-    return _checked(layout, required, text.path)
+    outer = _shape(source, USER)
+    if pois is None:
+        layout = _settle(source, outer, _applied(mapping, [(source, outer)])[0], CHECKIN_COLUMNS)
+        _require(source, layout, _needed(layout, ()), "")
+        return _with_note_of_kinds(layout, layout), None
+    inner = _shape(pois, POI_ID)
+    own, theirs = _applied(mapping, [(source, outer), (pois, inner)])
+    taken = {c for group in _TOGETHER if own.keys() & set(group) for c in group}
+    places = _settle(pois, inner, theirs, [c for c in POI_COLUMNS if c not in taken])
+    _require(pois, places, [POI_ID, *(_POSITION if places.columns.keys() & set(_POSITION) else ())], "")
+    if places.columns.keys() == {POI_ID}:
+        raise InputError(
+            f"nothing but ids of POIs; the columns are: {_listed(places.header)}.",
+            file=pois.path,
+            row=_header_row(pois, places),
+            fix="Say which is which: --columns category=...",
+        )
+    layout = _settle(source, outer, own, [c for c in CHECKIN_COLUMNS if c == POI_ID or c not in places.columns])
+    _require(source, layout, _needed(layout, places.columns), f"; those of {pois.path.name}: {_listed(places.header)}")
+    return _with_note_of_kinds(layout, places), places
 
 
-def recognise_pois(text: TextFile) -> Layout:
-    """Find the columns of a file of POIs.
+def _needed(layout: Layout, elsewhere: Collection[str]) -> list[str]:
+    needed = [USER, POI_ID, UTC if UTC in layout.columns else TIME, *_POSITION]
+    return [c for c in needed if not (c == USER and layout.of_one_person) and (c == POI_ID or c not in elsewhere)]
+
+
+def _with_note_of_kinds(layout: Layout, places: Layout) -> Layout:
+    if CATEGORY in layout.columns or CATEGORY in places.columns:
+        return layout
+    note = "no column of categories found: all places are of an unknown kind (--columns category=... names it)"
+    return replace(layout, notes=(*layout.notes, note))
+
+
+def _require(source: Source, layout: Layout, required: Sequence[str], others: str) -> None:
+    """Raise an InputError if a column is missing; `others` lists those of the other file."""
+    missing = [column for column in required if column not in layout.columns]
+    if not missing:
+        return
+    row, of_pois = _header_row(source, layout), "--pois FILE if the positions are in a file of POIs"
+    no_positions = missing == list(_POSITION) and not others
+    if no_positions and isinstance(source, TextFile) and row is None:
+        raise InputError(
+            "these check-ins have no positions.", file=source.path, fix="Name the file of POIs: --pois FILE."
+        )
+    what = "" if isinstance(source, TextFile) else f"this looks like {source.kind}, and it has "
+    fix = "Say which is which" if row is None else "The first line must name the columns; say which is which"
+    raise InputError(
+        f"{what}no column for {', '.join(missing)}; the columns are: {_listed(layout.header)}{others}.",
+        file=source.path,
+        row=row,
+        fix=f"{fix}: --columns {missing[0]}=..." + (f"; {of_pois}." if no_positions else ""),
+    )
+
+
+def _header_row(source: Source, layout: Layout) -> int | None:
+    """The line of the header, if the file has lines and one of them is a header."""
+    return layout.first_row - 1 if isinstance(source, TextFile) and layout.first_row > 1 else None
+
+
+def _shape(source: Source, first: str) -> Layout:
+    """The layout of a file, without the columns unless it is in a known format without a header."""
+    if not isinstance(source, TextFile):
+        return Layout("", False, source.names, 1, {}, ())
+    lines, row = first_lines(source)
+    for name, fields, pattern in HEADERLESS:
+        same_width = lines[0].count("\t") == len(fields) - 1
+        if fields[0] == first and same_width and any(re.fullmatch(pattern, line) for line in lines):
+            return Layout("\t", False, fields, 1, {c: i for i, c in enumerate(fields)}, (f"format: {name}",))
+    delimiter, header = read_header(source.path, lines, row)
+    return Layout(delimiter, True, header, row + 1, {}, ())
+
+
+def _applied(mapping: Mapping[str, str], files: Sequence[tuple[Source, Layout]]) -> list[dict[str, str]]:
+    """What of the mapping is for each file (check-ins, POIs): for those that have the column.
+
+    Where both do, what is said about places is for the file of POIs, and the id of the POI for both.
 
     Raises:
-        InputError: there is no column for the POI's id or its position.
+        InputError: no file has the column, or nothing has such a canonical name.
 
     """
-    return _checked(_recognise(text, {}, POI_COLUMNS), [POI_ID, LATITUDE, LONGITUDE], text.path)
+    applied: list[dict[str, str]] = [{} for _ in files]
+    for key, name in mapping.items():
+        canonical = key.removeprefix(OF_POIS) if len(files) > 1 else key
+        if canonical not in (CHECKIN_COLUMNS if key == canonical else POI_COLUMNS):
+            known = ", ".join(CHECKIN_COLUMNS)
+            raise InputError(f"--columns knows no {show(key)}; it knows {known}.", file=files[0][0].path)
+        able = [i for i, (_, layout) in enumerate(files) if not layout.columns and layout.find(name) is not None]
+        able = [i for i in able if (i == 1 or key == canonical) and (i == 0 or canonical in POI_COLUMNS)]
+        if not able:
+            raise _no_such_column(name, files[1:] if key != canonical else files)
+        for i in able if canonical == POI_ID else able[-1:]:
+            applied[i][canonical] = name
+    return applied
 
 
-def _checked(layout: Layout, required: Sequence[str], path: Path) -> Layout:
-    missing = [column for column in required if column not in layout.columns]
-    if missing:
-        raise InputError(
-            f"no column for {', '.join(missing)}; the columns are: {_listed(layout.header)}.",
-            file=path,
-            row=layout.first_row - 1,
-            fix=f"The first line must name the columns; say which is which: --columns {missing[0]}=...",
-        )
-    return layout
+def _no_such_column(name: str, files: Sequence[tuple[Source, Layout]]) -> InputError:
+    source, layout = files[0]
+    if layout.columns and len(files) == 1:
+        known = layout.notes[0].removeprefix("format: ")
+        return InputError(f"read as {known}, which has no header: --columns does not apply.", file=source.path)
+    named = [(source, layout) for source, layout in files if not layout.columns]
+    listed = [f"those of {other.path.name}: {_listed(columns.header)}" for other, columns in named[1:]]
+    source, layout = named[0] if named else files[0]
+    return InputError(
+        "; ".join([f"no such column; the columns are: {_listed(layout.header)}", *listed]) + ".",
+        file=source.path,
+        row=_header_row(source, layout),
+        column=name,
+    )
 
 
-def _recognise(text: TextFile, mapping: Mapping[str, str], wanted: Sequence[str]) -> Layout:
-    lines = _first_lines(text)
-    for name, fields, pattern in _HEADERLESS:
-        same_width = lines[0].count("\t") == len(fields) - 1
-        if fields[0] == wanted[0] and same_width and any(re.fullmatch(pattern, line) for line in lines):
-            if mapping:
-                raise InputError(f"read as {name}, which has no header: --columns does not apply.", file=text.path)
-            positions = {column: i for i, column in enumerate(fields) if column in wanted}
-            return Layout("\t", False, fields, 1, positions, (f"format: {name}",))
-    delimiter, header, row = _header(text.path, lines)
-    columns, note = _match(header, mapping, wanted, text.path, row)
-    _settle_time_columns(columns, mapping, [*csv.reader(lines[row:], delimiter=delimiter, skipinitialspace=True)])
+def _settle(source: Source, shape: Layout, mapping: Mapping[str, str], wanted: Sequence[str]) -> Layout:
+    """The layout with the wanted columns: from the user's mapping, else a known header, else the names."""
+    if shape.columns:
+        return replace(shape, columns={c: i for c, i in shape.columns.items() if c in wanted})
+    header = shape.header
+    columns = {c: i for c, name in mapping.items() if (i := shape.find(name)) is not None}
+    title, names = next(((t, n) for t, n in HEADERS if set(n.values()) <= set(header)), ("", {}))
+    columns |= {c: header.index(name) for c, name in names.items() if c in wanted and c not in mapping}
+    for canonical in wanted:
+        if canonical not in columns:
+            free = {name: i for i, name in enumerate(_bare(header)) if i not in columns.values()}
+            guess = _guess(canonical, free, header, source, _header_row(source, shape))
+            columns |= {} if guess is None else {canonical: guess}
+    _settle_time_columns(columns, mapping, _sample(source, shape))
     guessed = [c for c in wanted if c in columns and c not in mapping and header[columns[c]] != c]
-    notes = [f"{note}: {', '.join(f'{c}={header[columns[c]]}' for c in guessed)}"] if guessed else []
-    if CATEGORY in wanted and CATEGORY not in columns:
-        notes.append(
-            "no column of categories found: all places are of an unknown kind (--columns category=... names it)"
-        )
-    return Layout(delimiter, True, header, row + 1, columns, tuple(notes))
+    found = f"columns of {title}" if title else "columns guessed"
+    notes = [f"{found}: {', '.join(f'{c}={show(header[columns[c]])[1:-1]}' for c in guessed)}"] if guessed else []
+    return replace(shape, columns=columns, notes=tuple(notes), of_one_person=title == SWARM and USER not in columns)
+
+
+def _sample(source: Source, shape: Layout) -> list[list[str]]:
+    """The fields of the first records."""
+    if isinstance(source, TextFile):
+        lines, _ = first_lines(source)
+        return [*csv.reader(lines[1:], delimiter=shape.delimiter, skipinitialspace=True)]
+    return [[value or "" for value in record] for record in source.sample]
 
 
 def _settle_time_columns(columns: dict[str, int], mapping: Mapping[str, str], rows: list[list[str]]) -> None:
@@ -195,69 +238,30 @@ def _settle_time_columns(columns: dict[str, int], mapping: Mapping[str, str], ro
             del columns[DATE]
 
 
-def _first_lines(text: TextFile) -> list[str]:
-    """The first lines of the file as an editor shows them."""
-    block = next(text.blocks(HEAD_BYTES))
-    return [line.rstrip("\r") for line in block.data.decode("utf-8").split("\n")[:HEAD_LINES]]
-
-
-def _header(path: Path, lines: list[str]) -> tuple[str, tuple[str, ...], int]:
-    """(delimiter, names of the columns, line number) of the header: the first line that is not blank."""
-    row = next(i for i, line in enumerate(lines) if line.strip()) + 1
-    line = lines[row - 1]
-    try:
-        split = {d: next(csv.reader([line], delimiter=d, strict=True, skipinitialspace=True)) for d in "\t,;|"}
-    except csv.Error as error:
-        raise InputError(f"the header has an open quote ({error}).", file=path, row=row) from error
-    delimiter = max(split, key=lambda d: len(split[d]))
-    header = tuple(name.strip() for name in split[delimiter])
-    if len(header) == 1:
-        raise InputError(
-            f"the header {show(line)} has a single column.",
-            file=path,
-            row=row,
-            fix="Separate columns by comma, tab or ;.",
-        )
-    twice = [name for name, count in Counter(header).items() if name and count > 1]
-    if twice:
-        raise InputError(
-            "two columns have this name.", file=path, row=row, column=show(twice[0])[1:-1], fix="Rename one."
-        )
-    return delimiter, header, row
-
-
-def _match(
-    header: tuple[str, ...], mapping: Mapping[str, str], wanted: Sequence[str], path: Path, row: int
-) -> tuple[dict[str, int], str]:
-    """Canonical name -> position, from the user's mapping, else a known header, else the names."""
-    for canonical, name in mapping.items():
-        if canonical not in wanted:
-            raise InputError(f"--columns knows no {show(canonical)}; it knows {', '.join(wanted)}.", file=path)
-        if name not in header:
-            raise InputError(f"no such column; the columns are: {_listed(header)}.", file=path, row=row, column=name)
-    known = ((title, names) for title, names in _HEADERS if set(names.values()) <= set(header))
-    title, names = next(known, ("", {}))
-    names = {c: name for c, name in names.items() if c in wanted} | dict(mapping)
-    for canonical in wanted:
-        taken = set(names.values())
-        if canonical not in names and (guess := _guess(canonical, [n for n in header if n not in taken], path, row)):
-            names[canonical] = guess
-    return {c: header.index(name) for c, name in names.items()}, f"columns of {title}" if title else "columns guessed"
-
-
-def _guess(canonical: str, header: Sequence[str], path: Path, row: int) -> str | None:
-    """The one column whose name means `canonical`; its very name wins."""
-    if canonical in header:
-        return canonical
-    found = [name for name in header if re.sub(r"[\W_]", "", name.lower()) in _CANDIDATES[canonical]]
+def _guess(
+    canonical: str, free: Mapping[str, int], header: Sequence[str], source: Source, row: int | None
+) -> int | None:
+    """The one column whose name means `canonical`; its very name wins, and what may mean something else loses."""
+    if canonical in free:
+        return free[canonical]
+    plain = {i: re.sub(r"[\W_]", "", re.sub(r"\.\d+(?=\.|$)", "", name.lower())) for name, i in free.items()}
+    found = [i for i, name in plain.items() if name in CANDIDATES[canonical]]
+    found = [i for i in found if plain[i] not in WEAK] or found
     if len(found) > 1:
         raise InputError(
-            f"{canonical} could be any of {_listed(found)}.",
-            file=path,
+            f"{canonical} could be any of {_listed(header[i] for i in found)}.",
+            file=source.path,
             row=row,
             fix=f"Choose: --columns {canonical}=...",
         )
     return found[0] if found else None
+
+
+def _bare(header: tuple[str, ...]) -> tuple[str, ...]:
+    """The names without their types, if all have one (`user_id:token`, as in RecBole and LibCity)."""
+    parted = [name.rpartition(":") for name in header]
+    typed = all(name and re.fullmatch(r"[a-z_]+", kind) for name, _, kind in parted)
+    return tuple(name for name, _, _ in parted) if typed else header
 
 
 def _listed(names: Iterable[str]) -> str:

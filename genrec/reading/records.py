@@ -6,15 +6,17 @@ alone knows about fields that hold line breaks.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from genrec.reading.formats import Layout
+from genrec.reading.source import Source
 from genrec.reading.text import BLOCK_BYTES, MAX_LINE_BYTES, Block, Progress, TextFile
 
 _BAD_QUOTE = 'an open or misplaced quote ("): close it, or double it inside a quoted field.'
@@ -29,6 +31,7 @@ class Records:
         rows: the line where each record starts.
         broken: what is wrong with the shape of a record, by its index; its fields are null.
         blanks: how many blank lines lay between the records.
+        text: the record with an index as it stands in the file.
 
     """
 
@@ -36,25 +39,28 @@ class Records:
     rows: NDArray[np.int64]
     broken: dict[int, str]
     blanks: int
-    _data: bytes
-    _starts: NDArray[np.int64]
+    text: Callable[[int], str]
 
-    def text(self, index: int) -> str:
-        """The record as it stands in the file."""
-        end = int(self._starts[index + 1]) if index + 1 < len(self._starts) else len(self._data)
-        return self._data[int(self._starts[index]) : end].decode("utf-8").strip("\r\n")
+
+def line_at(data: bytes, starts: NDArray[np.int64], index: int) -> str:
+    """The text of a record, given where each starts in `data`."""
+    end = int(starts[index + 1]) if index + 1 < len(starts) else len(data)
+    return data[int(starts[index]) : end].decode("utf-8").strip("\r\n")
 
 
 def read_records(
-    text: TextFile,
+    source: Source,
     layout: Layout,
     columns: Sequence[str],
     block_bytes: int = BLOCK_BYTES,
     progress: Progress | None = None,
 ) -> Iterator[Records]:
     """Yield the file's records, reduced to the canonical `columns`."""
+    if not isinstance(source, TextFile):
+        yield from source.records({c: layout.label(c) for c in columns}, block_bytes, progress)
+        return
     skip, open_block = layout.first_row - 1, None
-    for block in text.blocks(block_bytes, progress):
+    for block in source.blocks(block_bytes, progress):
         if block.first_row + len(block.ends) <= skip + 1:
             continue
         fresh = block.from_line(max(0, skip + 1 - block.first_row))
@@ -90,14 +96,15 @@ def _split(block: Block, layout: Layout, columns: Sequence[str], *, last: bool) 
 
 def _split_plain(block: Block, layout: Layout, columns: Sequence[str]) -> Records:
     rows = np.arange(block.first_row, block.first_row + len(block.ends))
-    data, ends, blanks = block.data, block.ends, 0
-    short = np.flatnonzero(np.diff(ends, prepend=0) <= 2)
-    blank = [int(i) for i in short if not data[int(block.starts[i]) : int(ends[i])].strip(b"\r\n")]
-    if blank:
-        kept = np.delete(np.arange(len(ends)), blank)
-        data = b"".join(data[s:e] for s, e in zip(block.starts[kept].tolist(), ends[kept].tolist(), strict=True))
-        ends = np.cumsum((block.ends - block.starts)[kept])
-        rows, blanks = rows[kept], len(blank)
+    data, ends = block.data, block.ends
+    letters, lengths = np.frombuffer(data, np.uint8), np.diff(ends, prepend=0)
+    ended = letters[ends - 1] == ord("\n")
+    returned = (lengths > ended) & (letters[np.maximum(ends - 1 - ended, 0)] == ord("\r"))
+    blank = lengths == ended.astype(np.int64) + returned
+    blanks = int(np.count_nonzero(blank))
+    if blanks:
+        data = letters[np.repeat(~blank, lengths)].tobytes()
+        rows, ends = rows[~blank], np.cumsum(lengths[~blank])
     separators = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(layout.delimiter))
     counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     broken = {int(i): _ragged(int(counts[i]), layout.width) for i in np.flatnonzero(counts != layout.width)}
@@ -116,7 +123,8 @@ def _split_plain(block: Block, layout: Layout, columns: Sequence[str]) -> Record
             extra_columns="ignore",
             missing_columns="insert",
         ).select(pl.col(f"column_{i}").alias(column) for column, i in positions.items())
-    return Records(_tidy(fields, broken), rows, broken, blanks, data, ends - np.diff(ends, prepend=0))
+    starts = ends - np.diff(ends, prepend=0)
+    return Records(tidy(fields, broken), rows, broken, blanks, partial(line_at, data, starts))
 
 
 def _split_quoted(block: Block, layout: Layout, columns: Sequence[str], *, last: bool) -> tuple[Records, Block | None]:
@@ -146,7 +154,8 @@ def _split_quoted(block: Block, layout: Layout, columns: Sequence[str], *, last:
     series = zip(*values, strict=True) if values else ([] for _ in columns)
     frame = pl.DataFrame([pl.Series(c, s, pl.String) for c, s in zip(columns, series, strict=True)])
     at = np.array(starts, np.int64)
-    return Records(_tidy(frame, broken), at + block.first_row, broken, blanks, data, block.starts[at]), rest
+    text = partial(line_at, data, block.starts[at])
+    return Records(tidy(frame, broken), at + block.first_row, broken, blanks, text), rest
 
 
 def _csv_records(lines: list[str], delimiter: str, width: int) -> Iterator[tuple[int, int, list[str] | None]]:
@@ -173,7 +182,8 @@ def _csv_records(lines: list[str], delimiter: str, width: int) -> Iterator[tuple
             start += 1
 
 
-def _tidy(fields: pl.DataFrame, broken: Iterable[int]) -> pl.DataFrame:
+def tidy(fields: pl.DataFrame, broken: Iterable[int]) -> pl.DataFrame:
+    """The fields without outer white space; null where empty, and in broken records."""
     indices = list(broken)
     columns = []
     for column in fields.select(pl.all().str.strip_chars()):
@@ -183,5 +193,6 @@ def _tidy(fields: pl.DataFrame, broken: Iterable[int]) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+@cache
 def _ragged(found: int, expected: int) -> str:
     return f"{found} fields where the file has {expected}."

@@ -10,11 +10,13 @@ from typing import Literal, NamedTuple, Self
 
 import polars as pl
 
-from genrec.columns import LATITUDE, LONGITUDE, POI_ID, TIME, USER, UTC
+from genrec.columns import LATITUDE, LONGITUDE, OFFSET, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.files import atomic_path
 from genrec.reading.clocks import Clocks
-from genrec.reading.formats import OFFSET, Layout
+from genrec.reading.formats import Layout
+from genrec.reading.ids import whole
+from genrec.reading.nothing import is_nothing
 from genrec.reading.offsets import known_zones, parse_offsets
 from genrec.reading.records import Records
 from genrec.reading.text import show
@@ -65,10 +67,11 @@ class BadRows:
         """Raise an InputError for the first fault, or write them all down."""
         for index in sorted(faults):
             fault, row = faults[index], int(records.rows[index])
-            error = InputError(fault.reason, file=self.source, row=row, column=fault.column)
-            if not self.skip:
-                raise error
-            self.first = self.first or str(error)
+            if not self.first:
+                error = InputError(fault.reason, file=self.source, row=row, column=fault.column)
+                if not self.skip:
+                    raise error
+                self.first = str(error)
             self._writer.writerow([row, fault.column or "", fault.reason, records.text(index)])
         self.count += len(faults)
 
@@ -122,21 +125,27 @@ class RowTyper:
                 self._faults[index] = Fault(self._layout.label(column), reason(index))
 
     def _name(self, text: pl.Series) -> pl.Series:
+        values = text.cast(pl.Categorical)
+        if is_nothing(values.unique().cast(pl.String)).any():
+            values = values.set(is_nothing(text), None)
         if text.name in (USER, POI_ID):
-            self._flag(text.is_null(), text.name, lambda _: "the id is empty.")
+            self._flag(values.is_null(), text.name, lambda i: _no_id(text[i]))
         if text.name == POI_ID and self._known_pois is not None:
-            self._flag(
-                ~text.is_in(self._known_pois.implode()),
-                POI_ID,
-                lambda i: f"{show(text[i])} is not in the file of POIs.",
-            )
-        return text.cast(pl.Categorical)
+            unknown = ~text.is_in(self._known_pois.implode())
+            if unknown.any():
+                unknown &= ~whole(text).is_in(whole(self._known_pois).implode())
+            self._flag(unknown, POI_ID, lambda i: f"{show(text[i] or '')} is not in the file of POIs.")
+        return values
 
     def _coordinate(self, fields: pl.DataFrame, column: str) -> pl.Series:
         text = fields[column]
         value = text.cast(pl.Float64, strict=False)
         limit = 90.0 if column == LATITUDE else 180.0
         self._flag(~(value.abs() <= limit), column, lambda i: _bad_coordinate(fields.row(i, named=True), column, limit))
+        zero = value == 0 if column == LATITUDE else None
+        if zero is not None and zero.any():
+            nowhere = (zero & (fields[LONGITUDE].cast(pl.Float64, strict=False) == 0)).fill_null(False)
+            self._flag(nowhere, column, lambda _: "the position 0, 0 stands for one that is not known.")
         return value
 
     def _offset(self, text: pl.Series) -> pl.Series:
@@ -160,6 +169,10 @@ class RowTyper:
             lambda i: explain(text[i], style),
         )
         return [wall.rename(column)] if zone is None else [wall.rename(column), zone.rename(ZONE + column)]
+
+
+def _no_id(text: str | None) -> str:
+    return "the id is empty." if text is None else f"the id is empty: {show(text)} stands for no value."
 
 
 def _bad_coordinate(fields: dict[str, str | None], column: str, limit: float) -> str:

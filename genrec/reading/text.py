@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from genrec.errors import InputError
 from genrec.files import require_regular
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES, MAX_BLOCK_LINES = 8 << 20, 500_000
 MAX_LINE_BYTES = 1 << 20
+MAX_RATIO, RATIO_APPLIES_FROM = 200, 64 << 20  # check-ins compress by 5 to 50 times; a bomb by 1,000
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes in all (of the file on disk)."""
@@ -25,14 +27,26 @@ _MAGIC = {
     b"\x1f\x8b": "gzip data",
     b"PK\x03\x04": "a zip archive (an Excel .xlsx workbook is one)",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"PAR1": "a Parquet file",
     b"ARROW1": "an Arrow file",
     b"SQLite format 3": "an SQLite database",
     b"%PDF": "a PDF",
     b"\xfd7zXZ": "xz data",
     b"\x28\xb5\x2f\xfd": "zstd data",
+    b"BZh": "bzip2 data",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x80\x02": "a Python pickle",
+    b"\x80\x03": "a Python pickle",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"{\\rtf": "a Rich Text document",
 }
 _NOT_ASCII = bytes(range(0x80, 0x100))
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,13 @@ class Block:
         cut = int(self.starts[line]) if line < len(self.ends) else len(self.data)
         return Block(self.data[cut:], self.first_row + line, self.ends[line:] - cut)
 
+    def parts(self) -> Iterator["Block"]:
+        """The block in parts of at most `MAX_BLOCK_LINES` lines: very short lines cost many times their bytes."""
+        for line in range(0, len(self.ends), MAX_BLOCK_LINES):
+            start = int(self.ends[line - 1]) if line else 0
+            ends = self.ends[line : line + MAX_BLOCK_LINES]
+            yield Block(self.data[start : int(ends[-1])], self.first_row + line, ends - start)
+
 
 @dataclass(frozen=True)
 class TextFile:
@@ -68,15 +89,23 @@ class TextFile:
     Attributes:
         path: where it is.
         encoding: "utf-8", or "latin-1" if it is not valid UTF-8.
-        bom: whether it starts with a UTF-8 byte-order mark.
+        skip: how many bytes of UTF-8 byte-order marks it starts with.
+        size: how many bytes it has, unpacked.
         notes: repairs, one line each.
 
     """
 
     path: Path
     encoding: Literal["utf-8", "latin-1"]
-    bom: bool
+    skip: int
+    size: int
     notes: tuple[str, ...]
+
+    def start(self, size: int) -> str:
+        """The first `size` bytes; a letter that is cut at the end goes."""
+        with _opened(self.path) as (stream, _):
+            stream.read(self.skip)
+            return stream.read(size).decode(self.encoding, errors="ignore")
 
     def blocks(self, block_bytes: int = BLOCK_BYTES, progress: Progress | None = None) -> Iterator[Block]:
         """Yield the text in blocks of about `block_bytes`, re-encoded as UTF-8, never cutting a line.
@@ -87,14 +116,13 @@ class TextFile:
         """
         row, rest, total = 1, b"", self.path.stat().st_size
         with _opened(self.path) as (stream, raw):
-            if self.bom:
-                stream.read(len(codecs.BOM_UTF8))
+            stream.read(self.skip)
             while chunk := stream.read(block_bytes):
                 cut = chunk.rfind(b"\n") + 1
                 if cut:
                     block = self._block(rest + chunk[:cut], row)
                     row, rest = row + len(block.ends), b""
-                    yield block
+                    yield from block.parts()
                 rest += chunk[cut:]
                 if len(rest) > MAX_LINE_BYTES:
                     raise _too_long(self.path, row)
@@ -126,7 +154,9 @@ def inspect(path: Path) -> TextFile:
     _check_magic(path)
     decoder = codecs.getincrementaldecoder("utf-8")()
     done, not_ascii = 0, 0
+    limit = max(RATIO_APPLIES_FROM, MAX_RATIO * path.stat().st_size)
     invalid: int | None = None
+    empty = True
     with _opened(path) as (stream, _):
         while chunk := stream.read(MAX_LINE_BYTES):
             if (at := chunk.find(b"\0")) >= 0:
@@ -137,14 +167,24 @@ def inspect(path: Path) -> TextFile:
             if not chunk.isascii():
                 not_ascii += len(chunk) - len(chunk.translate(None, _NOT_ASCII))
             done += len(chunk)
+            empty = empty and not chunk.strip(_BLANK)
+            if done > limit:
+                raise InputError(
+                    f"unpacks to more than {MAX_RATIO} times its size: these are not check-ins.",
+                    file=path,
+                    fix="Unpack it yourself (gunzip) if they are.",
+                )
+    if empty:
+        raise InputError("the file is empty.", file=path)
     if invalid is None and _invalid_utf8(decoder, b"", final=True) >= 0:
         invalid = done
-    bom = _head(path).startswith(codecs.BOM_UTF8)
-    notes = ["dropped 1 byte-order mark at the start"] if bom else []
+    skip = len(re.match(rb"(?:\xef\xbb\xbf)*", _head(path))[0])  # type: ignore[index]  # it matches nothing, too
+    marks = skip // len(codecs.BOM_UTF8)
+    notes = [f"dropped {marks} byte-order mark{'s' * (marks > 1)} at the start"] if marks else []
     if invalid is None:
-        return TextFile(path, "utf-8", bom, tuple(notes))
+        return TextFile(path, "utf-8", skip, done, tuple(notes))
     notes.append(f"not valid UTF-8 (first in row {_row_at(path, invalid)}): read {not_ascii:,} letters as Latin-1")
-    return TextFile(path, "latin-1", bom, tuple(notes))
+    return TextFile(path, "latin-1", skip, done, tuple(notes))
 
 
 def _invalid_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> int:
@@ -175,10 +215,10 @@ def _check_magic(path: Path) -> None:
         if first.startswith(magic) and not compressed:
             raise InputError(f"this looks like {what}, not text.", file=path, fix="Export it as CSV.")
     head = _head(path)
-    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
-        raise InputError("the file is empty.", file=path)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head[1:8:2] in (b"\0\0\0\0", b"\0\0\0"):
         raise InputError("this looks like UTF-16 text.", file=path, fix="Save it as UTF-8.")
+    if head.lstrip(_BLANK).startswith((b"<?xml", b"<!", b"<html", b"<kml", b"<gpx")):
+        raise InputError("this looks like XML or HTML (KML and GPX are), not CSV.", file=path, fix="Export it as CSV.")
 
 
 def _head(path: Path) -> bytes:

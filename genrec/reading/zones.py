@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from genrec.clock import all_midnight
-from genrec.columns import TIME, UTC
+from genrec.columns import OFFSET, TIME, UTC
 from genrec.errors import GenRecError, InputError
-from genrec.reading.formats import OFFSET
 from genrec.reading.offsets import MAX_OFFSET, is_zone, minutes_of_zones
 from genrec.reading.rows import ZONE
 from genrec.reading.text import show

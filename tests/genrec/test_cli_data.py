@@ -219,7 +219,7 @@ def test_describe_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     path.write_text(dated("2012-04-03 08:00", "2012-04-04 08:00") + row(user_id="u2") + row(poi_id="p2"))
     assert genrec(monkeypatch, "data", "describe", path, "--json") == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["users"], facts["pois"], facts["categories"], facts["check_ins"]) == (2, 2, 1, 4)
+    assert (facts["users"], facts["pois"], facts["categories"], facts["check_ins"]) == (2, 2, 0, 4)
     assert facts["check_ins_per_user"] == {"min": 1, "median": 2.0, "mean": 2.0, "max": 3}
     assert facts["revisit_share"] == 0.25  # only u1's second visit to p1
     assert genrec(monkeypatch, "data", "describe", path) == 0
