@@ -1,20 +1,8 @@
-"""Predictions that other projects made: JSON lines with rankings, single ids or free text.
+"""Predictions that other projects made: JSON lines or CSV, with rankings, single ids or free text (eval.answers)."""
 
-How the POI ids of a text are found is fixed here, by form alone; the target is never looked at.
-
-1. Reasoning in `<think>` and tags (`</s>`, `<output>`) go. Where "answer", "prediction" or "output" is followed by
-   `:`, `=` or "is", only what stands behind the last of them counts, if there is an id in it.
-2. A list is a ranking, best first: in square brackets; or on lines numbered from 1, one id each; or a text of nothing
-   but ids, with commas, semicolons, `>`, `|` or line breaks between them, with or without "POI id" before each.
-3. Of a sentence, the first id after "POI", "POI id", "place id" or "venue id" is the answer; without such words the
-   first Foursquare id (24 hexadecimal digits) or whole number that is no time, date, decimal, quantity, user or
-   category. If a sentence names several, it counts as ambiguous.
-
-In a text, ids have no spaces and at least one digit, unless they are all of it. Names with spaces need a JSON list.
-"""
-
+import csv
 import json
-import re
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,31 +10,21 @@ from typing import Any, Final
 
 import polars as pl
 
+from eval.answers import answer_of, integer, one_id, says_more
 from eval.measures.metrics import DEPTH
 from genrec.columns import USER
 from genrec.errors import InputError
+from genrec.files import require_regular
 from genrec.reading.text import Progress
 
 NO_ID: Final = "no POI id in the prediction"
-# Words that a model says instead of an id.
-NO_IDS: Final = frozenset({"none", "null", "nan", "unknown", "poi", "sorry"})
-
-_LABEL = r"\b(?:POI(?:[\s_-]*ids?)?|POIs|(?:place|venue)[\s_-]*ids?)\b"
-_TAG = re.compile(r"</?[A-Za-z][^<>\n]*>")
-_MARK = re.compile(r"\b(?:answer|prediction|output)s?\b[\"'`*]*\s*(?:[:=]|is\b|are\b)+", re.IGNORECASE)
-_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
-_NUMBERED = re.compile(r"^[ \t]*(\d+)[.):][ \t]+(.*)$", re.MULTILINE)
-_BETWEEN = re.compile(r"\s*(?:[,;|\n→]|-?>)+\s*")
-_NAMED = re.compile(rf"{_LABEL}(?:\s*[:=#]|\s+(?:is|will be|would be))*\s*[\"'`*]*([\w-]*\d[\w-]*)", re.IGNORECASE)
-_ONE_NAMED = re.compile(rf"(?:{_LABEL}\s*[:=#]*\s*)?[\"'`*]*(?P<id>[\w-]+)", re.IGNORECASE)
-_OTHER_NUMBER = re.compile(r"\b(?:user|category|region|top|rank|step|day)(?:[\s_-]*id)?[\s:=#-]*\d+", re.IGNORECASE)
-_NUMBER = re.compile(
-    r"\b[0-9a-f]{24}\b|(?<![\w.:/-])\d+(?!\w|[:/-]\w|\.\d)"
-    r"(?!\s*(?:%|(?:km|m|am|pm|visits?|times?|check-?ins?|minutes?|hours?|days?|weeks?|months?|years?|people)\b))",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"[\w-]+")
-_AROUND = " \t\n\r\"'`*.(){}"  # what may stand around an id
+MOST_BYTES: Final = 10_000_000  # of a line
+# What a row holds, and the names under which it is found.
+PREDICTION: Final = ("prediction",)
+TARGET: Final = ("target", "ground_truth")
+WHO: Final = ("user", "user_id")
+# What separates the columns of a table, by the end of its name; every other file has JSON lines.
+SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -73,36 +51,43 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """POI ids, best first (none: unreadable), and whether they are one of several in a sentence."""
+class Row:
+    """One row, and where it stands."""
 
-    ids: list[str]
-    ambiguous: bool = False
+    file: Path
+    number: int
+    values: dict[str, Any]
+
+    def value(self, names: tuple[str, ...]) -> object:
+        """What stands under the first of the names that is there; None if none is."""
+        return next((self.values[name] for name in names if name in self.values), None)
+
+    def fault(self, problem: str, column: str | None = None, fix: str = "") -> InputError:
+        """What is wrong with the row."""
+        return InputError(problem, file=self.file, row=self.number, column=column, fix=fix)
 
 
 def read_predictions(path: Path, progress: Progress | None = None) -> Predictions:
-    """Read JSON lines {"prediction": ..., "target": ..., "user": ...}; other keys are ignored.
+    """Read JSON lines {"prediction": ..., "target": ..., "user": ...}, a CSV with such columns, or a folder of them.
 
-    A prediction is a JSON list of ids (best first, at most 20 count; it ends at the first element that is no id, and a
-    repeated id keeps its slot), one id, or a text (see above). 12, 12.0 and "12" are the same id. A target is an id,
-    or a text that names one after "POI id". Either all rows have a user or none.
+    The target may also be called "ground_truth", and the user "user_id"; other keys are ignored. A prediction is what
+    eval.answers reads; at most 20 places of a ranking count, and a repeated id keeps its slot. A target is an id, or a
+    text that names one. Either all rows have a user or none.
 
     Raises:
         InputError: a row is not such an object, or its target is no id.
 
     """
-    if not path.is_file():
-        raise InputError("no such file.", file=path)
     index: dict[str, int] = {}
     targets: list[int] = []
     lists: list[list[int]] = []
     users: list[str | None] = []
     ambiguous = 0
-    for row, record in _records(path, progress):
-        target, user = _target(record["target"], path, row), _user(record.get("user"), path, row)
+    for row in (row for file in _files(path) for row in _rows(file, progress)):
+        target, user = _target(row), _user(row)
         if users and (user is None) != (users[0] is None):
-            raise InputError("some rows have a user and some have none; give all or none.", file=path, row=row)
-        answer = answer_of(record["prediction"])
+            raise row.fault("some rows have a user and some have none; give all or none.")
+        answer = answer_of(row.value(PREDICTION))
         ambiguous += answer.ambiguous
         targets.append(index.setdefault(target, len(index)))
         lists.append([index.setdefault(poi, len(index)) for poi in answer.ids[:DEPTH]])
@@ -112,110 +97,102 @@ def read_predictions(path: Path, progress: Progress | None = None) -> Prediction
     return _predictions(path.stem, targets, lists, users, ambiguous)
 
 
-def answer_of(prediction: object) -> Answer:
-    """The ids of a JSON value: a list, one id, or a text; none of anything else."""
-    if isinstance(prediction, str):
-        return _of_text(prediction)
-    ids = []
-    for element in prediction if isinstance(prediction, list) else [prediction]:
-        if (poi := _one_id(element)) is None:
-            break
-        ids.append(poi)
-    return Answer(ids)
-
-
-def _of_text(text: str) -> Answer:
-    text = _TAG.sub(" ", text.rpartition("</think>")[2].partition("<think>")[0])
-    marks = list(_MARK.finditer(text))
-    for part in [text[marks[-1].end() :], text] if marks else [text]:
-        if ids := _listed(part):
-            return Answer(ids)
-        if ids := _named(part):
-            return Answer(ids[:1], ambiguous=len(set(ids)) > 1)
-    word = text.strip(_AROUND)
-    return Answer([word] if _WORD.fullmatch(word) and word.lower() not in NO_IDS else [])
-
-
-def _listed(text: str) -> list[str]:
-    """The ids of a list, or none if the text is no list."""
-    for brackets in _BRACKETS.finditer(text):
-        if ids := _all_ids(brackets[1]):
-            return ids
-    ids = []
-    for number, match in enumerate(_NUMBERED.finditer(text), start=1):
-        found = _all_ids(match[2]) or _named(match[2])
-        if int(match[1]) != number or not found:
-            break
-        ids.append(found[0])
-    return ids or _all_ids(text)
-
-
-def _all_ids(text: str) -> list[str]:
-    """The ids of a text that holds nothing else, or none."""
-    pieces = [piece.strip(_AROUND) for piece in _BETWEEN.split(text.strip(_AROUND + ",;[]"))]
-    matches = [_ONE_NAMED.fullmatch(piece) for piece in pieces]
-    ids = [match["id"] for match in matches if match]
-    return ids if len(ids) == len(pieces) and all(any(map(str.isdigit, poi)) for poi in ids) else []
-
-
-def _named(sentence: str) -> list[str]:
-    """The ids that a sentence names, in its order."""
-    return _NAMED.findall(sentence) or _NUMBER.findall(_OTHER_NUMBER.sub(" ", sentence))
-
-
-def _one_id(value: object) -> str | None:
-    """An element of a JSON list as an id: a whole number or a string, less "POI id" and quotes; None if it is none."""
-    if type(value) is int:  # no bool
-        return str(value)
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else None
-    if not isinstance(value, str):
-        return None
-    text = value.strip(_AROUND)
-    match = _ONE_NAMED.fullmatch(text)
-    return match["id"] if match else text or None
-
-
-def _target(value: object, path: Path, row: int) -> str:
-    if isinstance(value, str) and (_NAMED.search(value) or _MARK.search(value)):
-        answer = _of_text(value)
-        poi = answer.ids[0] if len(answer.ids) == 1 and not answer.ambiguous else None
+def _target(row: Row) -> str:
+    value = row.value(TARGET)
+    ids = answer.ids if isinstance(value, str) and says_more(value) and (answer := answer_of(value)).ids else None
+    if ids is None:
+        poi = None if isinstance(value, dict) else one_id(value)
     else:
-        poi = _one_id(value)
+        poi = ids[0] if len(ids) == 1 and not answer.ambiguous else None
     if poi is None:
-        raise InputError(f"{str(value)[:60]!r} is no single POI id.", file=path, row=row, column="target")
+        raise row.fault(f"{_shown(value)} is no single POI id.", column="target")
     return poi
 
 
-def _user(value: object, path: Path, row: int) -> str | None:
-    if value is None or (isinstance(value, str) and value):
-        return value
-    if type(value) is int:  # no bool
-        return str(value)
-    raise InputError(f"{str(value)[:60]!r} is no user id.", file=path, row=row, column="user")
+def _user(row: Row) -> str | None:
+    value = row.value(WHO)
+    if value is None or value == "":
+        return None
+    user = None if isinstance(value, dict) else one_id(value)
+    try:
+        if user is not None and user.encode():
+            return user
+    except UnicodeEncodeError:  # half of a character that JSON writes in two
+        pass
+    raise row.fault(f"{_shown(value)} is no user id.", column="user")
 
 
-def _records(path: Path, progress: Progress | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON lines file, with the numbers of their rows; blank lines are skipped."""
+def _shown(value: object) -> str:
+    return repr((value if isinstance(value, str) else reprlib.repr(value))[:60])
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix in (*SEPARATORS, ".jsonl"))
+    if not files:
+        raise InputError("no files that end in .jsonl, .csv or .tsv.", file=path)
+    return files
+
+
+def _rows(file: Path, progress: Progress | None) -> Iterator[Row]:
+    require_regular(file)
+    separator = SEPARATORS.get(file.suffix)
+    return _table(file, separator, progress) if separator else _objects(file, progress)
+
+
+def _lines(path: Path, progress: Progress | None) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers; raises InputError for one that is too long."""
     done, total = 0, path.stat().st_size
     with path.open("rb") as file:
-        for row, line in enumerate(file, start=1):
+        for row, line in enumerate(iter(lambda: file.readline(MOST_BYTES + 1), b""), start=1):
             done += len(line)
             if progress and not row % 1000:
                 progress(done, total)
-            if not line.strip():
+            if len(line) > MOST_BYTES:
+                raise InputError(f"longer than {MOST_BYTES // 1_000_000} MB.", file=path, row=row)
+            yield row, line
+
+
+def _objects(path: Path, progress: Progress | None) -> Iterator[Row]:
+    """The objects of a JSON lines file; blank lines are skipped."""
+    for number, line in _lines(path, progress):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line.decode("utf-8-sig"), parse_int=integer)
+        except (ValueError, RecursionError) as error:  # of JSON or of UTF-8
+            raise InputError(f"no JSON object ({error}).", file=path, row=number) from None
+        row = Row(path, number, values)
+        if not isinstance(values, dict):
+            fix = 'Write one object a line: {"prediction": ..., "target": ...}'
+            raise row.fault("no JSON object.", fix=fix)
+        _require_keys(row, "key")
+        yield row
+
+
+def _table(path: Path, separator: str, progress: Progress | None) -> Iterator[Row]:
+    """The rows of a CSV with a header, numbered by their last lines; blank lines are skipped."""
+    reader = csv.reader((line.decode("utf-8-sig") for _, line in _lines(path, progress)), delimiter=separator)
+    try:
+        header = next(reader, [])
+        for fields in reader:
+            row = Row(path, reader.line_num, dict(zip(header, fields, strict=False)))
+            if not fields:
                 continue
-            try:
-                record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
-            except (ValueError, RecursionError) as error:  # of JSON or of UTF-8
-                raise InputError(f"no JSON object ({error}).", file=path, row=row) from None
-            if not isinstance(record, dict):
-                fix = 'Write one object a line: {"prediction": ..., "target": ...}'
-                raise InputError("no JSON object.", file=path, row=row, fix=fix)
-            for key in ("prediction", "target"):
-                if key not in record:
-                    raise InputError(f"no key {key!r}; the keys are {', '.join(record)}.", file=path, row=row)
-            yield row, record
+            if len(fields) != len(header):
+                raise row.fault(f"{len(fields)} fields, but {len(header)} columns.")
+            _require_keys(row, "column")
+            yield row
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"not CSV ({error}).", file=path, row=reader.line_num) from None
+
+
+def _require_keys(row: Row, kind: str) -> None:
+    for names in (PREDICTION, TARGET):
+        if not any(name in row.values for name in names):
+            there = ", ".join(row.values)
+            raise row.fault(f"no {kind} {names[0]!r}; the {kind}s are {there[:200]}{'...' * (len(there) > 200)}.")
 
 
 def _predictions(

@@ -26,6 +26,7 @@ FACT_CATEGORIES = 3
 FACT_PLACES = 4
 FACT_STEPS = 1
 MIN_VISITS = 2
+LONGEST_NAME = 200  # characters of a user's id or a kind of place in a prompt
 
 Section = Literal["preferences", "routines", "summary"]
 WRITE_PROMPTS: dict[Section, str] = {
@@ -74,6 +75,11 @@ def render(name: str, **values: Any) -> str:
 def prompt_version(names: tuple[str, ...]) -> str:
     """Hash of the templates' words: artefacts made with other words do not mix."""
     return hashlib.sha256("\0".join(_source(name) for name in names).encode()).hexdigest()[:12]
+
+
+def name_in_prompt(name: str) -> str:
+    """A user's id or a kind of place on one line, and short enough for any prompt."""
+    return one_line(name)[:LONGEST_NAME]
 
 
 def one_line(text: str) -> str:

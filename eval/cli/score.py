@@ -17,9 +17,10 @@ def score(
     path: Annotated[
         Path,
         typer.Argument(
-            metavar="PREDICTIONS.jsonl",
-            help='One object a line: {"prediction": ..., "target": ...}, with a "user" if known. A prediction is a list'
-            ' of POI ids (best first), one id, or a text that names one: "POI id 123", "Answer: 12."',
+            metavar="PREDICTIONS",
+            help='JSON lines, one object a line: {"prediction": ..., "target": ...}, with a "user" if known; or a .csv'
+            " or .tsv with such columns (also: ground_truth, user_id); or a folder of them. A prediction is a list of"
+            ' POI ids (best first), one id, or a text that names one: "POI id 123", "Answer: 12."',
         ),
     ],
     *,

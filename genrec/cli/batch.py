@@ -12,6 +12,7 @@ from genrec.cli.console import err, out, progress_bar
 from genrec.cli.profile import check_user
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError, InputError
+from genrec.files import require_regular
 from genrec.profiles.profile import repair_tail
 
 if TYPE_CHECKING:
@@ -64,21 +65,31 @@ def _finished(output: Path, level: Level) -> set[tuple[str, str | None]]:
     return done
 
 
-def read_asks(path: Path, at: datetime | None) -> list[Ask]:
-    """Users to ask about, a line each, with a time of their own or `at`."""
+def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[Ask]:
+    """Users to ask about, a line each, with a time of their own or `at`; `known` are the users with check-ins.
+
+    Raises InputError that names the row of a stranger or of a time that cannot be, or says that nobody is asked about.
+    """
+    if path.exists():
+        require_regular(path)
     asks: list[Ask] = []
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise GenRecError(f"{path}: cannot be read as a text file ({error})") from None
     for row, line in enumerate(lines, start=1):
-        user, _, moment = (part.strip() for part in line.partition(","))
-        if not user:
+        if not line.strip():
             continue
+        user, _, moment = (part.strip() for part in line.partition(","))
         try:
+            if "," in moment:
+                raise GenRecError("more than two fields; write `user` or `user,time`")
+            check_user(user, known)
             asks.append((user, local_time(moment) if moment else at))
-        except ValueError as error:
+        except GenRecError as error:
             raise InputError(f"{error}.", file=path, row=row) from None
+    if not asks:
+        raise InputError("nobody to ask about: no line has a user.", file=path, fix="Write `user` or `user,time`.")
     return list(dict.fromkeys(asks))
 
 

@@ -113,13 +113,13 @@ def _facts(checkins: "Checkins") -> dict[str, Any]:
 @app.command()
 def synth(
     output: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the city goes.")],
-    users: Annotated[int, typer.Option(min=1, help="People.")] = 100,
-    pois: Annotated[int, typer.Option(min=1, help="Places.")] = 600,
-    days: Annotated[int, typer.Option(min=1, help="Length of the period.")] = 120,
+    users: Annotated[int, typer.Option(min=1, max=1_000_000, help="People.")] = 100,
+    pois: Annotated[int, typer.Option(min=1, max=1_000_000, help="Places.")] = 600,
+    days: Annotated[int, typer.Option(min=1, max=10_000, help="Length of the period.")] = 120,
     checkins: Annotated[
-        int | None, typer.Option(min=1, help="About so many check-ins; default: by users and days.")
+        int | None, typer.Option(min=1, max=100_000_000, help="About so many check-ins; default: by users and days.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same city.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same city.")] = 0,
 ) -> None:
     """Write a synthetic city: check-ins, and beside them the truth about its people and places."""
     from genrec.city import CityConfig, build_city  # deferred: --help needs no NumPy

@@ -25,10 +25,10 @@ HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold
 class Dialogue:
     """The state of a dialogue: a user, a time, a profile that may be changed, the last ranking."""
 
-    def __init__(self, desk: "Desk", k: int, level: "Level") -> None:
+    def __init__(self, desk: "Desk", at: datetime | None, k: int, level: "Level") -> None:
         self._desk, self._k = desk, k
         self._level: Level = level
-        self._at: datetime | None = None
+        self._at = at
         self._profile: Profile | None = None
         self._last: Ranking | None = None
 
@@ -41,6 +41,8 @@ class Dialogue:
                 command, _, rest = out.input("[bold]genrec>[/bold] ").strip().partition(" ")
             except (EOFError, KeyboardInterrupt):
                 return
+            except UnicodeDecodeError:
+                raise GenRecError("what was typed is not UTF-8 text") from None
             if command == "quit":
                 return
             try:
@@ -58,7 +60,7 @@ class Dialogue:
                 self._number_lines(self._profile)
                 self._rank()
             case "at":
-                self._at = _time(rest)
+                self._at = local_time(rest) if rest else None
                 if self._profile:
                     self._rank()
             case "level" if rest in ("none", "routines", "attributes", "full"):
@@ -84,13 +86,15 @@ class Dialogue:
 
     def _change(self, rest: str) -> None:
         from genrec.profiles.editing import replace_statement
+        from genrec.prompting import one_line
 
         profile = self._picked()
         number, _, text = rest.partition(" ")
         statements = list(profile.statements())
-        if not number.isdigit() or not 1 <= int(number) <= len(statements):
+        numbers = [str(i) for i in range(1, len(statements) + 1)]
+        if number not in numbers:
             raise GenRecError(f"give the number of a line, 1 to {len(statements)}, and its new text")
-        self._profile = replace_statement(profile, statements[int(number) - 1], text.strip())
+        self._profile = replace_statement(profile, statements[numbers.index(number)], one_line(text))
         self._number_lines(self._profile)
         self._rank()
 
@@ -100,13 +104,6 @@ class Dialogue:
         if self._last:
             _print_changes(self._last, ranking)
         self._last = ranking
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        return local_time(text) if text else None
-    except ValueError as error:
-        raise GenRecError(str(error)) from None
 
 
 def _print_changes(before: "Ranking", after: "Ranking") -> None:

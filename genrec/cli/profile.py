@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,7 +17,7 @@ from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.render import print_profile, summary_table
-from genrec.cli.times import time_option
+from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ app = typer.Typer(
     help="Write, show, edit and import profiles. `genrec profile IN ...` is short for `genrec profile run IN ...`.",
 )
 
+LONGEST_NAME = 60  # characters of a user id in a message; to look for others like a longer one would take long
 DEFAULT_FILE = Path("profiles.jsonl")
 ProfilesFile = Annotated[
     Path, typer.Option("--profiles", metavar="FILE", help="Profiles, as `profile run` wrote them.")
@@ -54,7 +56,7 @@ AsOf = Annotated[
     datetime | None,
     typer.Option(
         "--as-of",
-        parser=time_option,
+        parser=local_time,
         metavar="TIME",
         help="Use check-ins before this local time only (2024-03-05 08:00); default: all.",
         show_default=False,
@@ -88,7 +90,10 @@ def run(
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
-    chosen = choose_users(checkins, [user.strip() for user in users.split(",")] if users else None, limit)
+    asked = None if users is None else [user.strip() for user in users.split(",")]
+    if asked is not None and not all(asked):
+        raise GenRecError("--users has an empty place; write --users U1,U2")
+    chosen = choose_users(checkins, asked, limit)
     subjects = [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()]
     if not any(subject.habits.checkins for subject in subjects):
         raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {checkins.frame['time'][0]}")
@@ -125,8 +130,10 @@ def check_user(user: str, known: "dict[str, None]") -> None:
     from difflib import get_close_matches
 
     if user not in known:
-        near = get_close_matches(user, known, 3, 0) or list(known)[:3]
-        raise GenRecError(f"user {user!r} has no check-ins in this data; there are for instance {', '.join(near)}")
+        names = [name for name in known if len(name) <= LONGEST_NAME] if len(user) <= LONGEST_NAME else []
+        near = get_close_matches(user, names, 3, 0) or [name[:LONGEST_NAME] for name in islice(known, 3)]
+        shown = repr(user[:LONGEST_NAME]) + "..." * (len(user) > LONGEST_NAME)
+        raise GenRecError(f"user {shown} has no check-ins in this data; there are for instance {', '.join(near)}")
 
 
 def make_writer(kind: str, model: str | None, server: str | None, checkins: "Checkins") -> "Writer":
@@ -243,7 +250,7 @@ def import_(
 ) -> None:
     """Take over profiles that GenUP wrote, and hold them against the evidence."""
     from genrec.habits import all_habits
-    from genrec.profiles.editing import genup_files, read_genup
+    from genrec.profiles.genup_import import genup_files, read_genup
     from genrec.profiles.profile import write_profiles
 
     files = genup_files(source)

@@ -12,8 +12,10 @@ from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Adapter, Model, NoAdapter, Server
 from genrec.cli.render import print_ranking
-from genrec.cli.times import time_option
+from genrec.cli.times import local_time
 from genrec.errors import GenRecError
+
+LONGEST_ABOUT = 2000  # characters
 
 
 def recommend(
@@ -28,7 +30,7 @@ def recommend(
     at: Annotated[
         datetime | None,
         typer.Option(
-            parser=time_option,
+            parser=local_time,
             metavar="TIME",
             help="Local time of the visit (2024-03-05 08:00); default: unknown.",
         ),
@@ -59,8 +61,7 @@ def recommend(
     from genrec.cli.batch import rank_all, read_asks, to_json
     from genrec.profiles.profile import read_profiles
 
-    if (users_from is None) != (output is None):
-        raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")
+    _check_who(user, about, users_from, output)
     if adapter and plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
     known = read_profiles(profiles) if profiles else {}
@@ -69,8 +70,8 @@ def recommend(
     )
     desk = Desk(checkins, known, Models(model, server, adapter, plain, profile_model))
     if users_from and output:
-        rank_all(desk, read_asks(users_from, at), output, k, level)
-    elif user or about:
+        rank_all(desk, read_asks(users_from, at, desk.users), output, k, level)
+    elif user is not None or about is not None:
         [ranking] = desk.rank([(desk.profile(user, about, at), at)], k, level)
         if as_json:
             out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
@@ -80,4 +81,21 @@ def recommend(
     else:
         from genrec.cli.dialogue import Dialogue
 
-        Dialogue(desk, k, level).run()
+        Dialogue(desk, at, k, level).run()
+
+
+def _check_who(user: str | None, about: str | None, users_from: Path | None, output: Path | None) -> None:
+    """Raise GenRecError unless the options say clearly who is asked about."""
+    if (users_from is None) != (output is None):
+        raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")
+    for option, text in (("--user", user), ("--about", about)):
+        if text is None:
+            continue
+        if users_from:
+            raise GenRecError(f"{option} and --users-from exclude each other")
+        if not text.strip():
+            raise GenRecError(f"{option} is empty; give it a text, or leave it out")
+        if any("\ud800" <= c <= "\udfff" for c in text):  # bytes of the command line that are no text
+            raise GenRecError(f"{option} is not UTF-8 text")
+    if about and len(about) > LONGEST_ABOUT:
+        raise GenRecError(f"--about has {len(about):,} characters; at most {LONGEST_ABOUT:,}")

@@ -1,6 +1,5 @@
-"""A person's changes to a profile, and profiles that others wrote."""
+"""A person's changes to a profile."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,21 +9,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from genrec.errors import GenRecError, InputError
 from genrec.habits import Habits
 from genrec.profiles.faithfulness import check, supported
-from genrec.profiles.profile import (
-    ATTRIBUTES,
-    CLOSED_FIELDS,
-    TRAITS,
-    Guess,
-    Profile,
-    Provenance,
-    Statement,
-    unknown_fields,
-)
+from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Statement
 from genrec.prompting import one_line
 from genrec.validation import first_problem
 
 EDITOR = "stated by the editor"
 HEAD = "# Profile of user "
+LONGEST = 1000  # characters of a sentence
 
 
 class Sheet(BaseModel):
@@ -102,7 +93,12 @@ def _statements(profile: Profile, texts: Sequence[str]) -> list[dict[str, object
 
 
 def backing(text: str, habits: Habits) -> list[str]:
-    """The evidence for a sentence from outside, one note a claim; empty if it is not supported."""
+    """The evidence for a sentence from outside, one note a claim; empty if it is not supported.
+
+    Raises GenRecError for one that is too long to be a sentence.
+    """
+    if len(text) > LONGEST:
+        raise GenRecError(f"a sentence of {len(text):,} characters ({text[:40]}...); at most {LONGEST:,}.")
     claims = check(text, habits, [habit.category for habit in habits.categories])
     return [claim.note for claim in claims] if supported(claims) else []
 
@@ -123,68 +119,3 @@ def replace_statement(profile: Profile, old: Statement, text: str) -> Profile:
     }
     provenance = profile.provenance.model_copy(update={"edited": True})
     return profile.model_copy(update=sections | {"provenance": provenance})
-
-
-class GenUpProfile(BaseModel):
-    """A profile file as GenUP publishes them (arXiv 2410.20643)."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    traits: list[str]
-    attributes: list[str]
-    preferences: list[str]
-    routines: list[str]
-    user_profile: str
-
-
-# GenUP's words for the poles of the Big Five, by how they begin.
-_TRAIT_WORDS = {
-    "extraversion": ("extr", "intr"),
-    "agreeableness": ("agree", "antagon"),
-    "conscientiousness": ("conscientious", "unconscientious"),
-    "neuroticism": ("neurotic", "emotionally stable"),
-    "openness": ("open", "closed"),
-}
-
-
-def read_genup(path: Path, habits: Habits) -> Profile:
-    """A GenUP profile with our evidence beside it; sentences that it does not support stay, unbacked."""
-    try:
-        theirs = GenUpProfile.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise InputError(f"not a GenUP profile: {first_problem(error)}.", file=path) from None
-    words = [word.strip().lower() for word in theirs.traits]
-    traits = unknown_fields(TRAITS)
-    for name, poles in _TRAIT_WORDS.items():
-        for value, pole in zip(("high", "low"), poles, strict=True):
-            if any(word.startswith(pole) for word in words):
-                traits[name] = Guess(value=value, confidence=1.0)
-    attributes = unknown_fields(ATTRIBUTES)
-    facts = {word.strip().lower().replace("&", "and") for word in theirs.attributes}
-    for name, options in ATTRIBUTES.items():
-        for option in facts.intersection(options):
-            attributes[name] = Guess(value=option, confidence=1.0)
-    sections = [theirs.preferences, theirs.routines, re.split(r"(?<=[.!?])\s+", theirs.user_profile.strip())]
-    preferences, routines, summary = (
-        [Statement(text=text, backed_by=backing(text, habits)) for text in map(one_line, section) if text]
-        for section in sections
-    )
-    return Profile(
-        user_id=habits.user_id,
-        as_of=habits.as_of,
-        traits=traits,
-        attributes=attributes,
-        preferences=preferences,
-        routines=routines,
-        summary=summary,
-        habits=habits,
-        provenance=Provenance(writer="GenUP", prompt_version="imported"),
-    )
-
-
-def genup_files(source: Path) -> dict[str, Path]:
-    """GenUP's files (`user_profile_17.json`, or just `17.json`) by user id."""
-    files = sorted(source.glob("*.json")) if source.is_dir() else [source]
-    if not files or not all(file.is_file() for file in files):
-        raise GenRecError(f"{source}: no such file, or a folder without .json files")
-    return {file.stem.removeprefix("user_profile_"): file for file in files}

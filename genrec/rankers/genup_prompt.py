@@ -12,7 +12,7 @@ import polars as pl
 from genrec.columns import CATEGORY, CATEGORY_ID
 from genrec.llm.backend import Message
 from genrec.profiles.profile import Level, Profile
-from genrec.prompting import one_line, render
+from genrec.prompting import name_in_prompt, render
 from genrec.rankers.ranking_prompt import RankingPrompt, named_pois, profile_lines
 from genrec.trajectories import Visit
 
@@ -27,7 +27,7 @@ def genup_messages(
     Where the data have no category ids, a category stands for its own.
     """
     lines = [line.text for line in profile_lines(profile, level)]
-    user = one_line(profile.user_id)
+    user = name_in_prompt(profile.user_id)
     hours = any(profile.habits.hours) or not profile.habits.checkins
     messages: list[Message] = [
         {"role": "system", "content": render("genup_system", user_id=user, lines=lines)},
@@ -47,7 +47,7 @@ def genup_messages(
 def _visit(visit: Visit, pois: pl.DataFrame, hours: bool) -> dict[str, object]:
     time, poi = visit
     row = pois.row(poi, named=True)
-    category = one_line(row[CATEGORY])
+    category = name_in_prompt(row[CATEGORY])
     return {
         "time": _moment(time, hours),
         "poi": poi,

@@ -19,7 +19,7 @@ from genrec.llm.backend import Message
 from genrec.phrases import WEEKDAYS, when_phrase
 from genrec.profiles.faithfulness import PLAIN_WORDS, words_of
 from genrec.profiles.profile import UNKNOWN, Level, Profile
-from genrec.prompting import one_line, render
+from genrec.prompting import name_in_prompt, one_line, render
 from genrec.rankers.habits import rank_habits
 from genrec.trajectories import Visit, since
 
@@ -91,14 +91,14 @@ def ranking_messages(
         profile.habits.places if habit_table else [], new, pois, as_of=profile.as_of
     )
     kept = _within(lines, budget, count_tokens)
-    system = render("rank_system", user_id=one_line(profile.user_id), lines=kept)
+    system = render("rank_system", user_id=name_in_prompt(profile.user_id), lines=kept)
     messages: list[Message] = [{"role": "system", "content": system}]
     known = [(visit.time, visit.poi) for visit in profile.habits.recent]
     recent = since(prefix, profile.as_of)  # the evidence knows the earlier ones
     told = range(first_told(len(recent), most_visits), len(recent))
     if not known and not recent:  # without a turn to go by, a model does not know what an answer looks like
         for poi in new:
-            question = render("rank_example", category=one_line(pois[CATEGORY][poi]))
+            question = render("rank_example", category=name_in_prompt(pois[CATEGORY][poi]))
             messages += _turn(question, poi)
     for time, poi in known:
         messages += _turn(render("rank_visit", time=_moment(time, city), candidates=[]), poi)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import quick
 
+from eval.answers import answer_of
 from eval.cli import main
-from eval.foreign import answer_of, read_predictions
+from eval.foreign import read_predictions
 from eval.measures.metrics import rank_scores
 from genrec.errors import InputError
 
@@ -27,7 +28,8 @@ from genrec.errors import InputError
         (True, ""),
         (None, ""),
         ([], ""),
-        ({"poi": 12}, ""),
+        ({"poi": 12}, "12"),
+        ({"score": 12}, ""),
         # one id
         ("12", "12"),
         ("'12'", "12"),

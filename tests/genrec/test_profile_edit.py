@@ -10,7 +10,8 @@ from made_city import town, written
 
 from genrec.errors import GenRecError, InputError
 from genrec.habits import habits_of
-from genrec.profiles.editing import EDITOR, apply_sheet, genup_files, read_genup, replace_statement, to_sheet
+from genrec.profiles.editing import EDITOR, apply_sheet, replace_statement, to_sheet
+from genrec.profiles.genup_import import genup_files, read_genup
 from genrec.profiles.profile import Guess, unknown_fields
 
 GENUP = {

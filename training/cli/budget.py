@@ -78,6 +78,9 @@ def advise(
     from training.budget.report.advise import advice_for, told  # deferred: as above
     from training.budget.report.results import gather
 
+    for option, value in (("--budget", total), ("--ratio", ratio)):
+        if value is not None and not 0 < value < float("inf"):
+            raise GenRecError(f"{option} {value}: give a finite number above 0")
     if not output.is_dir():
         raise GenRecError(f"{output}: no such study; make it with `genrec-train budget run`")
     workshop = _workshop(path, output)
