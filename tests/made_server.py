@@ -7,12 +7,20 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = tuple[int, Any]  # status, and JSON or raw bytes
+Answer = tuple[int, Any]  # status, and JSON, raw bytes, or an iterator of them
 MODELS: Answer = (200, {"data": [{"id": "m"}]})
 CHAT: Answer = (
     200,
     {"choices": [{"message": {"content": "Hi"}}], "usage": {"prompt_tokens": 5, "completion_tokens": 2}},
 )
+
+
+def sent(content: Any) -> tuple[Iterator[bytes], list[tuple[str, str]]]:
+    """The parts of an answer's body, and the header that tells its size; of an iterator nobody knows it."""
+    if isinstance(content, Iterator):
+        return content, []
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return iter([data]), [("Content-Length", str(len(data)))]
 
 
 @contextmanager
@@ -39,13 +47,13 @@ def servers() -> Iterator[Callable[..., tuple[str, list[tuple[str, Any, str | No
                     self.connection.close()
                     return
                 status, content, *headers = answered
-                data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                for name, value in headers:
+                parts, size = sent(content)
+                for name, value in [*headers, *size]:
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(data)
+                for part in parts:
+                    self.wfile.write(part)
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -29,7 +29,9 @@ class Trainable:
 
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, without special tokens."""
-        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        from genrec.llm.chat import count_tokens  # deferred: loads transformers
+
+        return count_tokens(self.tokenizer, text)
 
 
 def require_possible(recipe: Recipe) -> None:

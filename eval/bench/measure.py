@@ -166,7 +166,7 @@ class SaltedEndpoint(Endpoint):
 
     salts: Iterator[str] = itertools.repeat("shared")
 
-    def post_all(self, path: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def post_all(self, path: str, bodies: Sequence[dict[str, Any]]) -> list[bytes]:
         """See `Endpoint`."""
         return super().post_all(path, [body | {"cache_salt": next(self.salts)} for body in bodies])
 

@@ -1,7 +1,5 @@
 """The `genrec-eval` command. Each command has a file of its own beside this one."""
 
-import sys
-
 import typer
 
 from eval.cli.audit import audit
@@ -12,13 +10,14 @@ from eval.cli.profiles import profiles
 from eval.cli.report import report
 from eval.cli.run import run
 from eval.cli.score import score
-from genrec.errors import GenRecError
+from genrec.cli.entry import EPILOG, run_app
 
 app = typer.Typer(
     name="genrec-eval",
     help="Evaluate rankings of the next place, and profiles: honestly, with intervals.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog=EPILOG,
 )
 app.command()(run)
 app.command()(audit)
@@ -33,9 +32,5 @@ app.command("cross-city")(cross_city)
 
 
 def main() -> None:
-    """Run the command; a mistake of the user's becomes one line and exit code 2."""
-    try:
-        app()
-    except (GenRecError, OSError) as error:  # OSError: a full disk, a folder that may not be written to
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run the command."""
+    run_app(app)

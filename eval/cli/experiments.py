@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.box import SIMPLE
-from rich.markup import escape
 from rich.table import Table as RichTable
 
 from eval.cli.command_line import command_line
@@ -196,7 +195,7 @@ def _fitted(checkins: "Checkins", name: str, path: Path, seed: int) -> "FittedWe
             name,
             path,
             seed=seed,
-            progress=lambda score: status.update(f"fitting in {escape(name)}: {score:.4f}"),
+            progress=lambda score: status.update(f"fitting in {name}: {score:.4f}"),
         )
 
 
@@ -225,7 +224,7 @@ def _progress() -> "Iterator[Progress]":
 
         def report(method: str, done: int, total: int) -> None:
             if method not in tasks:
-                tasks[method] = bar.add_task(escape(method), total=total)
+                tasks[method] = bar.add_task(method, total=total)
             bar.update(tasks[method], completed=done)
 
         yield report
@@ -248,11 +247,11 @@ def _conclude(
 
 def _rich(table: "Table") -> RichTable:
     """For the terminal: each figure above its interval."""
-    shown = RichTable(title=escape(table.caption), title_justify="left", box=SIMPLE, pad_edge=False)
+    shown = RichTable(title=table.caption, title_justify="left", box=SIMPLE, pad_edge=False)
     shown.add_column(no_wrap=True)
     for column in table.columns:
-        shown.add_column(escape(column), justify="right")
+        shown.add_column(column, justify="right")
     for heading, cells in table.rows:
-        shown.add_row(escape(heading), *(cell.text for cell in cells))
+        shown.add_row(heading, *(cell.text for cell in cells))
         shown.add_row("", *(cell.span for cell in cells), style="dim")
     return shown

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from genrec.cli.console import err, out
@@ -77,7 +76,7 @@ def profiles(
     if truth:
         strangers = sum(profile.user_id not in truth for profile in written)
         if strangers:
-            err.print(f"note: {strangers} of {len(written)} users are not in {escape(str(truth_path))}")
+            err.print(f"note: {strangers} of {len(written)} users are not in {truth_path}")
         out.print(_recovery_table(right))
         out.print(_calibration_table(right, curve))
 

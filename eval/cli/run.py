@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from eval.cli.command_line import command_line
@@ -70,7 +69,7 @@ def run(
     print_examples(asked)
     left_out = _ranked_before(output) - set(names)
     with progress_bar() as bar:
-        tasks = {name: bar.add_task(escape(name), total=len(asked.examples)) for name in names}
+        tasks = {name: bar.add_task(name, total=len(asked.examples)) for name in names}
         run_all(
             asked,
             methods,

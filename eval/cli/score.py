@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from genrec.cli.console import err, out, progress_bar
@@ -43,7 +42,7 @@ def score(
         )
     with err.status("drawing users"):
         table = intervals(rank_scores(predictions.examples, predictions.rankings), RANK_METRICS, seed=seed)
-    rows = Table("metric", "value", "95 % interval", title=escape(path.name))
+    rows = Table("metric", "value", "95 % interval", title=path.name)
     for metric, value, low, high in table.select("metric", "value", "low", "high").iter_rows():
         name = {"mrr": "MRR@20", "ndcg@10": "NDCG@10"}.get(metric, metric.capitalize())
         rows.add_row(name, f"{value:.4f}", "unknown" if low is None else f"{low:.4f} to {high:.4f}")

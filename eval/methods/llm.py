@@ -15,6 +15,7 @@ from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.llm.adapter import WEIGHTS
+from genrec.llm.address import public
 from genrec.llm.connect import connect_ranker, default_adapter
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.shelf import ProfileShelf, Show, shown
@@ -74,7 +75,7 @@ class Models:
     def settings(self, adapted: bool) -> dict[str, Any]:
         """Which model, in plain types."""
         model = self._model or ("embedded" if self._server is None else None)
-        settings = {"model": model, "server": self._server, "adapter": None}
+        settings = {"model": model, "server": self._server and public(self._server), "adapter": None}
         if adapted and self.adapter:
             settings["adapter"] = Path(self.adapter).name
             if self._server is None:

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from genrec.cli.console import out
 from genrec.cli.profile import check_user
 from genrec.cli.render import print_profile, print_ranking
@@ -34,8 +32,8 @@ class Dialogue:
 
     def run(self) -> None:
         """Read commands until `quit` or the end of input; a mistake does not end the dialogue."""
-        out.print(HELP)
-        out.print(f"users: {escape(', '.join(list(self._desk.users)[:10]))}, ...")
+        out.print(HELP, markup=True)
+        out.print(f"users: {', '.join(list(self._desk.users)[:10])}, ...")
         while True:
             try:
                 command, _, rest = out.input("[bold]genrec>[/bold] ").strip().partition(" ")
@@ -48,7 +46,7 @@ class Dialogue:
             try:
                 self._do(command, rest.strip())
             except GenRecError as error:
-                out.print(f"[red]{escape(str(error))}[/red]")
+                out.print(str(error), style="red")
 
     def _do(self, command: str, rest: str) -> None:
         match command:
@@ -73,7 +71,7 @@ class Dialogue:
             case "rank":
                 self._rank()
             case _:
-                out.print(HELP)
+                out.print(HELP, markup=True)
 
     def _picked(self) -> "Profile":
         if self._profile is None:
@@ -82,7 +80,7 @@ class Dialogue:
 
     def _number_lines(self, profile: "Profile") -> None:
         for i, statement in enumerate(profile.statements(), start=1):
-            out.print(f"  {i}. {escape(statement.text)}")
+            out.print(f"  {i}. {statement.text}")
 
     def _change(self, rest: str) -> None:
         from genrec.profiles.editing import replace_statement

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
@@ -166,7 +165,7 @@ def _estimate(writer: "Writer", subjects: "list[Subject]") -> None:
     out.print(
         f"{len(subjects)} users, {sum(sizes)} sentences: about {scale * made.tokens_in:,.0f} tokens in, "
         f"{scale * made.tokens_out:,.0f} out, at most {scale * seconds:,.0f} s (batches are faster). "
-        f"Measured on user {escape(profile.user_id)}; nothing was written."
+        f"Measured on user {profile.user_id}; nothing was written."
     )
 
 
@@ -217,7 +216,7 @@ def edit(
         err.print("nothing was changed")
     for statement in edited.statements():
         if statement.backed_by == [EDITOR]:
-            err.print(f"note: kept on your word, no evidence for it: {escape(statement.text)}")
+            err.print(f"note: kept on your word, no evidence for it: {statement.text}")
     print_profile(out, edited)
 
 

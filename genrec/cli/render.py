@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from genrec.profiles.profile import Profile
@@ -16,10 +16,10 @@ def print_profile(console: Console, profile: "Profile", *, backing: bool = True)
     """What is known, with what backs it, and what is guessed, apart."""
     habits = profile.habits
     edited = ", edited" if profile.provenance.edited else ""
-    console.print(f"[bold]User {escape(profile.user_id)}[/bold] as of {profile.as_of:%Y-%m-%d %H:%M}")
+    console.print(Text.assemble((f"User {profile.user_id}", "bold"), f" as of {profile.as_of:%Y-%m-%d %H:%M}"))
     console.print(
         f"  {habits.checkins} check-ins at {len(habits.places)} places in {habits.active_days} days; "
-        f"written by {escape(profile.provenance.writer)}{edited}"
+        f"written by {profile.provenance.writer}{edited}"
     )
     for title, section in (
         ("Summary", profile.summary),
@@ -27,18 +27,18 @@ def print_profile(console: Console, profile: "Profile", *, backing: bool = True)
         ("Routines", profile.routines),
     ):
         if section:
-            console.print(f"  [bold]{title}[/bold]")
+            console.print(Text.assemble("  ", (title, "bold")))
         for statement in section:
-            console.print(f"  - {escape(statement.text)}")
+            console.print(f"  - {statement.text}")
             if backing:
-                console.print(f"      [dim]{escape('; '.join(statement.backed_by))}[/dim]")
+                console.print(f"      {'; '.join(statement.backed_by)}", style="dim")
     guesses = [
         f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
         for name, guess in (profile.traits | profile.attributes).items()
         if guess.value != "unknown"
     ]
-    console.print("  [bold]Guesses[/bold] [dim](by the model, not backed by evidence)[/dim]")
-    console.print(f"  {', '.join(guesses) or '[dim]none that it is sure enough of[/dim]'}")
+    console.print(Text.assemble("  ", ("Guesses", "bold"), " ", ("(by the model, not backed by evidence)", "dim")))
+    console.print(f"  {', '.join(guesses)}" if guesses else Text("  none that it is sure enough of", "dim"))
 
 
 def _words(name: str) -> str:
@@ -48,7 +48,7 @@ def _words(name: str) -> str:
 def print_ranking(console: Console, ranking: "Ranking", truth: int | None = None) -> None:
     """The model's ranking with reasons, then the habits' ranking; `truth` marks the place really visited."""
     when = f"{ranking.at:%A %Y-%m-%d %H:%M}" if ranking.at else "time unknown"
-    table = Table(title=f"Next place of {escape(ranking.user_id)}, {when}", title_justify="left")
+    table = Table(title=f"Next place of {ranking.user_id}, {when}", title_justify="left")
     for heading in ("#", "POI", "km", "P(LLM)"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("place", ratio=2)
@@ -61,23 +61,24 @@ def print_ranking(console: Console, ranking: "Ranking", truth: int | None = None
             _poi(place, truth),
             distance,
             f"{place.probability:.4f}",
-            escape(label),
-            escape("; ".join(place.reasons)),
+            label,
+            "; ".join(place.reasons),
         )
     console.print(table)
-    theirs = ", ".join(f"{_poi(p, truth)} {escape(p.category)} {p.probability:.3f}" for p in ranking.by_habits)
-    console.print(f"  By habits alone: {theirs}")
+    theirs = [Text.assemble(_poi(p, truth), f" {p.category} {p.probability:.3f}") for p in ranking.by_habits]
+    console.print(Text("  By habits alone: ") + Text(", ").join(theirs))
     if truth is not None:
         by_model, by_habits = _rank(ranking.places, truth), _rank(ranking.by_habits, truth)
         console.print(f"  Truth: POI {truth}, {by_model} by the LLM, {by_habits} by habits alone")
     console.print(
-        f"  [dim]{escape(ranking.model)}, level {ranking.level}, {ranking.prompt_tokens} prompt tokens, "
-        f"{ranking.seconds:.1f} s; probabilities are exact, over all places[/dim]"
+        f"  {ranking.model}, level {ranking.level}, {ranking.prompt_tokens} prompt tokens, "
+        f"{ranking.seconds:.1f} s; probabilities are exact, over all places",
+        style="dim",
     )
 
 
-def _poi(place: "Place", truth: int | None) -> str:
-    return f"[green]{place.poi} ✓[/green]" if place.poi == truth else str(place.poi)
+def _poi(place: "Place", truth: int | None) -> Text:
+    return Text(f"{place.poi} ✓", "green") if place.poi == truth else Text(str(place.poi))
 
 
 def _rank(places: "list[Place]", truth: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from genrec.errors import GenRecError
 from genrec.llm.adapter import SHIPPED, read_adapter
+from genrec.llm.address import public
 from genrec.llm.backend import Generator, Ranker
 
 if TYPE_CHECKING:
@@ -38,17 +39,21 @@ def connect(model: str | None, server: str | None, adapter: str | None = None) -
 
     endpoint = Endpoint(server, adapter or model)
     entry = endpoint.entry
-    if entry.get("owned_by") != "vllm":
+    if entry.owned_by != "vllm":
         if adapter:
-            raise GenRecError(f"{server} is no vLLM server, so no adapter of its can rank")
+            raise GenRecError(f"{endpoint.url} is no vLLM server, so no adapter of its can rank")
         return Connection(ServerModel(endpoint), None)
     declared = None
     if adapter:
-        if not entry.get("parent"):
-            raise GenRecError(f"{server} serves {adapter!r} as a base model, not as an adapter; name it with --model")
-        declared = read_adapter(_here(server, entry["root"]))
-        entry = next(base for base in endpoint.models() if base["id"] == entry["parent"])
-    vllm = VllmModel(endpoint, _tokenizer(server, str(entry.get("root"))), declared)
+        if not entry.parent:
+            problem = f"{endpoint.url} serves {adapter!r} as a base model, not as an adapter"
+            raise GenRecError(f"{problem}; name it with --model")
+        declared = read_adapter(_here(endpoint.url, entry.root))
+        bases = [base for base in endpoint.models() if base.id == entry.parent]
+        if not bases:
+            raise GenRecError(f"{endpoint.url} does not list {entry.parent!r}, the model of its adapter {adapter!r}")
+        entry = bases[0]
+    vllm = VllmModel(endpoint, _tokenizer(endpoint.url, entry.root, model), declared)
     return Connection(vllm, vllm)
 
 
@@ -59,12 +64,12 @@ def default_adapter(model: str | None, server: str | None) -> str | None:
     from genrec.llm.endpoint import Endpoint
 
     endpoint = Endpoint(server, model)
-    names = [entry["id"] for entry in endpoint.models() if entry.get("parent") == endpoint.model]
+    names = [entry.id for entry in endpoint.models() if entry.parent == endpoint.model]
     return SHIPPED.name if SHIPPED.name in names else None
 
 
-def _here(server: str, folder: str) -> Path:
-    if not Path(folder).is_dir():
+def _here(server: str, folder: str | None) -> Path:
+    if not folder or not _is_folder(folder):
         raise GenRecError(
             f"{server} loaded the adapter from {folder!r}, which is no folder here, so nobody can tell what it was "
             "trained for. Put the folder at the same path on this machine."
@@ -72,16 +77,27 @@ def _here(server: str, folder: str) -> Path:
     return Path(folder)
 
 
-def _tokenizer(server: str, source: str) -> "PreTrainedTokenizerBase":
-    from transformers import AutoTokenizer  # deferred: takes seconds
-
+def _is_folder(path: str) -> bool:
     try:
-        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except (OSError, ValueError):
-        raise GenRecError(
-            f"{server} loaded its model from {source!r}, which is neither a folder here nor a model of the "
-            "hub, so its tokenizer cannot be had. Put the model's folder at the same path on this machine."
-        ) from None
+        return Path(path).is_dir()
+    except (OSError, ValueError):  # too long a name, or one that cannot be
+        return False
+
+
+def _tokenizer(server: str, root: str | None, model: str | None) -> "PreTrainedTokenizerBase":
+    """The tokenizer of the model that the server loaded from `root`: a folder here, or a hub's id if the user named it.
+
+    What a server says alone is not looked up on the hub.
+    """
+    from genrec.llm.loading import load_tokenizer  # deferred: loads torch
+
+    if root and (root == model or _is_folder(root)):
+        return load_tokenizer(root)
+    raise GenRecError(
+        f"{server} loaded its model from {root!r}, which is no folder here, so its tokenizer cannot be had. Put the "
+        "model's folder at the same path on this machine, or, if that is its name on the Hugging Face hub and you "
+        "trust it, say so with --model."
+    )
 
 
 def connect_ranker(model: str | None, server: str | None, adapter: str | None = None) -> Ranker:
@@ -89,7 +105,7 @@ def connect_ranker(model: str | None, server: str | None, adapter: str | None = 
     ranker = connect(model, server, adapter).ranker
     if ranker is None:
         raise GenRecError(
-            f"{server} is no vLLM server, so it cannot score given tokens exactly. "
+            f"{public(server or '')} is no vLLM server, so it cannot score given tokens exactly. "
             "Rank with vLLM or with --model, and name this one as --profile-model."
         )
     return ranker

@@ -6,7 +6,6 @@ the weights are unpacked to a folder in the user's cache, which from then on is 
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -23,6 +22,7 @@ from genrec.errors import GenRecError
 from genrec.files import file_hash
 from genrec.llm.gguf_tokenizer import read_vocabulary, save_tokenizer
 from genrec.llm.quiet import quiet_transformers
+from genrec.terminal import note
 
 NAME = "embedded"
 LICENCE = "Gemma Terms of Use, https://ai.google.dev/gemma/terms"
@@ -81,7 +81,7 @@ def cache_home() -> Path:
 
 def print_to_stderr(message: str) -> None:
     """Report progress where it cannot mix with a command's result."""
-    print(message, file=sys.stderr, flush=True)
+    note(message)
 
 
 def embedded_folder(report: Report = print_to_stderr) -> Path:

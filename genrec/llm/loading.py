@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Cache
 
 from genrec.errors import GenRecError
 from genrec.llm import embedded
-from genrec.llm.chat import prompt_tokens
+from genrec.llm.chat import QUESTION, prompt_tokens
 from genrec.llm.folder import CONFIG, blaming, checked_config, plain_errors, read_description
 from genrec.llm.quiet import quiet_transformers
 from genrec.llm.weights import all_finite, few, one_line
@@ -165,8 +165,7 @@ def _tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
         )
     if not words:
         raise GenRecError("its tokenizer knows no words: is tokenizer.json missing?")
-    with blaming("its chat template cannot put a question"):  # a template is a program: it may raise anything
-        prompt_tokens(tokenizer, [{"role": "user", "content": "?"}])
+    prompt_tokens(tokenizer, QUESTION)  # tries the chat template, which is a program and may fail
     return tokenizer
 
 

@@ -15,7 +15,7 @@ from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import Adapter, read_adapter
 from genrec.llm.backend import CacheUse, Generation, Message
-from genrec.llm.chat import answer_tokens, prompt_tokens
+from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens
 from genrec.llm.columns import Columns, small_cache
 from genrec.llm.decoding import Trie
 from genrec.llm.head import Head
@@ -90,7 +90,7 @@ class LocalModel:
 
     def count_tokens(self, text: str) -> int:
         """See `Ranker`."""
-        return len(self.tokenizer.encode(text, add_special_tokens=False))
+        return count_tokens(self.tokenizer, text)
 
     def cache_use(self) -> CacheUse:
         """See `Ranker`."""

@@ -5,6 +5,7 @@ Text comes from `/v1/chat/completions`, which every such endpoint has. Exact sco
 of exactly the tokens asked for, however unlikely they are.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,13 +14,19 @@ from transformers import PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError
 from genrec.llm.adapter import Adapter
+from genrec.llm.answers import ChatCompletion, Completion, read
 from genrec.llm.backend import CacheUse, Generation, Message
-from genrec.llm.chat import answer_tokens, prompt_tokens
+from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens
 from genrec.llm.decoding import Node, Trie
-from genrec.llm.endpoint import Endpoint
+from genrec.llm.endpoint import Endpoint, RolesError
+from genrec.llm.plain_text import plain
 
 # vLLM scores so many tokens a position at most (`MAX_LOGPROB_TOKEN_IDS`).
 MAX_SCORED_TOKENS = 128
+
+_COUNT = re.compile(r"\d{1,18}(\.\d{1,9})?(e\+\d{1,2})?", re.ASCII)  # as Prometheus writes numbers
+_TOKEN = re.compile(r"token_id:(\d{1,9})", re.ASCII)  # as vLLM names the token 123: "token_id:123"
+_MOST_PROBABILITY = 1.001  # of different tokens at one place, with what rounding adds
 
 Place = tuple[int, tuple[int, ...]]  # a prompt by its number, and the tokens of an answer behind it
 
@@ -30,6 +37,7 @@ class ServerModel:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.name = endpoint.model
+        self._folds = False  # whether the server has been found to take no system role
 
     def generate(
         self,
@@ -42,18 +50,29 @@ class ServerModel:
     ) -> list[Generation]:
         """See `Generator`."""
         settings = {"max_tokens": max_tokens, "stop": [stop], "temperature": temperature, "seed": seed}
-        answers = self.endpoint.post_all(
-            "/v1/chat/completions", [{"messages": list(conversation), **settings} for conversation in conversations]
-        )
-        return [self._generation(answer) for answer in answers]
-
-    def _generation(self, answer: dict[str, Any]) -> Generation:
+        asked = [self._messages(conversation) for conversation in conversations]
         try:
-            usage = answer["usage"]
-            text = answer["choices"][0]["message"]["content"] or ""
-            return Generation(text, usage["prompt_tokens"], usage["completion_tokens"])
-        except (KeyError, IndexError, TypeError):
-            raise GenRecError(f"{self.endpoint.url} gave no chat completion: {str(answer)[:200]}") from None
+            answers = self._chat(asked, settings)
+        except RolesError:  # the template that the server uses is not known here
+            if self._folds or all(folded(messages) == messages for messages in asked):
+                raise
+            answers = self._chat([folded(messages) for messages in asked], settings)
+            self._folds = True
+        return [self._generation(answer, stop) for answer in answers]
+
+    def _messages(self, conversation: Sequence[Message]) -> list[Message]:
+        """What is sent: contents without the markers of any known template."""
+        messages = [{**message, "content": plain(message["content"])} for message in conversation]
+        return folded(messages) if self._folds else messages
+
+    def _chat(self, conversations: Sequence[list[Message]], settings: dict[str, Any]) -> list[bytes]:
+        bodies = [{"messages": messages, **settings} for messages in conversations]
+        return self.endpoint.post_all("/v1/chat/completions", bodies)
+
+    def _generation(self, answer: bytes, stop: str) -> Generation:
+        said = read(ChatCompletion, answer, self.endpoint.url, "chat completion")
+        text = said.choices[0].message.content or ""
+        return Generation(text.split(stop)[0], said.usage.prompt_tokens, said.usage.completion_tokens)
 
 
 class VllmModel(ServerModel):
@@ -63,6 +82,9 @@ class VllmModel(ServerModel):
         super().__init__(endpoint)
         self.tokenizer = tokenizer
         self.adapter = adapter
+
+    def _messages(self, conversation: Sequence[Message]) -> list[Message]:
+        return fitted(self.tokenizer, conversation)
 
     def answer_tokens(self, answers: Sequence[str]) -> list[list[int]]:
         """See `Ranker`."""
@@ -74,11 +96,11 @@ class VllmModel(ServerModel):
 
     def count_tokens(self, text: str) -> int:
         """See `Ranker`."""
-        return len(self.tokenizer.encode(text, add_special_tokens=False))
+        return count_tokens(self.tokenizer, text)
 
     def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> "ServerScorer":
         """See `Ranker`."""
-        limit = self.endpoint.entry.get("max_model_len")
+        limit = self.endpoint.entry.max_model_len
         for prompt, trie in zip(prompts, tries, strict=True):
             if limit and len(prompt) + trie.depth > limit:
                 raise GenRecError(
@@ -93,12 +115,13 @@ class VllmModel(ServerModel):
 
 def read_cache_use(metrics: str) -> CacheUse:
     """The prefix cache's account in vLLM's Prometheus metrics; zeros if it has none."""
-
-    def total(name: str) -> int:
-        found = re.findall(rf"^vllm:{name}(?:\{{[^}}]*\}})? (\S+)$", metrics, re.MULTILINE)
-        return int(sum(map(float, found)))
-
-    return CacheUse(total("prefix_cache_queries_total"), total("prefix_cache_hits_total"))
+    totals = {"vllm:prefix_cache_queries_total": 0, "vllm:prefix_cache_hits_total": 0}
+    for line in metrics.splitlines():
+        series, _, value = line.rpartition(" ")
+        name = series.partition("{")[0]
+        if name in totals and _COUNT.fullmatch(value):
+            totals[name] += int(float(value))
+    return CacheUse(*totals.values())
 
 
 class ServerScorer:
@@ -147,22 +170,34 @@ class ServerScorer:
             "stop_token_ids": trie.ends,
         }
 
-    def _keep(self, node: Node, answer: dict[str, Any]) -> None:
+    def _keep(self, node: Node, answer: bytes) -> None:
         """Take the scores of a request's node and of those that it passed."""
         trie = self._tries[node.prompt]
         path, at = node.path, trie.find(node.path)
-        try:
-            logprobs = answer["choices"][0]["logprobs"]
-            for token, table in zip(logprobs["tokens"], logprobs["top_logprobs"], strict=True):
-                scores = {_token_id(name): float(score) for name, score in table.items()}
-                known = self._known.setdefault((node.prompt, path), {})
-                known |= {child: scores[child] for child in trie.children(at) if child in scores}
-                chosen = trie.children(at).get(_token_id(token))
-                if chosen is None or trie.answer(chosen) is not None:
-                    break
-                path, at = (*path, _token_id(token)), chosen
-        except (KeyError, IndexError, TypeError, ValueError):
-            raise GenRecError(self._no_scores()) from None
+        for token, scores in self._steps(node, answer):
+            known = self._known.setdefault((node.prompt, path), {})
+            known |= {child: scores[child] for child in trie.children(at) if child in scores}
+            chosen = trie.children(at).get(token)
+            if chosen is None or trie.answer(chosen) is not None:
+                break
+            path, at = (*path, token), chosen
+
+    def _steps(self, node: Node, answer: bytes) -> Iterator[tuple[int, dict[int, float]]]:
+        """The tokens that the server wrote, each with the scores beside it."""
+        length = len(self._prompts[node.prompt]) + len(node.path)
+        what = f"log-probabilities for a prompt of {length} tokens"
+        logprobs = read(Completion, answer, self._endpoint.url, what).choices[0].logprobs
+        if logprobs is None or len(logprobs.tokens) != len(logprobs.top_logprobs):
+            raise GenRecError(self._no_scores())
+        for written, table in zip(logprobs.tokens, logprobs.top_logprobs, strict=True):
+            numbers = [int(name[1]) for name in map(_TOKEN.fullmatch, (written, *table)) if name]
+            if len(numbers) <= len(table):
+                raise GenRecError(self._no_scores())
+            total = sum(map(math.exp, table.values()))
+            if total > _MOST_PROBABILITY:
+                sums = f"the probabilities of different tokens sum to {total:.3g}"
+                raise GenRecError(f"{self._endpoint.url} gave impossible {what}: {sums}")
+            yield numbers[0], {token: min(score, 0.0) for token, score in zip(numbers[1:], table.values(), strict=True)}
 
     def _scores(self, node: Node) -> list[float]:
         known = self._known.get((node.prompt, node.path), {})
@@ -175,8 +210,3 @@ class ServerScorer:
             f"{self._endpoint.url} does not return the log-probabilities of given tokens "
             "(logprob_token_ids). Ranking needs a vLLM server of version 0.31 or newer."
         )
-
-
-def _token_id(name: str) -> int:
-    """The id in vLLM's "token_id:123"."""
-    return int(name.removeprefix("token_id:"))

@@ -357,4 +357,4 @@ def test_special_tokens_may_lack_an_embedding(folder):
 )
 def test_chat_templates_that_cannot_be_used(template, folder):
     (folder / "chat_template.jinja").write_text(template)
-    refused(folder, "its chat template cannot put a question (")
+    refused(folder, "the model's chat template cannot be used: ")

@@ -146,7 +146,7 @@ vllm:external_prefix_cache_hits_total{engine="0",model_name="m"} 9.0
         ((200, b"<html>Hello</html>"), 1, ["does not answer as an OpenAI-compatible server: <html>Hello</html>"]),
         ((200, b"\xff\xfe"), 1, ["does not answer as"]),
         ((200, [1, 2]), 1, ["does not answer as"]),
-        ((200, {"error": "no\nmodel"}), 1, ["gave no chat completion: {'error':"]),
+        ((200, {"error": "no\nmodel"}), 1, ['gave no chat completion: {"error":']),
         ((200, {"choices": [], "usage": None}), 1, ["gave no chat completion"]),
     ],
 )

@@ -1,10 +1,8 @@
 """The `genrec-train` command. Each command has a file of its own beside this one."""
 
-import sys
-
 import typer
 
-from genrec.errors import GenRecError
+from genrec.cli.entry import EPILOG, run_app
 from training.cli.bench import bench
 from training.cli.budget import budget
 from training.cli.compact import compact
@@ -18,6 +16,7 @@ app = typer.Typer(
     help="Tune a local model to rank next places: on this machine, from a recipe.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog=EPILOG,
 )
 app.command()(sft)
 app.command()(preferences)
@@ -29,9 +28,5 @@ app.add_typer(budget, name="budget")
 
 
 def main() -> None:
-    """Run the command; a mistake of the user's becomes one message and exit code 2."""
-    try:
-        app()
-    except (GenRecError, OSError) as error:  # OSError: a full disk, a folder that may not be written to
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run the command."""
+    run_app(app)

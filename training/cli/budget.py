@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genrec.cli.console import err, out
+from genrec.cli.entry import INTERRUPTED
 from genrec.errors import GenRecError
 from genrec.files import require_only
 from training.cli.options import RecipePath, stages
@@ -56,7 +57,7 @@ def run(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
         run_study(workshop, jobs=jobs, say=lambda line: err.print(line, markup=False))
     except KeyboardInterrupt:
         err.print("stopped; the same command goes on from here")
-        raise typer.Exit(130) from None
+        raise SystemExit(INTERRUPTED) from None
     _report(workshop)
 
 

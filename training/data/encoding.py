@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from training.data.examples import TrainingExample
 
 IGNORED = -100  # torch's label for "no loss here"
-ENCODER_VERSION = 1  # raise it with any change to what is made of an example: what is cached is then made again
+ENCODER_VERSION = 2  # raise it with any change to what is made of an example: what is cached is then made again
 PACKAGES = ("transformers", "tokenizers", "datasets")
 
 Progress = Callable[[int, int], None]  # (examples done, examples in all)

@@ -107,15 +107,13 @@ def _make(spec: SmallModel, conversations: Sequence[Conversation], work: Path, p
     from datasets import Dataset  # deferred: slow to import
     from transformers import DataCollatorForLanguageModeling, PrinterCallback, Trainer, set_seed
 
+    from genrec.llm.chat import prompt_tokens
     from genrec.llm.quiet import quiet_transformers
     from training.trainers.callbacks import Bar
 
     texts = ["\n".join(message["content"] for message in messages) for messages in conversations]
     tokenizer = make_tokenizer(texts, spec.vocabulary)
-    rows = [
-        tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)[:MOST_TOKENS]
-        for messages in conversations
-    ]
+    rows = [prompt_tokens(tokenizer, messages)[:MOST_TOKENS] for messages in conversations]
     set_seed(spec.seed)
     with quiet_transformers():
         trainer = Trainer(
