@@ -15,6 +15,7 @@ from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from genrec.habits import CategoryHabit, Habits, PlaceHabit, Transition
+from genrec.kinds import is_known
 from genrec.llm.backend import Message
 from genrec.phrases import when_phrase
 
@@ -47,6 +48,11 @@ def _when(habit: PlaceHabit | CategoryHabit) -> str:
     return f", {phrase}" if phrase else ""
 
 
+def _place(place: PlaceHabit) -> str:
+    """A place's id, with its kind if that is known."""
+    return f"{place.poi} ({place.category})" if is_known(place.category) else str(place.poi)
+
+
 def _joined_lines(value: object) -> object:
     """A value of a template, unable to add lines to a prompt."""
     return " ".join(value.splitlines()) if isinstance(value, str) else value
@@ -63,6 +69,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         finalize=_joined_lines,
     )
     environment.filters["when"] = _when
+    environment.filters["place"] = _place
     return environment
 
 
@@ -95,7 +102,7 @@ def evidence(habits: Habits, about: str = "") -> str:
         "evidence",
         habits=habits,
         exploration=round(100 * habits.exploration_rate),
-        categories=habits.categories[:EVIDENCE_CATEGORIES],
+        categories=[habit for habit in habits.categories if is_known(habit.category)][:EVIDENCE_CATEGORIES],
         places=habits.places[:EVIDENCE_PLACES],
         transitions=habits.transitions[:EVIDENCE_TRANSITIONS],
     )
@@ -114,7 +121,7 @@ class Fact:
 
 def facts(habits: Habits) -> list[Fact]:
     """What a profile should speak of: the main kinds of places, the main places and steps, and a summary."""
-    regular = [habit for habit in habits.categories if habit.visits >= MIN_VISITS]
+    regular = [habit for habit in habits.categories if habit.visits >= MIN_VISITS and is_known(habit.category)]
     places = [place for place in habits.places if place.visits >= MIN_VISITS]
     chosen = [Fact("preferences", "category", habit) for habit in regular[:FACT_CATEGORIES]]
     chosen += [Fact("routines", "place", place) for place in places[:FACT_PLACES]]

@@ -5,7 +5,6 @@ users: a user is drawn with all of their sentences and guesses. Entropies come w
 repeat, which lowers an entropy.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -18,7 +17,7 @@ from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.habits import Habits, all_habits
-from genrec.profiles.faithfulness import check, supported
+from genrec.profiles.faithfulness import check, sentences, supported
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile
 
 RESAMPLES = 2000
@@ -96,7 +95,7 @@ def _counts(profile: Profile, habits: Habits, vocabulary: Collection[str]) -> di
 
 def _stands(text: str, habits: Habits, vocabulary: Collection[str]) -> bool:
     """Whether the evidence supports each sentence of a statement, as the writer of profiles requires."""
-    return all(supported(check(sentence, habits, vocabulary)) for sentence in re.split(r"(?<=[.!?])\s+", text))
+    return all(supported(check(sentence, habits, vocabulary)) for sentence in sentences(text, vocabulary))
 
 
 def diversity(profiles: Sequence[Profile]) -> pl.DataFrame:

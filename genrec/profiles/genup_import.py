@@ -1,6 +1,5 @@
 """Profiles that GenUP wrote (arXiv 2410.20643), with our evidence beside them."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from genrec.errors import GenRecError, InputError
 from genrec.files import require_regular
 from genrec.habits import Habits
 from genrec.profiles.editing import backing
+from genrec.profiles.faithfulness import sentences
 from genrec.profiles.profile import ATTRIBUTES, TRAITS, Guess, Profile, Provenance, Statement, unknown_fields
 from genrec.prompting import one_line
 from genrec.validation import first_problem
@@ -70,7 +70,11 @@ def _profile(theirs: GenUpProfile, habits: Habits) -> Profile:
     for name, options in ATTRIBUTES.items():
         for option in facts.intersection(options):
             attributes[name] = Guess(value=option, confidence=1.0)
-    sections = [theirs.preferences, theirs.routines, re.split(r"(?<=[.!?])\s+", theirs.user_profile.strip())]
+    sections = [
+        theirs.preferences,
+        theirs.routines,
+        sentences(theirs.user_profile, [habit.category for habit in habits.categories]),
+    ]
     preferences, routines, summary = (
         [Statement(text=text, backed_by=backing(text, habits)) for text in map(one_line, section) if text]
         for section in sections

@@ -1,13 +1,12 @@
 """From habits to a checked profile: a model (or templates) phrases the evidence, the evidence decides what stays."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from genrec.habits import Habits
 from genrec.llm.backend import Generation, Generator, Ranker
-from genrec.profiles.faithfulness import check, supported
+from genrec.profiles.faithfulness import check, sentences, supported
 from genrec.profiles.fields import FieldGuesser
 from genrec.profiles.profile import (
     ATTRIBUTES,
@@ -71,7 +70,7 @@ class _Draft:
         """Take the text as the statement if the evidence supports every sentence of it."""
         text = " ".join(text.split())
         notes = []
-        for sentence in re.split(r"(?<=[.!?])\s+", text):
+        for sentence in sentences(text, vocabulary):
             claims = check(sentence, self.habits, vocabulary)
             if not supported(claims):
                 self.failed.append(text)

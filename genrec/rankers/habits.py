@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.geo import haversine_km
 from genrec.habits import CityHabits, Habits, PlaceHabit
+from genrec.kinds import is_known
 from genrec.phrases import days_phrase, hours_phrase
 from genrec.rankers.habit_weights import HabitWeights, fitted_weights
 from genrec.trajectories import Visit, since
@@ -221,7 +222,7 @@ def reasons(
     if place and at:
         facts += _time_facts(place, at)
     facts += [
-        f"follows POI {step.from_poi} ({pois[CATEGORY][step.from_poi]}) in {step.count} of {step.departures} cases"
+        f"follows {_named(pois, step.from_poi)} in {step.count} of {step.departures} cases"
         for step in habits.transitions
         if prefix and (step.from_poi, step.to_poi) == (prefix[-1][1], poi)
     ]
@@ -232,6 +233,12 @@ def reasons(
     else:
         facts += _newcomer_facts(habits, city, pois, poi, prefix)
     return facts
+
+
+def _named(pois: pl.DataFrame, poi: int) -> str:
+    """A place with its kind, if that is known."""
+    category = pois[CATEGORY][poi]
+    return f"POI {poi} ({category})" if is_known(category) else f"POI {poi}"
 
 
 def _time_facts(place: PlaceHabit, at: datetime) -> list[str]:

@@ -15,9 +15,9 @@ import polars as pl
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.geo import haversine_km
 from genrec.habits import CityHabits, Habits, PlaceHabit
+from genrec.kinds import PLAIN_WORDS, words_of
 from genrec.llm.backend import Message
 from genrec.phrases import WEEKDAYS, when_phrase
-from genrec.profiles.faithfulness import PLAIN_WORDS, words_of
 from genrec.profiles.profile import UNKNOWN, Level, Profile
 from genrec.prompting import name_in_prompt, one_line, render
 from genrec.rankers.habits import rank_habits

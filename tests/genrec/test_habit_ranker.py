@@ -167,3 +167,12 @@ def test_reasons_are_true(checkins, poi, timed):
             assert not len(there)
         elif "ago" in fact and numbers:
             assert numbers == [(now - there[-1]).days]
+
+
+def test_reasons_say_nothing_of_a_kind_that_is_not_known():
+    visits = [("u", poi, at(day, 8 + poi)) for day in range(3) for poi in (0, 1)]
+    checkins = make(visits, ["unknown", "Office"])
+    habits, city = habits_of(checkins, "u"), city_habits(checkins)
+    said = reasons(habits, city, checkins.pois, 1, at=at(4, 9), prefix=((at(4, 8), 0),))
+    assert "follows POI 0 in 3 of 3 cases" in said
+    assert "unknown" not in str(said)

@@ -1,0 +1,249 @@
+"""Takes a sentence apart: whom it speaks of, the places and kinds it names, its times and numbers, and the words left.
+
+Each part is a span of the text. Where one name holds words of another part ("Sunday Market", "POI 4 (Pier 39)"), the
+one that reaches further has them.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from genrec.kinds import Kind, KindIndex, Token, tokens
+from genrec.person import Frame, frame
+from genrec.phrases import WEEKDAYS
+
+# Days, and the share of the visits that they must hold to be worth a word (by chance: .71 and .29).
+DAY_GROUPS = {"weekday": ((0, 1, 2, 3, 4), 0.7), "weekend": ((5, 6), 0.4)}
+DAY_PARTS = {
+    "early morning": (5, 9),
+    "morning": (5, 12),
+    "noon": (11, 14),
+    "lunch": (11, 15),
+    "afternoon": (12, 18),
+    "evening": (17, 23),
+    "night": (20, 6),
+}
+
+_DAY_NAME = rf"\b({'|'.join(WEEKDAYS)}|weekday|weekend)s?\b"
+_CLOCK = r"(\d{1,2})(?::\d\d)?\s?([ap]\.?m\.?)?"
+DAY = re.compile(_DAY_NAME, re.IGNORECASE)
+PART = re.compile(rf"\b({'|'.join(DAY_PARTS)})s?\b", re.IGNORECASE)
+SPAN = re.compile(rf"\b(?:between|from) {_CLOCK} (?:and|to|until) {_CLOCK}(?![\d:])", re.IGNORECASE)
+HOUR = re.compile(rf"\b(?:around|at|about|by) {_CLOCK}(?![\d:])(?! ?(?:visits|times|%|km))", re.IGNORECASE)
+NUMBER = re.compile(r"\b(\d+)\b(?: (?:of \d+ )?(?:visits|times|check-ins)\b)?", re.IGNORECASE)
+_DAYS = re.compile(rf"(?:\b(?:on|during|over) (?:the )?)?{_DAY_NAME}(?:(?:, ?| and | or ){_DAY_NAME})*", re.IGNORECASE)
+_PART = re.compile(rf"(?:\b(?:in|at|during) (?:the )?)?{PART.pattern}", re.IGNORECASE)
+_COUNT = re.compile(rf"(?:\bwith )?{NUMBER.pattern}", re.IGNORECASE)
+_POI = re.compile(r"\bPOI(?: id)? (\d+)", re.IGNORECASE)
+_PHRASE = re.compile("|".join(part.pattern for part in (SPAN, HOUR, _DAYS, _PART, _COUNT)), re.IGNORECASE)
+# The evidence shows what a person does; not what they do not do or dislike, nor that they do it without exception.
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|only|always|exclusively|solely|every|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
+_BRACKET = re.compile(r"[()]")
+_LONGEST_ID = 18  # digits
+
+
+class _Part(Protocol):
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+_P = TypeVar("_P", bound=_Part)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place named by its id; `kind` is what is said in brackets behind the id, if anything."""
+
+    poi: int
+    kind: str | None
+    start: int
+    id_end: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A time, a number or a negation."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """The parts of a sentence, each in their order. `words`: those of no other part but the frame."""
+
+    text: str
+    frame: Frame | None
+    places: list[Place]
+    kinds: list[Kind]
+    times: list[Phrase]
+    numbers: list[Phrase]
+    negations: list[Phrase]
+    words: list[Token]
+
+
+def number(digits: str) -> int:
+    """The number that digits stand for; -1 if they are more than any count or id has."""
+    return int(digits) if len(digits) <= _LONGEST_ID else -1
+
+
+def readings(sentence: str, index: KindIndex, own: Mapping[int, str]) -> list[Sentence]:
+    """The ways to read a sentence: two if a kind is called as a place is ("POI 5"), else one.
+
+    `own` maps the person's places to their categories.
+    """
+    text = " ".join(sentence.split())
+    words = list(tokens(text))
+    phrases = _phrases(_PHRASE, text)
+    whose = frame(text, _behind_times(text, phrases))
+    places = _places(text, own)
+    framed = _Parts([whose] if whose else [])
+    # "User 17" is not a number of visits.
+    phrases = [phrase for phrase in phrases if not (framed.over(phrase) and _COUNT.fullmatch(phrase.text))]
+    begins = {phrase.start for phrase in phrases}
+    kinds = [
+        kind for kind in framed.without(index.find(text, words)) if not kind.silent or _stands_alone(kind, text, begins)
+    ]
+    found = Sentence(text, whose, places, kinds, phrases, [], _phrases(_NEGATION, text), words)
+    twins = {(kind.start, kind.end) for kind in kinds if kind.names}
+    others = [place for place in places if (place.start, place.end) not in twins]
+    ways = [found] if len(others) == len(places) else [found, replace(found, places=others)]
+    return [_settled(way) for way in ways]
+
+
+def split(text: str, index: KindIndex) -> list[str]:
+    """The sentences of a text. A name may hold what ends a sentence elsewhere ("St. Mary")."""
+    text = " ".join(text.split())
+    named = _Parts(_longest(index.find(text, list(tokens(text))), len(text)))
+    parts, begin = [], 0
+    for match in _SENTENCE_END.finditer(text):
+        if not named.over(Phrase(match[0], match.start(), match.end())):
+            parts.append(text[begin : match.start()])
+            begin = match.end()
+    return [*parts, text[begin:]]
+
+
+def _behind_times(text: str, phrases: Iterable[Phrase]) -> int:
+    """Where a sentence begins, if not with a time ("On weekdays, ...")."""
+    begin = 0
+    for phrase in phrases:
+        if text[begin : phrase.start].strip(" ,"):
+            break
+        begin = phrase.end
+    return begin + len(text[begin:]) - len(text[begin:].lstrip(" ,"))
+
+
+def _phrases(pattern: re.Pattern[str], text: str) -> list[Phrase]:
+    return [Phrase(match[0], match.start(), match.end()) for match in pattern.finditer(text)]
+
+
+def _places(text: str, own: Mapping[int, str]) -> list[Place]:
+    closing = _brackets(text)
+    places: list[Place] = []
+    for match in _POI.finditer(text):
+        if places and match.start() < places[-1].end:
+            continue
+        poi = number(match[1])
+        bracket = match.end() + text.startswith(" ", match.end())
+        category = " ".join(own.get(poi, "").split())
+        if category and text.startswith(f"({category})", bracket):  # whatever brackets it holds itself
+            kind, end = category, bracket + len(category) + 2
+        elif bracket in closing:
+            kind, end = text[bracket + 1 : closing[bracket]], closing[bracket] + 1
+        else:
+            kind, end = None, match.end()
+        places.append(Place(poi, kind, match.start(), match.end(), end))
+    return places
+
+
+def _brackets(text: str) -> dict[int, int]:
+    """Where each bracket that opens is closed."""
+    closing, opened = {}, []
+    for match in _BRACKET.finditer(text):
+        if match[0] == "(":
+            opened.append(match.start())
+        elif opened:
+            closing[opened.pop()] = match.start()
+    return closing
+
+
+def _settled(found: Sentence) -> Sentence:
+    """The sentence without what overlaps: each part of the text is read in one way."""
+    ids = _Parts(found.places)
+    times = _Parts(ids.without(found.times))
+    kinds = [kind for kind in found.kinds if _beyond_places(kind, ids) and _beyond_phrases(kind, times)]
+    kinds = _longest(kinds, len(found.text))
+    places = _Parts(kinds).without(found.places)
+    names = _Parts([*kinds, *places])
+    phrases = names.without(found.times)
+    return Sentence(
+        text=found.text,
+        frame=found.frame,
+        places=places,
+        kinds=kinds,
+        times=[phrase for phrase in phrases if not _COUNT.fullmatch(phrase.text)],
+        numbers=[phrase for phrase in phrases if _COUNT.fullmatch(phrase.text)],
+        negations=names.without(found.negations),
+        words=_Parts([*kinds, *places, *phrases]).without(found.words),
+    )
+
+
+def _stands_alone(kind: Kind, text: str, begins: Collection[int]) -> bool:
+    """Whether a silent name is meant as one: spelled as in the catalogue, and followed by nothing, or by a time."""
+    return bool(kind.names) and (not text.startswith(" ", kind.end) or kind.end + 1 in begins)
+
+
+def _longest(kinds: Iterable[Kind], size: int) -> list[Kind]:
+    """Kinds in their order; of those that overlap, the first that is given."""
+    taken = bytearray(size)
+    chosen = []
+    for kind in kinds:
+        if not any(taken[kind.start : kind.end]):
+            taken[kind.start : kind.end] = b"\1" * (kind.end - kind.start)
+            chosen.append(kind)
+    return sorted(chosen, key=lambda kind: kind.start)
+
+
+def _beyond_places(kind: Kind, places: "_Parts") -> bool:
+    """A kind gives way to a place, unless its name holds the place's ("Near POI 7")."""
+    return all(kind.names and _holds(kind, place) and not _holds(place, kind) for place in places.over(kind))
+
+
+def _beyond_phrases(kind: Kind, phrases: "_Parts") -> bool:
+    """A kind gives way to a time or number of which its name is only a part ("on Sundays", for a bar "Sunday").
+
+    A name that is all of one must be spelled as in the catalogue.
+    """
+    over = phrases.over(kind)
+    return all(not _holds(phrase, kind) or (kind.names and _holds(kind, phrase)) for phrase in over)
+
+
+def _holds(outer: _Part, inner: _Part) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+class _Parts:
+    """Parts of a text that do not overlap, to be asked which of them another part touches."""
+
+    def __init__(self, parts: Iterable[_Part]) -> None:
+        self._parts = sorted(parts, key=lambda part: part.start)
+        self._starts = [part.start for part in self._parts]
+        self._ends = [part.end for part in self._parts]
+
+    def over(self, part: _Part) -> list[_Part]:
+        """Those that share a letter with the part."""
+        return self._parts[bisect_right(self._ends, part.start) : bisect_left(self._starts, part.end)]
+
+    def without(self, parts: Iterable[_P]) -> list[_P]:
+        """The parts that touch none of these."""
+        return [part for part in parts if not self.over(part)]
