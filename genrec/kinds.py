@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from genrec.person import is_silent
+from genrec.profiles.person import is_silent
 from genrec.reading.catalogue import UNKNOWN
 
 Words = tuple[str, ...]

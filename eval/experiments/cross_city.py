@@ -24,7 +24,7 @@ from eval.measures.metrics import score
 from eval.methods.llm import Models
 from eval.methods.method import Method
 from eval.methods.names import make_methods
-from eval.methods.rankers import RankerMethod
+from eval.methods.names.rankers import RankerMethod
 from eval.protocol import Cases
 from eval.report import charts
 from eval.report.charts import Estimate

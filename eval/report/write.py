@@ -71,7 +71,7 @@ def render(template: str, page: dict[str, Any], title: str = TITLE) -> str:
     """Sandboxed; what is not ours (names, reasons, warnings) is escaped for HTML or for Markdown."""
     html = template.endswith(".html.jinja")
     environment = ImmutableSandboxedEnvironment(
-        loader=PackageLoader("eval.report"),
+        loader=PackageLoader("eval.report.write"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

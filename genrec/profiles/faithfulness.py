@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from genrec.habits import Habits, PlaceHabit
 from genrec.kinds import Kind, KindIndex, index_of, is_known, key_of
-from genrec.person import OTHERS, is_note
 from genrec.phrases import WEEKDAYS
-from genrec.sentence import (
+from genrec.profiles.person import OTHERS, is_note
+from genrec.profiles.sentence import (
     DAY,
     DAY_GROUPS,
     DAY_PARTS,
