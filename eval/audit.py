@@ -22,7 +22,8 @@ from genrec.checkins import read_checkins
 from genrec.clock import MOMENT, moments, rows_before
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.errors import InputError
-from genrec.evidence import Evidence, fingerprint
+from genrec.evidence import Evidence
+from genrec.fingerprint import fingerprint
 from genrec.habits import city_habits, habits_of
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.profile import Profile

@@ -14,8 +14,9 @@ from genrec.checkins import Checkins
 from genrec.clock import rows_before
 from genrec.columns import POI, USER
 from genrec.errors import GenRecError
-from genrec.evidence import Evidence, fingerprint
+from genrec.evidence import Evidence
 from genrec.filters import PRESETS, PresetName, frequent
+from genrec.fingerprint import fingerprint
 from genrec.prepared import catalogue_hash
 from genrec.rankers.ranker import Query
 from genrec.trajectories import Example, Part, Split, all_visits, llm4poi, rolling, sessionise

@@ -24,9 +24,9 @@ import polars as pl
 
 from eval.methods.method import Method, Ranked
 from eval.protocol import Cases
-from genrec import __version__, prepared
+from genrec import __version__, jsonl, prepared
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, require_only, write_text
+from genrec.files import atomic_path, one_writer, require_only, write_text
 from genrec.profiles.profile import Profile, write_profiles
 
 K = 20
@@ -64,10 +64,20 @@ def run(
     """Rank every example with every method and write the run folder; what is there already is not made again.
 
     `name` is what the data are called. More methods may be added to a run later, on the same examples. Raises
-    GenRecError if `out` holds a run of something else, or if a method cannot work at all.
+    GenRecError if `out` holds a run of something else or is being written by another process, or if a method cannot
+    work at all.
     """
     config = _config(cases, methods, name)
-    _require_same(out, config)
+    with one_writer(out, folder=True):
+        _require_same(out, config)
+        _begin(out, config, cases, profiles)
+        for method in methods:
+            rank_missing(method, cases, part_of(out, method.name), out / TIMES, progress)
+        _write_parquet(_collect(out, methods, cases), out / RANKINGS)
+
+
+def _begin(out: Path, config: dict[str, Any], cases: Cases, profiles: Sequence[Profile]) -> None:
+    """Write what the methods work on."""
     write_text(out / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     _write_parquet(cases.frame, out / EXAMPLES)
     _write_parquet(cases.checkins.pois, out / POIS)
@@ -75,9 +85,6 @@ def run(
         prepared.prepare(cases.checkins, out / CHECKINS)
     if profiles:
         write_profiles(out / PROFILES, profiles)
-    for method in methods:
-        rank_missing(method, cases, part_of(out, method.name), out / TIMES, progress)
-    _write_parquet(_collect(out, methods, cases), out / RANKINGS)
 
 
 def part_of(out: Path, method: str) -> Path:
@@ -88,7 +95,7 @@ def part_of(out: Path, method: str) -> Path:
 def rank_missing(method: Method, cases: Cases, part: Path, times: Path, progress: Progress) -> None:
     """Add the answers that are missing to a method's part, batch by batch, and their time to times.json."""
     settings = method.settings(cases)
-    done = {answer["example"] for answer in _resume(part, settings)}
+    done = {answer["example"] for answer in jsonl.resume_part(part, settings, private=True)}
     progress(method.name, len(done), len(cases.examples))
     unfinished = [batch for batch in batches(cases) if not done.issuperset(batch)]
     for batch in unfinished[:1]:
@@ -99,8 +106,7 @@ def rank_missing(method: Method, cases: Cases, part: Path, times: Path, progress
         answers = sorted(method.rank(cases, batch, K), key=lambda answer: answer.example)
         seconds = time.perf_counter() - start
         _add_time(times, method.name, len(batch), seconds)
-        with part.open("a", encoding="utf-8") as file:
-            file.write("".join(_line(answer) for answer in answers if answer.example in missing))
+        jsonl.append(part, (_line(answer) for answer in answers if answer.example in missing))
         done |= missing
         progress(method.name, len(done), len(cases.examples))
 
@@ -150,31 +156,17 @@ def read_config(out: Path) -> dict[str, Any]:
     return config
 
 
-def _resume(part: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """The answers that a part holds; its first line says what they were made with, and must be `settings`.
-
-    A line that a killed run left unfinished goes.
-    """
-    header = json.dumps(settings, ensure_ascii=False)
-    data = part.read_bytes() if part.exists() else b""
-    lines = data[: data.rfind(b"\n") + 1].decode().split("\n")[:-1]
-    if lines and lines[0] != header:
-        raise GenRecError(f"{part} was made with other settings ({lines[0]}); name another --out")
-    write_text(part, "".join(f"{line}\n" for line in lines or [header]))
-    return [json.loads(line) for line in lines[1:]]
-
-
 def _line(answer: Ranked) -> str:
     row = asdict(answer)
     row["profile_as_of"] = answer.profile_as_of and answer.profile_as_of.isoformat()
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return jsonl.line(row)
 
 
 def _collect(out: Path, methods: Sequence[Method], cases: Cases) -> pl.DataFrame:
     """The finished parts as one table."""
     rows = []
     for method in methods:
-        for answer in _resume(part_of(out, method.name), method.settings(cases)):
+        for answer in jsonl.resume_part(part_of(out, method.name), method.settings(cases), private=True):
             moment = answer["profile_as_of"]
             answer["profile_as_of"] = datetime.fromisoformat(moment) if moment else None
             rows.append(answer | {"method": method.name})
@@ -189,5 +181,5 @@ def _add_time(path: Path, method: str, rankings: int, seconds: float) -> None:
 
 
 def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    with atomic_path(path) as temporary:
+    with atomic_path(path, private=True) as temporary:
         frame.write_parquet(temporary)

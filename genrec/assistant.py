@@ -38,8 +38,8 @@ class Desk:
     def __init__(self, checkins: "Checkins", profiles: "dict[str, Profile]", models: Models) -> None:
         self.checkins = checkins
         self.profiles = profiles
+        self.models = models
         self.users = dict.fromkeys(checkins.frame["user_id"].unique(maintain_order=True).to_list())
-        self._models = models
         self._used = CacheUse(0, 0)
         self._written: dict[tuple[str, datetime | None], Profile] = {}
 
@@ -69,22 +69,28 @@ class Desk:
     @cached_property
     def _writer(self) -> "Writer":
         """Who writes: never the adapter, which can rank only."""
-        name, url, other = self._models.model, self._models.server, self._models.profile_model
+        name, url, other = self.models.model, self.models.server, self.models.profile_model
         if other is not None:
             remote = other.startswith(("http://", "https://"))
             name, url = (None, other) if remote else (other, None)
         return make_writer("llm", name, url, self.checkins)
 
     @cached_property
+    def adapter(self) -> str | None:
+        """The adapter that ranks: the one named, or the one that comes with the model unless told otherwise."""
+        from genrec.llm.connect import default_adapter
+
+        if self.models.adapter or self.models.plain:
+            return self.models.adapter
+        return default_adapter(self.models.model, self.models.server)
+
+    @cached_property
     def _recommender(self) -> "Recommender":
-        from genrec.llm.connect import connect_ranker, default_adapter
+        from genrec.llm.connect import connect_ranker
         from genrec.recommender import Recommender
 
-        model, server, adapter = self._models.model, self._models.server, self._models.adapter
         with err.status("loading the model"):
-            if adapter is None and not self._models.plain:
-                adapter = default_adapter(model, server)
-            ranker = connect_ranker(model, server, adapter)
+            ranker = connect_ranker(self.models.model, self.models.server, self.adapter)
             return Recommender(ranker, self.checkins)
 
     def rank(self, asks: "Sequence[tuple[Profile, datetime | None]]", k: int, level: Level) -> "list[Ranking]":

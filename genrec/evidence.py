@@ -1,6 +1,5 @@
 """What is known as of a moment: every method gets its knowledge from here, so none can look further."""
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -9,20 +8,10 @@ import polars as pl
 
 from genrec.checkins import Checkins
 from genrec.clock import before
-from genrec.columns import POI, POI_ID, TIME, USER
+from genrec.columns import POI, TIME, USER
+from genrec.fingerprint import fingerprint
 from genrec.habits import CityHabits, Habits, city_habits, habits_of
 from genrec.trajectories import Visit, steps
-
-FINGERPRINT_ROWS = 1_000_000  # hashed at a time
-
-
-def fingerprint(checkins: Checkins) -> str:
-    """Identify check-ins by user, POI id and time of each row, in their order: 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for rows in checkins.frame.iter_slices(FINGERPRINT_ROWS):
-        named = rows.select(USER, TIME, checkins.pois[POI_ID].gather(rows[POI]).alias(POI_ID))
-        digest.update(named.write_csv(include_header=False).encode())
-    return digest.hexdigest()
 
 
 class Evidence:

@@ -11,6 +11,7 @@ the old folder or the new one.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from genrec.clock import all_midnight, in_order, moments
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, file_hash, require_regular, write_text
+from genrec.files import atomic_path, file_hash, one_writer, require_regular, write_text
 from genrec.reading.ids import aligned
 
 if TYPE_CHECKING:
@@ -95,17 +96,21 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
     Raises:
         InputError: `folder` is a file, or a damaged prepared folder; or of its times and the new ones, one side are
             dates without hours.
-        GenRecError: `folder` cannot be written.
+        GenRecError: `folder` cannot be written, or is being written by another process.
 
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError("is a file; --out names a folder.", file=folder)
+    with one_writer(folder, folder=True):
+        return _prepare(checkins, folder)
+
+
+def _prepare(checkins: "Checkins", folder: Path) -> Prepared:
     frame, pois, notes, sources = checkins.frame, checkins.pois, checkins.notes, [Path(checkins.source).name]
     known_pois = known_check_ins = 0
     dates_only = checkins.dates_only
     if (folder / META).exists():
         old = _read_meta(folder)
         old_frame, old_pois, *_ = load(folder)
+        _put_in_place(folder, old)
         dates_only = dates_only or (old.dates_only and all_midnight(frame[TIME]))
         if old.dates_only != dates_only:
             there, here = ("dates without hours", "hours") if old.dates_only else ("hours", "dates without hours")
@@ -179,25 +184,44 @@ def _write(folder: Path, checkins: "Checkins", sources: list[str]) -> Meta:
         CHECKINS: frame.with_columns(pois[POI_ID].gather(frame[POI])).select(USER, POI, POI_ID, TIME, UTC),
         POIS: pois,
     }
+    before = (folder / META).stat().st_ino if (folder / META).exists() else None
+    try:
+        meta = _stage(folder, tables, checkins, sources)
+        write_text(folder / META, meta.model_dump_json(indent=2) + "\n", private=True)
+    except BaseException:
+        if not (folder / META).exists() or (folder / META).stat().st_ino == before:  # else it speaks of these already
+            for name in tables:
+                (folder / f"{name}{STAGED}").unlink(missing_ok=True)
+        raise
+    _put_in_place(folder, meta)
+    return meta
+
+
+def _stage(folder: Path, tables: Mapping[str, pl.DataFrame], checkins: "Checkins", sources: list[str]) -> Meta:
+    """Write tables beside those that are there, and describe them."""
     sha256 = {}
     for name, table in tables.items():
-        with atomic_path(folder / f"{name}{STAGED}") as temporary:
+        with atomic_path(folder / f"{name}{STAGED}", private=True, like=folder / name) as temporary:
             table.write_parquet(temporary)
             sha256[name] = file_hash(temporary)
-    meta = Meta(
+    return Meta(
         sources=sources,
-        users=frame[USER].n_unique(),
-        pois=len(pois),
-        check_ins=len(frame),
-        catalogue=catalogue_hash(pois),
+        users=checkins.frame[USER].n_unique(),
+        pois=len(tables[POIS]),
+        check_ins=len(checkins.frame),
+        catalogue=catalogue_hash(tables[POIS]),
         notes=checkins.notes,
         sha256=sha256,
         dates_only=checkins.dates_only,
     )
-    write_text(folder / META, meta.model_dump_json(indent=2) + "\n")
-    for name in tables:
-        (folder / f"{name}{STAGED}").replace(folder / name)
-    return meta
+
+
+def _put_in_place(folder: Path, meta: Meta) -> None:
+    """Give the files that meta.json names their final names, those too that a killed prepare left staged."""
+    for name in (CHECKINS, POIS):
+        current = _current(folder, name, meta)
+        if current != folder / name:
+            current.replace(folder / name)
 
 
 def _read_meta(folder: Path) -> Meta:

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from eval.methods.names.rankers import RankerMethod
 from made import KINDS
 from made_city import town
 
 from eval.audit import audit
 from eval.methods.llm import LlmMethod, LlmSpec
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.run import run
 from genrec.errors import GenRecError

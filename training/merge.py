@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genrec.errors import GenRecError
-from genrec.files import atomic_path, write_text
+from genrec.files import atomic_path, by_umask, room_for, write_text
 from genrec.llm.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, write_declaration
 from training.settings import Trainable
 
@@ -45,15 +45,18 @@ def merge(name: str, adapter: Path, out: Path) -> Adapter:
     whole = merged(Trainable(*load_model(name, dtype="float32")), adapter)
     stored = AutoConfig.from_pretrained(whole.info.path).dtype
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+    with room_for(out), tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         work = Path(folder) / "model"
         whole.model.to(stored or whole.model.dtype).save_pretrained(work)
         whole.tokenizer.save_pretrained(work)
         for path in work.iterdir():
-            path.chmod(0o644)  # safetensors lets only the owner read
+            by_umask(path)
         if out.is_dir():
             out.rmdir()
-        work.rename(out)
+        try:
+            work.rename(out)
+        except OSError as error:
+            raise GenRecError(f"--out {out}: another process has made it meanwhile; name a new folder.") from error
     return declared
 
 

@@ -10,15 +10,18 @@ OUT/                the result: an adapter's files with genrec.json, or a model 
 """
 
 import json
+import os
 import platform
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from genrec import __version__
 from genrec.errors import GenRecError
-from genrec.files import atomic_path, require_only, write_text
+from genrec.files import atomic_path, one_writer, require_only, write_text
 from training.recipe import DpoRecipe, SftRecipe, dump_recipe
 
 RECIPE, RUN, METRICS, LOSS, TIMES = "recipe.yaml", "run.json", "metrics.jsonl", "loss.png", "times.json"
@@ -30,6 +33,16 @@ SMOOTHED = 20  # steps of the plot's running mean
 def versions() -> dict[str, str]:
     """What a run's numbers may depend on."""
     return {"genrec": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Keep the run's folder to this run; of its processes, the first one holds it."""
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    with one_writer(out, folder=True):
+        yield
 
 
 def require_startable(out: Path, *, resume: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec import jsonl
 from genrec.llm.quiet import quiet_transformers
 from training import record
 from training.recipe import DpoRecipe, SftRecipe
@@ -33,7 +34,7 @@ def run_stage(
 
     Raises GenRecError if `out` holds another run, or the run would train nothing or diverges.
     """
-    from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, read_metrics, trainable_parameters
+    from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, trainable_parameters
 
     trainer.add_callback(WeightsMove())
     trainer.add_callback(MetricsFile(out / record.METRICS))
@@ -53,5 +54,5 @@ def run_stage(
     seconds = time.perf_counter() - start
     if main:
         record.add_time(out, first_step=first_step, last_step=trainer.state.global_step, seconds=seconds)
-        record.draw_loss(read_metrics(out / record.METRICS), out / record.LOSS)
+        record.draw_loss(jsonl.read(out / record.METRICS), out / record.LOSS)
     return main

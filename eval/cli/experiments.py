@@ -17,7 +17,7 @@ from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, NoAdapter, Server
 from genrec.errors import GenRecError
-from genrec.files import require_only, write_text
+from genrec.files import one_writer, require_only, write_text
 
 if TYPE_CHECKING:
     from eval.experiments.experiment import Outcome
@@ -57,6 +57,7 @@ def ablation(
     from eval.protocol import cases
     from genrec.profiles.shelf import ProfileShelf, read_given
 
+    context.with_resource(one_writer(output, folder=True))
     given = read_given(profiles or [])
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
@@ -104,6 +105,7 @@ def cold_start(
     from eval.protocol import cases
     from genrec.profiles.shelf import ProfileShelf
 
+    context.with_resource(one_writer(output, folder=True))
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
@@ -158,11 +160,12 @@ def cross_city(
     from eval.experiments import cross_city as preset  # deferred: --help needs no Polars
     from eval.experiments.experiment import compact_table
     from eval.protocol import cases
-    from genrec.evidence import fingerprint
+    from genrec.fingerprint import fingerprint
     from genrec.profiles.shelf import read_given
 
     if adapter is None and (model or server or profiles):
         adapter = _own_adapter(model, server)
+    context.with_resource(one_writer(output, folder=True))
     given = read_given(profiles or [])
     home, away = (
         load_checkins(path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois)

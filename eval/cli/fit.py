@@ -8,11 +8,11 @@ import typer
 
 from genrec.cli.console import err, out
 from genrec.cli.options import load_checkins
-from genrec.errors import GenRecError
-from genrec.files import write_text
+from genrec.files import one_writer, write_text
 
 
 def fit_habits(
+    context: typer.Context,
     output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights go (JSON).")],
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[IN]...", help="Files of check-ins, or prepared folders.")
@@ -24,8 +24,7 @@ def fit_habits(
     """Fit the habits ranker's weights on visits of the second quarter of check-ins, which no split tests on."""
     from eval.experiments.fit import fit, fit_set, synthetic_city  # deferred: --help needs no NumPy
 
-    if output.is_dir():
-        raise GenRecError(f"{output} is a folder; --out names a file")
+    context.with_resource(one_writer(output))
     sets = []
     for path in paths or []:
         checkins = load_checkins(path, columns=None, on_bad_rows="fail", day_first=None, timezone=None, pois=None)

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import err, out
+from genrec.errors import InputError
+from genrec.files import one_writer
 
 
 def report(
@@ -14,7 +16,9 @@ def report(
     """Write metrics.json, report.md and report.html into the folder of a run."""
     from eval.report.write import write_report  # deferred: --help needs neither Polars nor Matplotlib
 
-    with err.status("counting"):
+    if not folder.is_dir():
+        raise InputError("no such folder.", file=folder, fix="Name a folder of `genrec-eval run`.")
+    with err.status("counting"), one_writer(folder, folder=True):
         verdicts = write_report(folder)
     for verdict in verdicts:
         out.print(verdict.headline, markup=False)

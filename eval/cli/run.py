@@ -13,7 +13,7 @@ from eval.cli.report import report
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Model, Server
-from genrec.files import write_text
+from genrec.files import one_writer, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ def run(
     from eval.run import run as run_all
     from genrec.profiles.shelf import ProfileShelf, read_given
 
+    context.with_resource(one_writer(output, folder=True))
     given = read_given(profiles or [])
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois

@@ -26,7 +26,7 @@ from eval.run import Progress
 from genrec.clock import before, rows_before
 from genrec.columns import USER
 from genrec.errors import GenRecError
-from genrec.evidence import fingerprint
+from genrec.fingerprint import fingerprint
 from genrec.trajectories import Visit, since
 
 LENGTHS: Final = (0, 1, 3, 5, 10, 20)

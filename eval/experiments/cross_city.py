@@ -24,7 +24,7 @@ from eval.measures.metrics import score
 from eval.methods.llm import Models
 from eval.methods.method import Method
 from eval.methods.names import make_methods
-from eval.methods.names.rankers import RankerMethod
+from eval.methods.rankers import RankerMethod
 from eval.protocol import Cases
 from eval.report import charts
 from eval.report.charts import Estimate
@@ -35,8 +35,9 @@ from eval.run import EXAMPLES, POIS, RANKINGS, Progress
 from genrec.checkins import Checkins
 from genrec.columns import USER
 from genrec.errors import GenRecError, InputError
-from genrec.evidence import Evidence, fingerprint
+from genrec.evidence import Evidence
 from genrec.files import write_text
+from genrec.fingerprint import fingerprint
 from genrec.llm.adapter import ANY
 from genrec.llm.connect import connect_ranker
 from genrec.prepared import catalogue_hash

@@ -19,7 +19,8 @@ from genrec.checkins import Checkins, read_checkins
 from genrec.city import CityConfig, build_city
 from genrec.clock import local_span, moments
 from genrec.errors import GenRecError
-from genrec.evidence import Evidence, fingerprint
+from genrec.evidence import Evidence
+from genrec.fingerprint import fingerprint
 from genrec.rankers.habit_weights import FitData, FittedWeights, HabitWeights
 from genrec.rankers.habits import Situation, situation, weigh
 from genrec.trajectories import training

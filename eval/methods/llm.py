@@ -1,12 +1,10 @@
 """The language model as a method: at each profile level, with or without habit table, and the two controls."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from itertools import groupby
-from pathlib import Path
 from typing import Any, cast, get_args
 
 from eval.methods.method import Ranked
@@ -14,9 +12,8 @@ from eval.protocol import Cases, evidence_at
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
-from genrec.llm.adapter import WEIGHTS
-from genrec.llm.address import public
 from genrec.llm.connect import connect_ranker, default_adapter
+from genrec.llm.identity import model_settings
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.shelf import ProfileShelf, Show, shown
 from genrec.prompting import prompt_version
@@ -74,14 +71,7 @@ class Models:
 
     def settings(self, adapted: bool) -> dict[str, Any]:
         """Which model, in plain types."""
-        model = self._model or ("embedded" if self._server is None else None)
-        settings = {"model": model, "server": self._server and public(self._server), "adapter": None}
-        if adapted and self.adapter:
-            settings["adapter"] = Path(self.adapter).name
-            if self._server is None:
-                with (Path(self.adapter) / WEIGHTS).open("rb") as file:
-                    settings["adapter_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-        return settings
+        return model_settings(self._model, self._server, self.adapter if adapted else None)
 
     @cache  # noqa: B019 - lives as long as the run
     def recommender(self, adapted: bool, prompt: PromptStyle) -> Recommender:

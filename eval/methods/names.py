@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eval.methods.llm import LlmMethod, LlmSpec, Models
 from eval.methods.method import Method
-from eval.methods.names.rankers import RankerMethod
+from eval.methods.rankers import RankerMethod
 from eval.methods.sasrec import SasRec
 from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf

@@ -15,7 +15,7 @@ from genrec.checkins import Checkins
 from genrec.clock import MOMENT, before, local_span, moments
 from genrec.columns import POI, USER
 from genrec.errors import GenRecError
-from genrec.evidence import fingerprint
+from genrec.fingerprint import fingerprint
 from genrec.rankers.simple import visits_until
 
 EPOCHS = 30

@@ -1,19 +1,20 @@
 """Rankings for many users, in a file that a killed run goes on with."""
 
-import json
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec import __version__, jsonl
 from genrec.assistant import Desk, Level
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.profile import check_user
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError, InputError
-from genrec.files import require_regular
-from genrec.profiles.profile import repair_tail
+from genrec.files import one_writer, require_regular
 
 if TYPE_CHECKING:
     from genrec.recommender import Ranking
@@ -25,43 +26,86 @@ Ask = tuple[str, datetime | None]  # a user, and the local time of the visit
 
 
 def rank_all(desk: Desk, asks: Sequence[Ask], output: Path, k: int, level: Level) -> None:
-    """Add rankings to `output` batch by batch; those already there are not made again."""
-    done = _finished(output, level)
+    """Add rankings to `output` batch by batch; those already there are not made again.
+
+    Batches are fixed by the list of asks, not by what is missing: after a kill, the same call gives the same file as an
+    undisturbed one. Each record says what it was made from. Raises GenRecError if `output` holds records made from
+    anything else, or if another process writes it.
+    """
     for user, _ in asks:
         check_user(user, desk.users)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    missing = [ask for ask in asks if _key(*ask) not in done]
-    with progress_bar() as bar, output.open("a", encoding="utf-8") as file:
-        task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
-        for start in range(0, len(missing), BATCH):
-            batch = missing[start : start + BATCH]
-            rankings = desk.rank([(desk.profile(user, None, at), at) for user, at in batch], k, level)
-            file.write("".join(json.dumps(to_json(ranking), ensure_ascii=False) + "\n" for ranking in rankings))
-            file.flush()
-            bar.advance(task, len(batch))
+    with one_writer(output):
+        origin = _Origin(desk, k, level)
+        done = _finished(output, origin)
+        missing = [ask for ask in asks if _key(*ask) not in done]
+        with progress_bar() as bar:
+            task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
+            for start in range(0, len(asks), BATCH):
+                batch = asks[start : start + BATCH]
+                lacking = [ask for ask in batch if _key(*ask) not in done]
+                if lacking:
+                    rankings = desk.rank([(desk.profile(user, None, at), at) for user, at in batch], k, level)
+                    records = [_record(ranking, origin) for ranking in rankings]
+                    new = [record for record in records if (record["user_id"], record["at"]) not in done]
+                    jsonl.append(output, map(jsonl.line, new), private=True)
+                    bar.advance(task, len(lacking))
     out.print(f"{len(asks)} rankings in {output}, {len(asks) - len(missing)} of them from before", markup=False)
     if missing:
         err.print(f"prefix cache: {desk.reused():.0%} of the prompts' tokens were known")
+
+
+class _Origin:
+    """What rankings are made from: `of` gives it for a user, in plain types."""
+
+    def __init__(self, desk: Desk, k: int, level: Level) -> None:
+        from genrec.fingerprint import fingerprint, places_fingerprint  # deferred: --help needs no Polars
+        from genrec.llm.address import public
+        from genrec.llm.identity import model_settings
+        from genrec.prompting import prompt_version
+        from genrec.rankers.ranking_prompt import RANKING
+
+        named = desk.models
+        self._profiles = desk.profiles
+        writer = named.profile_model or named.model or named.server or "embedded"
+        self._writer = f"written now by {public(writer)}"
+        self._common = {
+            **model_settings(named.model, named.server, desk.adapter),
+            "level": level,
+            "k": k,
+            "check-ins": fingerprint(desk.checkins),
+            "places": places_fingerprint(desk.checkins),
+            "prompt": prompt_version(RANKING),
+            "genrec": __version__,
+        }
+        self.of = cache(self._of)
+
+    def _of(self, user: str) -> dict[str, Any]:
+        profile = self._profiles.get(user)
+        text = profile and profile.model_dump_json()
+        return self._common | {"profile": hashlib.sha256(text.encode()).hexdigest() if text else self._writer}
 
 
 def _key(user: str, at: datetime | None) -> tuple[str, str | None]:
     return user, at.isoformat() if at else None
 
 
-def _finished(output: Path, level: Level) -> set[tuple[str, str | None]]:
+def _finished(output: Path, origin: _Origin) -> set[tuple[str, str | None]]:
     """Who has been ranked for, and when; raises GenRecError if the file holds something else."""
     if not output.exists():
         return set()
-    repair_tail(output)
+    jsonl.repair_tail(output)
+    others: set[str] = set()
+    done = set()
     try:
-        text = output.read_text(encoding="utf-8").removesuffix("\n")
-        rankings = [json.loads(line) for line in text.split("\n") if text]
-        done = {(ranking["user_id"], ranking["at"]) for ranking in rankings}
-        levels = {ranking["level"] for ranking in rankings}
-    except (ValueError, KeyError, TypeError):
-        raise GenRecError(f"{output} exists and holds no rankings; name another --out") from None
-    if levels - {level}:
-        raise GenRecError(f"{output} holds rankings of level {', '.join(sorted(levels))}; name another --out")
+        for record in jsonl.read(output, whole=True):
+            done.add((record["user_id"], record["at"]))
+            others.update(jsonl.differing(record["made_from"], origin.of(record["user_id"])))
+    except (InputError, KeyError, TypeError, AttributeError):
+        raise GenRecError(
+            f"{output} exists and holds no rankings, or none that say what they were made from; name another --out"
+        ) from None
+    if others:
+        raise GenRecError(f"{output} holds rankings made with another {', '.join(sorted(others))}; name another --out")
     return done
 
 
@@ -96,3 +140,10 @@ def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[A
 def to_json(ranking: "Ranking") -> dict[str, Any]:
     """A ranking in plain types."""
     return asdict(ranking) | {"at": ranking.at.isoformat() if ranking.at else None}
+
+
+def _record(ranking: "Ranking", origin: _Origin) -> dict[str, Any]:
+    """A ranking in plain types with its origin, and without the time it took, which differs from run to run."""
+    record = to_json(ranking)
+    del record["seconds"]
+    return record | {"made_from": origin.of(ranking.user_id)}

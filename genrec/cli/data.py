@@ -10,6 +10,7 @@ from rich.table import Table
 
 from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+from genrec.files import one_writer
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
@@ -19,6 +20,7 @@ app = typer.Typer(help="Read, check and prepare check-ins.", no_args_is_help=Tru
 
 @app.command()
 def prepare(
+    context: typer.Context,
     path: CheckinsPath,
     *,
     folder: Annotated[
@@ -33,6 +35,7 @@ def prepare(
     """Check a file of check-ins once and keep it in a folder that loads fast, with POI indices that never change."""
     from genrec import prepared  # deferred: --help needs no Polars
 
+    context.with_resource(one_writer(folder, folder=True))
     started = time.perf_counter()
     checkins = load_checkins(
         path,
@@ -112,6 +115,7 @@ def _facts(checkins: "Checkins") -> dict[str, Any]:
 
 @app.command()
 def synth(
+    context: typer.Context,
     output: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the city goes.")],
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="People.")] = 100,
     pois: Annotated[int, typer.Option(min=1, max=1_000_000, help="Places.")] = 600,
@@ -124,6 +128,7 @@ def synth(
     """Write a synthetic city: check-ins, and beside them the truth about its people and places."""
     from genrec.city import CityConfig, build_city  # deferred: --help needs no NumPy
 
+    context.with_resource(one_writer(output, folder=True))
     with err.status("building the city"):
         city = build_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed))
         city.write(output)

@@ -18,6 +18,7 @@ from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois,
 from genrec.cli.render import print_profile, summary_table
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
+from genrec.files import one_writer, require_regular
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
@@ -65,6 +66,7 @@ AsOf = Annotated[
 
 @app.command()
 def run(
+    context: typer.Context,
     path: CheckinsPath,
     output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the profiles go (JSON Lines).")],
     users: Annotated[str | None, typer.Option(metavar="U1,U2,...", help="Only these users.")] = None,
@@ -86,6 +88,8 @@ def run(
     from genrec.profiles.profile import read_profiles
     from genrec.profiles.writer import Subject
 
+    if not dry_run:
+        context.with_resource(one_writer(output))
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
@@ -103,7 +107,13 @@ def run(
     start = time.perf_counter()
     with progress_bar() as bar:
         task = bar.add_task("profiles", total=len(subjects))
-        written = profile_run.run(author, subjects, output, on_progress=lambda done: bar.update(task, completed=done))
+        written = profile_run.run(
+            author,
+            subjects,
+            output,
+            on_progress=lambda done: bar.update(task, completed=done),
+            evidence_of=lambda users: all_habits(checkins, as_of, users),
+        )
     summary = profile_run.summarise(list(read_profiles(output).values()))
     out.print(summary_table(summary, time.perf_counter() - start, len(written)))
     if summary.collapsed:
@@ -187,6 +197,7 @@ def show(
 
 @app.command()
 def edit(
+    context: typer.Context,
     user: Annotated[str, typer.Argument(help="The user's id.")],
     profiles: ProfilesFile = DEFAULT_FILE,
     changes: Annotated[
@@ -197,6 +208,8 @@ def edit(
     from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
     from genrec.profiles.profile import profile_of, read_profiles, write_profiles
 
+    require_regular(profiles)
+    context.with_resource(one_writer(profiles))
     everyone = read_profiles(profiles)
     profile = profile_of(everyone, user, profiles)
     sheet = changes or _open_editor(to_sheet(profile))
@@ -237,6 +250,7 @@ def _open_editor(text: str) -> Path:
 
 @app.command("import")
 def import_(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="GenUP's JSON file of a user, or a folder of them.")],
     path: Annotated[Path, typer.Option("--checkins", metavar="IN", help="The users' check-ins, for the evidence.")],
     output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the profiles go (JSON Lines).")],
@@ -257,6 +271,7 @@ def import_(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
     chosen = choose_users(checkins, list(files), None)
+    context.with_resource(one_writer(output))
     if output.exists():
         raise GenRecError(f"{output} exists; name another --out")
     profiles = [read_genup(files[user], habits) for user, habits in all_habits(checkins, as_of, chosen).items()]

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, GgufConfig
 
 from genrec.errors import GenRecError
-from genrec.files import file_hash
+from genrec.files import by_umask, file_hash, room_for
 from genrec.llm.gguf_tokenizer import read_vocabulary, save_tokenizer
 from genrec.llm.quiet import quiet_transformers
 from genrec.terminal import note
@@ -99,8 +99,9 @@ def embedded_folder(report: Report = print_to_stderr) -> Path:
             reason = damage(folder)  # again: another process may have built it meanwhile
             if reason is not None:
                 report(f"embedded model: {reason}; building {folder} (once, about 1 minute, 1.1 GB)")
-                _build(folder, report)
-    except (OSError, SafetensorError) as error:  # safetensors has its own for a full disk
+                with room_for(folder, "set GENREC_HOME to a folder with more room"):
+                    _build(folder, report)
+    except (OSError, SafetensorError) as error:
         raise GenRecError(f"cannot build the embedded model: {error}. Set GENREC_HOME to a folder to use.") from error
     return folder
 
@@ -212,7 +213,7 @@ def _convert_weights(gguf: Path, folder: Path) -> None:
             gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
         )
         model.save_pretrained(folder)
-    (folder / "model.safetensors").chmod(0o644)  # safetensors lets only the owner read; the cache may be shared
+    by_umask(folder / "model.safetensors")  # the cache may be shared
 
 
 def _convert_tokenizer(gguf: Path, folder: Path) -> None:

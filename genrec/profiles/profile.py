@@ -8,13 +8,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from genrec import jsonl
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, write_text
+from genrec.files import write_text
 from genrec.habits import Habits
 from genrec.validation import first_problem
 
 UNKNOWN = "unknown"
-RECORD_START = b'{"user_id":'  # of each line of a file of profiles or rankings
 
 # GenUP, section 3: the Big Five Inventory's traits, and attributes with closed answers.
 TRAITS: dict[str, tuple[str, ...]] = {
@@ -130,7 +130,7 @@ def _bytes(path: Path) -> bytes:
 
 def write_profiles(path: Path, profiles: Iterable[Profile]) -> None:
     """Write a whole file of profiles, atomically."""
-    write_text(path, "".join(profile.model_dump_json() + "\n" for profile in profiles))
+    write_text(path, "".join(profile.model_dump_json() + "\n" for profile in profiles), private=True)
 
 
 def profile_of(profiles: dict[str, Profile], user_id: str, path: Path) -> Profile:
@@ -141,32 +141,9 @@ def profile_of(profiles: dict[str, Profile], user_id: str, path: Path) -> Profil
     raise GenRecError(f"{path} has no profile of user {user_id!r}. It has: {some}{', ...' * (len(profiles) > 5)}")
 
 
-def repair_tail(path: Path) -> bool:
-    """Drop a last line that a killed run left unfinished, or end it if just the line end is missing; True if so.
-
-    A line that does not begin as profiles and rankings do is not from such a run, and stays.
-    """
-    data = _bytes(path)
-    end = data.rfind(b"\n") + 1
-    tail = data[end:]
-    if not tail or not RECORD_START.startswith(tail[: len(RECORD_START)]):
-        return False
-    try:
-        json.loads(tail)
-        whole = data + b"\n"
-    except ValueError:
-        whole = data[:end]
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(whole)
-    return True
-
-
 def append_profiles(path: Path, profiles: Iterable[Profile]) -> None:
-    """Add finished profiles to a file, in one write."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write("".join(profile.model_dump_json() + "\n" for profile in profiles))
-        file.flush()
+    """Add finished profiles to a file, in one step."""
+    jsonl.append(path, (profile.model_dump_json() for profile in profiles), private=True)
 
 
 def dumps(profile: Profile) -> str:

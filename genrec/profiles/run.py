@@ -1,37 +1,50 @@
 """Writing a file of profiles in batches, so that a killed run goes on where it stopped."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from pathlib import Path
 
 from genrec.errors import GenRecError
-from genrec.profiles.profile import (
-    CLOSED_FIELDS,
-    UNKNOWN,
-    Profile,
-    append_profiles,
-    read_profiles,
-    repair_tail,
-)
+from genrec.files import one_writer
+from genrec.habits import Habits
+from genrec.jsonl import repair_tail
+from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile, append_profiles, read_profiles
 from genrec.profiles.writer import Subject, Writer
 
 BATCH = 12
 # From this share of users with the very same traits on, profiles say little about who is who.
 COLLAPSED_SHARE = 0.5
 
+EvidenceOf = Callable[[Sequence[str]], Mapping[str, Habits]]
+
 
 def run(
-    writer: Writer, subjects: Sequence[Subject], out: Path, on_progress: Callable[[int], None] = lambda done: None
+    writer: Writer,
+    subjects: Sequence[Subject],
+    out: Path,
+    on_progress: Callable[[int], None] = lambda done: None,
+    evidence_of: EvidenceOf = lambda users: {},
 ) -> list[str]:
     """Append the subjects' profiles to `out`; returns the ids of the users that were missing and now are there.
 
     Batches are fixed by the list of subjects, not by what is missing, and each is added in one
-    write: after a kill, the same call gives the same file as an undisturbed one. Raises
-    GenRecError if `out` holds profiles of another writer, prompt or moment.
+    write: after a kill, the same call gives the same file as an undisturbed one. `evidence_of` gives the
+    habits of users who have a profile already and are no subjects now. Raises GenRecError if `out` holds
+    profiles of another writer, prompt, moment or evidence, or if another process writes it.
     """
-    done = _existing(writer, subjects, out)
+    with one_writer(out):
+        return _run(writer, subjects, out, on_progress, _existing(writer, subjects, out, evidence_of))
+
+
+def _run(
+    writer: Writer,
+    subjects: Sequence[Subject],
+    out: Path,
+    on_progress: Callable[[int], None],
+    done: Mapping[str, Profile],
+) -> list[str]:
     written: list[str] = []
     for start in range(0, len(subjects), BATCH):
         batch = subjects[start : start + BATCH]
@@ -44,12 +57,13 @@ def run(
     return written
 
 
-def _existing(writer: Writer, subjects: Sequence[Subject], out: Path) -> dict[str, Profile]:
+def _existing(writer: Writer, subjects: Sequence[Subject], out: Path, evidence_of: EvidenceOf) -> dict[str, Profile]:
     if not out.exists():
         return {}
     repair_tail(out)
     done = read_profiles(out)
-    moments = {subject.habits.user_id: subject.habits.as_of for subject in subjects}
+    evidence = {subject.habits.user_id: subject.habits for subject in subjects}
+    evidence |= evidence_of([user for user in done if user not in evidence])
     for profile in done.values():
         made_by = (profile.provenance.writer, profile.provenance.prompt_version)
         if made_by != (writer.name, writer.prompt_version) and not profile.provenance.edited:
@@ -57,12 +71,20 @@ def _existing(writer: Writer, subjects: Sequence[Subject], out: Path) -> dict[st
                 f"{out} holds profiles by {made_by[0]!r} (prompts {made_by[1]}), not by {writer.name!r} "
                 f"(prompts {writer.prompt_version}). Name another --out."
             )
-        if moments.get(profile.user_id, profile.as_of) != profile.as_of:
-            raise GenRecError(
-                f"{out} holds a profile of {profile.user_id!r} as of {profile.as_of}, "
-                f"not {moments[profile.user_id]}. Name another --out."
-            )
+        _require_same(profile, evidence.get(profile.user_id, profile.habits), out)
     return done
+
+
+def _require_same(profile: Profile, habits: Habits, out: Path) -> None:
+    """Raise GenRecError unless a profile rests on these habits."""
+    if profile.as_of != habits.as_of:
+        other = f"as of {profile.as_of}, not {habits.as_of}"
+    elif profile.habits != habits:
+        counts = f"{profile.habits.checkins:,} then, {habits.checkins:,} before that time here"
+        other = f"from other check-ins ({counts})"
+    else:
+        return
+    raise GenRecError(f"{out} holds a profile of {profile.user_id!r} {other}. Name another --out.")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,10 @@ class BadRows:
         with self._spool as spool:
             if kind is None and self.count and self.rejects:
                 spool.seek(0)
-                with atomic_path(self.rejects) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+                with (
+                    atomic_path(self.rejects, private=True) as path,
+                    path.open("w", encoding="utf-8", newline="") as file,
+                ):
                     shutil.copyfileobj(spool, file)
 
     def handle(self, records: Records, faults: dict[int, Fault]) -> None:

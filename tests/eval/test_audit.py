@@ -16,7 +16,7 @@ from eval.protocol import cases
 from genrec import prepared
 from genrec.checkins import Checkins, read_checkins
 from genrec.errors import InputError
-from genrec.evidence import fingerprint
+from genrec.fingerprint import fingerprint
 from genrec.profiles.profile import write_profiles
 
 CHECKS = {

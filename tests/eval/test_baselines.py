@@ -7,13 +7,13 @@ from importlib.metadata import PackageNotFoundError
 import numpy as np
 import polars as pl
 import pytest
-from eval.methods.names.rankers import RankerMethod
 from hypothesis import given
 from hypothesis import strategies as st
 from made import KINDS, at, made_checkins, make, quick
 from made_city import town
 
 from eval.experiments.fit import RANGES, _position, _weights, fit, fit_set, mean_log_probability
+from eval.methods.rankers import RankerMethod
 from eval.methods.sasrec import HYPERPARAMETERS, SasRec, training_rows
 from eval.protocol import cases
 from genrec.errors import GenRecError

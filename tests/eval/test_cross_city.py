@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from eval.methods.names.rankers import RankerMethod
 from made_city import csv_of, failed, town
 from made_runs import WRITTEN, contents, kill, leaks, no_person_and_no_path
 
 from eval.experiments.cross_city import FittedHabits, difference_table, weights_of
 from eval.experiments.experiment import compact_table
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from genrec.checkins import read_checkins
 from genrec.errors import GenRecError

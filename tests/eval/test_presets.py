@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from eval.methods.names.rankers import RankerMethod
 from made import at, make
 from made_city import csv_of, failed, town, written
 from made_runs import WRITTEN, RuleModel, contents, kill, leaks, llm, no_person_and_no_path
 
 from eval.experiments.experiment import ABLATION, ablation_methods, run_figures, to_json
 from eval.methods.llm import LlmSpec
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.report.write import write_report
 from eval.run import run as run_all

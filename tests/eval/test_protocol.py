@@ -12,8 +12,9 @@ from made_city import town
 
 from eval.protocol import cases
 from genrec.errors import GenRecError
-from genrec.evidence import Evidence, fingerprint
+from genrec.evidence import Evidence
 from genrec.filters import frequent
+from genrec.fingerprint import fingerprint
 from genrec.habits import city_habits, habits_of
 from genrec.trajectories import ONE_VISIT, POI_UNSEEN, USER_UNSEEN, all_visits, llm4poi, rolling, sessionise
 

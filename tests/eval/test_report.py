@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
-from eval.methods.names.rankers import RankerMethod
 from made_city import failed
 
 from eval.cli import main
 from eval.methods.method import Ranked
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.report import charts
 from eval.report.charts import Estimate

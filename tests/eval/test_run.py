@@ -5,11 +5,11 @@ from itertools import groupby
 
 import polars as pl
 import pytest
-from eval.methods.names.rankers import RankerMethod
 from made_city import town
 from made_runs import RuleModel, contents, llm, town_run
 
 from eval.methods.method import Ranked
+from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.run import BATCH, batches, part_of, run
 from genrec.errors import GenRecError

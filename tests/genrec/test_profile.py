@@ -10,13 +10,13 @@ from made_city import town, written
 
 from genrec.errors import GenRecError, InputError
 from genrec.habits import habits_of
+from genrec.jsonl import repair_tail
 from genrec.profiles.profile import (
     Profile,
     append_profiles,
     dumps,
     profile_of,
     read_profiles,
-    repair_tail,
     unknown_fields,
     write_profiles,
 )

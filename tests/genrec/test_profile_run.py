@@ -122,7 +122,7 @@ def test_a_file_of_another_kind_is_not_touched(content, subjects, tmp_path):
     with pytest.raises(InputError, match="row 1: not a profile"):
         run(HabitsWriter(KINDS), subjects, tmp_path / "notes")
     assert (tmp_path / "notes").read_text() == content
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder"):
         run(HabitsWriter(KINDS), subjects, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes"]
 

@@ -132,3 +132,22 @@ def test_out_must_be_a_folder(tmp_path: Path) -> None:
     checkins = read(tmp_path, EARLY)
     with pytest.raises(InputError, match="--out names a folder"):
         prepared.prepare(checkins, tmp_path / "in.csv")
+
+
+def test_a_prepare_that_fails_after_one_that_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill just before the last renames leaves the staged files as the only ones: none of them may be lost."""
+    out = tmp_path / "out"
+    prepared.prepare(read(tmp_path, EARLY + LATE), out)
+    for name in ("checkins.parquet", "pois.parquet"):
+        (out / name).rename(out / f"{name}.new")
+    before = content(out)
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(prepared, "write_text", fail)
+        prepared.prepare(read(tmp_path, TWINS, "twins.csv"), out)
+    assert content(out) == before
+    prepared.prepare(read(tmp_path, TWINS, "twins.csv"), out)
+    assert len(content(out)[0]) == 6

@@ -13,6 +13,7 @@ from peft import PeftModel
 from tiny import tiny_model
 
 from genrec.errors import GenRecError
+from genrec.jsonl import read as read_metrics
 from genrec.llm.adapter import read_adapter
 from genrec.llm.local import LocalModel
 from genrec.llm.lora import lora_rank
@@ -22,7 +23,6 @@ from genrec.rankers.ranking_prompt import RANKING
 from training.data.preferences import About, Preference
 from training.dpo import load_policy, make_trainer, pair_dataset, pair_tokens, reference, train_dpo
 from training.recipe import DpoRecipe, Lora
-from training.trainers.callbacks import read_metrics
 from training.trainers.labelled_loss import labelled_loss
 from training.trainers.reference import PairTokens, reference_log_probabilities, weights_hash
 

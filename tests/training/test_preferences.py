@@ -16,7 +16,7 @@ from made_city import town, written
 from tiny import tiny_model
 
 from genrec.errors import GenRecError, InputError
-from genrec.evidence import fingerprint
+from genrec.fingerprint import fingerprint
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.rankers.ranking_prompt import RANKING

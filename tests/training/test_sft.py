@@ -15,6 +15,7 @@ from made_examples import conversation
 from safetensors.torch import load_file
 
 from genrec.errors import GenRecError
+from genrec.jsonl import read as read_metrics
 from genrec.llm.adapter import ANY, WEIGHTS, Adapter, read_adapter
 from genrec.llm.connect import connect_ranker
 from genrec.llm.loading import load_model
@@ -22,7 +23,6 @@ from training import record, stage
 from training.recipe import Data, Lora, SftRecipe
 from training.settings import load_trainable, trainer_config
 from training.sft import train_sft
-from training.trainers.callbacks import read_metrics
 
 EXAMPLES = [conversation(i) for i in range(24)]
 TRAINER = {"learning_rate": 1e-2, "num_train_epochs": 1.0, "per_device_train_batch_size": 8, "save_steps": 2.0}

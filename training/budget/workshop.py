@@ -3,7 +3,6 @@
 Kill it at any moment: it goes on from its last checkpoint, and what it comes to is what it would have come to.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from filelock import FileLock
 
+from genrec import jsonl
 from genrec.errors import GenRecError, NotNumbersError
-from genrec.files import write_text
 from genrec.llm.adapter import ANY, Adapter, write_declaration
 from genrec.llm.quiet import quiet_transformers
 from training import record
@@ -228,19 +227,15 @@ def bought_pairs(task: Task, chain: Chain, model: "LocalModel", path: Path) -> l
 
     Raises GenRecError if the pool does not give so many.
     """
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    lines = text.split("\n")[:-1]  # behind the last line end is what a kill left unfinished
-    write_text(path, "".join(f"{line}\n" for line in lines))
-    pairs = [Pair(*row) for line in lines for row in json.loads(line)["pairs"]]
-    read = sum(json.loads(line)["read"] for line in lines)
+    before = jsonl.resume(path, private=True)
+    pairs = [Pair(*row) for batch in before for row in batch["pairs"]]
+    read = sum(batch["read"] for batch in before)
     order = pair_order(task, chain.seed)
     batches = task.pairs(order[read:], model)
-    with path.open("a", encoding="utf-8") as file:
-        while len(pairs) < chain.size and (made := next(batches, None)) is not None:
-            line = {"read": task.pair_batch, "pairs": [(pair.prompt, pair.chosen, pair.rejected) for pair in made]}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            file.flush()
-            pairs += made
+    while len(pairs) < chain.size and (made := next(batches, None)) is not None:
+        batch = {"read": task.pair_batch, "pairs": [(pair.prompt, pair.chosen, pair.rejected) for pair in made]}
+        jsonl.append(path, [jsonl.line(batch)])
+        pairs += made
     if len(pairs) < chain.size:
         raise GenRecError(
             f"{len(order):,} examples give {len(pairs):,} pairs, but {chain.size:,} are to be bought: lower budgets, "

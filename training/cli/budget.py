@@ -8,7 +8,7 @@ import typer
 from genrec.cli.console import err, out
 from genrec.cli.entry import INTERRUPTED
 from genrec.errors import GenRecError
-from genrec.files import require_only
+from genrec.files import one_writer, require_only
 from training.cli.options import RecipePath, stages
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Runs side
 
 @budget.command()
 def plan(
+    context: typer.Context,
     path: RecipePath,
     output: Out,
     jobs: Jobs = 1,
@@ -39,6 +40,7 @@ def plan(
 
     A study's small model, if it has one, is pre-trained first, once.
     """
+    context.with_resource(one_writer(output, folder=True))
     workshop = _workshop(path, output)
     if measure:
         _measure(workshop)
@@ -46,10 +48,11 @@ def plan(
 
 
 @budget.command()
-def run(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
+def run(context: typer.Context, path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
     """Run a study, or go on with it after a kill, and write its report; what is done already is not done again."""
     from training.budget.runner import run_study  # deferred: --help needs no torch
 
+    context.with_resource(one_writer(output, folder=True))
     workshop = _workshop(path, output)
     _measure(workshop)
     _print_plan(workshop, jobs)
@@ -63,6 +66,7 @@ def run(path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
 
 @budget.command()
 def advise(
+    context: typer.Context,
     path: RecipePath,
     output: Out,
     total: Annotated[
@@ -84,6 +88,7 @@ def advise(
             raise GenRecError(f"{option} {value}: give a finite number above 0")
     if not output.is_dir():
         raise GenRecError(f"{output}: no such study; make it with `genrec-train budget run`")
+    context.with_resource(one_writer(output, folder=True))
     workshop = _workshop(path, output)
     if total is None:
         if pilot or ratio is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genrec.cli.console import out
+from genrec.files import room_for
 from training.cli.options import DryRun, Overrides, RecipePath, Resume, print_estimate, require_out, stages
 from training.cli.preferences import print_preferences
 
@@ -17,6 +18,7 @@ SHOWN = 3  # pairs of a dry run
 
 
 def dpo(
+    context: typer.Context,
     path: RecipePath,
     output: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The folder of the run.")] = None,
     changes: Overrides = None,
@@ -33,11 +35,12 @@ def dpo(
     folder = require_out(output)
     from training.data.preferences import read_preferences
     from training.dpo import load_policy, train_dpo
-    from training.record import require_startable
+    from training.record import require_startable, writing
 
+    context.with_resource(writing(folder))
     require_startable(folder, resume=resume)
     pairs, about = read_preferences(recipe.preferences)
-    with stages() as stage:
+    with stages() as stage, room_for(folder):
         policy = load_policy(recipe, about.catalogue, about.ranking_prompt)
         train_dpo(
             recipe,
@@ -79,8 +82,8 @@ def _dry_run(recipe: "DpoRecipe") -> None:
 
 
 def _print_result(recipe: "DpoRecipe", output: Path) -> None:
+    from genrec.jsonl import read as read_metrics
     from training.record import METRICS
-    from training.trainers.callbacks import read_metrics
 
     last = read_metrics(output / METRICS)[-1]
     out.print(

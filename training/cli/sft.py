@@ -8,6 +8,7 @@ import typer
 
 from genrec.cli.console import out
 from genrec.errors import GenRecError
+from genrec.files import room_for
 from training.cli.options import DryRun, Overrides, Progress, RecipePath, Resume, print_estimate, require_out, stages
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ SHOWN = 3  # examples of a dry run
 
 
 def sft(
+    context: typer.Context,
     path: RecipePath,
     output: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The folder of the run.")] = None,
     changes: Overrides = None,
@@ -33,14 +35,15 @@ def sft(
         _dry_run(recipe)
         return
     folder = require_out(output)
-    from training.record import require_startable
+    from training.record import require_startable, writing
     from training.settings import load_trainable
     from training.sft import require_adapter, train_sft
 
+    context.with_resource(writing(folder))
     require_startable(folder, resume=resume)
     catalogue = _catalogue(recipe)
     require_adapter(recipe, catalogue)  # before the examples, which take minutes
-    with stages() as stage:
+    with stages() as stage, room_for(folder):
         trainable = load_trainable(recipe)
         examples = _examples(recipe, trainable, stage("making examples, cities"))
         train_sft(
@@ -102,8 +105,8 @@ def _dry_run(recipe: "SftRecipe") -> None:
 
 
 def _print_result(recipe: "SftRecipe", output: Path) -> None:
+    from genrec.jsonl import read as read_metrics
     from training.record import METRICS
-    from training.trainers.callbacks import read_metrics
 
     last = read_metrics(output / METRICS)[-1]
     out.print(f"{last['step']:,} steps, loss {last['loss']:.4f} at the last; {output}/loss.png shows all", markup=False)

@@ -95,7 +95,7 @@ def encoded_dataset(
 
     disable_progress_bars()
     folder = home / dataset_key(encoder, examples)
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is encoded is about people
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             encoded = []

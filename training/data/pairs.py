@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from genrec import jsonl
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
-from genrec.evidence import fingerprint
-from genrec.files import write_text
+from genrec.files import one_writer
+from genrec.fingerprint import fingerprint
 from genrec.llm.backend import Message, Ranker
 from genrec.llm.decoding import Trie, top_k
 from genrec.prepared import catalogue_hash
@@ -121,12 +122,11 @@ class PairMaker:
         `settings` is all that the pairs depend on. Raises GenRecError if `part` was begun with other settings.
         """
         ordered = sorted(examples, key=lambda example: (example.as_of, example.user_id, example.time))
-        done, finished = _resume(part, settings), 0
+        done, finished = jsonl.resume_part(part, settings, private=True), 0
         for number, batch in enumerate(_batches(zip(ordered, self._mix.sources(len(ordered)), strict=True))):
             if number == len(done):
                 done.append(self._batch(batch))
-                with part.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(done[-1], ensure_ascii=False) + "\n")
+                jsonl.append(part, [jsonl.line(done[-1])])
             finished += len(batch)
             progress(finished, len(ordered))
         left_out = Counter(reason for made in done for reason in made["left_out"])
@@ -227,22 +227,17 @@ def _batches(
         yield from (same[start : start + BATCH] for start in range(0, len(same), BATCH))
 
 
-def _resume(part: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """The batches that a part holds, behind a line with its settings; an unfinished line goes."""
-    header = json.dumps(settings, ensure_ascii=False, sort_keys=True)
-    data = part.read_bytes() if part.exists() else b""
-    lines = data[: data.rfind(b"\n") + 1].decode().split("\n")[:-1]
-    if lines and lines[0] != header:
-        raise GenRecError(f"{part} was begun with other settings ({lines[0]}); remove it, or name another --out")
-    write_text(part, "".join(f"{line}\n" for line in lines or [header]))
-    return [json.loads(line) for line in lines[1:]]
-
-
 def make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
     """Make the pairs of a recipe's data with its model, and write them to where the recipe looks for them.
 
-    Raises GenRecError if they are there already, the recipe has no data for them, or the adapter does not fit.
+    Raises GenRecError if they are there already or being made by another process, the recipe has no data for them, or
+    the adapter does not fit.
     """
+    with one_writer(recipe.preferences):
+        return _make_preferences(recipe, mix, progress)
+
+
+def _make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
     from genrec.llm.embedded import cache_home  # deferred: loads torch
     from genrec.llm.local import LocalModel
     from training.dpo import REFERENCE, load_policy

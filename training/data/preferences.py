@@ -59,8 +59,8 @@ def write_preferences(path: Path, pairs: Sequence[Preference], **about: Any) -> 
     text = "".join(pair.model_dump_json() + "\n" for pair in pairs)
     counts = Counter(pair.source for pair in pairs)
     account = About(sha256=hashlib.sha256(text.encode()).hexdigest(), pairs=dict(counts), **about)
-    write_text(path, text)
-    write_text(about_path(path), account.model_dump_json(indent=2) + "\n")
+    write_text(path, text, private=True)
+    write_text(about_path(path), account.model_dump_json(indent=2) + "\n", private=True)
     return account
 
 

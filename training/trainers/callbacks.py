@@ -10,6 +10,7 @@ import torch
 from accelerate.optimizer import AcceleratedOptimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from genrec import jsonl
 from genrec.errors import GenRecError
 from genrec.files import write_text
 
@@ -32,7 +33,7 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Drop the lines of steps that are taken again, and one that a kill left unfinished."""
         if state.is_world_process_zero:
-            kept = [line for line in read_metrics(self._path) if line["step"] <= state.global_step]
+            kept = [line for line in jsonl.read(self._path) if line["step"] <= state.global_step]
             write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def on_log(
@@ -48,19 +49,12 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
             return
         if state.is_world_process_zero:
             line = {"step": state.global_step} | {k: v for k, v in logs.items() if k not in NOT_OF_A_STEP}
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            jsonl.append(self._path, [json.dumps(line)])
         if not math.isfinite(logs["loss"]):
             raise DivergedError(
                 f"the loss is {logs['loss']} at step {state.global_step}: training has diverged. Lower "
                 "trainer.learning_rate, and go on from an earlier checkpoint or start again."
             )
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The finished lines of a metrics file; none if there is no file."""
-    data = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [json.loads(line) for line in data.split("\n")[:-1]]
 
 
 class WeightsMove(TrainerCallback):  # type: ignore[misc]

@@ -1,10 +1,10 @@
 """What a study works on, made once and found again by every process: the base model and the questions."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genrec.llm.identity import folder_hash
 from training.budget.spec import Jsonl, SmallModel, Study
 from training.budget.store import key_of
 from training.budget.tasks.jsonl import JsonlTask
@@ -62,12 +62,4 @@ def _count(tokenizer: "PreTrainedTokenizerBase", text: str) -> int:
 
 def _model_hash(path: str) -> str:
     """Of a folder's weights, tokenizer and template; a hub id stands for itself."""
-    folder = Path(path)
-    if not folder.is_dir():
-        return path
-    digest = hashlib.sha256()
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")]):
-        digest.update(f"{file.name}\n".encode())
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
-    return digest.hexdigest()
+    return folder_hash(Path(path)) if Path(path).is_dir() else path

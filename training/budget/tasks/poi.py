@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from genrec.checkins import Checkins
 from genrec.columns import TIME
 from genrec.errors import GenRecError
-from genrec.evidence import fingerprint
 from genrec.files import file_hash
+from genrec.fingerprint import fingerprint
 from genrec.llm.decoding import Trie, top_k
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS

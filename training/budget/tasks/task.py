@@ -84,7 +84,7 @@ def save_questions(path: Path, questions: Questions) -> None:
         part: [(one.prompt, one.answer, one.group) for one in getattr(questions, part)]
         for part in ("train", "validation", "test")
     }
-    write_text(path, json.dumps(parts, ensure_ascii=False))
+    write_text(path, json.dumps(parts, ensure_ascii=False), private=True)
 
 
 def read_questions(path: Path) -> Questions | None:
