@@ -15,21 +15,18 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import ValidationError
 
-from eval.run import CHECKINS, EXAMPLES, PROFILES, RANKINGS, read_config
-from genrec.checkins import read_checkins
+from eval.run import PROFILES
+from eval.run_files import read_tables
 from genrec.clock import MOMENT, moments, rows_before
 from genrec.columns import CATEGORY, POI, TIME, USER
-from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.fingerprint import fingerprint
 from genrec.habits import city_habits, habits_of
 from genrec.profiles.faithfulness import check, supported
-from genrec.profiles.profile import Profile
+from genrec.profiles.profile import profile_lines
 from genrec.rankers.habit_weights import FitData
 from genrec.trajectories import GAP_HOURS, Visit, sessionise
-from genrec.validation import first_problem
 
 # What a leak would change; shares and distances follow from it, up to the last digit of a processor.
 COUNTED = {"checkins", "places", "transitions", "recent"}
@@ -70,11 +67,10 @@ class _Run:
     """What a run folder holds."""
 
     def __init__(self, folder: Path) -> None:
-        self.config = read_config(folder)
-        self.checkins = read_checkins(folder / CHECKINS)
-        self.examples = _read(folder / EXAMPLES)
-        self.rankings = _read(folder / RANKINGS)
-        self.profiles = _read_profiles(folder / PROFILES)
+        self.config, self.checkins, self.examples, self.rankings = read_tables(folder)
+        # Unlike in other files of profiles, a user may have several.
+        path = folder / PROFILES
+        self.profiles = [profile for _, profile in profile_lines(path)] if path.exists() else []
         self.methods: dict[str, dict[str, Any]] = self.config["methods"]
         self.first: datetime = self.examples["as_of"].min()  # type: ignore[assignment]
 
@@ -191,23 +187,3 @@ class _Run:
                 yield f"{method}: trained on check-ins up to {trained['last']}, asked about from {self.first} on"
             elif fingerprint(seen) != trained["sha256"]:
                 yield f"{method}: was not trained on the first {trained['check_ins']} check-ins, as it says"
-
-
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError):
-        raise InputError("is missing or damaged.", file=path, fix="Finish the run with `genrec-eval run`.") from None
-
-
-def _read_profiles(path: Path) -> list[Profile]:
-    """The given profiles: unlike in other files of profiles, a user may have several."""
-    if not path.exists():
-        return []
-    profiles = []
-    for row, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
-        try:
-            profiles.append(Profile.model_validate_json(line))
-        except ValidationError as error:
-            raise InputError(f"not a profile: {first_problem(error)}.", file=path, row=row) from None
-    return profiles

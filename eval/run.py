@@ -15,23 +15,26 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
 from eval.methods.method import Method, Ranked
 from eval.protocol import Cases
+from eval.run_records import Answer, RunConfig, Times
 from genrec import __version__, jsonl, prepared
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, one_writer, require_only, write_text
 from genrec.profiles.profile import Profile, write_profiles
+from genrec.validation import first_problem, read_json, shortened
 
 K = 20
 # Examples ranked and written at once. Fixed, because a model's last digits may depend on what it ranks together.
 BATCH = 32
+AGAIN = "Remove the file: its rankings are made again."
 PACKAGES = ("numpy", "polars", "torch", "transformers")
 
 CONFIG, EXAMPLES, RANKINGS, POIS = "config.json", "examples.parquet", "rankings.parquet", "pois.parquet"
@@ -95,7 +98,7 @@ def part_of(out: Path, method: str) -> Path:
 def rank_missing(method: Method, cases: Cases, part: Path, times: Path, progress: Progress) -> None:
     """Add the answers that are missing to a method's part, batch by batch, and their time to times.json."""
     settings = method.settings(cases)
-    done = {answer["example"] for answer in jsonl.resume_part(part, settings, private=True)}
+    done = {answer.example for answer in _resume(part, settings, cases)}
     progress(method.name, len(done), len(cases.examples))
     unfinished = [batch for batch in batches(cases) if not done.issuperset(batch)]
     for batch in unfinished[:1]:
@@ -144,16 +147,33 @@ def _require_same(out: Path, config: dict[str, Any]) -> None:
 
 def read_config(out: Path) -> dict[str, Any]:
     """The configuration of a run; raises InputError if the folder holds none."""
-    path = out / CONFIG
+    path, fix = out / CONFIG, "Name a folder of `genrec-eval run`."
+    read_json(path, RunConfig, "a configuration of a run", fix=fix)
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(
-            "is no configuration of a run.", file=path, fix="Name a folder of `genrec-eval run`."
-        ) from None
-    if not isinstance(config, dict):
-        raise InputError("is no configuration of a run.", file=path)
+        config: dict[str, Any] = json.loads(path.read_bytes())  # as it was written, to be compared
+    except ValueError as error:  # an integer of thousands of digits
+        raise InputError(f"not a configuration of a run: {shortened(str(error))}.", file=path, fix=fix) from None
     return config
+
+
+def read_times(path: Path) -> dict[str, Any]:
+    """Rankings and seconds of each method; none if there is no such file."""
+    return read_json(path, Times, "times of a run", fix="Remove the file.").model_dump() if path.exists() else {}
+
+
+def _resume(part: Path, settings: dict[str, Any], cases: Cases) -> list[Answer]:
+    """The answers that a part holds, made with these settings; a line that a killed run left unfinished goes."""
+    answers: dict[int, Answer] = {}
+    for row, record in enumerate(jsonl.resume_part(part, settings, private=True), start=2):
+        try:
+            answer = Answer.model_validate(record)
+        except ValidationError as error:
+            raise InputError(f"not an answer: {first_problem(error)}.", file=part, row=row, fix=AGAIN) from None
+        twice = f"example {answer.example} is there twice" if answer.example in answers else None
+        if problem := twice or answer.problem(len(cases.examples), len(cases.checkins.pois)):
+            raise InputError(f"{problem}.", file=part, row=row, fix=AGAIN)
+        answers[answer.example] = answer
+    return list(answers.values())
 
 
 def _line(answer: Ranked) -> str:
@@ -164,17 +184,16 @@ def _line(answer: Ranked) -> str:
 
 def _collect(out: Path, methods: Sequence[Method], cases: Cases) -> pl.DataFrame:
     """The finished parts as one table."""
-    rows = []
-    for method in methods:
-        for answer in jsonl.resume_part(part_of(out, method.name), method.settings(cases), private=True):
-            moment = answer["profile_as_of"]
-            answer["profile_as_of"] = datetime.fromisoformat(moment) if moment else None
-            rows.append(answer | {"method": method.name})
+    rows = [
+        answer.model_dump() | {"method": method.name}
+        for method in methods
+        for answer in _resume(part_of(out, method.name), method.settings(cases), cases)
+    ]
     return pl.DataFrame(rows, schema=SCHEMA).sort("method", "example")
 
 
 def _add_time(path: Path, method: str, rankings: int, seconds: float) -> None:
-    times = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    times = read_times(path)
     before = times.get(method, {"rankings": 0, "seconds": 0.0})
     times[method] = {"rankings": before["rankings"] + rankings, "seconds": before["seconds"] + seconds}
     write_text(path, json.dumps(times, indent=2, sort_keys=True) + "\n")

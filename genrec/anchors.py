@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from genrec.bounds import PoiIndex
+
 if TYPE_CHECKING:
     from genrec.habits import PlaceHabit
     from genrec.trajectories import Visit
@@ -40,7 +42,7 @@ class Anchor(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: AnchorKind
-    poi: int
+    poi: PoiIndex
     why: str
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from genrec.bounds import LONGEST_TEXT
 from genrec.cli.console import err
 from genrec.cli.profile import check_user, make_writer
 from genrec.errors import GenRecError
@@ -52,6 +53,8 @@ class Desk:
             raise GenRecError(
                 f"user {user!r} has a profile; change it with `genrec profile edit`, or leave out --about"
             )
+        if len(about or "") > LONGEST_TEXT:
+            raise GenRecError(f"--about has more than {LONGEST_TEXT:,} letters; say less")
         if user is not None and user in self.profiles:
             return self.profiles[user]
         if user is not None and about is None:

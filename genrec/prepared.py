@@ -17,20 +17,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from genrec.bounds import Positive
 from genrec.clock import all_midnight, in_order, moments
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, file_hash, one_writer, require_regular, write_text
 from genrec.reading.ids import aligned
+from genrec.tables import CATALOGUE_SCHEMA, FRAME_SCHEMA, catalogue_problem, frame_problem, read_table
+from genrec.validation import read_json
 
 if TYPE_CHECKING:
     from genrec.checkins import Checkins
 
 CHECKINS, POIS, META = "checkins.parquet", "pois.parquet", "meta.json"
 STAGED = ".new"
-MAX_META_BYTES = 16 << 20
+ANEW = "Prepare the folder anew."
 
 _IDENTITY = [USER, POI, TIME, UTC]
 
@@ -42,9 +45,9 @@ class Meta(BaseModel):
 
     format: Literal[1] = 1
     sources: list[str]
-    users: int
-    pois: int
-    check_ins: int
+    users: Positive
+    pois: Positive
+    check_ins: Positive
     catalogue: str
     notes: list[str]
     sha256: dict[str, str]
@@ -80,10 +83,18 @@ def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str], bool
 
     """
     meta = _read_meta(folder)
-    frame = pl.read_parquet(_current(folder, CHECKINS, meta), columns=_IDENTITY)
+    tables = {name: _current(folder, name, meta) for name in (CHECKINS, POIS)}
+    pois = read_table(tables[POIS], CATALOGUE_SCHEMA, rows=meta.pois, others=True, fix=ANEW)
+    frame = read_table(tables[CHECKINS], FRAME_SCHEMA, rows=meta.check_ins, fix=ANEW)
+    for path, problem in ((tables[POIS], catalogue_problem(pois)), (tables[CHECKINS], frame_problem(frame, len(pois)))):
+        if problem:
+            raise InputError(f"{problem}.", file=path, fix=ANEW)
+    if frame[USER].hash().n_unique() != meta.users:  # of hashes, which are compared faster
+        raise InputError(f"is not of {CHECKINS}: its number of users differs.", file=folder / META, fix=ANEW)
+    if catalogue_hash(pois) != meta.catalogue:
+        raise InputError(f"is not of {POIS}: the hash of its catalogue differs.", file=folder / META, fix=ANEW)
     if not moments(frame).is_sorted():  # folders were once in the order of local times
         frame = in_order(frame)
-    pois = pl.read_parquet(_current(folder, POIS, meta))
     return frame, pois, str(folder), meta.notes, meta.dates_only
 
 
@@ -231,15 +242,7 @@ def _read_meta(folder: Path) -> Meta:
             file=folder,
             fix="Name a CSV file, or run genrec data prepare.",
         )
-    require_regular(folder / META)
-    if (folder / META).stat().st_size > MAX_META_BYTES:
-        raise InputError("is too large for a description of prepared data.", file=folder / META)
-    try:
-        return Meta.model_validate_json((folder / META).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(
-            "is not a description of prepared data.", file=folder / META, fix="Prepare the folder anew."
-        ) from error
+    return read_json(folder / META, Meta, "a description of prepared data", fix=ANEW)
 
 
 def _current(folder: Path, name: str, meta: Meta) -> Path:
@@ -249,6 +252,4 @@ def _current(folder: Path, name: str, meta: Meta) -> Path:
             require_regular(path)
         if path.exists() and file_hash(path) == meta.sha256.get(name):
             return path
-    raise InputError(
-        f"is missing or not the file that {META} names.", file=folder / name, fix="Prepare the folder anew."
-    )
+    raise InputError(f"is missing or not the file that {META} names.", file=folder / name, fix=ANEW)

@@ -20,7 +20,7 @@ from genrec.habits import CityHabits, city_habits
 from genrec.llm.backend import CacheUse, Ranker
 from genrec.llm.decoding import Trie, top_k
 from genrec.prepared import catalogue_hash
-from genrec.profiles.profile import Level, Profile
+from genrec.profiles.profile import Level, Profile, require_catalogue
 from genrec.prompting import prompt_version
 from genrec.rankers.genup_prompt import GENUP, genup_messages
 from genrec.rankers.habits import rank_habits, reasons
@@ -94,7 +94,11 @@ class Ranking:
 
 
 def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
-    """Ask about a user at a time: the trajectory that is going on then, or the latest if the time is unknown."""
+    """Ask about a user at a time: the trajectory that is going on then, or the latest if the time is unknown.
+
+    Raises GenRecError, before any model is loaded, if the profile was written for other data or knows later visits.
+    """
+    require_catalogue([profile], checkins.pois)
     visits = checkins.frame.filter(pl.col(USER).cast(pl.String) == profile.user_id)
     if at is not None:
         visits = before(visits, at)
@@ -133,10 +137,8 @@ class Recommender:
 
         Raises GenRecError if a profile was written for other data.
         """
-        prompts = []
-        for query in queries:
-            self._require_same_catalogue(query.profile)
-            prompts.append(self._prompt(query, level, habit_table=habit_table))
+        require_catalogue((query.profile for query in queries), self._pois)
+        prompts = [self._prompt(query, level, habit_table=habit_table) for query in queries]
         tokens = [self._ranker.prompt_tokens(prompt.messages) for prompt in prompts]
         tries = [self._trie] * len(tokens)
         return [
@@ -196,14 +198,6 @@ class Recommender:
             dropped_lines=top.dropped_lines,
             seconds=seconds,
         )
-
-    def _require_same_catalogue(self, profile: Profile) -> None:
-        for place in profile.habits.places:
-            if place.poi >= len(self._pois) or self._pois[POI_ID][place.poi] != place.poi_id:
-                raise GenRecError(
-                    f"the profile of {profile.user_id!r} was written for other data: there, POI {place.poi} is "
-                    f"{place.poi_id!r}. Write profiles for these check-ins, with `genrec profile run`."
-                )
 
     def _city(self, as_of: datetime) -> CityHabits:
         if as_of not in self._cities:

@@ -36,6 +36,8 @@ def make(visits: Iterable[tuple[str, int, datetime]], categories: Sequence[str] 
             "longitude": [-114.0] * size,
         }
     )
+    seen = frame.group_by("poi").agg(first_seen=pl.col("time").min())
+    pois = pois.join(seen, on="poi", how="left", maintain_order="left")
     return Checkins(frame.sort("time", maintain_order=True), pois, "made", [])
 
 

@@ -1,77 +1,40 @@
 """Recipes: YAML files that say what a training run does, all of it.
 
 The keys under `trainer:` are those of TRL's SFTConfig or DPOConfig and go there unchanged, except for a few that
-GenRec sets itself (OWNED). Paths are relative to where the command runs.
+GenRec sets itself (training.trainer_keys.OWNED). Paths are relative to where the command runs.
 """
 
-import dataclasses
 import re
 import typing
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from genrec.bounds import MOST, Positive, Seed
 from genrec.errors import GenRecError, InputError
 from genrec.filters import PresetName
+from genrec.plain_yaml import DEEPEST, LARGEST_YAML, ValueLoader, load_yaml
 from genrec.profiles.profile import Level
 from genrec.rankers.ranking_prompt import MOST_VISITS
-
-if typing.TYPE_CHECKING:
-    from trl import DPOConfig, SFTConfig
+from genrec.validation import read_text, shortened
+from training.trainer_keys import checked_trainer
 
 Kind = Literal["sft", "dpo"]
 Method = Literal["full", "lora", "qlora", "galore"]
 
-_EVALUATION = "there is no evaluation while training; examine the result with genrec-eval"
-_TOKENS = "GenRec tokenises by itself, exactly as in serving"
-# Keys of TRL's that a recipe may not set, and why.
-OWNED = {
-    "output_dir": "name it with --out",
-    "resume_from_checkpoint": "use --resume",
-    "seed": "set `seed` of the recipe",
-    "data_seed": "set `seed` of the recipe",
-    "max_length": "set `max_length` of the recipe; longer examples are refused, not cut",
-    "truncation_mode": "nothing is cut; data.budget shortens prompts",
-    "use_cpu": "a GPU is used if there is one; hide it with CUDA_VISIBLE_DEVICES=",
-    "trust_remote_code": "code that comes with a model is not run",
-    "model_init_kwargs": "GenRec loads the model",
-    "logging_strategy": "every step is logged",
-    "logging_steps": "every step is logged",
-    "save_only_model": "a checkpoint without the optimiser cannot be resumed",
-    "restore_callback_states_from_checkpoint": "use --resume",
-    "remove_unused_columns": _TOKENS,
-    "eval_strategy": _EVALUATION,
-    "load_best_model_at_end": _EVALUATION,
-    "precompute_ref_log_probs": "GenRec computes and keeps them by itself",
-} | dict.fromkeys(
-    (
-        "dataset_kwargs",
-        "dataset_text_field",
-        "packing",
-        "padding_free",
-        "completion_only_loss",
-        "assistant_only_loss",
-        "chat_template_path",
-        "eos_token",
-        "pad_token",
-    ),
-    _TOKENS,
-)
-
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Lora(_Strict):
     """The adapter's shape (PEFT's LoraConfig)."""
 
-    r: int = Field(default=16, ge=1)
-    alpha: int = Field(default=32, ge=1)
+    r: int = Field(default=16, ge=1, le=65_536)
+    alpha: int = Field(default=32, ge=1, le=65_536)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
@@ -79,8 +42,8 @@ class Lora(_Strict):
 class Cities(_Strict):
     """Synthetic cities to learn from: `count` of them, with consecutive seeds from `first_seed` on."""
 
-    count: int = Field(ge=1)
-    first_seed: int = Field(default=0, ge=0)
+    count: int = Field(ge=1, le=1_000_000)
+    first_seed: Seed = 0
 
 
 class Data(_Strict):
@@ -90,16 +53,16 @@ class Data(_Strict):
     cities: Cities | None = None
     preset: PresetName | None = None  # filters of GenUP's data sets
     train: Literal["llm4poi", "rolling"] = "llm4poi"  # the first 80 %, or the first half of the check-ins
-    moments: int = Field(default=4, ge=1)  # at how many moments evidence is frozen
+    moments: int = Field(default=4, ge=1, le=10_000)  # at how many moments evidence is frozen
     profiles: tuple[Path, ...] = ()  # of each user the latest before an example; without: one by templates
     prompt: Literal["genrec", "genup"] = "genrec"
     level: Level = "none"  # what a prompt shows of the profile
-    budget: int = Field(default=400, ge=1)  # tokens for the user's lines of a prompt
-    visits: int = Field(default=MOST_VISITS, ge=1)  # of a trajectory, in one conversation at most
+    budget: int = Field(default=400, ge=1, le=MOST)  # tokens for the user's lines of a prompt
+    visits: int = Field(default=MOST_VISITS, ge=1, le=MOST)  # of a trajectory, in one conversation at most
     targets: Literal["final", "every"] = "final"  # the last visit of a trajectory, or each, in one sequence
     named: bool = False  # learn only answers that the conversation has named before: no other can be read off it
     relabel: bool = False  # number the POIs anew, at random, in every example
-    limit: int | None = Field(default=None, ge=1)  # a sample of the examples
+    limit: Positive | None = None  # a sample of the examples
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -117,8 +80,8 @@ class Recipe(_Strict):
     model: str = "embedded"
     method: Method = "lora"
     lora: Lora = Lora()
-    seed: int = Field(default=0, ge=0)
-    max_length: int = Field(default=1024, ge=1)  # tokens; an example that is longer is an error
+    seed: Seed = 0
+    max_length: int = Field(default=1024, ge=1, le=MOST)  # tokens; an example that is longer is an error
     trainer: dict[str, Any] = {}
 
     @property
@@ -199,7 +162,7 @@ def dump_recipe(recipe: SftRecipe | DpoRecipe) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(ValueLoader):
     """YAML 1.2's numbers: PyYAML takes 1e-4, without a dot, for a string."""
 
 
@@ -210,15 +173,12 @@ _Loader.add_implicit_resolver(
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A recipe's keys. Raises InputError if there is no such file or it is no YAML mapping."""
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except FileNotFoundError:
-        raise InputError("no such recipe.", file=path, fix="Name a YAML file.") from None
-    except yaml.MarkedYAMLError as error:
-        row = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(f"is no YAML: {error.problem}.", file=path, row=row) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"is no YAML: {' '.join(str(error).split())}.", file=path) from None
+    if not path.exists():
+        raise InputError("no such recipe.", file=path, fix="Name a YAML file.")
+    text = read_text(path, most=LARGEST_YAML)
+    if r"\0" in text or r"\x00" in text:
+        raise InputError("NUL is not a letter.", file=path)
+    values = load_yaml(text, _Loader, path)
     if not isinstance(values, dict):
         raise InputError("is no recipe: it must be a mapping of keys to values.", file=path)
     return values
@@ -228,47 +188,18 @@ def _set(values: dict[str, Any], override: str) -> str | None:
     """Apply KEY=VALUE; returns what is wrong with it, if anything."""
     key, equals, text = override.partition("=")
     *parents, last = key.strip().split(".")
-    if not (equals and last and all(parents)):
-        return f"--set {override}: write --set KEY=VALUE, as in trainer.learning_rate=1e-4"
+    if not (equals and last and all(parents)) or len(parents) > DEEPEST:
+        return f"--set {shortened(override)}: write --set KEY=VALUE, as in trainer.learning_rate=1e-4"
     node: Any = values
     for parent in parents:
         node = node.setdefault(parent, {}) if isinstance(node, dict) else None
     if not isinstance(node, dict):
-        return f"--set {override}: {'.'.join(parents)} is no group of keys"
+        return f"--set {shortened(override)}: {'.'.join(parents)} is no group of keys"
     try:
-        node[last] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError:
-        return f"--set {override}: the value is no YAML"
+        node[last] = load_yaml(text, _Loader, Path("--set"))
+    except InputError as error:
+        return f"--set {shortened(override)}: the value is {error.problem}"
     return None
-
-
-def checked_trainer(kind: str, values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The values in the types of TRL's fields, and what is wrong with them."""
-    config = config_class(kind)
-    hints = typing.get_type_hints(config)
-    known = {field.name for field in dataclasses.fields(config)}
-    checked: dict[str, Any] = {}
-    problems = []
-    for key, value in values.items():
-        if key in OWNED:
-            problems.append(f"trainer.{key}: not to be set here: {OWNED[key]}")
-        elif key not in known:
-            problems.append(f"trainer.{key}: {config.__name__} has no such key")
-        else:
-            try:
-                checked[key] = TypeAdapter(hints[key], config={"arbitrary_types_allowed": True}).validate_python(value)
-            except ValidationError as error:
-                problems.append(f"trainer.{key}: {error.errors(include_url=False)[0]['msg']}, not {value!r}")
-    return checked, problems
-
-
-def config_class(kind: str) -> "type[SFTConfig | DPOConfig]":
-    """TRL's configuration of a kind of training; takes seconds to import."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from trl import DPOConfig, SFTConfig
-    config: type[SFTConfig | DPOConfig] = SFTConfig if kind == "sft" else DPOConfig
-    return config
 
 
 def problems_of(error: ValidationError, skip: Sequence[str] = ()) -> list[str]:
@@ -280,7 +211,7 @@ def problems_of(error: ValidationError, skip: Sequence[str] = ()) -> list[str]:
             what = words.format(given=details["input"], **details.get("ctx", {}))
         else:
             what = details["msg"].removeprefix("Value error, ")
-        lines.append(": ".join(filter(None, (".".join(keys), what))))
+        lines.append(shortened(": ".join(filter(None, (".".join(keys), what)))))
     return lines
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genrec.errors import GenRecError
-from training.recipe import Recipe, config_class
+from genrec.validation import shortened
+from training.recipe import Recipe
 from training.record import CHECKPOINTS
+from training.trainer_keys import config_class
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -35,7 +37,7 @@ class Trainable:
 
 
 def require_possible(recipe: Recipe) -> None:
-    """Raise GenRecError if this machine lacks what the method needs."""
+    """Raise GenRecError if this machine lacks what the method needs, or if TRL refuses the recipe's `trainer`."""
     import torch  # deferred: slow to import
 
     if recipe.method == "qlora" and not torch.cuda.is_available():
@@ -46,6 +48,7 @@ def require_possible(recipe: Recipe) -> None:
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise GenRecError(f"method {recipe.method} needs {' and '.join(missing)}: pip install 'genrec[galore]'")
+    trainer_config(recipe.kind, recipe, Path())
 
 
 def require_resumable(recipe: Recipe) -> None:
@@ -150,8 +153,8 @@ def trainer_config(
     }
     try:
         config = config_class(kind)(**defaults | recipe.trainer | fixed | dict(own or {}))
-    except (ValueError, TypeError, ImportError, NotImplementedError) as error:
-        raise GenRecError(f"trainer: {' '.join(str(error).split())}") from error
+    except Exception as error:  # of whatever library a value goes to
+        raise GenRecError(f"trainer: {shortened(str(error) or type(error).__name__)}") from error
     _require_optimiser_fits(recipe, config)
     _require_world_size(config)
     return config

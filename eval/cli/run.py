@@ -1,6 +1,5 @@
 """`genrec-eval run`: several methods on the very same examples."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -116,10 +115,10 @@ def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) ->
     import polars as pl
 
     from eval.measures.metrics import score
-    from eval.run import RANKINGS, TIMES
+    from eval.run import RANKINGS, TIMES, read_times
 
     scores = score(asked.frame, pl.read_parquet(output / RANKINGS), asked.checkins.pois)
-    times = json.loads((output / TIMES).read_text(encoding="utf-8"))
+    times = read_times(output / TIMES)
     table = Table(title=f"{output}", title_justify="left")
     for heading in ("method", "Acc@1", "Acc@10", "MRR@20", "failures", "rankings/s"):
         table.add_column(heading, justify="left" if heading == "method" else "right")
@@ -127,12 +126,12 @@ def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) ->
         own = scores.filter(pl.col("method") == method.name)
         [means] = own.select(pl.col("acc@1", "acc@10", "mrr").mean()).rows()
         failures = own["failure"].count()
-        spent = times[method.name]
+        spent = times.get(method.name, {"rankings": 0, "seconds": 0.0})
         table.add_row(
             method.name,
             *(f"{mean:.3f}" for mean in means),
             str(failures),
-            f"{spent['rankings'] / spent['seconds']:,.1f}",
+            f"{spent['rankings'] / spent['seconds']:,.1f}" if spent["seconds"] else "-",
         )
     out.print(table)
     report(output)

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from pydantic import ValidationError
 
 from eval.experiments.experiment import (
     OVERVIEW,
@@ -34,7 +33,7 @@ from eval.report.verdict import SIGNIFICANCE, Verdict
 from eval.run import EXAMPLES, POIS, RANKINGS, Progress
 from genrec.checkins import Checkins
 from genrec.columns import USER
-from genrec.errors import GenRecError, InputError
+from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.files import write_text
 from genrec.fingerprint import fingerprint
@@ -49,6 +48,7 @@ from genrec.rankers.ranker import Floats, Query, Ranker
 from genrec.rankers.ranking_prompt import RANKING
 from genrec.rankers.simple import CountingRanker
 from genrec.rankers.simple import habits as habits_of_query
+from genrec.validation import read_json
 
 CARRIED, OWN, SHIPPED = "habits-carried", "habits-own", "habits"
 PLAIN, ADAPTED = "llm:full", "llm:full-adapted"
@@ -87,10 +87,7 @@ def weights_of(
     """
     command = f"genrec-eval fit-habits {name} --cities=0 --limit={FIT_LIMIT} --seed={seed}"
     if path.exists():
-        try:
-            kept = FittedWeights.model_validate_json(path.read_bytes())
-        except ValidationError:
-            raise InputError("holds no fitted weights.", file=path, fix="Name another --out.") from None
+        kept = read_json(path, FittedWeights, "fitted weights", fix="Name another --out.")
         if kept.command != command or [data.sha256 for data in kept.data] != [fingerprint(checkins)]:
             raise GenRecError(f"{path} was fitted on other check-ins or with another seed; name another --out")
         return kept

@@ -4,22 +4,22 @@ Only guesses are judged: a field that is "unknown" counts against the coverage, 
 bootstrapped over users, as in `eval.profiles.worth`.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import BaseModel, model_validator
 
 from eval.measures.metrics import reliability
 from eval.profiles.worth import Floats, draws, interval, ratio
-from genrec.columns import USER
 from genrec.errors import GenRecError, InputError
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile
+from genrec.validation import read_lines
 
 ALL = "all"
 BINS = 10
@@ -27,31 +27,31 @@ BINS = 10
 Truth = dict[str, dict[str, str]]  # user id -> closed field -> true option
 
 
+class _Persona(BaseModel):
+    """A user of a synthetic city, as far as is asked here."""
+
+    user_id: str
+    persona: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _all_fields(self) -> Self:
+        for field, options in CLOSED_FIELDS.items():
+            if self.persona.get(field) not in options:
+                raise ValueError(f"persona.{field}: none of {', '.join(options)}")
+        return self
+
+
 def read_truth(path: Path) -> Truth:
     """Read the true closed fields of users from the truth_users.jsonl that `genrec data synth` writes.
 
     Raises InputError that names the row.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as a text file ({error}).", file=path) from None
+    fix = "Give the truth_users.jsonl that `genrec data synth` wrote."
     truth: Truth = {}
-    for row, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
-        try:
-            person = json.loads(line)
-            user, persona = person[USER], person["persona"]
-            sound = isinstance(user, str) and all(persona[field] in options for field, options in CLOSED_FIELDS.items())
-        except (ValueError, KeyError, TypeError):
-            sound = False
-        if not sound:
-            raise InputError(
-                "no user with a persona that has all closed fields.",
-                file=path,
-                row=row,
-                fix="Give the truth_users.jsonl that `genrec data synth` wrote.",
-            )
-        truth[user] = persona
+    for row, person in read_lines(path, _Persona, "a user with all closed fields", fix=fix):
+        if person.user_id in truth:
+            raise InputError(f"user {person.user_id!r} is there twice.", file=path, row=row, fix=fix)
+        truth[person.user_id] = {field: person.persona[field] for field in CLOSED_FIELDS}
     return truth
 
 

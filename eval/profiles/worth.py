@@ -18,7 +18,7 @@ from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.habits import Habits, all_habits
 from genrec.profiles.faithfulness import check, sentences, supported
-from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile
+from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile, require_catalogue
 
 RESAMPLES = 2000
 
@@ -39,6 +39,7 @@ def evidence_of(profiles: Sequence[Profile], checkins: Checkins | None) -> dict[
             f"{len(strangers)} of {len(profiles)} profiles are of users without check-ins in {checkins.source}, "
             f"for instance {strangers[0]!r}. Give the check-ins that the profiles were written from."
         )
+    require_catalogue(profiles, checkins.pois)
     habits: dict[str, Habits] = {}
     for moment in sorted({profile.as_of for profile in profiles}):
         users = [profile.user_id for profile in profiles if profile.as_of == moment]

@@ -1,6 +1,5 @@
 """What a run shows: every figure of its report, from the files in its folder. No figure comes from anywhere else."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +11,11 @@ from eval.measures.intervals import compare, expected_calibration_error, interva
 from eval.measures.metrics import DISTANCE, METRICS, disagreeing, reliability, score
 from eval.measures.strata import STRATA, strata, stratifier_power
 from eval.methods.llm import LlmSpec
-from eval.run import CHECKINS, EXAMPLES, RANKINGS, TIMES, read_config
+from eval.run import CONFIG, RANKINGS, TIMES, read_times
+from eval.run_files import FINISH, read_tables
 from genrec.checkins import Checkins
 from genrec.errors import InputError
-from genrec.prepared import load
+from genrec.validation import shortened
 
 YARDSTICK = "habits"
 SLICINGS = {"visit": ("repeat", "novel"), "prompt": ("named", "not named")} | STRATA
@@ -67,16 +67,10 @@ class Findings:
 
 def read_run(folder: Path) -> Run:
     """Read a run folder; raises InputError if it is none, or the run has not finished."""
-    config = read_config(folder)
-    if not (folder / RANKINGS).exists():
-        raise InputError("is missing: the run has not finished.", file=folder / RANKINGS, fix="Give its command again.")
-    return Run(
-        config=config,
-        examples=pl.read_parquet(folder / EXAMPLES),
-        rankings=pl.read_parquet(folder / RANKINGS),
-        checkins=Checkins(*load(folder / CHECKINS)),
-        times=json.loads((folder / TIMES).read_text(encoding="utf-8")),
-    )
+    config, checkins, examples, rankings = read_tables(folder)
+    if other := config["methods"].keys() ^ set(rankings["method"].unique()):
+        raise InputError(f"{shortened(min(other))}: not both here and in {CONFIG}.", file=folder / RANKINGS, fix=FINISH)
+    return Run(config, examples, rankings, checkins, read_times(folder / TIMES))
 
 
 def find(run: Run) -> Findings:

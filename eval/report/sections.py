@@ -181,7 +181,7 @@ def _distances(found: Findings) -> Section:
 
 
 def _speed(run: Run) -> Section:
-    times = {method: run.times[method] for method in run.config["methods"]}
+    times = {method: run.times[method] for method in run.config["methods"] if method in run.times}
     return Section("speed", "Speed", "On the machine of this run; no part of metrics.json.", [speed_table(times)])
 
 

@@ -205,8 +205,10 @@ def edit(
     ] = None,
 ) -> None:
     """Change a profile in $EDITOR; it is checked before it is saved."""
+    from genrec.plain_yaml import LARGEST_YAML
     from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
     from genrec.profiles.profile import profile_of, read_profiles, write_profiles
+    from genrec.validation import read_text
 
     require_regular(profiles)
     context.with_resource(one_writer(profiles))
@@ -214,9 +216,7 @@ def edit(
     profile = profile_of(everyone, user, profiles)
     sheet = changes or _open_editor(to_sheet(profile))
     try:
-        edited = apply_sheet(profile, sheet.read_text(encoding="utf-8"), sheet)
-    except (OSError, UnicodeDecodeError) as error:
-        raise GenRecError(f"{sheet}: cannot be read as a text file ({error}). Nothing was changed.") from None
+        edited = apply_sheet(profile, read_text(sheet, most=LARGEST_YAML), sheet)
     except GenRecError as error:
         again = shlex.join(["genrec", "profile", "edit", user, "--profiles", str(profiles), "--from", str(sheet)])
         raise GenRecError(f"{error} Nothing was changed. Mend it there, then: {again}") from None

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from genrec.bounds import LONGEST_TEXT
 from genrec.errors import GenRecError, InputError
 from genrec.habits import Habits
+from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Statement
 from genrec.prompting import one_line
@@ -16,6 +19,10 @@ from genrec.validation import first_problem
 EDITOR = "stated by the editor"
 HEAD = "# Profile of user "
 LONGEST = 1000  # characters of a sentence
+MOST_SENTENCES = 1000  # of a section
+
+
+Sentences = Annotated[list[Annotated[str, Field(max_length=LONGEST_TEXT)]], Field(max_length=MOST_SENTENCES)]
 
 
 class Sheet(BaseModel):
@@ -25,9 +32,9 @@ class Sheet(BaseModel):
 
     traits: dict[str, str]
     attributes: dict[str, str]
-    preferences: list[str]
-    routines: list[str]
-    summary: list[str]
+    preferences: Sentences
+    routines: Sentences
+    summary: Sentences
 
 
 def to_sheet(profile: Profile) -> str:
@@ -49,9 +56,9 @@ def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:
     """The profile with the sheet's changes; raises InputError that names the line or the field."""
     if text.startswith(HEAD) and not text.startswith(f"{HEAD}{profile.user_id!r} "):
         raise InputError(f"the sheet of another user, not of {profile.user_id!r}.", file=source, row=1)
+    values = load_yaml(text, TextLoader, source)
     try:
-        # BaseLoader reads every scalar as the text that it is: a sentence may look like a date or a number.
-        sheet = Sheet.model_validate(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - builds plain text only
+        sheet = Sheet.model_validate(values)
         return Profile.model_validate(
             profile.model_dump()
             | {
@@ -63,11 +70,6 @@ def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:
                 "provenance": profile.provenance.model_dump() | {"edited": True},
             }
         )
-    except yaml.MarkedYAMLError as error:
-        row = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(f"not YAML: {error.problem}.", file=source, row=row) from None
-    except yaml.YAMLError as error:
-        raise InputError(f"not YAML: {' '.join(str(error).split())}.", file=source) from None
     except ValidationError as error:
         raise InputError(f"{first_problem(error)}.", file=source) from None
 

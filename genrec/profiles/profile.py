@@ -2,17 +2,22 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
 from genrec import jsonl
+from genrec.bounds import LONGEST_TEXT, Count
+from genrec.columns import POI_ID
 from genrec.errors import GenRecError, InputError
 from genrec.files import write_text
 from genrec.habits import Habits
-from genrec.validation import first_problem
+from genrec.validation import read_lines, shortened
+
+if TYPE_CHECKING:
+    import polars as pl
 
 UNKNOWN = "unknown"
 
@@ -32,7 +37,7 @@ Level = Literal["none", "routines", "attributes", "full"]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Guess(_Model):
@@ -54,20 +59,26 @@ class Provenance(_Model):
 
     writer: str
     prompt_version: str
-    tokens_in: int = 0
-    tokens_out: int = 0
-    asked: int = 0  # sentences asked for
-    asked_again: int = 0  # sentences that the evidence did not support at first
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    asked: Count = 0  # sentences asked for
+    asked_again: Count = 0  # sentences that the evidence did not support at first
     dropped: list[str] = []  # sentences that it did not support at the second try either
-    by_template: int = 0  # sentences of templates, for sections that the model got nothing right in
+    by_template: Count = 0  # sentences of templates, for sections that the model got nothing right in
     edited: bool = False
+
+    @model_validator(mode="after")
+    def _a_part(self) -> "Provenance":
+        if self.asked_again > self.asked:
+            raise ValueError(f"asked_again is {self.asked_again}, of {self.asked} sentences asked for")
+        return self
 
 
 class Profile(_Model):
     """What is known (statements, habits) and guessed (traits, attributes) about a user as of a moment."""
 
     user_id: str
-    as_of: datetime
+    as_of: NaiveDatetime
     traits: dict[str, Guess]
     attributes: dict[str, Guess]
     preferences: list[Statement]
@@ -76,14 +87,22 @@ class Profile(_Model):
     habits: Habits
     provenance: Provenance
 
+    @field_validator("traits")
+    @classmethod
+    def _traits_are_known(cls, guesses: dict[str, Guess]) -> dict[str, Guess]:
+        return _all_fields(guesses, TRAITS)
+
+    @field_validator("attributes")
+    @classmethod
+    def _attributes_are_known(cls, guesses: dict[str, Guess]) -> dict[str, Guess]:
+        return _all_fields(guesses, ATTRIBUTES)
+
     @model_validator(mode="after")
-    def _fields_are_known(self) -> "Profile":
-        for guesses, fields in ((self.traits, TRAITS), (self.attributes, ATTRIBUTES)):
-            for name, guess in guesses.items():
-                if name not in fields:
-                    raise ValueError(f"unknown field {name!r}; the fields are {', '.join(fields)}")
-                if guess.value not in (*fields[name], UNKNOWN):
-                    raise ValueError(f"{name}: {guess.value!r} is not one of {', '.join(fields[name])}, {UNKNOWN}")
+    def _habits_are_theirs(self) -> "Profile":
+        if self.habits.user_id != self.user_id:
+            raise ValueError(f"habits: of another user, {self.habits.user_id!r}, not of {self.user_id!r}")
+        if self.habits.as_of != self.as_of:
+            raise ValueError(f"habits: as of {self.habits.as_of}, but the profile is as of {self.as_of}")
         return self
 
     def statements(self) -> Iterator[Statement]:
@@ -91,6 +110,16 @@ class Profile(_Model):
         yield from self.preferences
         yield from self.routines
         yield from self.summary
+
+
+def _all_fields(guesses: dict[str, Guess], fields: dict[str, tuple[str, ...]]) -> dict[str, Guess]:
+    """Every field of a group, in its order, unknown where there is no guess; raises ValueError for another field."""
+    for name, guess in guesses.items():
+        if name not in fields:
+            raise ValueError(f"unknown field {name!r}; the fields are {', '.join(fields)}")
+        if guess.value not in (*fields[name], UNKNOWN):
+            raise ValueError(f"{name}: {guess.value!r} is not one of {', '.join(fields[name])}, {UNKNOWN}")
+    return unknown_fields(fields) | guesses
 
 
 def unknown_fields(fields: dict[str, tuple[str, ...]]) -> dict[str, Guess]:
@@ -101,22 +130,34 @@ def unknown_fields(fields: dict[str, tuple[str, ...]]) -> dict[str, Guess]:
 def read_profiles(path: Path) -> dict[str, Profile]:
     """Profiles by user id, in file order; raises InputError that names the line."""
     profiles: dict[str, Profile] = {}
-    try:
-        text = _bytes(path).decode("utf-8")
-    except UnicodeDecodeError:
-        raise InputError("is not a UTF-8 text file.", file=path, fix="Give a file of profiles.") from None
-    # Not splitlines(): a category may hold other line separators, which JSON does not escape.
-    for row, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
-        try:
-            profile = Profile.model_validate_json(line)
-        except ValidationError as error:
-            raise InputError(
-                f"not a profile: {first_problem(error)}.", file=path, row=row, fix="Mend or remove the line."
-            ) from None
+    for row, profile in profile_lines(path):
         if profile.user_id in profiles:
             raise InputError(f"user {profile.user_id!r} has two profiles.", file=path, row=row, fix="Keep one.")
         profiles[profile.user_id] = profile
     return profiles
+
+
+def profile_lines(path: Path) -> Iterator[tuple[int, Profile]]:
+    """The profile of each line with its number, where a user may have several; errors as of `read_profiles`."""
+    if not path.exists():
+        raise InputError("no such file.", file=path, fix="Write it with `genrec profile run`.")
+    fix = "Mend or remove the line."
+    for row, profile in read_lines(path, Profile, "a profile", fix=fix):
+        if longest := [name for name, text in _texts(profile) if len(text) > LONGEST_TEXT]:
+            problem = f"not a profile: {longest[0]}: more than {LONGEST_TEXT:,} letters."
+            raise InputError(problem, file=path, row=row, fix=fix)
+        yield row, profile
+
+
+def _texts(profile: Profile) -> Iterator[tuple[str, str]]:
+    """All that is put into words from a profile, and where it stands."""
+    yield "user_id", profile.user_id
+    for name in ("preferences", "routines", "summary"):
+        for number, statement in enumerate(getattr(profile, name)):
+            yield f"{name}.{number}.text", statement.text
+    for number, place in enumerate(profile.habits.places):
+        yield f"habits.places.{number}.poi_id", place.poi_id
+        yield f"habits.places.{number}.category", place.category
 
 
 def _bytes(path: Path) -> bytes:
@@ -139,6 +180,23 @@ def profile_of(profiles: dict[str, Profile], user_id: str, path: Path) -> Profil
         return profiles[user_id]
     some = ", ".join(list(profiles)[:5]) or "nobody"
     raise GenRecError(f"{path} has no profile of user {user_id!r}. It has: {some}{', ...' * (len(profiles) > 5)}")
+
+
+REWRITE = "Write profiles of these check-ins, with `genrec profile run`."
+
+
+def require_catalogue(profiles: Iterable[Profile], pois: "pl.DataFrame", fix: str = REWRITE) -> None:
+    """Raise GenRecError if a profile was written for other places than those of a catalogue."""
+    poi_ids = pois[POI_ID]
+    for profile in profiles:
+        places = profile.habits.places
+        known = poi_ids.gather([place.poi for place in places if place.poi < len(poi_ids)]).to_list()
+        for place, poi_id in zip_longest(places, known):
+            if place.poi_id != poi_id:
+                raise GenRecError(
+                    f"the profile of {profile.user_id!r} was written for other data: there, POI {place.poi} is "
+                    f"{shortened(repr(place.poi_id))}. {fix}"
+                )
 
 
 def append_profiles(path: Path, profiles: Iterable[Profile]) -> None:

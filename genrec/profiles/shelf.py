@@ -11,14 +11,26 @@ from pathlib import Path
 from typing import Literal
 
 from genrec.checkins import Checkins
-from genrec.columns import CATEGORY, POI_ID, USER
+from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
-from genrec.profiles.profile import ATTRIBUTES, TRAITS, Profile, Provenance, read_profiles, unknown_fields
+from genrec.profiles.profile import (
+    ATTRIBUTES,
+    TRAITS,
+    Profile,
+    Provenance,
+    read_profiles,
+    require_catalogue,
+    unknown_fields,
+)
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.trajectories import Example
 
 Show = Literal["own", "swapped", "emptied"]
+
+EXAMINED = (
+    "Write profiles of the check-ins that are examined: a run without --profiles keeps them in its folder `checkins`."
+)
 
 
 class ProfileShelf:
@@ -26,9 +38,7 @@ class ProfileShelf:
 
     def __init__(self, given: Sequence[Profile], checkins: Checkins, *, seed: int = 0) -> None:
         """`seed` decides who is swapped for whom. Raises GenRecError if a profile was written for other POIs."""
-        poi_ids = checkins.pois[POI_ID].to_list()
-        for profile in given:
-            _require_catalogue(profile, poi_ids)
+        require_catalogue(given, checkins.pois, EXAMINED)
         self.given = sorted(given, key=lambda profile: (profile.user_id, profile.as_of))
         self.seed = seed
         lines = "".join(profile.model_dump_json() for profile in self.given)
@@ -105,13 +115,3 @@ def read_given(paths: Sequence[Path]) -> list[Profile]:
             raise GenRecError(f"--profiles: {profile.user_id!r} has two profiles as of {profile.as_of}; give one")
         seen.add((profile.user_id, profile.as_of))
     return profiles
-
-
-def _require_catalogue(profile: Profile, poi_ids: Sequence[str]) -> None:
-    for place in profile.habits.places:
-        if place.poi >= len(poi_ids) or poi_ids[place.poi] != place.poi_id:
-            raise GenRecError(
-                f"the profile of {profile.user_id!r} was written for other data: there, POI {place.poi} is "
-                f"{place.poi_id!r}. Write profiles of the check-ins that are examined: a run without --profiles keeps "
-                "them in its folder `checkins`."
-            )

@@ -1,35 +1,37 @@
 """The weights of the habits ranker: what they mean, and how the ones in use were fitted."""
 
-from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime
+
+from genrec.bounds import Positive
 
 FILE = "habit_weights.json"
 
+Amount = Annotated[float, Field(ge=1e-6, le=1e6)]  # beyond, sums of weighted habits are 0, or not finite
+
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class HabitWeights(_Model):
     """How much each habit counts. The defaults are round numbers that nothing was fitted for."""
 
-    hour_width: float = Field(
+    hour_width: Amount = Field(
         default=1.5, ge=0.5, description="hours; standard deviation of the kernel around the time of day"
     )
-    prior_visits: float = Field(default=3, gt=0, description="visits that a general rate weighs against the user's own")
-    weekday_prior: float = Field(default=10, gt=0, description="the same for the days of the week, which say less")
-    recency_half_life: float = Field(
-        default=90, gt=0, description="days since the last visit that halve a place's weight"
-    )
+    prior_visits: Amount = Field(default=3, description="visits that a general rate weighs against the user's own")
+    weekday_prior: Amount = Field(default=10, description="the same for the days of the week, which say less")
+    recency_half_life: Amount = Field(default=90, description="days since the last visit that halve a place's weight")
     transition: float = Field(
         default=0.5, ge=0, le=1, description="share of usual next steps against frequency, at most"
     )
-    repeat: float = Field(default=0.5, gt=0, description="factor on the place the user is already at")
+    repeat: Amount = Field(default=0.5, description="factor on the place the user is already at")
     novelty: float = Field(default=0.5, ge=0, lt=1, description="mass of new places per exploration so far")
-    near_km: float = Field(default=1, gt=0, description="km at which nearness has halved")
+    near_km: Amount = Field(default=1, description="km at which nearness has halved")
 
 
 class FitData(_Model):
@@ -37,9 +39,9 @@ class FitData(_Model):
 
     name: str
     sha256: str
-    examples: int
-    first: datetime  # time of the first target
-    last: datetime  # of the last: nothing later was looked at
+    examples: Positive
+    first: NaiveDatetime  # time of the first target
+    last: NaiveDatetime  # of the last: nothing later was looked at
 
 
 class FittedWeights(_Model):

@@ -180,16 +180,29 @@ def give(run, profile):
 
 
 def test_a_profile_whose_habits_hold_a_later_visit(run):
-    knowing = written(town(6), "u0", as_of=at(8))
-    give(run, knowing.model_copy(update={"as_of": EARLY}))
+    """Of the hours just after its moment, which the clock of another zone might allow."""
+    knowing = written(town(6), "u0", as_of=EARLY + timedelta(days=1))
+    habits = knowing.habits.model_copy(update={"as_of": EARLY})
+    give(run, knowing.model_copy(update={"as_of": EARLY, "habits": habits}))
     assert only(leaks(run), "given").endswith("its habits are not those of the check-ins before")
+
+
+def test_a_profile_of_later_days_is_none_of_its_moment(run):
+    knowing = written(town(6), "u0", as_of=at(8))
+    give(run, knowing.model_copy(update={"as_of": EARLY, "habits": knowing.habits.model_copy(update={"as_of": EARLY})}))
+    with pytest.raises(InputError, match=r"profiles.jsonl, row 1: not a profile: habits: last .* is after as_of"):
+        audit(run)
 
 
 @pytest.mark.parametrize("part", ["places", "transitions", "recent"])
 def test_every_table_of_a_profile_is_compared(run, part):
-    honest, knowing = (written(town(6), "u0", as_of=moment) for moment in (EARLY, at(8)))
-    habits = honest.habits.model_copy(update={part: getattr(knowing.habits, part)})
-    give(run, honest.model_copy(update={"habits": habits}))
+    honest = written(town(6), "u0", as_of=EARLY)
+    if part == "places":
+        last = honest.habits.places[0].last_visit + timedelta(hours=1)
+        changed = [honest.habits.places[0].model_copy(update={"last_visit": last}), *honest.habits.places[1:]]
+    else:
+        changed = getattr(honest.habits, part)[1:]
+    give(run, honest.model_copy(update={"habits": honest.habits.model_copy(update={part: changed})}))
     assert only(leaks(run), "given").endswith("its habits are not those of the check-ins before")
 
 
@@ -281,7 +294,7 @@ def test_an_unfinished_run_cannot_be_audited(run, tmp_path):
     (run / "rankings.parquet").unlink()
     with pytest.raises(InputError, match="Finish the run"):
         audit(run)
-    with pytest.raises(InputError, match="is no configuration of a run"):
+    with pytest.raises(InputError, match="Name a folder of `genrec-eval run`"):
         audit(tmp_path)
     (run / "profiles.jsonl").write_text("{}\n")
     town_run(tmp_path / "again")
@@ -315,4 +328,4 @@ def test_the_command_says_which_checks_held(run, monkeypatch, capsys):
 
 
 def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys):
-    failed(command(monkeypatch, capsys, tmp_path), "is no configuration of a run")
+    failed(command(monkeypatch, capsys, tmp_path), "Name a folder of `genrec-eval run`")

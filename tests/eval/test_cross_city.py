@@ -39,7 +39,7 @@ def test_fitted_weights_are_kept(tmp_path, monkeypatch):
         with pytest.raises(GenRecError, match="other check-ins or with another seed"):
             weights_of(checkins, "town", path, seed=seed)
     path.write_text("{")
-    with pytest.raises(GenRecError, match="holds no fitted weights"):
+    with pytest.raises(GenRecError, match="not fitted weights"):
         weights_of(town(6), "town", path, seed=0)
 
 

@@ -10,6 +10,7 @@ from made_city import csv_of, failed, town, written
 
 from eval.profiles.recovery import calibration, read_truth, recovery
 from eval.profiles.worth import diversity, evidence_of, quality, vocabulary_of
+from genrec.checkins import read_checkins
 from genrec.city import CityConfig, build_city
 from genrec.errors import GenRecError, InputError
 from genrec.profiles.profile import (
@@ -193,7 +194,7 @@ def test_the_truth_of_a_city(tmp_path):
 def test_faulty_truth_is_named(line, tmp_path):
     path = tmp_path / "truth.jsonl"
     path.write_text(json.dumps({"user_id": "b", "persona": PERSONA}) + "\n" + line + "\n")
-    with pytest.raises(InputError, match=r"truth.jsonl, row 2: no user"):
+    with pytest.raises(InputError, match=r"truth.jsonl, row 2: not a user"):
         read_truth(path)
 
 
@@ -205,10 +206,11 @@ def test_the_truth_of_another_city(profiles):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, profiles):
+def folder(tmp_path, monkeypatch):
     """A folder with check-ins, profiles that guess a gender, and the truth about u0 and u1."""
     monkeypatch.chdir(tmp_path)
-    csv_of(town(), tmp_path / "in.csv")
+    checkins = read_checkins(csv_of(town(), tmp_path / "in.csv"))
+    profiles = [written(checkins, user) for user in ("u0", "u1", "u2")]
     write_profiles(tmp_path / "p.jsonl", [guessing(profile, gender="female") for profile in profiles])
     truth = [{"user_id": user, "persona": PERSONA} for user in ("u0", "u1")]
     (tmp_path / "truth.jsonl").write_text("".join(json.dumps(person) + "\n" for person in truth))
@@ -242,8 +244,8 @@ def test_mistakes(folder, genrec_eval):
     (folder / "empty.jsonl").touch()
     failed(genrec_eval("profiles", "empty.jsonl"), "empty.jsonl: holds no profiles")
     failed(genrec_eval("profiles", "none.jsonl"), "none.jsonl: no such file")
-    failed(genrec_eval("profiles", "p.jsonl", "--truth", "none"), "none: cannot be read")
-    failed(genrec_eval("profiles", "p.jsonl", "--truth", "in.csv"), "in.csv, row 1: no user")
+    failed(genrec_eval("profiles", "p.jsonl", "--truth", "none"), "none: no such file")
+    failed(genrec_eval("profiles", "p.jsonl", "--truth", "in.csv"), "in.csv, row 1: not a user")
 
 
 def test_categories_of_the_catalogue_count_as_named(profiles):

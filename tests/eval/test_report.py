@@ -266,7 +266,7 @@ def test_a_run_without_models(tmp_path, city_cases):
 
 
 def test_folders_that_are_no_finished_run(folder, tmp_path):
-    with pytest.raises(InputError, match=r"config.json: is no configuration of a run"):
+    with pytest.raises(InputError, match=r"config.json: no such file. Name a folder"):
         write_report(tmp_path)
     half = shutil.copytree(folder, tmp_path / "half")
     (half / "rankings.parquet").unlink()
@@ -278,7 +278,7 @@ def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["genrec-eval", "report", str(tmp_path)])
     with pytest.raises(SystemExit) as exit_:
         main()
-    failed((exit_.value.code, *capsys.readouterr()), "is no configuration of a run")
+    failed((exit_.value.code, *capsys.readouterr()), "Name a folder of `genrec-eval run`")
 
 
 def test_charts_show_text_as_it_is():

@@ -124,7 +124,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(GenRecError, match="holds something else"):
         run(asked, [RankerMethod(CountingRanker("markov"))], tmp_path / "photos", name="town")
     (tmp_path / "photos" / "config.json").write_text("[]")
-    with pytest.raises(GenRecError, match="is no configuration of a run"):
+    with pytest.raises(GenRecError, match="Name a folder of `genrec-eval run`"):
         run(asked, [RankerMethod(CountingRanker("markov"))], tmp_path / "photos", name="town")
 
 

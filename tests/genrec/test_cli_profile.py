@@ -185,9 +185,9 @@ def test_editors_that_fail(profiles, folder, genrec, monkeypatch):
     failed(genrec("profile", "edit", "u0"), "the editor 'no-such-editor' failed")
     monkeypatch.delenv("EDITOR")
     failed(genrec("profile", "edit", "u0"), "set EDITOR")
-    failed(genrec("profile", "edit", "u0", "--from", "none.yaml"), "none.yaml: cannot be read")
+    failed(genrec("profile", "edit", "u0", "--from", "none.yaml"), "none.yaml: no such file")
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
-    failed(genrec("profile", "edit", "u0", "--from", "binary"), "binary: cannot be read")
+    failed(genrec("profile", "edit", "u0", "--from", "binary"), "binary: is not a UTF-8 text file")
     failed(genrec("profile", "edit", "x"), "no profile of user 'x'")
     assert profiles.read_bytes() == before
 

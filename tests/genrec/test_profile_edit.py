@@ -46,7 +46,9 @@ def test_an_untouched_sheet_changes_nothing_but_the_flag(profile, tmp_path):
 @quick
 @given(st.text(min_size=1).filter(str.strip))
 def test_a_sheet_keeps_any_text(text):
-    profile = written(town(1), "u0", about=text).model_copy(update={"user_id": text})
+    profile = written(town(1), "u0", about=text)
+    habits = profile.habits.model_copy(update={"user_id": text})
+    profile = profile.model_copy(update={"user_id": text, "habits": habits})
     assert edited(profile, "sheet") == flagged(profile)
 
 

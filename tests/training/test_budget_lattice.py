@@ -137,7 +137,7 @@ def test_recipes(tmp_path):
         ("seeds: 3", r"seeds: must be a list, as in \[3\]$"),
         ("model: {hidden: 50}", r"run:\n  model\.hidden: [^\n]*multiple of 32$"),
         ("model: {cities: 0}", r"run:\n  model: nothing to pre-train on: [^\n]*$"),
-        ("model: [", r"row \d+: is no YAML"),
+        ("model: [", r"row \d+: not YAML"),
     ):
         path.write_text(f"{MINIMAL}{change}\n")
         with pytest.raises(GenRecError, match=problem):

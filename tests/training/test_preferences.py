@@ -240,8 +240,12 @@ def test_files(tiny, checkins, examples, tmp_path):
     with pytest.raises(InputError, match=r"is not the file that pairs\.about\.json speaks of"):
         read_preferences(path)
     about_path(path).unlink()
-    with pytest.raises(InputError, match=r"pairs\.about\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"pairs\.about\.json: no such file"):
         read_preferences(path)
+
+
+PAIR = {"prompt": [{"role": "user", "content": "Where next?"}], "chosen": "1", "rejected": "2", "source": "random",
+        "rule": "truth"}  # fmt: skip
 
 
 def test_equal_answers_are_refused(tmp_path, checkins):
@@ -249,7 +253,7 @@ def test_equal_answers_are_refused(tmp_path, checkins):
     write_preferences(path, [], **account(checkins))
     with pytest.raises(InputError, match="holds no pairs"):
         read_preferences(path)
-    line = json.dumps({"prompt": [], "chosen": "1", "rejected": "1", "source": "random", "rule": "truth"}) + "\n"
+    line = json.dumps(PAIR | {"rejected": "1"}) + "\n"
     path.write_text(line)
     about = json.loads(about_path(path).read_text()) | {"sha256": hashlib.sha256(line.encode()).hexdigest()}
     about_path(path).write_text(json.dumps(about))

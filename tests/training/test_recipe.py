@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrec.errors import GenRecError, InputError
@@ -101,6 +101,7 @@ def test_missing_file(tmp_path):
         load_recipe(tmp_path / "none.yaml")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 64), st.floats(1e-6, 1e-2), st.booleans(), st.sampled_from(["full", "lora", "qlora"]))
 def test_what_is_written_is_read_again(tmp_path_factory, r, rate, relabel, method):
     recipe = SftRecipe.model_validate(

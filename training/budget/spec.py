@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
+from genrec.bounds import MOST, Count, Positive, Seed
 from genrec.errors import GenRecError
-from training.recipe import Data, Lora, checked_trainer, problems_of, read_yaml
+from training.recipe import Data, DpoRecipe, Lora, SftRecipe, problems_of, read_yaml
+from training.trainer_keys import checked_trainer
 
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
 SOUND_SEEDS = 3
@@ -33,7 +35,10 @@ OWNED = (
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Amount = Annotated[float, Field(gt=0, le=MOST)]
 
 
 class SmallModel(_Strict):
@@ -42,17 +47,17 @@ class SmallModel(_Strict):
     It may also read the past of the city that the study asks about, as a large model has read of the real world.
     """
 
-    vocabulary: int = Field(default=2048, ge=1300)  # bytes and the numbers below 1,000 are in it anyway
-    hidden: int = Field(default=128, ge=32, multiple_of=32)
-    layers: int = Field(default=6, ge=1)
-    cities: int = Field(default=8, ge=0)  # whose places are numbered anew in every conversation
-    first_seed: int = Field(default=2000, ge=0)
-    examples: int = Field(default=2000, ge=1)  # conversations about them, each read once
+    vocabulary: int = Field(default=2048, ge=1300, le=1 << 20)  # bytes and the numbers below 1,000 are in it anyway
+    hidden: int = Field(default=128, ge=32, le=1 << 14, multiple_of=32)
+    layers: int = Field(default=6, ge=1, le=1000)
+    cities: int = Field(default=8, ge=0, le=1_000_000)  # whose places are numbered anew in every conversation
+    first_seed: Seed = 2000
+    examples: Positive = 2000  # conversations about them, each read once
     past: float = Field(default=0, ge=0, lt=0.8)  # share of the task's check-ins, the earliest, to read under their ids
-    passes: int = Field(default=1, ge=1)  # over the past
-    batch: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    seed: int = Field(default=0, ge=0)
+    passes: Positive = 1  # over the past
+    batch: Positive = 8
+    learning_rate: Amount = 2e-3
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _something_to_read(self) -> Self:
@@ -66,12 +71,12 @@ class NextPoi(_Strict):
 
     kind: Literal["next-poi"]
     data: Data | None = None  # check-ins, and how a prompt is put
-    city: int | None = Field(default=None, ge=0)  # instead of check-ins: a synthetic city, by its seed
+    city: Seed | None = None  # instead of check-ins: a synthetic city, by its seed
     rule: Literal["judged", "truth"] = "judged"  # truth: the true place always wins; a variant
     metric: Literal["acc@1", "mrr"] = "acc@1"  # mrr is MRR@20
-    train_limit: int | None = Field(default=None, ge=1)  # samples of the examples
-    test_limit: int | None = Field(default=None, ge=1)
-    validation_limit: int | None = Field(default=None, ge=1)
+    train_limit: Positive | None = None  # samples of the examples
+    test_limit: Positive | None = None
+    validation_limit: Positive | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -95,7 +100,7 @@ class Jsonl(_Strict):
     validation: Path
     test: Path
     metric: str = "exact"  # or module:function, called with (generated text, row) -> score, the higher the better
-    max_tokens: int = Field(default=64, ge=1)
+    max_tokens: Positive = 64
     stop: str = Field(default="\n", min_length=1)
 
     @model_validator(mode="after")
@@ -109,11 +114,11 @@ class Jsonl(_Strict):
 class Stage(_Strict):
     """How SFT or DPO trains: one pass over the examples in the study's order, at a constant rate after warm-up."""
 
-    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)  # several: the best on validation
-    batch: int = Field(default=4, ge=1)  # examples a step
-    at_once: int | None = Field(default=None, ge=1)  # examples in memory at a time; without: the whole batch
-    warmup_steps: int = Field(default=5, ge=0)
-    save_steps: int = Field(default=50, ge=1)  # between checkpoints to resume from
+    learning_rates: tuple[Amount, ...] = Field(min_length=1)  # several: the best on validation
+    batch: Positive = 4  # examples a step
+    at_once: Positive | None = None  # examples in memory at a time; without: the whole batch
+    warmup_steps: Count = 5
+    save_steps: Positive = 50  # between checkpoints to resume from
     trainer: dict[str, Any] = {}  # further keys of TRL's SFTConfig or DPOConfig
 
     @model_validator(mode="after")
@@ -137,17 +142,17 @@ class Study(_Strict):
     )
     method: Literal["lora", "full"] = "lora"
     lora: Lora = Lora()
-    max_length: int = Field(default=1024, ge=1)
+    max_length: Positive = 1024
     task: Annotated[NextPoi | Jsonl, Field(discriminator="kind")]
-    budgets: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
+    budgets: tuple[Amount, ...] = Field(min_length=1)
     shares: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=PAPER_SHARES, min_length=2)
-    price: float = Field(default=1.0, gt=0)  # c_s: of a demonstration, in the currency of the budgets
+    price: Amount = 1.0  # c_s: of a demonstration, in the currency of the budgets
     currency: str = "demonstrations"
-    price_ratios: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)  # c_p / c_s
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
+    price_ratios: tuple[Amount, ...] = Field(default=(1.0,), min_length=1)  # c_p / c_s
+    seeds: tuple[Seed, ...] = Field(default=(0, 1, 2), min_length=1)
     sft: Stage
     dpo: Stage
-    sweep_examples: int = Field(default=100, ge=1)  # of each stage, in the sweep of learning rates
+    sweep_examples: Positive = 100  # of each stage, in the sweep of learning rates
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -187,3 +192,19 @@ def load_study(path: Path) -> Study:
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems]))
     return study
+
+
+def require_trainable(study: Study) -> None:
+    """Raise GenRecError if TRL refuses a stage's `trainer`, before a model is made."""
+    from training.settings import require_possible  # deferred: loads torch
+
+    common: dict[str, Any] = {"method": study.method, "lora": study.lora}
+    recipes = {
+        "sft": SftRecipe(kind="sft", data=Data(checkins=Path()), trainer=study.sft.trainer, **common),
+        "dpo": DpoRecipe(kind="dpo", preferences=Path(), trainer=study.dpo.trainer, **common),
+    }
+    for stage, recipe in recipes.items():
+        try:
+            require_possible(recipe)
+        except GenRecError as error:
+            raise GenRecError(f"{stage}.{error}") from None

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from genrec.files import write_text
 
 
@@ -24,6 +26,12 @@ class Result:
         return sum(self.scores) / len(self.scores) if self.scores else None
 
 
+class _Kept(BaseModel):
+    """What a file holds, as far as it is read."""
+
+    result: Result
+
+
 def key_of(facts: Any) -> str:
     """Name plain data by its content: 24 hexadecimal digits."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
@@ -38,8 +46,8 @@ class Store:
     def get(self, key: str) -> Result | None:
         """The result of this name; None if there is none yet, or if its file is damaged."""
         try:
-            return Result(**json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))["result"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return _Kept.model_validate_json((self._folder / f"{key}.json").read_bytes()).result
+        except (FileNotFoundError, ValueError):
             return None
 
     def keys(self) -> set[str]:

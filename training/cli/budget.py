@@ -103,13 +103,14 @@ def advise(
 
 def _workshop(path: Path, output: Path) -> "Workshop":
     from training.budget.lattice import lattice
-    from training.budget.spec import SmallModel, load_study
+    from training.budget.spec import SmallModel, load_study, require_trainable
     from training.budget.tasks.material import prepare  # deferred: loads torch
     from training.budget.workshop import Workshop
 
     study = load_study(path)
     require_only(output, CONTENTS)
     lattice(study)  # what is wrong with budgets shows before a model is made
+    require_trainable(study)
     if not isinstance(study.model, SmallModel):
         return Workshop(study, output, prepare(study, output))
     err.print("small model: pre-trained first, if it is not there yet; once, in a minute or more")

@@ -29,6 +29,9 @@ def dpo(
     from training.recipe import DpoRecipe, recipe_of  # deferred: --help needs no pydantic, torch or TRL
 
     recipe = recipe_of(DpoRecipe, path, changes or [])
+    from training.settings import require_possible
+
+    require_possible(recipe)
     if dry_run:
         _dry_run(recipe)
         return

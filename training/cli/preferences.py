@@ -68,10 +68,11 @@ def print_preferences(about: "About", path: "Path") -> None:
     table = Table(title=str(path), title_justify="left")
     for heading in ("source", "pairs", "reference prefers the chosen one"):
         table.add_column(heading, justify="left" if heading == "source" else "right")
+    shares = {source: about.reference_prefers_chosen.get(source, 0.0) for source in about.pairs}
     for source, count in about.pairs.items():
-        table.add_row(source, f"{count:,}", f"{about.reference_prefers_chosen[source]:.1%}")
+        table.add_row(source, f"{count:,}", f"{shares[source]:.1%}")
     total = sum(about.pairs.values())
-    right = sum(about.reference_prefers_chosen[source] * count for source, count in about.pairs.items())
+    right = sum(shares[source] * count for source, count in about.pairs.items())
     table.add_row("all", f"{total:,}", f"{right / total:.1%}" if total else "")
     out.print(table)
     for reason, count in about.left_out.items():

@@ -31,12 +31,14 @@ def sft(
     from training.recipe import SftRecipe, recipe_of  # deferred: --help needs no pydantic, torch or TRL
 
     recipe = recipe_of(SftRecipe, path, changes or [])
+    from training.settings import load_trainable, require_possible
+
+    require_possible(recipe)
     if dry_run:
         _dry_run(recipe)
         return
     folder = require_out(output)
     from training.record import require_startable, writing
-    from training.settings import load_trainable
     from training.sft import require_adapter, train_sft
 
     context.with_resource(writing(folder))

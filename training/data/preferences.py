@@ -4,17 +4,22 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from genrec.bounds import Count, Positive, Share
 from genrec.errors import InputError
-from genrec.files import write_text
+from genrec.files import file_hash, require_regular, write_text
 from genrec.llm.backend import Message
-from genrec.validation import first_problem
+from genrec.validation import read_json, read_lines
 
 Source = Literal["on-policy", "habits", "nearby", "random"]
 Rule = Literal["truth", "judged"]
+
+
+ROLES = {"system", "user", "assistant"}
+Answer = Annotated[str, Field(min_length=1)]
 
 
 class Preference(BaseModel):
@@ -22,11 +27,17 @@ class Preference(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    prompt: tuple[Message, ...]
-    chosen: str
-    rejected: str
+    prompt: Annotated[tuple[Message, ...], Field(min_length=1)]
+    chosen: Answer
+    rejected: Answer
     source: Source
     rule: Rule
+
+    @model_validator(mode="after")
+    def _messages_are_whole(self) -> "Preference":
+        if any(message.keys() != {"role", "content"} or message["role"] not in ROLES for message in self.prompt):
+            raise ValueError(f"prompt: a message has a role ({', '.join(sorted(ROLES))}) and a content, nothing else")
+        return self
 
     @model_validator(mode="after")
     def _answers_differ(self) -> "Preference":
@@ -38,15 +49,15 @@ class Preference(BaseModel):
 class About(BaseModel):
     """What a file of preferences was made from, kept beside it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     sha256: str  # of the file of preferences
     catalogue: str
     ranking_prompt: str
     settings: dict[str, Any]
-    pairs: dict[Source, int]
-    left_out: dict[str, int]  # pairs that were asked for and not made, by reason
-    reference_prefers_chosen: dict[Source, float]  # share of the pairs that the model ranks right already
+    pairs: dict[Source, Positive]
+    left_out: dict[str, Count]  # pairs that were asked for and not made, by reason
+    reference_prefers_chosen: dict[Source, Share]  # share of the pairs that the model ranks right already
 
 
 def about_path(path: Path) -> Path:
@@ -67,21 +78,13 @@ def write_preferences(path: Path, pairs: Sequence[Preference], **about: Any) -> 
 def read_preferences(path: Path) -> tuple[list[Preference], About]:
     """Pairs and what they were made from; raises InputError that names the line, or what does not belong together."""
     fix = "Make it with `genrec-train preferences`."
-    try:
-        data, account = path.read_bytes(), about_path(path).read_bytes()
-        about = About.model_validate_json(account)
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror}).", file=error.filename, fix=fix) from None
-    except ValidationError as error:
-        raise InputError(f"is faulty: {first_problem(error)}.", file=about_path(path), fix=fix) from None
-    if hashlib.sha256(data).hexdigest() != about.sha256:
+    about = read_json(about_path(path), About, "an account of preferences", fix=fix)
+    require_regular(path)
+    if file_hash(path) != about.sha256:
         raise InputError(f"is not the file that {about_path(path).name} speaks of.", file=path, fix=fix)
-    pairs = []
-    for row, line in enumerate(data.decode().split("\n")[:-1], start=1):
-        try:
-            pairs.append(Preference.model_validate_json(line))
-        except ValidationError as error:
-            raise InputError(f"not a preference: {first_problem(error)}.", file=path, row=row, fix=fix) from None
+    pairs = [pair for _, pair in read_lines(path, Preference, "a preference", fix=fix)]
+    if Counter(pair.source for pair in pairs) != about.pairs:
+        raise InputError(f"has other pairs than {about_path(path).name} counts.", file=path, fix=fix)
     if not pairs:
         raise InputError("holds no pairs.", file=path, fix=fix)
     return pairs, about

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from genrec.errors import GenRecError, InputError
 from genrec.files import file_hash
 from genrec.llm.backend import Message
+from genrec.validation import read_lines
 from training.budget.spec import Jsonl
 from training.budget.tasks.task import Pair, Question, Questions
 from training.recipe import problems_of
@@ -35,7 +36,10 @@ class _Message(BaseModel):
 
 def _text(answer: object) -> object:
     """TRL's conversational form of an answer is a list of one message."""
-    return answer[0].get("content") if isinstance(answer, list) and len(answer) == 1 else answer
+    match answer:
+        case [{"content": content}]:
+            return content
+    return answer
 
 
 def _form(prompt: object) -> str:
@@ -132,19 +136,14 @@ class JsonlTask:
 
 def read_rows(path: Path, kind: "type[AnyRow]") -> "list[AnyRow]":
     """The rows of a JSON Lines file. Raises InputError for one of another form."""
-    try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({error}).", file=path) from None
-    if lines == [""]:
+    rows = [row for _, row in read_lines(path, kind, "a row", say=_first_problem)]
+    if not rows:
         raise InputError("holds no rows.", file=path)
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(kind.model_validate_json(line))
-        except ValidationError as error:
-            raise InputError(f"{problems_of(error, skip=FORMS)[0]}.", file=path, row=number) from None
     return rows
+
+
+def _first_problem(error: ValidationError) -> str:
+    return problems_of(error, skip=FORMS)[0]
 
 
 def metric(name: str) -> Metric:
