@@ -32,16 +32,16 @@ def read_table(
     """
     require_regular(path)
     try:
-        there = pl.read_parquet_schema(path)
+        there = pl.scan_parquet(path, glob=False).collect_schema()
         for column, kind in schema.items():
             if column not in there:
                 raise InputError("the column is missing.", file=path, column=column, fix=fix)
             if there[column] != kind:
                 raise InputError(f"holds {there[column]}, not {kind}.", file=path, column=column, fix=fix)
-        count = pl.scan_parquet(path).select(pl.len()).collect().item()
+        count = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
         if rows is not None and count != rows:
             raise InputError(f"has {count:,} rows, not {rows:,}.", file=path, fix=fix)
-        return pl.read_parquet(path, columns=None if others else list(schema))
+        return pl.read_parquet(path, columns=None if others else list(schema), glob=False)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(f"cannot be read as Parquet ({type(error).__name__}).", file=path, fix=fix) from None
 

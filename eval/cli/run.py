@@ -117,7 +117,7 @@ def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) ->
     from eval.measures.metrics import score
     from eval.run import RANKINGS, TIMES, read_times
 
-    scores = score(asked.frame, pl.read_parquet(output / RANKINGS), asked.checkins.pois)
+    scores = score(asked.frame, pl.read_parquet(output / RANKINGS, glob=False), asked.checkins.pois)
     times = read_times(output / TIMES)
     table = Table(title=f"{output}", title_justify="left")
     for heading in ("method", "Acc@1", "Acc@10", "MRR@20", "failures", "rankings/s"):

@@ -158,7 +158,7 @@ def difference_table(differences: Sequence[Row]) -> Table:
 
 def _differences(run: Path, pairs: Sequence[tuple[str, str]]) -> list[Row]:
     """All pairs in all metrics, with Holm's correction for their number."""
-    examples, rankings, pois = (pl.read_parquet(run / name) for name in (EXAMPLES, RANKINGS, POIS))
+    examples, rankings, pois = (pl.read_parquet(run / name, glob=False) for name in (EXAMPLES, RANKINGS, POIS))
     scores = score(examples, rankings, pois)
     frames = [compare(scores, pairs, metric, resamples=DRAWS).with_columns(metric=pl.lit(metric)) for metric in METRICS]
     table = pl.concat(frames)

@@ -67,8 +67,8 @@ def open_parquet(path: Path) -> ParquetFile:
 
     """
     try:
-        schema = pl.read_parquet_schema(path)
-        rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        schema = pl.scan_parquet(path, glob=False).collect_schema()
+        rows = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
     except _FAILURES as error:
         raise _damaged(path, error) from error
     if rows > max(_ANY_ROWS, _MAX_ROWS_PER_BYTE * path.stat().st_size):
