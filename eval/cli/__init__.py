@@ -1,36 +1,23 @@
 """The `genrec-eval` command. Each command has a file of its own beside this one."""
 
-import typer
+from genrec.cli.entry import run_app
+from genrec.cli.lazy import lazy_group
 
-from eval.cli.audit import audit
-from eval.cli.bench import bench
-from eval.cli.experiments import ablation, cold_start, cross_city
-from eval.cli.fit import fit_habits
-from eval.cli.profiles import profiles
-from eval.cli.report import report
-from eval.cli.run import run
-from eval.cli.score import score
-from genrec.cli.entry import EPILOG, run_app
-
-app = typer.Typer(
-    name="genrec-eval",
-    help="Evaluate rankings of the next place, and profiles: honestly, with intervals.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    epilog=EPILOG,
-)
-app.command()(run)
-app.command()(audit)
-app.command("fit-habits")(fit_habits)
-app.command()(profiles)
-app.command()(report)
-app.command()(score)
-app.command()(bench)
-app.command()(ablation)
-app.command("cold-start")(cold_start)
-app.command("cross-city")(cross_city)
+COMMANDS = {
+    "run": ("eval.cli.run:run", "Rank the same examples with several methods, and write the report."),
+    "audit": ("eval.cli.audit:audit", "Look for knowledge of the future in a run."),
+    "fit-habits": ("eval.cli.fit:fit_habits", "Fit the weights of the habits ranker."),
+    "profiles": ("eval.cli.profiles:profiles", "Say what a file of profiles is worth."),
+    "report": ("eval.cli.report:report", "Write the report of a run."),
+    "score": ("eval.cli.score:score", "Score predictions that another project made."),
+    "bench": ("eval.cli.bench:bench", "Time rankings against other ways to make them."),
+    "ablation": ("eval.cli.experiments:ablation", "Leave out parts of the profile."),
+    "cold-start": ("eval.cli.experiments:cold_start", "Rank the same visits with ever more history."),
+    "cross-city": ("eval.cli.experiments:cross_city", "Carry what was learned in one city to another."),
+}
 
 
 def main() -> None:
     """Run the command."""
-    run_app(app)
+    about = "Evaluate rankings of the next place, and profiles: honestly, with intervals."
+    run_app(lazy_group("genrec-eval", about, COMMANDS))

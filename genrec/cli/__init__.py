@@ -1,26 +1,17 @@
-"""The `genrec` command. Each group of subcommands has a file of its own beside this one."""
+"""The `genrec` command. Each command, or group of subcommands, has a file of its own beside this one."""
 
-import typer
+from genrec.cli.entry import run_app
+from genrec.cli.lazy import lazy_group
 
-from genrec.cli import data, model, profile
-from genrec.cli.entry import EPILOG, run_app
-from genrec.cli.recommend import recommend
-from genrec.cli.serve import serve
-
-app = typer.Typer(
-    name="genrec",
-    help="From check-ins to readable user profiles and ranked next places.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    epilog=EPILOG,
-)
-app.add_typer(data.app, name="data")
-app.add_typer(profile.app, name="profile")
-app.command()(recommend)
-app.command()(serve)
-app.add_typer(model.app, name="model")
+COMMANDS = {
+    "data": ("genrec.cli.data:app", "Read, check and prepare check-ins."),
+    "profile": ("genrec.cli.profile:app", "Write, show, edit and import profiles."),
+    "recommend": ("genrec.cli.recommend:recommend", "Rank the places where a user may go next."),
+    "serve": ("genrec.cli.serve:serve", "Start vLLM with the right flags and keep it until Ctrl-C."),
+    "model": ("genrec.cli.model:app", "The language model."),
+}
 
 
 def main() -> None:
     """Run the command."""
-    run_app(app)
+    run_app(lazy_group("genrec", "From check-ins to readable user profiles and ranked next places.", COMMANDS))

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError  # Typer's own, and not to be had elsewhere
+from typer.core import TyperGroup
 
 from genrec.errors import GenRecError
 from genrec.terminal import note, one_line, visible
@@ -16,7 +17,7 @@ EPILOG = "--debug (or GENREC_DEBUG=1), with any command: show where in the progr
 INTERRUPTED = 130  # as shells count a process that Ctrl-C ended
 
 
-def run_app(app: typer.Typer) -> NoReturn:
+def run_app(app: typer.Typer | TyperGroup) -> NoReturn:
     """Run the command that the process was started with, and end the process.
 
     Exit codes: 2 for what the user can mend, 1 for what nobody foresaw, 130 for Ctrl-C; each with one line.

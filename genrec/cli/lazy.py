@@ -7,6 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from genrec.cli.entry import EPILOG
+
 
 class _Deferred(TyperCommand):
     """Stands in the list of commands; `target` is "module:attribute", a function or a Typer of subcommands."""
@@ -21,7 +23,7 @@ class _Deferred(TyperCommand):
         found = getattr(import_module(module), attribute)
         if isinstance(found, typer.Typer):
             return typer.main.get_command(found)
-        alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+        alone = typer.Typer(add_completion=False)
         alone.command()(found)
         return typer.main.get_command(alone)
 
@@ -35,7 +37,7 @@ class _LazyGroup(TyperGroup):
 
 def lazy_group(name: str, about: str, commands: Mapping[str, tuple[str, str]]) -> TyperGroup:
     """A command of subcommands: name -> ("module:attribute", what the list of commands says of it)."""
-    app = typer.Typer(name=name, help=about, cls=_LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(name=name, help=about, cls=_LazyGroup, no_args_is_help=True, epilog=EPILOG)
     app.callback()(lambda: None)
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)  # noqa: S101 - narrows the type

@@ -3,18 +3,19 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from tiny import tiny_tokenizer
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
-from typer.testing import CliRunner
 
-from genrec.cli import app
 from genrec.errors import GenRecError
 from genrec.llm import embedded
 from genrec.llm.loading import DTYPES, choose_dtype, load_model, resolve_model
+
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -116,22 +117,21 @@ def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         load_model("genrec-tests/no-such-model")
 
 
-def test_info_command(folder: Path) -> None:
-    result = CliRunner().invoke(app, ["model", "info", "--model", str(folder), "--dtype", "float32", "--json"])
-    assert result.exit_code == 0
-    facts = json.loads(result.stdout)
+def test_info_command(folder: Path, genrec: Command) -> None:
+    code, out, _ = genrec("model", "info", "--model", folder, "--dtype", "float32", "--json")
+    assert code == 0
+    facts = json.loads(out)
     assert facts["path"] == str(folder)
     assert facts["context_length"] == 2048
     assert facts["size_on_disk"] == sum(path.stat().st_size for path in folder.iterdir())
     assert facts["chat_template"] == "plain text, GenRec's own, with answer marks"
-    plain = CliRunner().invoke(app, ["model", "info", "--model", str(folder), "--dtype", "float32"])
-    assert [line.split("  ")[0] for line in plain.stdout.splitlines()] == [key.replace("_", " ") for key in facts]
+    plain = genrec("model", "info", "--model", folder, "--dtype", "float32")[1]
+    assert [line.split("  ")[0] for line in plain.splitlines()] == [key.replace("_", " ") for key in facts]
 
 
 @pytest.mark.slow
-def test_info_names_the_licence(embedded_folder: Path) -> None:
-    result = CliRunner().invoke(app, ["model", "info", "--json"])
-    facts = json.loads(result.stdout)
+def test_info_names_the_licence(embedded_folder: Path, genrec: Command) -> None:
+    facts = json.loads(genrec("model", "info", "--json")[1])
     assert facts["path"] == str(embedded_folder)
     assert facts["licence"] == "Gemma Terms of Use, https://ai.google.dev/gemma/terms"
     assert (facts["parameters"], facts["vocabulary"]) == (268_098_176, 262_144)

@@ -1,32 +1,20 @@
 """The `genrec-train` command. Each command has a file of its own beside this one."""
 
-import typer
+from genrec.cli.entry import run_app
+from genrec.cli.lazy import lazy_group
 
-from genrec.cli.entry import EPILOG, run_app
-from training.cli.bench import bench
-from training.cli.budget import budget
-from training.cli.compact import compact
-from training.cli.dpo import dpo
-from training.cli.merge import merge
-from training.cli.preferences import preferences
-from training.cli.sft import sft
-
-app = typer.Typer(
-    name="genrec-train",
-    help="Tune a local model to rank next places: on this machine, from a recipe.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    epilog=EPILOG,
-)
-app.command()(sft)
-app.command()(preferences)
-app.command()(dpo)
-app.command()(merge)
-app.command()(compact)
-app.command()(bench)
-app.add_typer(budget, name="budget")
+COMMANDS = {
+    "sft": ("training.cli.sft:sft", "Supervised fine-tuning, as a recipe says."),
+    "preferences": ("training.cli.preferences:preferences", "Make the pairs that DPO learns from."),
+    "dpo": ("training.cli.dpo:dpo", "Direct preference optimisation, as a recipe says."),
+    "merge": ("training.cli.merge:merge", "Write a base model and an adapter as one model."),
+    "compact": ("training.cli.compact:compact", "Write an adapter in half the space."),
+    "bench": ("training.cli.bench:bench", "Time training against TRL's stock trainers."),
+    "budget": ("training.cli.budget:budget", "Study how to split an annotation budget."),
+}
 
 
 def main() -> None:
     """Run the command."""
-    run_app(app)
+    about = "Tune a local model to rank next places: on this machine, from a recipe."
+    run_app(lazy_group("genrec-train", about, COMMANDS))
