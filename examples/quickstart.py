@@ -7,10 +7,10 @@ The cells (# %%) can be run one by one in an editor that knows them, or all at o
 # %% A city with known ground truth. Your own CSV works the same: read_checkins(Path("my.csv")).
 from pathlib import Path
 
-from genrec.checkins import read_checkins
 from genrec.city import CityConfig, build_city
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.render import print_profile, print_ranking, summary_table
+from genrec.reading.reader import read_checkins
 
 folder = Path("demo")
 with err.status("building a city of 60 people"):

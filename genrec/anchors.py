@@ -9,17 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from genrec.bounds import PoiIndex
-
-if TYPE_CHECKING:
-    from genrec.habits import PlaceHabit
-    from genrec.trajectories import Visit
-
-AnchorKind = Literal["home-like", "work-like", "study-like"]
+from genrec.habit_models import Anchor, AnchorKind, PlaceHabit
+from genrec.trajectories import Visit
 
 MIN_VISITS = 3  # of a place whose category says what it is
 MIN_TIMES = 5  # at the hours that speak for it, where the category is silent
@@ -34,16 +26,6 @@ _CATEGORY_IS_SILENT = re.compile(r"^(|unknown|other|place|building|neighborhood)
 
 NIGHT = frozenset({20, 21, 22, 23, 0, 1, 2, 3, 4, 5, 6})
 OFFICE_HOURS = frozenset(range(8, 17))
-
-
-class Anchor(BaseModel):
-    """A place that looks like home, work or school, with the numbers that say so."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: AnchorKind
-    poi: PoiIndex
-    why: str
 
 
 def find_anchors(places: Sequence[PlaceHabit], visits: Iterable[Visit]) -> list[Anchor]:

@@ -1,25 +1,29 @@
-"""Answers one user at a time: the profile from the file or written now, and the ranking."""
+"""What an application does for people: profiles from a file or written now, and rankings. The command line calls it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from itertools import islice
+from typing import Literal
 
-from genrec.bounds import LONGEST_TEXT
-from genrec.cli.console import err
-from genrec.cli.profile import check_user, make_writer
+from genrec.checkins import Checkins
+from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
+from genrec.habits import habits_of
 from genrec.llm.backend import CacheUse
+from genrec.llm.connect import connect, connect_scorer, default_adapter
+from genrec.profiles.profile import Level, Profile
+from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject, Writer
+from genrec.recommender import Ranking, Recommender, query
+from genrec.terminal import note
 
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
-    from genrec.profiles.profile import Profile
-    from genrec.profiles.writer import Writer
-    from genrec.recommender import Ranking, Recommender
-
-Level = Literal["none", "routines", "attributes", "full"]
 STRANGER = "(somebody new)"  # stands for the user id of a person without check-ins
+LONGEST_NAME = 60  # characters of a user id in a message; to look for others like a longer one would take long
+
+Busy = Callable[[str], AbstractContextManager[object]]  # shows what takes long, as long as it does
 
 
 @dataclass(frozen=True)
@@ -33,28 +37,26 @@ class Models:
     profile_model: str | None
 
 
-class Desk:
-    """What a command needs to answer: data, profiles, and models that are loaded when first used."""
+class Assistant:
+    """Data, profiles, and models that are loaded when first used."""
 
-    def __init__(self, checkins: "Checkins", profiles: "dict[str, Profile]", models: Models) -> None:
+    def __init__(
+        self, checkins: Checkins, profiles: dict[str, Profile], models: Models, busy: Busy = nullcontext
+    ) -> None:
         self.checkins = checkins
         self.profiles = profiles
         self.models = models
-        self.users = dict.fromkeys(checkins.frame["user_id"].unique(maintain_order=True).to_list())
+        self.users = dict.fromkeys(checkins.frame[USER].unique(maintain_order=True).to_list())
+        self._busy = busy
         self._used = CacheUse(0, 0)
         self._written: dict[tuple[str, datetime | None], Profile] = {}
 
-    def profile(self, user: str | None, about: str | None, at: datetime | None) -> "Profile":
+    def profile(self, user: str | None, about: str | None, at: datetime | None) -> Profile:
         """The user's profile: from the file, or written now from what is known before `at`."""
-        from genrec.habits import habits_of
-        from genrec.profiles.writer import Subject
-
         if user in self.profiles and about is not None:
             raise GenRecError(
                 f"user {user!r} has a profile; change it with `genrec profile edit`, or leave out --about"
             )
-        if len(about or "") > LONGEST_TEXT:
-            raise GenRecError(f"--about has more than {LONGEST_TEXT:,} letters; say less")
         if user is not None and user in self.profiles:
             return self.profiles[user]
         if user is not None and about is None:
@@ -70,36 +72,29 @@ class Desk:
         return profile
 
     @cached_property
-    def _writer(self) -> "Writer":
+    def _writer(self) -> Writer:
         """Who writes: never the adapter, which can rank only."""
         name, url, other = self.models.model, self.models.server, self.models.profile_model
         if other is not None:
             remote = other.startswith(("http://", "https://"))
             name, url = (None, other) if remote else (other, None)
-        return make_writer("llm", name, url, self.checkins)
+        return make_writer("llm", name, url, self.checkins, self._busy)
 
     @cached_property
     def adapter(self) -> str | None:
         """The adapter that ranks: the one named, or the one that comes with the model unless told otherwise."""
-        from genrec.llm.connect import default_adapter
-
         if self.models.adapter or self.models.plain:
             return self.models.adapter
         return default_adapter(self.models.model, self.models.server)
 
     @cached_property
-    def _recommender(self) -> "Recommender":
-        from genrec.llm.connect import connect_ranker
-        from genrec.recommender import Recommender
+    def _recommender(self) -> Recommender:
+        with self._busy("loading the model"):
+            scorer = connect_scorer(self.models.model, self.models.server, self.adapter)
+            return Recommender(scorer, self.checkins)
 
-        with err.status("loading the model"):
-            ranker = connect_ranker(self.models.model, self.models.server, self.adapter)
-            return Recommender(ranker, self.checkins)
-
-    def rank(self, asks: "Sequence[tuple[Profile, datetime | None]]", k: int, level: Level) -> "list[Ranking]":
+    def rank(self, asks: Sequence[tuple[Profile, datetime | None]], k: int, level: Level) -> list[Ranking]:
         """Rank for users at times, side by side."""
-        from genrec.recommender import query
-
         queries = [query(self.checkins, profile, at) for profile, at in asks]
         before = self._recommender.cache_use()
         rankings = self._recommender.recommend_all(queries, k=k, level=level)
@@ -109,3 +104,42 @@ class Desk:
     def reused(self) -> float:
         """Share of the tokens of all prompts so far that the model's prefix cache held."""
         return self._used.hit_rate
+
+
+def make_writer(
+    kind: Literal["llm", "habits"],
+    model: str | None,
+    server: str | None,
+    checkins: Checkins,
+    busy: Busy = nullcontext,
+) -> Writer:
+    """The templates, or a model in this process or behind a server."""
+    vocabulary = checkins.pois[CATEGORY].unique(maintain_order=True).to_list()
+    if kind == "habits":
+        return HabitsWriter(vocabulary)
+    with busy("loading the model"):
+        connection = connect(model, server)
+    if connection.scorer is None:
+        note("note: this server gives no scores of given tokens, so traits and attributes stay unknown")
+    return LlmWriter(connection.generator, connection.scorer, vocabulary)
+
+
+def choose_users(checkins: Checkins, users: list[str] | None, limit: int | None) -> list[str]:
+    """The users asked for, or the most active, or all; raises GenRecError that names a stranger."""
+    counts = checkins.frame[USER].value_counts(sort=True)
+    known = dict.fromkeys(sorted(counts[USER].to_list()))
+    if users:
+        for user in users:
+            check_user(user, known)
+        return list(dict.fromkeys(users))
+    ranked = sorted(counts.iter_rows(), key=lambda row: (-row[1], row[0]))
+    return [user for user, _ in ranked[:limit]] if limit else list(known)
+
+
+def check_user(user: str, known: dict[str, None]) -> None:
+    """Raise GenRecError for a user who is not in the check-ins, with the nearest ids."""
+    if user not in known:
+        names = [name for name in known if len(name) <= LONGEST_NAME] if len(user) <= LONGEST_NAME else []
+        near = get_close_matches(user, names, 3, 0) or [name[:LONGEST_NAME] for name in islice(known, 3)]
+        shown = repr(user[:LONGEST_NAME]) + "..." * (len(user) > LONGEST_NAME)
+        raise GenRecError(f"user {shown} has no check-ins in this data; there are for instance {', '.join(near)}")

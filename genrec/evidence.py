@@ -10,7 +10,8 @@ from genrec.checkins import Checkins
 from genrec.clock import before
 from genrec.columns import POI, TIME, USER
 from genrec.fingerprint import fingerprint
-from genrec.habits import CityHabits, Habits, city_habits, habits_of
+from genrec.habit_models import Habits
+from genrec.habits import CityHabits, city_habits, habits_of
 from genrec.trajectories import Visit, steps
 
 

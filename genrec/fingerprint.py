@@ -1,17 +1,14 @@
 """Which check-ins something was made from."""
 
 import hashlib
-from typing import TYPE_CHECKING
 
+from genrec.checkins import Checkins
 from genrec.columns import POI, POI_ID, TIME, USER
-
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
 
 ROWS = 1_000_000  # hashed at a time
 
 
-def fingerprint(checkins: "Checkins") -> str:
+def fingerprint(checkins: Checkins) -> str:
     """Identify check-ins by user, POI id and time of each row, in their order: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for rows in checkins.frame.iter_slices(ROWS):
@@ -20,6 +17,6 @@ def fingerprint(checkins: "Checkins") -> str:
     return digest.hexdigest()
 
 
-def places_fingerprint(checkins: "Checkins") -> str:
+def places_fingerprint(checkins: Checkins) -> str:
     """Identify a catalogue by all that it says of its places: 64 hexadecimal digits."""
     return hashlib.sha256(checkins.pois.write_csv().encode()).hexdigest()

@@ -9,124 +9,21 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, model_validator
 
-from genrec.anchors import Anchor, find_anchors
-from genrec.bounds import Count, Hour, PoiIndex, Positive, Share, Weekday
+from genrec.anchors import find_anchors
+from genrec.checkins import Checkins
 from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
 from genrec.geo import haversine_km
-from genrec.habit_checks import require_order, require_sound
+from genrec.habit_models import RECENT_VISITS, CategoryHabit, Habits, PlaceHabit, RecentVisit, Transition
 from genrec.trajectories import Visit, steps
 
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
-
-RECENT_VISITS = 5
 MIN_TRANSITIONS = 2
-EARTH_KM = 20_100  # half way around, a little more: nothing is farther away
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class CategoryHabit(_Model):
-    """A user's visits to one category; `hours` maps the hour (0-23), `weekdays` the day (0 = Monday) to visits.
-
-    `hours` is empty where the data have dates only.
-    """
-
-    category: str
-    visits: Positive
-    share: Share
-    hours: dict[Hour, Positive]
-    weekdays: dict[Weekday, Positive]
-
-    @model_validator(mode="after")
-    def _visits_are_spread(self) -> CategoryHabit:
-        for name in ("hours", "weekdays"):
-            spread = sum(getattr(self, name).values())
-            if spread != self.visits and (spread or name == "weekdays"):  # dates tell no hours
-                raise ValueError(f"{name} hold {spread} visits, not {self.visits}")
-        return self
-
-
-class PlaceHabit(CategoryHabit):
-    """A user's visits to one place."""
-
-    poi: PoiIndex
-    poi_id: str
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
-    first_visit: NaiveDatetime
-    last_visit: NaiveDatetime
-
-    @model_validator(mode="after")
-    def _first_comes_first(self) -> PlaceHabit:
-        require_order(self.first_visit, self.last_visit, "first_visit", "last_visit")
-        return self
-
-
-class Transition(_Model):
-    """`count` of the `departures` from one place (visits with a next one in the trajectory) led to another."""
-
-    from_poi: PoiIndex
-    to_poi: PoiIndex
-    count: Positive
-    departures: Positive
-
-    @model_validator(mode="after")
-    def _a_part(self) -> Transition:
-        if self.count > self.departures:
-            raise ValueError(f"count is {self.count}, of {self.departures} departures")
-        return self
-
-
-class RecentVisit(_Model):
-    """One visit."""
-
-    time: NaiveDatetime
-    poi: PoiIndex
-
-
-class Habits(_Model):
-    """The evidence about a user. Places, categories and transitions are sorted by visits, most first.
-
-    entropy: bits of the distribution of visits over places. regularity: 1 - entropy / log2(places), 1 if all
-    visits go to one place (the temporal-uncorrelated entropy of Song et al., Science 2010, normalised).
-    exploration_rate: share of the check-ins that were first visits. radius_of_gyration_km: root mean square
-    distance from the centre of the visits (Gonzalez et al., Nature 2008). All are 0 without check-ins. `hours` are 0
-    where the data have dates only.
-    """
-
-    user_id: str
-    as_of: NaiveDatetime
-    checkins: Count
-    first: NaiveDatetime | None
-    last: NaiveDatetime | None
-    active_days: Count
-    places: list[PlaceHabit]
-    categories: list[CategoryHabit]
-    hours: list[Count] = Field(min_length=24, max_length=24)
-    weekdays: list[Count] = Field(min_length=7, max_length=7)
-    anchors: list[Anchor]
-    entropy: float = Field(ge=0, le=64)
-    regularity: Share
-    exploration_rate: Share
-    radius_of_gyration_km: float = Field(ge=0, le=EARTH_KM)
-    transitions: list[Transition]
-    recent: list[RecentVisit] = Field(max_length=RECENT_VISITS)
-
-    @model_validator(mode="after")
-    def _is_sound(self) -> Habits:
-        require_sound(self)
-        return self
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from genrec.bounds import Positive
+from genrec.checkins import Checkins
 from genrec.clock import all_midnight, in_order, moments
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, file_hash, one_writer, require_regular, write_text
-from genrec.reading.ids import aligned
+from genrec.ids import aligned
 from genrec.tables import CATALOGUE_SCHEMA, FRAME_SCHEMA, catalogue_problem, frame_problem, read_table
 from genrec.validation import read_json
-
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
 
 CHECKINS, POIS, META = "checkins.parquet", "pois.parquet", "meta.json"
 STAGED = ".new"
@@ -98,7 +96,7 @@ def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str], bool
     return frame, pois, str(folder), meta.notes, meta.dates_only
 
 
-def prepare(checkins: "Checkins", folder: Path) -> Prepared:
+def prepare(checkins: Checkins, folder: Path) -> Prepared:
     """Write check-ins to a prepared folder, adding to what it holds.
 
     Known POIs keep their index and attributes, new ones are appended; check-ins that the folder already holds
@@ -114,7 +112,7 @@ def prepare(checkins: "Checkins", folder: Path) -> Prepared:
         return _prepare(checkins, folder)
 
 
-def _prepare(checkins: "Checkins", folder: Path) -> Prepared:
+def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     frame, pois, notes, sources = checkins.frame, checkins.pois, checkins.notes, [Path(checkins.source).name]
     known_pois = known_check_ins = 0
     dates_only = checkins.dates_only
@@ -189,7 +187,7 @@ def _nth(frame: pl.DataFrame) -> pl.Series:
     return nth.scatter(equal.arg_true(), counted)
 
 
-def _write(folder: Path, checkins: "Checkins", sources: list[str]) -> Meta:
+def _write(folder: Path, checkins: Checkins, sources: list[str]) -> Meta:
     frame, pois = checkins.frame, checkins.pois
     tables = {
         CHECKINS: frame.with_columns(pois[POI_ID].gather(frame[POI])).select(USER, POI, POI_ID, TIME, UTC),
@@ -208,7 +206,7 @@ def _write(folder: Path, checkins: "Checkins", sources: list[str]) -> Meta:
     return meta
 
 
-def _stage(folder: Path, tables: Mapping[str, pl.DataFrame], checkins: "Checkins", sources: list[str]) -> Meta:
+def _stage(folder: Path, tables: Mapping[str, pl.DataFrame], checkins: Checkins, sources: list[str]) -> Meta:
     """Write tables beside those that are there, and describe them."""
     sha256 = {}
     for name, table in tables.items():

@@ -17,7 +17,7 @@ from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIM
 from genrec.errors import GenRecError
 from genrec.geo import haversine_km
 from genrec.habits import CityHabits, city_habits
-from genrec.llm.backend import CacheUse, Ranker
+from genrec.llm.backend import AnswerScorer, CacheUse
 from genrec.llm.decoding import Trie, top_k
 from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Level, Profile, require_catalogue
@@ -112,23 +112,23 @@ def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
 class Recommender:
     """Ranks the POIs of one catalogue with one model."""
 
-    def __init__(self, ranker: Ranker, checkins: Checkins, prompt: PromptStyle = "genrec") -> None:
-        """Raises GenRecError if the ranker's adapter was trained for another catalogue or prompt."""
-        if ranker.adapter:
-            ranker.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[prompt]))
+    def __init__(self, scorer: AnswerScorer, checkins: Checkins, prompt: PromptStyle = "genrec") -> None:
+        """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
+        if scorer.adapter:
+            scorer.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[prompt]))
         self._prompt_style = prompt
-        self._ranker = ranker
+        self._scorer = scorer
         self._checkins = checkins
         self._pois = checkins.pois
         self._cities: dict[datetime, CityHabits] = {}
 
     @cached_property
     def _trie(self) -> Trie:
-        return Trie(self._ranker.answer_tokens([str(poi) for poi in range(len(self._pois))]))
+        return Trie(self._scorer.answer_tokens([str(poi) for poi in range(len(self._pois))]))
 
     def cache_use(self) -> CacheUse:
         """How much of the prompts the model's prefix cache has spared so far."""
-        return self._ranker.cache_use()
+        return self._scorer.cache_use()
 
     def rank(
         self, queries: Sequence[Query], *, k: int = 10, level: Level = "full", habit_table: bool = True
@@ -139,7 +139,7 @@ class Recommender:
         """
         require_catalogue((query.profile for query in queries), self._pois)
         prompts = [self._prompt(query, level, habit_table=habit_table) for query in queries]
-        tokens = [self._ranker.prompt_tokens(prompt.messages) for prompt in prompts]
+        tokens = [self._scorer.prompt_tokens(prompt.messages) for prompt in prompts]
         tries = [self._trie] * len(tokens)
         return [
             TopK(
@@ -150,7 +150,7 @@ class Recommender:
                 prompt.dropped,
             )
             for prompt, read, best in zip(
-                prompts, tokens, top_k(self._ranker.read(tokens, tries), tries, k), strict=True
+                prompts, tokens, top_k(self._scorer.read(tokens, tries), tries, k), strict=True
             )
         ]
 
@@ -164,7 +164,7 @@ class Recommender:
             at=query.at,
             prefix=query.prefix,
             level=level,
-            count_tokens=self._ranker.count_tokens,
+            count_tokens=self._scorer.count_tokens,
             budget=TOKEN_BUDGET,
             habit_table=habit_table,
         )
@@ -189,7 +189,7 @@ class Recommender:
             user_id=profile.user_id,
             at=query.at,
             level=level,
-            model=self._ranker.name,
+            model=self._scorer.name,
             places=[
                 self._place(query, city, habits, poi, p) for poi, p in zip(top.pois, top.probabilities, strict=True)
             ],

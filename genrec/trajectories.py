@@ -11,16 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import polars as pl
 
+from genrec.checkins import Checkins
 from genrec.clock import MOMENT, local_span, moments, rows_before
 from genrec.columns import POI, TIME, USER
 from genrec.errors import GenRecError
-
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
 
 # GETNext (Yang et al., SIGIR 2022), section 5: check-ins less than 24 hours apart.
 GAP_HOURS = 24.0

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
+from genrec.reading.reader import read_checkins
 
 HEADER = "user_id,poi_id,{},latitude,longitude\n"
 

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.city import CityConfig, build_city
 from genrec.errors import GenRecError
 from genrec.habits import all_habits, city_habits
-from genrec.llm.backend import CacheUse, Ranker
+from genrec.llm.backend import AnswerScorer, CacheUse
 from genrec.llm.decoding import Trie, top_k
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.local import CACHE_BYTES, LocalModel
@@ -29,6 +29,7 @@ from genrec.llm.prefix_cache import PrefixCache
 from genrec.llm.server import VllmModel
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.rankers.ranking_prompt import ranking_messages
+from genrec.reading.reader import read_checkins
 from genrec.recommender import TOKEN_BUDGET
 from genrec.trajectories import Example, all_visits
 
@@ -80,7 +81,7 @@ class Row:
     hit_rate: float | None
 
 
-def workload(pois: int, users: int, asks: int, ranker: Ranker) -> Workload:
+def workload(pois: int, users: int, asks: int, ranker: AnswerScorer) -> Workload:
     """Prompts of `users` people of a synthetic city, `asks` of each; raises GenRecError if it has too few."""
     with TemporaryDirectory() as folder:
         build_city(CityConfig(users=3 * users, pois=pois, days=DAYS, seed=SEED)).write(Path(folder))
@@ -96,7 +97,7 @@ def workload(pois: int, users: int, asks: int, ranker: Ranker) -> Workload:
     return Workload(pois, Trie(ranker.answer_tokens([str(poi) for poi in range(len(checkins.pois))])), prompts)
 
 
-def _prompts(checkins: Checkins, chosen: dict[str, list[Example]], ranker: Ranker) -> Iterator[list[Prompt]]:
+def _prompts(checkins: Checkins, chosen: dict[str, list[Example]], ranker: AnswerScorer) -> Iterator[list[Prompt]]:
     as_of = next(iter(chosen.values()))[0].as_of
     habits, city = all_habits(checkins, as_of, list(chosen)), city_habits(checkins, as_of)
     writer = HabitsWriter(checkins.pois["category"].unique().to_list())
@@ -148,7 +149,7 @@ def beam(model: PreTrainedModel, trie: Trie) -> Answer:
     return torch.inference_mode()(answer)
 
 
-def exact(ranker: Ranker, trie: Trie) -> Answer:
+def exact(ranker: AnswerScorer, trie: Trie) -> Answer:
     """GenRec's exact top 10, for all prompts together."""
 
     def answer(prompts: list[Prompt]) -> None:

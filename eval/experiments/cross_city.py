@@ -38,7 +38,7 @@ from genrec.evidence import Evidence
 from genrec.files import write_text
 from genrec.fingerprint import fingerprint
 from genrec.llm.adapter import ANY
-from genrec.llm.connect import connect_ranker
+from genrec.llm.connect import connect_scorer
 from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Profile
 from genrec.profiles.shelf import ProfileShelf
@@ -103,7 +103,7 @@ def model_methods(
 
     Loads it; raises GenRecError unless the adapter can be carried to a city that it was not trained in.
     """
-    declared = connect_ranker(model, server, adapter).adapter
+    declared = connect_scorer(model, server, adapter).adapter
     if declared is None:
         raise GenRecError(f"--adapter {adapter} does not say what it was trained for")
     declared.require(catalogue_hash(asked.checkins.pois), prompt_version(RANKING))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.protocol import REFRESH_DAYS
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.city import CityConfig, build_city
 from genrec.clock import local_span, moments
 from genrec.errors import GenRecError
@@ -23,6 +23,7 @@ from genrec.evidence import Evidence
 from genrec.fingerprint import fingerprint
 from genrec.rankers.habit_weights import FitData, FittedWeights, HabitWeights
 from genrec.rankers.habits import Situation, situation, weigh
+from genrec.reading.reader import read_checkins
 from genrec.trajectories import training
 
 # Where the random search looks; positive weights on a logarithmic scale, shares (`transition`, `novelty`) evenly.

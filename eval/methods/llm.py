@@ -12,7 +12,7 @@ from eval.protocol import Cases, evidence_at
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
-from genrec.llm.connect import connect_ranker, default_adapter
+from genrec.llm.connect import connect_scorer, default_adapter
 from genrec.llm.identity import model_settings
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.shelf import ProfileShelf, Show, shown
@@ -76,7 +76,7 @@ class Models:
     @cache  # noqa: B019 - lives as long as the run
     def recommender(self, adapted: bool, prompt: PromptStyle) -> Recommender:
         """The model that ranks, with or without the adapter, asked in a style."""
-        ranker = connect_ranker(self._model, self._server, self.adapter if adapted else None)
+        ranker = connect_scorer(self._model, self._server, self.adapter if adapted else None)
         return Recommender(ranker, self._checkins, prompt)
 
 

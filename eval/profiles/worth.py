@@ -16,7 +16,8 @@ from eval.measures.intervals import TAILS, user_draws
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
-from genrec.habits import Habits, all_habits
+from genrec.habit_models import Habits
+from genrec.habits import all_habits
 from genrec.profiles.faithfulness import check, sentences, supported
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile, require_catalogue
 

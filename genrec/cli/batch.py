@@ -6,18 +6,21 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genrec import __version__, jsonl
-from genrec.assistant import Desk, Level
+from genrec.assistant import Assistant, check_user
 from genrec.cli.console import err, out, progress_bar
-from genrec.cli.profile import check_user
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError, InputError
 from genrec.files import one_writer, require_regular
-
-if TYPE_CHECKING:
-    from genrec.recommender import Ranking
+from genrec.fingerprint import fingerprint, places_fingerprint
+from genrec.llm.address import public
+from genrec.llm.identity import model_settings
+from genrec.profiles.profile import Level
+from genrec.prompting import prompt_version
+from genrec.rankers.ranking_prompt import RANKING
+from genrec.recommender import Ranking
 
 # Rankings made side by side, and lost together if the run is killed.
 BATCH = 32
@@ -25,7 +28,7 @@ BATCH = 32
 Ask = tuple[str, datetime | None]  # a user, and the local time of the visit
 
 
-def rank_all(desk: Desk, asks: Sequence[Ask], output: Path, k: int, level: Level) -> None:
+def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, k: int, level: Level) -> None:
     """Add rankings to `output` batch by batch; those already there are not made again.
 
     Batches are fixed by the list of asks, not by what is missing: after a kill, the same call gives the same file as an
@@ -33,9 +36,9 @@ def rank_all(desk: Desk, asks: Sequence[Ask], output: Path, k: int, level: Level
     anything else, or if another process writes it.
     """
     for user, _ in asks:
-        check_user(user, desk.users)
+        check_user(user, assistant.users)
     with one_writer(output):
-        origin = _Origin(desk, k, level)
+        origin = _Origin(assistant, k, level)
         done = _finished(output, origin)
         missing = [ask for ask in asks if _key(*ask) not in done]
         with progress_bar() as bar:
@@ -44,36 +47,30 @@ def rank_all(desk: Desk, asks: Sequence[Ask], output: Path, k: int, level: Level
                 batch = asks[start : start + BATCH]
                 lacking = [ask for ask in batch if _key(*ask) not in done]
                 if lacking:
-                    rankings = desk.rank([(desk.profile(user, None, at), at) for user, at in batch], k, level)
+                    rankings = assistant.rank([(assistant.profile(user, None, at), at) for user, at in batch], k, level)
                     records = [_record(ranking, origin) for ranking in rankings]
                     new = [record for record in records if (record["user_id"], record["at"]) not in done]
                     jsonl.append(output, map(jsonl.line, new), private=True)
                     bar.advance(task, len(lacking))
     out.print(f"{len(asks)} rankings in {output}, {len(asks) - len(missing)} of them from before", markup=False)
     if missing:
-        err.print(f"prefix cache: {desk.reused():.0%} of the prompts' tokens were known")
+        err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
 
 
 class _Origin:
     """What rankings are made from: `of` gives it for a user, in plain types."""
 
-    def __init__(self, desk: Desk, k: int, level: Level) -> None:
-        from genrec.fingerprint import fingerprint, places_fingerprint  # deferred: --help needs no Polars
-        from genrec.llm.address import public
-        from genrec.llm.identity import model_settings
-        from genrec.prompting import prompt_version
-        from genrec.rankers.ranking_prompt import RANKING
-
-        named = desk.models
-        self._profiles = desk.profiles
+    def __init__(self, assistant: Assistant, k: int, level: Level) -> None:
+        named = assistant.models
+        self._profiles = assistant.profiles
         writer = named.profile_model or named.model or named.server or "embedded"
         self._writer = f"written now by {public(writer)}"
         self._common = {
-            **model_settings(named.model, named.server, desk.adapter),
+            **model_settings(named.model, named.server, assistant.adapter),
             "level": level,
             "k": k,
-            "check-ins": fingerprint(desk.checkins),
-            "places": places_fingerprint(desk.checkins),
+            "check-ins": fingerprint(assistant.checkins),
+            "places": places_fingerprint(assistant.checkins),
             "prompt": prompt_version(RANKING),
             "genrec": __version__,
         }
@@ -137,12 +134,12 @@ def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[A
     return list(dict.fromkeys(asks))
 
 
-def to_json(ranking: "Ranking") -> dict[str, Any]:
+def to_json(ranking: Ranking) -> dict[str, Any]:
     """A ranking in plain types."""
     return asdict(ranking) | {"at": ranking.at.isoformat() if ranking.at else None}
 
 
-def _record(ranking: "Ranking", origin: _Origin) -> dict[str, Any]:
+def _record(ranking: Ranking, origin: _Origin) -> dict[str, Any]:
     """A ranking in plain types with its origin, and without the time it took, which differs from run to run."""
     record = to_json(ranking)
     del record["seconds"]

@@ -3,17 +3,18 @@
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from genrec import prepared
+from genrec.checkins import Checkins
+from genrec.city import CityConfig, build_city
 from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.files import one_writer
-
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
+from genrec.reading.catalogue import UNKNOWN
 
 app = typer.Typer(help="Read, check and prepare check-ins.", no_args_is_help=True)
 
@@ -33,8 +34,6 @@ def prepare(
     pois: Pois = None,
 ) -> None:
     """Check a file of check-ins once and keep it in a folder that loads fast, with POI indices that never change."""
-    from genrec import prepared  # deferred: --help needs no Polars
-
     context.with_resource(one_writer(folder, folder=True))
     started = time.perf_counter()
     checkins = load_checkins(
@@ -88,10 +87,8 @@ def describe(
     out.print(table)
 
 
-def _facts(checkins: "Checkins") -> dict[str, Any]:
+def _facts(checkins: Checkins) -> dict[str, Any]:
     """What `describe` prints; a revisit is a check-in at a POI where the user has been before."""
-    from genrec.reading.catalogue import UNKNOWN  # deferred: --help needs no Polars
-
     frame, pois = checkins.frame, checkins.pois
     times = frame["time"].dt.date() if checkins.dates_only else frame["time"]
     per_user = frame["user_id"].value_counts()["count"]
@@ -126,8 +123,6 @@ def synth(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same city.")] = 0,
 ) -> None:
     """Write a synthetic city: check-ins, and beside them the truth about its people and places."""
-    from genrec.city import CityConfig, build_city  # deferred: --help needs no NumPy
-
     context.with_resource(one_writer(output, folder=True))
     with err.status("building the city"):
         city = build_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed))

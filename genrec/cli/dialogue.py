@@ -1,18 +1,17 @@
 """Ask about one user after another, and see what a change to a profile does to the ranking."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import get_args
 
+from genrec.assistant import Assistant, check_user
 from genrec.cli.console import out
-from genrec.cli.profile import check_user
 from genrec.cli.render import print_profile, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
-
-if TYPE_CHECKING:
-    from genrec.assistant import Desk, Level
-    from genrec.profiles.profile import Profile
-    from genrec.recommender import Ranking
+from genrec.profiles.editing import replace_statement
+from genrec.profiles.profile import Level, Profile
+from genrec.prompting import one_line
+from genrec.recommender import Ranking
 
 HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
 [bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
@@ -23,8 +22,8 @@ HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold
 class Dialogue:
     """The state of a dialogue: a user, a time, a profile that may be changed, the last ranking."""
 
-    def __init__(self, desk: "Desk", at: datetime | None, k: int, level: "Level") -> None:
-        self._desk, self._k = desk, k
+    def __init__(self, assistant: Assistant, at: datetime | None, k: int, level: Level) -> None:
+        self._assistant, self._k = assistant, k
         self._level: Level = level
         self._at = at
         self._profile: Profile | None = None
@@ -33,7 +32,7 @@ class Dialogue:
     def run(self) -> None:
         """Read commands until `quit` or the end of input; a mistake does not end the dialogue."""
         out.print(HELP, markup=True)
-        out.print(f"users: {', '.join(list(self._desk.users)[:10])}, ...")
+        out.print(f"users: {', '.join(list(self._assistant.users)[:10])}, ...")
         while True:
             try:
                 command, _, rest = out.input("[bold]genrec>[/bold] ").strip().partition(" ")
@@ -53,15 +52,15 @@ class Dialogue:
             case "":
                 return
             case "user":
-                check_user(rest, self._desk.users)
-                self._profile, self._last = self._desk.profile(rest, None, self._at), None
+                check_user(rest, self._assistant.users)
+                self._profile, self._last = self._assistant.profile(rest, None, self._at), None
                 self._number_lines(self._profile)
                 self._rank()
             case "at":
                 self._at = local_time(rest) if rest else None
                 if self._profile:
                     self._rank()
-            case "level" if rest in ("none", "routines", "attributes", "full"):
+            case "level" if rest in get_args(Level):
                 self._level = rest  # type: ignore[assignment]
                 self._rank()
             case "line":
@@ -73,18 +72,16 @@ class Dialogue:
             case _:
                 out.print(HELP, markup=True)
 
-    def _picked(self) -> "Profile":
+    def _picked(self) -> Profile:
         if self._profile is None:
             raise GenRecError("pick a user first: user ID")
         return self._profile
 
-    def _number_lines(self, profile: "Profile") -> None:
+    def _number_lines(self, profile: Profile) -> None:
         for i, statement in enumerate(profile.statements(), start=1):
             out.print(f"  {i}. {statement.text}")
 
     def _change(self, rest: str) -> None:
-        from genrec.profiles.editing import replace_statement
-        from genrec.prompting import one_line
 
         profile = self._picked()
         number, _, text = rest.partition(" ")
@@ -97,14 +94,14 @@ class Dialogue:
         self._rank()
 
     def _rank(self) -> None:
-        [ranking] = self._desk.rank([(self._picked(), self._at)], self._k, self._level)
+        [ranking] = self._assistant.rank([(self._picked(), self._at)], self._k, self._level)
         print_ranking(out, ranking)
         if self._last:
             _print_changes(self._last, ranking)
         self._last = ranking
 
 
-def _print_changes(before: "Ranking", after: "Ranking") -> None:
+def _print_changes(before: Ranking, after: Ranking) -> None:
     """Which places moved, came or went, and how their probabilities changed."""
     old = {place.poi: (rank, place.probability) for rank, place in enumerate(before.places, start=1)}
     moves = []

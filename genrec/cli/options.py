@@ -1,15 +1,15 @@
 """The options for reading check-ins, declared once for all commands that read them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from genrec.checkins import Checkins
 from genrec.cli.console import err, progress_bar
 from genrec.errors import GenRecError
-
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
+from genrec.reading.reader import read_checkins
+from genrec.reading.text import show
 
 CheckinsPath = Annotated[
     Path, typer.Argument(metavar="IN", help="Check-ins (CSV, TSV, JSON or Parquet), or a prepared folder.")
@@ -51,13 +51,11 @@ def load_checkins(
     timezone: str | None,
     pois: Path | None,
     rejects: Path | None = None,
-) -> "Checkins":
+) -> Checkins:
     """Read check-ins as the options say; progress and notes go to stderr.
 
     Skipped rows go to `rejects`, or else to `<name of the file>.rejects.csv` in the current folder.
     """
-    from genrec.checkins import read_checkins  # deferred: --help needs no Polars
-
     bar = progress_bar()
     bar.disable = not (path.is_file() and err.is_terminal)
     with bar:
@@ -80,8 +78,6 @@ def load_checkins(
 
 def _mapping(columns: str | None) -> dict[str, str]:
     """`--columns` as canonical name -> column of the file."""
-    from genrec.reading.text import show  # deferred: --help needs no NumPy
-
     mapping: dict[str, str] = {}
     for pair in filter(None, (columns or "").split(",")):
         canonical, equals, name = (part.strip() for part in pair.partition("="))

@@ -6,12 +6,12 @@ import subprocess
 import tempfile
 import time
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from genrec.assistant import choose_users, make_writer
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
@@ -19,10 +19,15 @@ from genrec.cli.render import print_profile, summary_table
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_regular
-
-if TYPE_CHECKING:
-    from genrec.checkins import Checkins
-    from genrec.profiles.writer import Subject, Writer
+from genrec.habits import all_habits
+from genrec.plain_yaml import LARGEST_YAML
+from genrec.profiles import run as profile_run
+from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
+from genrec.profiles.genup_import import genup_files, read_genup
+from genrec.profiles.profile import dumps, profile_of, read_profiles, write_profiles
+from genrec.profiles.writer import Subject, Writer
+from genrec.profiles.writing_prompt import facts
+from genrec.validation import read_text
 
 app = typer.Typer(
     cls=MainCommandGroup,
@@ -30,7 +35,6 @@ app = typer.Typer(
     help="Write, show, edit and import profiles. `genrec profile IN ...` is short for `genrec profile run IN ...`.",
 )
 
-LONGEST_NAME = 60  # characters of a user id in a message; to look for others like a longer one would take long
 DEFAULT_FILE = Path("profiles.jsonl")
 ProfilesFile = Annotated[
     Path, typer.Option("--profiles", metavar="FILE", help="Profiles, as `profile run` wrote them.")
@@ -83,11 +87,6 @@ def run(
     pois: Pois = None,
 ) -> None:
     """Write the users' profiles to a file; run again after a kill, it goes on where it stopped."""
-    from genrec.habits import all_habits
-    from genrec.profiles import run as profile_run
-    from genrec.profiles.profile import read_profiles
-    from genrec.profiles.writer import Subject
-
     if not dry_run:
         context.with_resource(one_writer(output))
     checkins = load_checkins(
@@ -100,7 +99,7 @@ def run(
     subjects = [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()]
     if not any(subject.habits.checkins for subject in subjects):
         raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {checkins.frame['time'][0]}")
-    author = make_writer(writer, model, server, checkins)
+    author = make_writer(writer, model, server, checkins, err.status)
     if dry_run:
         _estimate(author, subjects)
         return
@@ -122,49 +121,8 @@ def run(
         )
 
 
-def choose_users(checkins: "Checkins", users: list[str] | None, limit: int | None) -> list[str]:
-    """The users asked for, or the most active, or all; raises GenRecError that names a stranger."""
-    counts = checkins.frame["user_id"].value_counts(sort=True)
-    known = dict.fromkeys(sorted(counts["user_id"].to_list()))
-    if users:
-        for user in users:
-            check_user(user, known)
-        return list(dict.fromkeys(users))
-    ranked = sorted(counts.iter_rows(), key=lambda row: (-row[1], row[0]))
-    return [user for user, _ in ranked[:limit]] if limit else list(known)
-
-
-def check_user(user: str, known: "dict[str, None]") -> None:
-    """Raise GenRecError for a user who is not in the check-ins, with the nearest ids."""
-    from difflib import get_close_matches
-
-    if user not in known:
-        names = [name for name in known if len(name) <= LONGEST_NAME] if len(user) <= LONGEST_NAME else []
-        near = get_close_matches(user, names, 3, 0) or [name[:LONGEST_NAME] for name in islice(known, 3)]
-        shown = repr(user[:LONGEST_NAME]) + "..." * (len(user) > LONGEST_NAME)
-        raise GenRecError(f"user {shown} has no check-ins in this data; there are for instance {', '.join(near)}")
-
-
-def make_writer(kind: str, model: str | None, server: str | None, checkins: "Checkins") -> "Writer":
-    """The templates, or a model in this process or behind a server."""
-    from genrec.profiles.writer import HabitsWriter, LlmWriter
-
-    vocabulary = checkins.pois["category"].unique(maintain_order=True).to_list()
-    if kind == "habits":
-        return HabitsWriter(vocabulary)
-    from genrec.llm.connect import connect
-
-    with err.status("loading the model"):
-        connection = connect(model, server)
-    if connection.ranker is None:
-        err.print("note: this server gives no scores of given tokens, so traits and attributes stay unknown")
-    return LlmWriter(connection.generator, connection.ranker, vocabulary)
-
-
-def _estimate(writer: "Writer", subjects: "list[Subject]") -> None:
+def _estimate(writer: Writer, subjects: list[Subject]) -> None:
     """Write one user's profile for real, keep nothing, and scale its cost up to all."""
-    from genrec.prompting import facts
-
     sizes = [len(facts(subject.habits)) for subject in subjects]
     probe = max(range(len(subjects)), key=lambda i: sizes[i])
     start = time.perf_counter()
@@ -186,8 +144,6 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a user's profile with the evidence behind each sentence."""
-    from genrec.profiles.profile import dumps, profile_of, read_profiles
-
     profile = profile_of(read_profiles(profiles), user, profiles)
     if as_json:
         out.print(dumps(profile), markup=False, emoji=False)
@@ -205,11 +161,6 @@ def edit(
     ] = None,
 ) -> None:
     """Change a profile in $EDITOR; it is checked before it is saved."""
-    from genrec.plain_yaml import LARGEST_YAML
-    from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
-    from genrec.profiles.profile import profile_of, read_profiles, write_profiles
-    from genrec.validation import read_text
-
     require_regular(profiles)
     context.with_resource(one_writer(profiles))
     everyone = read_profiles(profiles)
@@ -262,10 +213,6 @@ def import_(
     pois: Pois = None,
 ) -> None:
     """Take over profiles that GenUP wrote, and hold them against the evidence."""
-    from genrec.habits import all_habits
-    from genrec.profiles.genup_import import genup_files, read_genup
-    from genrec.profiles.profile import write_profiles
-
     files = genup_files(source)
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois

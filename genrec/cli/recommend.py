@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from genrec.assistant import Desk, Level, Models
+from genrec.assistant import Assistant, Models
+from genrec.cli.batch import rank_all, read_asks, to_json
 from genrec.cli.console import err, out
+from genrec.cli.dialogue import Dialogue
 from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
 from genrec.cli.profile import Adapter, Model, NoAdapter, Server
 from genrec.cli.render import print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
+from genrec.profiles.profile import Level, read_profiles
 
 LONGEST_ABOUT = 2000  # characters
 
@@ -58,9 +61,6 @@ def recommend(
     pois: Pois = None,
 ) -> None:
     """Rank the places where a user may go next, beside what their habits alone would say."""
-    from genrec.cli.batch import rank_all, read_asks, to_json
-    from genrec.profiles.profile import read_profiles
-
     _check_who(user, about, users_from, output)
     if adapter and plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
@@ -68,20 +68,18 @@ def recommend(
     checkins = load_checkins(
         path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
     )
-    desk = Desk(checkins, known, Models(model, server, adapter, plain, profile_model))
+    assistant = Assistant(checkins, known, Models(model, server, adapter, plain, profile_model), err.status)
     if users_from and output:
-        rank_all(desk, read_asks(users_from, at, desk.users), output, k, level)
+        rank_all(assistant, read_asks(users_from, at, assistant.users), output, k, level)
     elif user is not None or about is not None:
-        [ranking] = desk.rank([(desk.profile(user, about, at), at)], k, level)
+        [ranking] = assistant.rank([(assistant.profile(user, about, at), at)], k, level)
         if as_json:
             out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
         else:
             print_ranking(out, ranking)
-            err.print(f"prefix cache: {desk.reused():.0%} of the prompt's tokens were known")
+            err.print(f"prefix cache: {assistant.reused():.0%} of the prompt's tokens were known")
     else:
-        from genrec.cli.dialogue import Dialogue
-
-        Dialogue(desk, at, k, level).run()
+        Dialogue(assistant, at, k, level).run()
 
 
 def _check_who(user: str | None, about: str | None, users_from: Path | None, output: Path | None) -> None:

@@ -1,18 +1,15 @@
 """How profiles and rankings look on a terminal."""
 
-from typing import TYPE_CHECKING
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from genrec.profiles.profile import Profile
-    from genrec.profiles.run import Summary
-    from genrec.recommender import Place, Ranking
+from genrec.profiles.profile import Profile
+from genrec.profiles.run import Summary
+from genrec.recommender import Place, Ranking
 
 
-def print_profile(console: Console, profile: "Profile", *, backing: bool = True) -> None:
+def print_profile(console: Console, profile: Profile, *, backing: bool = True) -> None:
     """What is known, with what backs it, and what is guessed, apart."""
     habits = profile.habits
     edited = ", edited" if profile.provenance.edited else ""
@@ -45,7 +42,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def print_ranking(console: Console, ranking: "Ranking", truth: int | None = None) -> None:
+def print_ranking(console: Console, ranking: Ranking, truth: int | None = None) -> None:
     """The model's ranking with reasons, then the habits' ranking; `truth` marks the place really visited."""
     when = f"{ranking.at:%A %Y-%m-%d %H:%M}" if ranking.at else "time unknown"
     table = Table(title=f"Next place of {ranking.user_id}, {when}", title_justify="left")
@@ -77,16 +74,16 @@ def print_ranking(console: Console, ranking: "Ranking", truth: int | None = None
     )
 
 
-def _poi(place: "Place", truth: int | None) -> Text:
+def _poi(place: Place, truth: int | None) -> Text:
     return Text(f"{place.poi} ✓", "green") if place.poi == truth else Text(str(place.poi))
 
 
-def _rank(places: "list[Place]", truth: int) -> str:
+def _rank(places: list[Place], truth: int) -> str:
     ranks = [i for i, place in enumerate(places, start=1) if place.poi == truth]
     return f"rank {ranks[0]}" if ranks else f"not in the top {len(places)}"
 
 
-def summary_table(summary: "Summary", seconds: float, written: int) -> Table:
+def summary_table(summary: Summary, seconds: float, written: int) -> Table:
     """The account of a run over profiles."""
     table = Table(title="Profiles", show_header=False, title_justify="left")
     rows = {

@@ -58,7 +58,7 @@ class Generator(Protocol):
         """One completion a conversation, cut before `stop`."""
 
 
-class Ranker(Protocol):
+class AnswerScorer(Protocol):
     """Scores the members of a closed set as the assistant's whole answer."""
 
     name: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from genrec.errors import GenRecError
 from genrec.llm.adapter import SHIPPED, read_adapter
 from genrec.llm.address import public
-from genrec.llm.backend import Generator, Ranker
+from genrec.llm.backend import AnswerScorer, Generator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -19,7 +19,7 @@ class Connection:
     """A model that writes, and, where its scores are to be had, ranks."""
 
     generator: Generator
-    ranker: Ranker | None
+    scorer: AnswerScorer | None
 
 
 @cache
@@ -100,12 +100,12 @@ def _tokenizer(server: str, root: str | None, model: str | None) -> "PreTrainedT
     )
 
 
-def connect_ranker(model: str | None, server: str | None, adapter: str | None = None) -> Ranker:
+def connect_scorer(model: str | None, server: str | None, adapter: str | None = None) -> AnswerScorer:
     """As `connect`, for a model that must rank; raises GenRecError if it cannot."""
-    ranker = connect(model, server, adapter).ranker
-    if ranker is None:
+    scorer = connect(model, server, adapter).scorer
+    if scorer is None:
         raise GenRecError(
             f"{public(server or '')} is no vLLM server, so it cannot score given tokens exactly. "
             "Rank with vLLM or with --model, and name this one as --profile-model."
         )
-    return ranker
+    return scorer

@@ -77,11 +77,11 @@ class LocalModel:
         return cls(model, tokenizer, info.name)
 
     def answer_tokens(self, answers: Sequence[str]) -> list[list[int]]:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         return answer_tokens(self.tokenizer, answers)
 
     def prompt_tokens(self, conversation: Sequence[Message]) -> list[int]:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         tokens = prompt_tokens(self.tokenizer, conversation)
         limit = self._model.config.get_text_config(decoder=True).max_position_embeddings
         if len(tokens) >= limit:
@@ -89,16 +89,16 @@ class LocalModel:
         return tokens
 
     def count_tokens(self, text: str) -> int:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         return count_tokens(self.tokenizer, text)
 
     def cache_use(self) -> CacheUse:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         return self._used
 
     @torch.inference_mode()
     def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> RowScorer:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         return RowScorer(self._rows([list(prompt) for prompt in prompts], [read_ahead(trie) for trie in tries]), tries)
 
     def _rows(self, prompts: list[list[int]], ahead: Sequence[Sequence[int]] = ()) -> Rows:

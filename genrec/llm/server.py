@@ -87,19 +87,19 @@ class VllmModel(ServerModel):
         return fitted(self.tokenizer, conversation)
 
     def answer_tokens(self, answers: Sequence[str]) -> list[list[int]]:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         return answer_tokens(self.tokenizer, answers)
 
     def prompt_tokens(self, conversation: Sequence[Message]) -> list[int]:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         return prompt_tokens(self.tokenizer, conversation)
 
     def count_tokens(self, text: str) -> int:
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         return count_tokens(self.tokenizer, text)
 
     def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> "ServerScorer":
-        """See `Ranker`."""
+        """See `AnswerScorer`."""
         limit = self.endpoint.entry.max_model_len
         for prompt, trie in zip(prompts, tries, strict=True):
             if limit and len(prompt) + trie.depth > limit:
@@ -109,7 +109,7 @@ class VllmModel(ServerModel):
         return ServerScorer(self.endpoint, prompts, tries)
 
     def cache_use(self) -> CacheUse:
-        """See `Ranker`: what all clients of the server asked for, by its own count."""
+        """See `AnswerScorer`: what all clients of the server asked for, by its own count."""
         return read_cache_use(self.endpoint.get_text("/metrics"))
 
 

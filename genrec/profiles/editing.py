@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genrec.bounds import LONGEST_TEXT
 from genrec.errors import GenRecError, InputError
-from genrec.habits import Habits
+from genrec.habit_models import Habits
 from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Statement

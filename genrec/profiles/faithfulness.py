@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from genrec.habits import Habits, PlaceHabit
-from genrec.kinds import Kind, KindIndex, index_of, is_known, key_of
+from genrec.habit_models import Habits, PlaceHabit
 from genrec.phrases import WEEKDAYS
+from genrec.profiles.kinds import Kind, KindIndex, index_of
 from genrec.profiles.person import OTHERS, is_note
 from genrec.profiles.sentence import (
     DAY,
@@ -31,6 +31,7 @@ from genrec.profiles.sentence import (
     readings,
     split,
 )
+from genrec.words import is_known, key_of
 
 # Days or hours are supported if they hold this share of the visits spoken of...
 MIN_SHARE = 0.25

@@ -5,10 +5,10 @@ from functools import cached_property
 from math import exp
 from statistics import fmean
 
-from genrec.llm.backend import Ranker
+from genrec.llm.backend import AnswerScorer
 from genrec.llm.decoding import Trie, top_k
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Guess
-from genrec.prompting import field_messages, reference_notes
+from genrec.profiles.writing_prompt import field_messages, reference_notes
 
 # A guess whose option holds less than this share of the probability is "unknown".
 MIN_CONFIDENCE = 0.65
@@ -24,9 +24,9 @@ class FieldGuesser:
     The softmax of that is the confidence.
     """
 
-    def __init__(self, ranker: Ranker) -> None:
-        self._ranker = ranker
-        self._tries = [Trie(ranker.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
+    def __init__(self, scorer: AnswerScorer) -> None:
+        self._scorer = scorer
+        self._tries = [Trie(scorer.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
 
     def guess(self, notes: str) -> dict[str, Guess]:
         """A guess for every closed field, from the notes about one person."""
@@ -45,10 +45,10 @@ class FieldGuesser:
     def _scores(self, notes: str) -> dict[str, list[float]]:
         """Log-probabilities of each field's options, in their order."""
         prompts = [
-            self._ranker.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
+            self._scorer.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
         ]
         most = max(len(options) for options in CLOSED_FIELDS.values())
-        ranked = top_k(self._ranker.read(prompts, self._tries), self._tries, most)
+        ranked = top_k(self._scorer.read(prompts, self._tries), self._tries, most)
         return {
             name: [scored.logprob for scored in sorted(answers, key=lambda scored: scored.answer)]
             for name, answers in zip(CLOSED_FIELDS, ranked, strict=True)

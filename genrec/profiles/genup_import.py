@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genrec.errors import GenRecError, InputError
 from genrec.files import require_regular
-from genrec.habits import Habits
+from genrec.habit_models import Habits
 from genrec.profiles.editing import backing
 from genrec.profiles.faithfulness import sentences
 from genrec.profiles.profile import ATTRIBUTES, TRAITS, Guess, Profile, Provenance, Statement, unknown_fields

@@ -13,7 +13,7 @@ from genrec.bounds import LONGEST_TEXT, Count
 from genrec.columns import POI_ID
 from genrec.errors import GenRecError, InputError
 from genrec.files import write_text
-from genrec.habits import Habits
+from genrec.habit_models import Habits
 from genrec.validation import read_lines, shortened
 
 if TYPE_CHECKING:

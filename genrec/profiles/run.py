@@ -8,7 +8,7 @@ from pathlib import Path
 
 from genrec.errors import GenRecError
 from genrec.files import one_writer
-from genrec.habits import Habits
+from genrec.habit_models import Habits
 from genrec.jsonl import repair_tail
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile, append_profiles, read_profiles
 from genrec.profiles.writer import Subject, Writer

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from genrec.kinds import Kind, KindIndex, Token, tokens
 from genrec.phrases import WEEKDAYS
+from genrec.profiles.kinds import Kind, KindIndex
 from genrec.profiles.person import Frame, frame
+from genrec.words import Token, tokens
 
 # Days, and the share of the visits that they must hold to be worth a word (by chance: .71 and .29).
 DAY_GROUPS = {"weekday": ((0, 1, 2, 3, 4), 0.7), "weekend": ((5, 6), 0.4)}

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from genrec.habits import Habits
-from genrec.llm.backend import Generation, Generator, Ranker
+from genrec.habit_models import Habits
+from genrec.llm.backend import AnswerScorer, Generation, Generator
 from genrec.profiles.faithfulness import check, sentences, supported
 from genrec.profiles.fields import FieldGuesser
 from genrec.profiles.profile import (
@@ -18,17 +18,8 @@ from genrec.profiles.profile import (
     Statement,
     unknown_fields,
 )
-from genrec.prompting import (
-    WRITING,
-    Fact,
-    Section,
-    evidence,
-    fact_messages,
-    fact_sentence,
-    facts,
-    one_line,
-    prompt_version,
-)
+from genrec.profiles.writing_prompt import WRITING, Fact, Section, evidence, fact_messages, fact_sentence, facts
+from genrec.prompting import one_line, prompt_version
 
 SENTENCE_TOKENS = 48
 # A base model goes on with another note of its own; the sentence ends with its line.
@@ -106,15 +97,15 @@ class HabitsWriter:
 
 
 class LlmWriter:
-    """Lets a model phrase and guess. Without a ranker the closed fields stay unknown."""
+    """Lets a model phrase and guess. Without a scorer the closed fields stay unknown."""
 
-    def __init__(self, generator: Generator, ranker: Ranker | None, vocabulary: Collection[str]) -> None:
+    def __init__(self, generator: Generator, scorer: AnswerScorer | None, vocabulary: Collection[str]) -> None:
         """`vocabulary`: every category of the catalogue."""
         self.name = generator.name
         self.prompt_version = prompt_version(WRITING)
         self._generator = generator
         self._vocabulary = vocabulary
-        self._fields = FieldGuesser(ranker) if ranker else None
+        self._fields = FieldGuesser(scorer) if scorer else None
 
     def write(self, subjects: Sequence[Subject]) -> list[Profile]:
         """See `Writer`. A sentence that fails the check is asked for once more, then dropped."""

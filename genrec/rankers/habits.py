@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.geo import haversine_km
-from genrec.habits import CityHabits, Habits, PlaceHabit
-from genrec.kinds import is_known
+from genrec.habit_models import Habits, PlaceHabit
+from genrec.habits import CityHabits
 from genrec.phrases import days_phrase, hours_phrase
 from genrec.rankers.habit_weights import HabitWeights, fitted_weights
 from genrec.trajectories import Visit, since
+from genrec.words import is_known
 
 Floats = NDArray[np.float64]
 

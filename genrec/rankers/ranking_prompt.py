@@ -14,14 +14,15 @@ import polars as pl
 
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.geo import haversine_km
-from genrec.habits import CityHabits, Habits, PlaceHabit
-from genrec.kinds import PLAIN_WORDS, words_of
+from genrec.habit_models import Habits, PlaceHabit
+from genrec.habits import CityHabits
 from genrec.llm.backend import Message
 from genrec.phrases import WEEKDAYS, when_phrase
 from genrec.profiles.profile import UNKNOWN, Level, Profile
 from genrec.prompting import name_in_prompt, one_line, render
 from genrec.rankers.habits import rank_habits
 from genrec.trajectories import Visit, since
+from genrec.words import PLAIN_WORDS, words_of
 
 RANKING = ("rank_system", "rank_visit", "rank_example")
 HABIT_ROWS = 8

@@ -9,8 +9,8 @@ from genrec.columns import OFFSET, TIME, UTC
 from genrec.errors import InputError
 from genrec.reading.formats import Layout
 from genrec.reading.offsets import OffsetKind, offset_kind
-from genrec.reading.records import Records, read_records
-from genrec.reading.source import Source
+from genrec.reading.records import read_records
+from genrec.reading.source import Records, Source
 from genrec.reading.text import show
 from genrec.reading.times import DATE, Style, deciding, explain, recognise, with_dates
 

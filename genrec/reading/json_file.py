@@ -14,7 +14,8 @@ import polars as pl
 
 from genrec.errors import InputError
 from genrec.reading.json_text import elements, lists_inside, only_list, scan, values
-from genrec.reading.records import Records, line_at, tidy
+from genrec.reading.records import line_at, tidy
+from genrec.reading.source import Records
 from genrec.reading.text import MAX_LINE_BYTES, Progress, TextFile
 
 JSON_START = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\[\]{\"\d-])")

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from genrec.errors import InputError
-from genrec.reading.records import Records, tidy
+from genrec.reading.records import tidy
+from genrec.reading.source import Records
 from genrec.reading.text import Progress
 
 MAGIC = b"PAR1"

@@ -6,9 +6,8 @@ alone knows about fields that hold line breaks.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -16,30 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrec.reading.formats import Layout
-from genrec.reading.source import Source
+from genrec.reading.source import Records, Source
 from genrec.reading.text import BLOCK_BYTES, MAX_LINE_BYTES, Block, Progress, TextFile
 
 _BAD_QUOTE = 'an open or misplaced quote ("): close it, or double it inside a quoted field.'
-
-
-@dataclass(frozen=True)
-class Records:
-    """The records of one block.
-
-    Attributes:
-        fields: one String column per canonical column, stripped of outer white space; null where empty.
-        rows: the line where each record starts.
-        broken: what is wrong with the shape of a record, by its index; its fields are null.
-        blanks: how many blank lines lay between the records.
-        text: the record with an index as it stands in the file.
-
-    """
-
-    fields: pl.DataFrame
-    rows: NDArray[np.int64]
-    broken: dict[int, str]
-    blanks: int
-    text: Callable[[int], str]
 
 
 def line_at(data: bytes, starts: NDArray[np.int64], index: int) -> str:

@@ -13,12 +13,12 @@ import polars as pl
 from genrec.columns import LATITUDE, LONGITUDE, OFFSET, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.files import atomic_path
+from genrec.ids import whole
 from genrec.reading.clocks import Clocks
 from genrec.reading.formats import Layout
-from genrec.reading.ids import whole
 from genrec.reading.nothing import is_nothing
 from genrec.reading.offsets import known_zones, parse_offsets
-from genrec.reading.records import Records
+from genrec.reading.source import Records
 from genrec.reading.text import show
 from genrec.reading.times import explain, parse, with_dates
 

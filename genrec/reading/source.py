@@ -1,13 +1,35 @@
 """The kinds of files that check-ins and places are read from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from genrec.reading.text import Progress, TextFile
 
-if TYPE_CHECKING:
-    from genrec.reading.records import Records
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one block.
+
+    Attributes:
+        fields: one String column per canonical column, stripped of outer white space; null where empty.
+        rows: the line where each record starts.
+        broken: what is wrong with the shape of a record, by its index; its fields are null.
+        blanks: how many blank lines lay between the records.
+        text: the record with an index as it stands in the file.
+
+    """
+
+    fields: pl.DataFrame
+    rows: NDArray[np.int64]
+    broken: dict[int, str]
+    blanks: int
+    text: Callable[[int], str]
 
 
 class RecordFile(Protocol):
@@ -35,7 +57,7 @@ class RecordFile(Protocol):
 
     def records(
         self, columns: Mapping[str, str], block_bytes: int, progress: Progress | None = None
-    ) -> Iterator["Records"]:
+    ) -> Iterator[Records]:
         """Yield the records, reduced to `columns`: canonical name -> name in the file."""
 
 

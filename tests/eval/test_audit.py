@@ -14,10 +14,11 @@ from eval.audit import audit
 from eval.cli import main
 from eval.protocol import cases
 from genrec import prepared
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.errors import InputError
 from genrec.fingerprint import fingerprint
 from genrec.profiles.profile import write_profiles
+from genrec.reading.reader import read_checkins
 
 CHECKS = {
     "data": "the check-ins are those of the run",

@@ -10,10 +10,10 @@ from eval.experiments.cross_city import FittedHabits, difference_table, weights_
 from eval.experiments.experiment import compact_table
 from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
-from genrec.checkins import read_checkins
 from genrec.errors import GenRecError
 from genrec.rankers.habit_weights import FittedWeights, HabitWeights, fitted_weights
 from genrec.rankers.simple import CountingRanker
+from genrec.reading.reader import read_checkins
 
 pytestmark = pytest.mark.usefixtures("little_work")
 

@@ -14,9 +14,9 @@ from eval.methods.rankers import RankerMethod
 from eval.protocol import cases
 from eval.report.write import write_report
 from eval.run import run as run_all
-from genrec.checkins import read_checkins
 from genrec.profiles.profile import write_profiles
 from genrec.rankers.simple import CountingRanker
+from genrec.reading.reader import read_checkins
 
 pytestmark = pytest.mark.usefixtures("little_work")
 

@@ -10,7 +10,6 @@ from made_city import csv_of, failed, town, written
 
 from eval.profiles.recovery import calibration, read_truth, recovery
 from eval.profiles.worth import diversity, evidence_of, quality, vocabulary_of
-from genrec.checkins import read_checkins
 from genrec.city import CityConfig, build_city
 from genrec.errors import GenRecError, InputError
 from genrec.profiles.profile import (
@@ -23,6 +22,7 @@ from genrec.profiles.profile import (
     Statement,
     write_profiles,
 )
+from genrec.reading.reader import read_checkins
 
 PERSONA = {field: options[0] for field, options in CLOSED_FIELDS.items()}
 

@@ -18,10 +18,10 @@ from eval.report import charts
 from eval.report.charts import Estimate
 from eval.report.write import write_report
 from eval.run import run
-from genrec.checkins import read_checkins
 from genrec.city import CityConfig, build_city
 from genrec.errors import InputError
 from genrec.rankers.simple import CountingRanker
+from genrec.reading.reader import read_checkins
 
 EVIL = "<script>alert('x')</script> | `b` *c* [d](http://e) {{ 7*7 }}"
 WRITTEN = ("metrics.json", "report.md", "report.html")

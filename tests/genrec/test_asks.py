@@ -10,8 +10,8 @@ from made import quick
 from made_city import failed, town
 from made_commands import dialogue
 
+from genrec.assistant import check_user
 from genrec.cli.batch import read_asks
-from genrec.cli.profile import check_user
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError, InputError
 from genrec.prompting import LONGEST_NAME

@@ -17,16 +17,17 @@ from rich.console import Console
 
 from eval.profiles.worth import evidence_of, quality, vocabulary_of
 from genrec import prepared
-from genrec.checkins import read_checkins
 from genrec.cli.render import print_profile
 from genrec.errors import GenRecError, InputError
 from genrec.files import file_hash
-from genrec.habits import PlaceHabit, city_habits
+from genrec.habit_models import PlaceHabit
+from genrec.habits import city_habits
 from genrec.profiles.editing import apply_sheet, to_sheet
 from genrec.profiles.profile import dumps, read_profiles, require_catalogue, write_profiles
 from genrec.profiles.run import summarise
 from genrec.rankers.habits import rank_habits, reasons
 from genrec.rankers.ranking_prompt import ranking_messages
+from genrec.reading.reader import read_checkins
 from genrec.recommender import query
 
 fuzz = settings(max_examples=150, deadline=None)

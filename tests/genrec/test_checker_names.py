@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made import at, make
 
 from genrec.habits import all_habits, habits_of
-from genrec.kinds import is_known, key_of
 from genrec.profiles.faithfulness import check, sentences, supported
-from genrec.prompting import evidence, fact_messages, fact_sentence, facts
+from genrec.profiles.writing_prompt import evidence, fact_messages, fact_sentence, facts
+from genrec.words import is_known, key_of
 
 ODD_NAMES = [
     "Doctor's Office", "Doctor’s Office", "Boys' School", "A", "a", "I", "s", "S", "X", "7-Eleven",

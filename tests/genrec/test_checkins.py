@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.clock import in_order
 from genrec.errors import InputError
 from genrec.reading.nothing import MARKS
+from genrec.reading.reader import read_checkins
 
 HEADER = "user_id,poi_id,time,latitude,longitude,category\n"
 ROWS = [

@@ -13,12 +13,13 @@ from made_times import noted, read, visited
 
 from eval.protocol import examples_frame
 from genrec import prepared
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.clock import before, moments, rows_before
 from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.habits import all_habits, habits_of
 from genrec.profiles.writer import HabitsWriter, Subject
+from genrec.reading.reader import read_checkins
 from genrec.recommender import query
 from genrec.trajectories import all_visits, llm4poi, rolling, sessionise, training
 

@@ -7,13 +7,14 @@ import pytest
 from made_times import noted, read
 
 from genrec import prepared
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.errors import InputError
 from genrec.habits import city_habits, habits_of
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.rankers.genup_prompt import genup_messages
 from genrec.rankers.habits import rank_habits, reasons
 from genrec.rankers.ranking_prompt import ranking_messages
+from genrec.reading.reader import read_checkins
 
 DAY = 1293840000  # midnight UTC of Saturday, 1 January 2011
 

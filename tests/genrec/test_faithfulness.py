@@ -6,7 +6,7 @@ from made import KINDS, at, made_checkins, make, quick
 
 from genrec.habits import all_habits, habits_of
 from genrec.profiles.faithfulness import check, supported
-from genrec.prompting import fact_sentence, facts
+from genrec.profiles.writing_prompt import fact_sentence, facts
 
 VOCABULARY = [*KINDS, "Hiking Trail", "Train Station"]
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import KINDS, at, made_checkins, make, quick
 
-from genrec.habits import Habits, all_habits, city_habits, habits_of
+from genrec.habit_models import Habits
+from genrec.habits import all_habits, city_habits, habits_of
 
 HOME, OFFICE, COFFEE, UNIVERSITY, PUB = range(5)
 moments = st.integers(0, 24 * 12).map(lambda hour: at(hour=hour))

@@ -11,7 +11,7 @@ from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.fields import MIN_CONFIDENCE
 from genrec.profiles.profile import ATTRIBUTES, CLOSED_FIELDS, TRAITS, UNKNOWN
 from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject
-from genrec.prompting import evidence, fact_messages, fact_sentence, facts, field_messages
+from genrec.profiles.writing_prompt import evidence, fact_messages, fact_sentence, facts, field_messages
 
 
 @quick

@@ -15,7 +15,8 @@ from genrec import prompting
 from genrec.habits import all_habits, city_habits, habits_of
 from genrec.profiles.profile import Guess, Statement
 from genrec.profiles.writer import HabitsWriter, Subject
-from genrec.prompting import evidence, fact_messages, fact_sentence, facts, prompt_version, render
+from genrec.profiles.writing_prompt import evidence, fact_messages, fact_sentence, facts
+from genrec.prompting import prompt_version, render
 from genrec.rankers.ranking_prompt import CANDIDATES, POPULAR_ROWS, ranking_messages
 
 NAMES = sorted(path.name.removesuffix(".jinja") for path in files("prompts").iterdir() if path.name.endswith(".jinja"))

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genrec import prepared
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.errors import InputError
+from genrec.reading.reader import read_checkins
 
 HEADER = "user_id,poi_id,time,latitude,longitude,category\n"
 ROW = "ann,p1,2024-01-02 09:00:00,40.7,-73.9,Bar\n"

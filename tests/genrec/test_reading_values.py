@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrec import prepared
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.cli import main
 from genrec.errors import InputError
-from genrec.reading.ids import aligned, settled, whole
+from genrec.ids import aligned, settled, whole
 from genrec.reading.nothing import MARKS
+from genrec.reading.reader import read_checkins
 
 HEADER = "user_id,poi_id,time,latitude,longitude,category,name,region\n"
 

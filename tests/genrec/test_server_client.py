@@ -10,7 +10,7 @@ from genrec.habits import all_habits
 from genrec.llm import endpoint as client
 from genrec.llm.adapter import SHIPPED
 from genrec.llm.backend import CacheUse
-from genrec.llm.connect import connect, connect_ranker, default_adapter
+from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import ServerModel, read_cache_use
 from genrec.profiles.writer import LlmWriter, Subject
@@ -199,7 +199,7 @@ def test_a_server_of_another_kind_writes_but_does_not_rank(serve):
     url, _ = serve(chatting(CHAT))
     assert connect(None, url).ranker is None
     with pytest.raises(GenRecError, match=r"is no vLLM server.*--profile-model"):
-        connect_ranker(None, url)
+        connect_scorer(None, url)
     [profile] = LlmWriter(connect(None, url).generator, None, KINDS).write([Subject(all_habits(town())["u0"])])
     assert profile.provenance.writer == "m"
     assert profile.provenance.asked_again == profile.provenance.asked == len(profile.provenance.dropped)

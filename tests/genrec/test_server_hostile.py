@@ -21,7 +21,7 @@ from genrec.llm import endpoint as client
 from genrec.llm import replies
 from genrec.llm.address import public
 from genrec.llm.backend import CacheUse
-from genrec.llm.connect import connect, connect_ranker, default_adapter
+from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.decoding import Trie, top_k
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import ServerModel, VllmModel, read_cache_use
@@ -304,7 +304,7 @@ def test_a_password_signs_requests_and_is_nowhere_else(serve, tmp_path):
     assert Models(town(), None, signed, None).settings(adapted=False)["server"] == url
     assert Models(town(), None, f"{url}/v1", None).settings(adapted=False)["server"] == f"{url}/v1"
     with pytest.raises(GenRecError, match="is no vLLM server") as caught:
-        connect_ranker(None, signed)
+        connect_scorer(None, signed)
     assert "cret" not in str(caught.value)
 
 
@@ -349,7 +349,7 @@ def test_the_users_word_is_looked_up(serve, tiny_folder, monkeypatch):
     monkeypatch.setattr("genrec.llm.loading.load_tokenizer", lambda name: asked.append(name) or TINY)
     url, _ = serve(vllm("owner/model"))
     connect.cache_clear()
-    assert connect("owner/model", url).ranker
+    assert connect("owner/model", url).scorer
     assert asked == ["owner/model"]
 
 
@@ -403,4 +403,4 @@ def test_hostile_scores_end_a_ranking_in_one_line(serve, tiny_folder):
     )
     connect.cache_clear()
     with pytest.raises(GenRecError, match="gave no log-probabilities"):
-        Recommender(connect_ranker(None, url), town()).recommend(Query(written(town()), None))
+        Recommender(connect_scorer(None, url), town()).recommend(Query(written(town()), None))

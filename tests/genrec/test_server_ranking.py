@@ -9,7 +9,7 @@ from made_city import town, written
 from tiny import tiny_model
 
 from genrec.errors import GenRecError
-from genrec.llm.connect import connect_ranker
+from genrec.llm.connect import connect_scorer
 from genrec.llm.decoding import Trie, top_k
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import MAX_SCORED_TOKENS, VllmModel
@@ -71,7 +71,7 @@ def test_the_same_ranking_as_in_this_process(vllm):
     checkins = town()
     asked = Query(written(checkins, as_of=at(10)), at(10, 9))
     ours = Recommender(tiny_model(), checkins).recommend(asked, k=5)
-    ranker = connect_ranker(None, vllm)
+    ranker = connect_scorer(None, vllm)
     assert isinstance(ranker, VllmModel)
     theirs = Recommender(ranker, checkins).recommend(asked, k=5)
     assert [p.poi for p in theirs.places] == [p.poi for p in ours.places]
@@ -93,6 +93,6 @@ def test_the_same_ranking_as_in_this_process(vllm):
 def test_a_server_without_scores_of_given_tokens(logprobs, serve, tiny_folder):
     models = {"data": [{"id": "m", "owned_by": "vllm", "root": str(tiny_folder)}]}
     url, _ = serve(lambda path, body: (200, models if path == "/v1/models" else {"choices": [{"logprobs": logprobs}]}))
-    recommender = Recommender(connect_ranker(None, url), town())
+    recommender = Recommender(connect_scorer(None, url), town())
     with pytest.raises(GenRecError, match="does not return the log-probabilities of given tokens"):
         recommender.recommend(Query(written(town()), None))

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from genrec import prepared
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.errors import InputError
+from genrec.reading.reader import read_checkins
 
 HEADER = "user_id,poi_id,time,latitude,longitude,category\n"
 EARLY = "u1,p1,2012-04-03 08:00:00,51,-114,Bar\n" + "u1,p2,2012-04-04 08:00:00,52,-114,Gym\n"

@@ -17,13 +17,13 @@ from made_city import csv_of, town, written
 from tiny import tiny_model
 
 from eval.bench.measure import uncached_rows, vllm_rows, workload
-from genrec.checkins import read_checkins
 from genrec.errors import GenRecError
 from genrec.habits import all_habits
-from genrec.llm.connect import connect, connect_ranker
+from genrec.llm.connect import connect, connect_scorer
 from genrec.llm.local import LocalModel
 from genrec.profiles.profile import write_profiles
 from genrec.profiles.writer import LlmWriter, Subject
+from genrec.reading.reader import read_checkins
 from genrec.recommender import Query, Recommender
 from genrec.trajectories import rolling
 
@@ -125,14 +125,14 @@ def same(theirs, ours):
 
 @pytest.mark.parametrize("k", [1, 3, 20])
 def test_the_same_rankings_as_in_this_process(k, server, checkins, queries):
-    there = Recommender(connect_ranker(None, server.url), checkins)
+    there = Recommender(connect_scorer(None, server.url), checkins)
     here = Recommender(tiny_model(), checkins)
     same(there.rank(queries, k=k), here.rank(queries, k=k))
     assert there.rank(queries[:1], k=k)[0].pois == here.rank(queries[:1], k=k)[0].pois
 
 
 def test_the_prefix_cache_is_reported(server, checkins, queries):
-    recommender = Recommender(connect_ranker(None, server.url), checkins)
+    recommender = Recommender(connect_scorer(None, server.url), checkins)
     recommender.rank(queries)
     before = recommender.cache_use()
     recommender.rank(queries)
@@ -145,7 +145,7 @@ def test_the_same_profiles_as_in_this_process(server, checkins):
     subjects = [Subject(habits) for habits in all_habits(checkins, at(10), ["u0", "u1"]).values()]
     vocabulary = checkins.pois["category"].to_list()
     connection = connect(None, server.url)
-    theirs = LlmWriter(connection.generator, connection.ranker, vocabulary)
+    theirs = LlmWriter(connection.generator, connection.scorer, vocabulary)
     theirs._ask, asked = recording(theirs._ask)
     local = tiny_model()
     ours = LlmWriter(local, local, vocabulary)
@@ -172,17 +172,17 @@ def recording(ask):
 
 
 def test_adapters_are_switched_by_name(server, checkins, queries, tiny_folder):
-    base = Recommender(connect_ranker(None, server.url), checkins).rank(queries)
+    base = Recommender(connect_scorer(None, server.url), checkins).rank(queries)
     rankings = []
     for folder in server.adapters[:2]:
-        there = Recommender(connect_ranker(None, server.url, folder.name), checkins).rank(queries)
+        there = Recommender(connect_scorer(None, server.url, folder.name), checkins).rank(queries)
         here = Recommender(LocalModel.load(str(tiny_folder), folder), checkins).rank(queries)
         same(there, here)
         rankings.append(there)
     for a, b in ((rankings[0], rankings[1]), (rankings[0], base), (rankings[1], base)):
         with pytest.raises(AssertionError):
             same(a, b)
-    again = Recommender(connect_ranker(None, server.url), checkins).rank(queries)
+    again = Recommender(connect_scorer(None, server.url), checkins).rank(queries)
     same(again, base)
 
 
@@ -206,14 +206,14 @@ def test_wrong_names_and_catalogues(server, checkins):
     with pytest.raises(GenRecError, match="does not serve 'third'; it serves: "):
         connect(None, server.url, "third")
     with pytest.raises(GenRecError, match="was trained for another catalogue"):
-        Recommender(connect_ranker(None, server.url, "elsewhere"), checkins)
+        Recommender(connect_scorer(None, server.url, "elsewhere"), checkins)
     model = connect(None, server.url).generator.name
     with pytest.raises(GenRecError, match="as a base model, not as an adapter"):
         connect(None, server.url, model)
 
 
 def test_a_prompt_beyond_the_context(server, checkins):
-    ranker = connect_ranker(None, server.url)
+    ranker = connect_scorer(None, server.url)
     recommender = Recommender(ranker, checkins)
     with pytest.raises(GenRecError, match="a prompt of 3000 tokens exceeds the 2048"):
         ranker.read([[5] * 3000], [recommender._trie])

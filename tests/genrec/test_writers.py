@@ -15,8 +15,8 @@ from made import at, make
 from made_city import csv_of, failed, routine, town
 from made_disk import held, no_room
 
-from genrec.checkins import read_checkins
 from genrec.profiles.profile import read_profiles
+from genrec.reading.reader import read_checkins
 
 RUN = "import {package}.cli\n{before}\n{package}.cli.main()"
 

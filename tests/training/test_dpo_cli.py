@@ -9,10 +9,10 @@ from adapters import random_adapter
 from conftest import command
 from made_city import csv_of, failed, town
 
-from genrec.checkins import read_checkins
 from genrec.llm.adapter import read_adapter
 from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
+from genrec.reading.reader import read_checkins
 from training.cli.dpo import dpo
 from training.cli.merge import merge
 from training.cli.preferences import preferences

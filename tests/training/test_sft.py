@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from genrec.errors import GenRecError
 from genrec.jsonl import read as read_metrics
 from genrec.llm.adapter import ANY, WEIGHTS, Adapter, read_adapter
-from genrec.llm.connect import connect_ranker
+from genrec.llm.connect import connect_scorer
 from genrec.llm.loading import load_model
 from training import record, stage
 from training.recipe import Data, Lora, SftRecipe
@@ -134,7 +134,7 @@ def test_the_adapter_is_served_with_what_it_is_for(recipe, tmp_path):
     declared = read_adapter(tmp_path / "run")
     assert declared == Adapter(base=asked.model, catalogue=ANY, ranking_prompt=declared.ranking_prompt)
     assert json.loads((tmp_path / "run" / "adapter_config.json").read_text())["base_model_name_or_path"] == asked.model
-    assert connect_ranker(asked.model, None, str(tmp_path / "run")).adapter == declared
+    assert connect_scorer(asked.model, None, str(tmp_path / "run")).adapter == declared
     assert (tmp_path / "run" / record.LOSS).read_bytes().startswith(b"\x89PNG")
     assert record.versions().items() <= json.loads((tmp_path / "run" / record.RUN).read_text())["versions"].items()
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.city import TIME_FORMAT, CityConfig, build_city
 from genrec.columns import LATITUDE, LONGITUDE, POI_ID, TIME, USER
 from genrec.geo import haversine_km
+from genrec.reading.reader import read_checkins
 from genrec.trajectories import GAP_HOURS
 
 USERS = 60

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-from genrec.checkins import Checkins, read_checkins
+from genrec.checkins import Checkins
 from genrec.columns import TIME
 from genrec.errors import GenRecError, InputError
 from genrec.evidence import Evidence
@@ -17,6 +17,7 @@ from genrec.llm.backend import Message
 from genrec.profiles.shelf import ProfileShelf, read_given, shown
 from genrec.rankers.genup_prompt import genup_messages
 from genrec.rankers.ranking_prompt import RankingPrompt, first_told, ranking_messages
+from genrec.reading.reader import read_checkins
 from genrec.trajectories import Example, training
 from training.data.cities import training_city
 from training.recipe import Data

@@ -22,7 +22,7 @@ from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.files import one_writer
 from genrec.fingerprint import fingerprint
-from genrec.llm.backend import Message, Ranker
+from genrec.llm.backend import AnswerScorer, Message
 from genrec.llm.decoding import Trie, top_k
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
@@ -104,7 +104,7 @@ class PairMaker:
     """Makes the pairs of examples, with one model."""
 
     def __init__(
-        self, checkins: Checkins, data: Data, ranker: Ranker, mix: Mix, *, max_length: int, score: Score
+        self, checkins: Checkins, data: Data, ranker: AnswerScorer, mix: Mix, *, max_length: int, score: Score
     ) -> None:
         """`data` says how a prompt is put; none may be longer than `max_length` tokens with its answer.
 

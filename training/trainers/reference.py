@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.llm.backend import Ranker
+from genrec.llm.backend import AnswerScorer
 from genrec.llm.decoding import Trie, top_k
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def weights_hash(model: "PreTrainedModel") -> str:
 
 
 def reference_log_probabilities(
-    ranker: Ranker,
+    ranker: AnswerScorer,
     weights: str,
     pairs: Sequence[PairTokens],
     cache: Path,
@@ -82,7 +82,7 @@ def reference_log_probabilities(
     return [known[key] for key in keys]
 
 
-def _score(ranker: Ranker, pairs: Sequence[PairTokens]) -> list[tuple[float, float]]:
+def _score(ranker: AnswerScorer, pairs: Sequence[PairTokens]) -> list[tuple[float, float]]:
     tries = [Trie([pair.chosen, pair.rejected]) for pair in pairs]
     found = top_k(ranker.read([pair.prompt for pair in pairs], tries), tries, 2)
     scores = [{scored.answer: scored.logprob for scored in both} for both in found]
