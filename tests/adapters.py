@@ -16,7 +16,7 @@ def random_adapter(
 ) -> Path:
     """An adapter whose weights are drawn at random, so that it changes what the model says."""
     settings = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"], "task_type": "CAUSAL_LM"}
-    model = get_peft_model(tiny_model()._model, LoraConfig(**settings | config))
+    model = get_peft_model(tiny_model().engine.model, LoraConfig(**settings | config))
     torch.manual_seed(seed)
     for name, weight in model.named_parameters():
         if "lora_" in name:

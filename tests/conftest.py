@@ -28,7 +28,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     tiny = tiny_model()
-    tiny._model.save_pretrained(folder)
+    tiny.engine.model.save_pretrained(folder)
     tiny.tokenizer.save_pretrained(folder)
     return folder
 

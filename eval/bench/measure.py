@@ -218,7 +218,7 @@ def measure(
 
 def transformers_rows(model: LocalModel, work: Workload, users: int, groups: int) -> list[Row]:
     """GenRec in this process, from an empty cache."""
-    model.prefixes = PrefixCache(CACHE_BYTES)
+    model.engine.prefixes = PrefixCache(CACHE_BYTES)
     return measure("transformers", exact(model, work.trie), work, users=users, groups=groups, use=model.cache_use)
 
 

@@ -94,7 +94,7 @@ class _Counting:
 
 def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: int = 4) -> list[Limit]:
     """The least work of a ranking, averaged over the first asks, and over the second ones, of a few people."""
-    speed = _flops_per_second(model.device)
+    speed = _flops_per_second(model.engine.device)
     head = plain.get_output_embeddings().weight.numel()
     body = plain.num_parameters() - plain.get_input_embeddings().weight.numel()
     found = []

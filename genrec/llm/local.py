@@ -10,19 +10,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import Adapter, read_adapter
 from genrec.llm.backend import CacheUse, Generation, Message
 from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens
-from genrec.llm.columns import Columns, small_cache
 from genrec.llm.decoding import Trie
-from genrec.llm.head import Head
+from genrec.llm.engine import Engine
 from genrec.llm.loading import load_model
 from genrec.llm.lora import put_on
-from genrec.llm.masks import Masks
-from genrec.llm.prefix_cache import BLOCK, PrefixCache, shared_length
+from genrec.llm.prefix_cache import BLOCK, shared_length
 from genrec.llm.rows import ROOT, Rows, RowScorer, read_ahead
 
 # Bytes of keys and values kept of earlier prompts: 36 kB a token for the embedded model.
@@ -52,12 +50,8 @@ class LocalModel:
         self.name = name
         self.adapter = adapter
         self.tokenizer = tokenizer
-        self.prefixes = PrefixCache(cache_bytes)
-        self.shapes: Cache = small_cache(model)
-        self._model = model
-        self._head = Head(model)
+        self.engine = Engine(model, cache_bytes)
         self._used = CacheUse(0, 0)
-        self._masks = Masks(model)
         self._end = answer_tokens(tokenizer, ["."])[0][-1]
         self._end_is_space = not self._decode([self._end]).strip()
 
@@ -83,7 +77,7 @@ class LocalModel:
     def prompt_tokens(self, conversation: Sequence[Message]) -> list[int]:
         """See `AnswerScorer`."""
         tokens = prompt_tokens(self.tokenizer, conversation)
-        limit = self._model.config.get_text_config(decoder=True).max_position_embeddings
+        limit = self.engine.model.config.get_text_config(decoder=True).max_position_embeddings
         if len(tokens) >= limit:
             raise GenRecError(f"a prompt of {len(tokens)} tokens exceeds the {limit} that {self.name} can read")
         return tokens
@@ -108,16 +102,16 @@ class LocalModel:
         self._fill(_shared_beginnings([prompt[:-1] for prompt in prompts]))
         if len(list(self._passes(prompts))) > 1:
             self._fill([prompt[: (len(prompt) - 1) // BLOCK * BLOCK] for prompt in prompts])
-        return Rows(self, prompts, ahead)
+        return Rows(self.engine, prompts, ahead)
 
     def _fill(self, beginnings: list[list[int]]) -> None:
         """Bring beginnings of prompts, in whole blocks, into the prefix cache."""
         if len(beginnings) > 1:
             self._fill(_shared_beginnings(beginnings))
         for batch in self._passes(
-            [tokens for tokens in beginnings if BLOCK * len(self.prefixes.find(tokens)) < len(tokens)]
+            [tokens for tokens in beginnings if BLOCK * len(self.engine.prefixes.find(tokens)) < len(tokens)]
         ):
-            Rows(self, batch)
+            Rows(self.engine, batch)
 
     def _passes(self, prompts: list[list[int]]) -> Iterator[list[list[int]]]:
         """Cut into batches that a pass reads without much padding: the rows lack about the same number of tokens."""
@@ -135,38 +129,7 @@ class LocalModel:
 
     def _lack(self, prompt: list[int]) -> int:
         """Tokens of a prompt that must be read: at least the last, for what comes behind it."""
-        return len(prompt) - BLOCK * len(self.prefixes.find(prompt[:-1]))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        device: torch.device = self._model.device
-        return device
-
-    def forward(
-        self,
-        columns: Columns,
-        tokens: list[list[int]],
-        *,
-        positions: torch.Tensor,
-        key_positions: torch.Tensor,
-        visible: torch.Tensor,
-        wanted: torch.Tensor,
-    ) -> torch.Tensor:
-        """Read tokens (rows, tokens) into columns; returns logits at `wanted`, shape (wanted, vocabulary).
-
-        `positions` (rows, tokens) and `key_positions` (rows, columns) count from the start of each token's
-        own text; `visible` (rows, tokens, columns) says which columns a token may attend to. `wanted` are
-        indices into (rows x tokens).
-        """
-        return self._head.logits(
-            self._model,
-            wanted,
-            input_ids=torch.tensor(tokens, device=self.device),
-            position_ids=positions,
-            attention_mask=self._masks.of(visible, positions, key_positions),
-            past_key_values=columns,
-        )
+        return len(prompt) - BLOCK * len(self.engine.prefixes.find(prompt[:-1]))
 
     @torch.inference_mode()
     def generate(

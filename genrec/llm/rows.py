@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from genrec.llm.columns import Columns
 from genrec.llm.decoding import Node, Trie
+from genrec.llm.engine import Engine
 from genrec.llm.prefix_cache import BLOCK
-
-if TYPE_CHECKING:
-    from genrec.llm.local import LocalModel
 
 Place = tuple[int, tuple[int, ...]]  # a prompt by its number, and the tokens of an answer behind it
 
@@ -30,20 +27,20 @@ class Rows:
     prompts, `ahead` (tokens, vocabulary) those behind the tokens read ahead, row by row.
     """
 
-    def __init__(self, model: "LocalModel", prompts: Sequence[list[int]], ahead: Sequence[Sequence[int]] = ()) -> None:
+    def __init__(self, engine: Engine, prompts: Sequence[list[int]], ahead: Sequence[Sequence[int]] = ()) -> None:
         """Read the prompts, as far as the model's prefix cache does not know them.
 
         In the same pass, read the tokens of `ahead` behind them, as the first nodes of each row's tree.
         """
-        self._model = model
-        device = model.device
+        self._engine = engine
+        device = engine.device
         self._width = max(map(len, prompts))
         self._lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-        self._columns = Columns(model.shapes, len(prompts), self._width)
+        self._columns = Columns(engine.shapes, len(prompts), self._width)
         # Trees, over the columns behind the prompts: (rows, columns, columns) which ones a token sees, and depths.
         self._seen = np.zeros((len(prompts), 0, 0), dtype=np.bool_)
         self._depths = np.zeros((len(prompts), 0), dtype=np.int64)
-        known = [model.prefixes.find(prompt[:-1]) for prompt in prompts]
+        known = [engine.prefixes.find(prompt[:-1]) for prompt in prompts]
         for row, (prompt, blocks) in enumerate(zip(prompts, known, strict=True)):
             if blocks:
                 self._columns.put(row, self._width - len(prompt), torch.cat(blocks))
@@ -62,7 +59,7 @@ class Rows:
         self.ahead = logits[[i for a, b in pairwise(starts.tolist()) for i in range(a + 1, b)]]
         for row, (prompt, blocks) in enumerate(zip(prompts, known, strict=True)):
             start = self._width - len(prompt)
-            model.prefixes.add(prompt, self._columns.features(row, start + len(blocks) * BLOCK, self._width))
+            engine.prefixes.add(prompt, self._columns.features(row, start + len(blocks) * BLOCK, self._width))
 
     def __len__(self) -> int:
         return len(self._lengths)
@@ -98,7 +95,7 @@ class Rows:
 
         Returns logits at the places `wanted` of each row, shape (places of all rows, vocabulary).
         """
-        device = self._model.device
+        device = self._engine.device
         prompt = torch.arange(self._width, device=device) - (self._width - self._lengths)[:, None]  # negative: none
         nodes = torch.from_numpy(self._depths).to(device) + self._lengths[:, None]
         positions = torch.cat([prompt, nodes], dim=1)
@@ -111,7 +108,7 @@ class Rows:
         self._columns.make_room(positions.shape[1])
         count = len(tokens[0])
         flat = [row * count + place for row, places in enumerate(wanted) for place in places]
-        return self._model.forward(
+        return self._engine.forward(
             self._columns,
             tokens,
             positions=mine.clamp(min=0),

@@ -35,8 +35,8 @@ def test_a_workload_is_people_who_ask_again(work, tiny):
 
 
 def test_every_way_answers(work, tiny):
-    rows = measure("genup", genup(tiny._model), work, users=1, groups=2)
-    rows += measure("beam", beam(tiny._model, work.trie), work, users=1, groups=1)
+    rows = measure("genup", genup(tiny.engine.model), work, users=1, groups=2)
+    rows += measure("beam", beam(tiny.engine.model, work.trie), work, users=1, groups=1)
     rows += transformers_rows(tiny, work, 1, 2) + transformers_rows(tiny, work, 3, 1)
     assert [(row.way, row.users, row.asks, row.n) for row in rows] == [
         ("genup", 1, "first", 2), ("genup", 1, "repeated", 2), ("beam", 1, "first", 1), ("beam", 1, "repeated", 1),
@@ -45,18 +45,18 @@ def test_every_way_answers(work, tiny):
     ]  # fmt: skip
     assert rows[-1].hit_rate > rows[-2].hit_rate
     assert all(0 < row.p50 <= row.p95 for row in rows)
-    report = to_json(rows, limits(tiny, tiny._model, work, 2), {"quick": True})
+    report = to_json(rows, limits(tiny, tiny.engine.model, work, 2), {"quick": True})
     assert len(report["ratios"]) == 8, "two aims against genup and two against beam, for one user and for three"
     assert report["machine"]["cores"] >= 1
 
 
 def test_beams_stay_within_the_ids(work, tiny, monkeypatch):
     """Each beam is an id that exists, end token included."""
-    generate = type(tiny._model).generate
+    generate = type(tiny.engine.model).generate
     found = []
-    monkeypatch.setattr(type(tiny._model), "generate", lambda *a, **k: found.append(generate(*a, **k)))
+    monkeypatch.setattr(type(tiny.engine.model), "generate", lambda *a, **k: found.append(generate(*a, **k)))
     prompt = work.asks[0][0]
-    beam(tiny._model, work.trie)([prompt])
+    beam(tiny.engine.model, work.trie)([prompt])
     ids = [row[len(prompt) :].tolist() for row in found[0]]
     valid = {tuple(tokens) for tokens in tiny.answer_tokens([str(poi) for poi in range(len(work.trie))])}
     assert len(ids) == 10
@@ -65,7 +65,7 @@ def test_beams_stay_within_the_ids(work, tiny, monkeypatch):
 
 
 def test_the_least_work_counts_what_no_search_can_spare(work, tiny):
-    first, repeated = limits(tiny, tiny._model, work)
+    first, repeated = limits(tiny, tiny.engine.model, work)
     assert first.prompt_positions > repeated.prompt_positions
     assert first.gigaflops > repeated.gigaflops
     seen = []
@@ -74,7 +74,7 @@ def test_the_least_work_counts_what_no_search_can_spare(work, tiny):
     scorer.child_logprobs = lambda nodes: seen.extend(nodes) or ask(nodes)
     top_k(scorer, [work.trie], 10)
     one = Workload(work.pois, work.trie, work.asks[:1])
-    assert 4 <= limits(tiny, tiny._model, one)[0].nodes <= len(seen)
+    assert 4 <= limits(tiny, tiny.engine.model, one)[0].nodes <= len(seen)
 
 
 def test_ratios_are_of_the_same_situation():

@@ -38,7 +38,9 @@ def test_an_adapter_changes_the_ranking_and_a_merged_one_is_exact(adapter, tiny_
 
     from peft import PeftModel
 
-    unmerged = LocalModel(PeftModel.from_pretrained(tiny_model()._model, folder).eval(), tiny_model().tokenizer, "x")
+    unmerged = LocalModel(
+        PeftModel.from_pretrained(tiny_model().engine.model, folder).eval(), tiny_model().tokenizer, "x"
+    )
     [expected] = Recommender(unmerged, checkins).rank(asked)
     assert tuned.pois == expected.pois
     assert tuned.probabilities == pytest.approx(expected.probabilities, rel=1e-3)
@@ -63,9 +65,9 @@ def test_made_for_another_shape(adapter, tiny_folder, monkeypatch):
     from transformers import Gemma3ForCausalLM
 
     small = made_by()
-    config = small._model.config
+    config = small.engine.model.config
     config.intermediate_size = 48
-    small._model = Gemma3ForCausalLM(config)
+    small.engine.model = Gemma3ForCausalLM(config)
     monkeypatch.setattr("adapters.tiny_model", lambda: small)
     folder = adapter()
     for use in (lambda: LocalModel.load(str(tiny_folder), folder), lambda: plan(str(tiny_folder), [folder], "::1", 1)):

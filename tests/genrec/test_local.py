@@ -22,7 +22,7 @@ def model(request):
 
 @torch.inference_mode()
 def plain_logprob(model, prompt, answer) -> float:
-    logits = model._model(input_ids=torch.tensor([prompt + answer])).logits[0].float()
+    logits = model.engine.model(input_ids=torch.tensor([prompt + answer])).logits[0].float()
     rows = torch.log_softmax(logits, -1)[len(prompt) - 1 : -1]
     return float(rows[torch.arange(len(answer)), answer].sum())
 
@@ -40,7 +40,7 @@ def test_top_k_equals_full_scoring(model):
 def test_a_model_that_a_trainer_left_ranks_as_before():
     answers = tiny_model().answer_tokens(["1", "12", "7", "345"])
     prompt = tiny_model().prompt_tokens(conversation("Where next?"))
-    left = tiny_model()._model
+    left = tiny_model().engine.model
     left.config.use_cache = False
     rankings = [
         top_k(model.read([prompt], [Trie(answers)]), [Trie(answers)], 4)
@@ -65,7 +65,7 @@ def test_shared_prefix_changes_nothing(model):
 @pytest.mark.parametrize("capacity", [0, 1 << 15, 1 << 30])
 def test_users_together_are_ranked_as_each_alone(capacity, model):
     """Whatever the cache holds, and however the batch is cut into passes."""
-    known, model.prefixes = model.prefixes, PrefixCache(capacity)
+    known, model.engine.prefixes = model.engine.prefixes, PrefixCache(capacity)
     try:
         answers = model.answer_tokens([str(i) for i in range(0, 400, 7)])
         asks = [conversation(f"{'Monday ' * (i % 5)} user {i // 3}: where next? {i}") for i in range(14)]
@@ -77,7 +77,7 @@ def test_users_together_are_ranked_as_each_alone(capacity, model):
                 assert [s.answer for s in result] == sorted(range(len(trie)), key=lambda i: -expected[i])[:6]
                 assert all(abs(s.logprob - expected[s.answer]) < 1e-4 for s in result)
     finally:
-        model.prefixes = known
+        model.engine.prefixes = known
 
 
 def test_a_search_that_wants_only_what_was_read_ahead_is_not_over():
@@ -120,7 +120,7 @@ def test_batch_generates_what_each_prompt_alone_does(model):
     prompt = model.prompt_tokens(asks[1])
     with torch.inference_mode():
         for _ in range(12):
-            logits = model._model(input_ids=torch.tensor([prompt])).logits[0, -1]
+            logits = model.engine.model(input_ids=torch.tensor([prompt])).logits[0, -1]
             prompt.append(int(logits.argmax()))
     assert together[1].text == model.tokenizer.decode(prompt[-12:])
     assert together[1].tokens_out == 12
@@ -149,24 +149,24 @@ def test_prompt_beyond_the_context_is_a_clear_error(model):
 def test_a_wrapper_leaves_the_model_as_it_was():
     """A study wraps the same model at every stop, and trains it in between."""
     first = tiny_model()
-    layer = first._model.get_output_embeddings()
+    layer = first.engine.model.get_output_embeddings()
     prompt = first.prompt_tokens(conversation("Where next?"))
     trie = Trie(first.answer_tokens(["1", "12"]))
     rankings = []
     for _ in range(3):
-        again = LocalModel(first._model, first.tokenizer, "again")
+        again = LocalModel(first.engine.model, first.tokenizer, "again")
         rankings += top_k(again.read([prompt], [trie]), [trie], 2)
         assert type(layer) is torch.nn.Linear
         assert not layer._forward_pre_hooks
     assert rankings[0] == rankings[1] == rankings[2]
     tokens = torch.tensor([prompt])
-    assert torch.equal(first._model(input_ids=tokens).logits, tiny_model()._model(input_ids=tokens).logits)
+    assert torch.equal(first.engine.model(input_ids=tokens).logits, tiny_model().engine.model(input_ids=tokens).logits)
 
 
 def test_a_model_that_fails_is_left_as_it_was(monkeypatch):
     model = tiny_model()
-    layer = model._model.get_output_embeddings()
-    monkeypatch.setattr(model._model.model.layers[0], "forward", lambda *args, **kwargs: 1 / 0)
+    layer = model.engine.model.get_output_embeddings()
+    monkeypatch.setattr(model.engine.model.model.layers[0], "forward", lambda *args, **kwargs: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         model.read([[1, 2, 3]], [Trie([(4,)])])
     assert type(layer) is torch.nn.Linear
@@ -179,7 +179,7 @@ def test_what_is_not_a_number_is_neither_ranked_nor_written():
     model = tiny_model()
     answers = model.answer_tokens(["1", "12"])
     with torch.no_grad():
-        model._model.model.layers[1].mlp.down_proj.weight[0, 0] = float("nan")
+        model.engine.model.model.layers[1].mlp.down_proj.weight[0, 0] = float("nan")
     with pytest.raises(GenRecError, match="prompt 1 of the request"):
         top_k(model.read([[1, 20, 30]], [Trie(answers)]), [Trie(answers)], 1)
     for temperature in (0.0, 1.0):

@@ -49,7 +49,7 @@ def change_weights(folder, spoil):
 
 def refused(folder, *words):
     with pytest.raises(GenRecError) as caught:
-        put_on(tiny_model()._model, folder)
+        put_on(tiny_model().engine.model, folder)
     message = str(caught.value)
     assert "\n" not in message
     for word in (str(folder), *words):
@@ -63,7 +63,7 @@ def logits(model):
 
 def by_hand(folder):
     """The tiny model with B A alpha/r added to each layer that the file names."""
-    model, weights = tiny_model()._model, load_file(folder / WEIGHTS)
+    model, weights = tiny_model().engine.model, load_file(folder / WEIGHTS)
     described = json.loads((folder / CONFIG).read_text())
     scale = described["lora_alpha"] / (described["r"] ** (0.5 if described["use_rslora"] else 1))
     for name, a in weights.items():
@@ -84,13 +84,14 @@ ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_pro
 )  # fmt: skip
 def test_what_is_applied_is_what_the_file_holds(config, tmp_path):
     folder = random_adapter(tmp_path / "adapter", 2, **config)
-    adapted = put_on(tiny_model()._model, folder)
+    adapted = put_on(tiny_model().engine.model, folder)
     assert torch.allclose(logits(adapted.merge_and_unload()), logits(by_hand(folder)), atol=1e-4)
 
 
 def test_peft_itself_applies_the_same(sound):
     assert torch.equal(
-        logits(put_on(tiny_model()._model, sound)), logits(PeftModel.from_pretrained(tiny_model()._model, sound))
+        logits(put_on(tiny_model().engine.model, sound)),
+        logits(PeftModel.from_pretrained(tiny_model().engine.model, sound)),
     )
 
 
@@ -247,7 +248,7 @@ def test_any_bytes_are_applied_whole_or_refused(data, sound, tmp_path_factory):
 
 def applied_whole_or_refused(folder):
     try:
-        adapted = put_on(tiny_model()._model, folder)
+        adapted = put_on(tiny_model().engine.model, folder)
     except GenRecError as error:
         assert "\n" not in str(error)
     else:

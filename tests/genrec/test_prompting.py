@@ -15,7 +15,14 @@ from genrec import prompting
 from genrec.habits import all_habits, city_habits, habits_of
 from genrec.profiles.profile import Guess, Statement
 from genrec.profiles.writer import HabitsWriter, Subject
-from genrec.profiles.writing_prompt import evidence, fact_messages, fact_sentence, facts
+from genrec.profiles.writing_prompt import (
+    NO_EVIDENCE,
+    evidence,
+    fact_messages,
+    fact_sentence,
+    facts,
+    field_messages,
+)
 from genrec.prompting import prompt_version, render
 from genrec.rankers.ranking_prompt import CANDIDATES, POPULAR_ROWS, ranking_messages
 
@@ -180,7 +187,7 @@ def test_data_and_people_cannot_add_lines(line_break):
             evidence(habits, kind),
             *(m["content"] for fact in facts(habits) for m in fact_messages(fact, habits)),
             *(fact_sentence(fact) for fact in facts(habits)),
-            *(m["content"] for m in prompting.field_messages(evidence(habits, kind), "gender", ["a"])),
+            *(m["content"] for m in field_messages(evidence(habits, kind), "gender", ["a"])),
             *(m["content"] for m in ask(city_data, made, time=at(20)).messages),
         ]
 
@@ -201,7 +208,7 @@ def test_facts_speak_of_what_is_regular(checkins):
 
 def test_evidence_of_a_stranger_is_what_they_say(checkins):
     stranger = habits_of(checkins, "nobody")
-    assert evidence(stranger) == prompting.NO_EVIDENCE
+    assert evidence(stranger) == NO_EVIDENCE
     assert evidence(stranger, "I like\ntea") == "The person says: I like tea"
     assert evidence(habits_of(checkins, "u0"), "I like tea").endswith("\nThe person says: I like tea")
 

@@ -50,7 +50,7 @@ def brute_force(tiny, checkins, asked, level="full"):
     prompt = tiny.prompt_tokens(messages)
     probabilities = []
     for answer in tiny.answer_tokens([str(poi) for poi in range(len(checkins.pois))]):
-        logits = tiny._model(input_ids=torch.tensor([prompt + answer])).logits[0].float()
+        logits = tiny.engine.model(input_ids=torch.tensor([prompt + answer])).logits[0].float()
         rows = torch.log_softmax(logits, -1)[len(prompt) - 1 : -1]
         probabilities.append(math.exp(float(rows[torch.arange(len(answer)), answer].sum())))
     return probabilities

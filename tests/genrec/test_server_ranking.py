@@ -33,7 +33,7 @@ def like_vllm(tiny, folder):
     def scored(body):
         tokens, tables = [], []
         while len(tokens) < body["max_tokens"] and not set(tokens) & set(body["stop_token_ids"]):
-            logits = tiny._model(input_ids=torch.tensor([[*body["prompt"], *tokens]])).logits[0, -1].float()
+            logits = tiny.engine.model(input_ids=torch.tensor([[*body["prompt"], *tokens]])).logits[0, -1].float()
             scores = torch.log_softmax(logits, -1)
             asked, allowed = body["logprob_token_ids"], body["allowed_token_ids"]
             tables.append(

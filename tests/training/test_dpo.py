@@ -97,7 +97,7 @@ def test_the_reference_is_the_model_that_sft_gave(recipe, tiny_folder, sft):
     policy = policy_of(recipe)
     tokens = pair_tokens(recipe, policy, PAIRS)
     scores = reference(policy, weights_hash(policy.model), tokens)
-    base = LocalModel.load(str(tiny_folder))._model
+    base = LocalModel.load(str(tiny_folder)).engine.model
     unmerged = PeftModel.from_pretrained(base, sft).eval()
     for pair, (chosen, rejected) in zip(tokens, scores, strict=True):
         assert chosen == pytest.approx(log_probability(unmerged, pair.prompt, pair.chosen), abs=1e-4)
@@ -207,8 +207,8 @@ def test_one_adapter_for_the_base_model(recipe, tmp_path, tiny_folder, sft):
     assert lora_rank(out) == lora_rank(sft) + 2
     declared = read_adapter(out)
     assert (declared.base, declared.catalogue) == (str(tiny_folder), CATALOGUE)
-    served = LocalModel.load(str(tiny_folder), out)._model
-    started = LocalModel.load(str(tiny_folder), sft)._model
+    served = LocalModel.load(str(tiny_folder), out).engine.model
+    started = LocalModel.load(str(tiny_folder), sft).engine.model
     for pair in tokens[:4]:
         score = log_probability(served, pair.prompt, pair.chosen)
         assert score == pytest.approx(log_probability(trained, pair.prompt, pair.chosen), abs=1e-4)
@@ -222,7 +222,7 @@ def test_all_weights(start, recipe, tmp_path, sft):
     train_dpo(run, policy_of(run), PAIRS, ABOUT, tmp_path / "run")
     first = read_metrics(tmp_path / "run" / "metrics.jsonl")[0]
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-5)
-    trained = LocalModel.load(str(tmp_path / "run"))._model
+    trained = LocalModel.load(str(tmp_path / "run")).engine.model
     assert weights_hash(trained) != weights_hash(policy_of(run).model)
 
 
@@ -261,10 +261,10 @@ def test_the_cache(recipe, tmp_path):
 
 
 def test_weights_hash():
-    one = tiny_model()._model
+    one = tiny_model().engine.model
     before = weights_hash(one)
-    assert weights_hash(tiny_model()._model) == before
-    assert weights_hash(tiny_model(seed=1)._model) != before
+    assert weights_hash(tiny_model().engine.model) == before
+    assert weights_hash(tiny_model(seed=1).engine.model) != before
     assert weights_hash(one.to(torch.bfloat16)) != before
 
 

@@ -43,7 +43,7 @@ def test_merged_equals_unmerged(tiny_folder, tmp_path):
     unmerged = logits(PeftModel.from_pretrained(base_of(tiny_folder), adapter))
     assert (unmerged - logits(base_of(tiny_folder))).abs().max() > 0.1
     whole = LocalModel.load(str(tmp_path / "merged"))
-    assert torch.allclose(logits(whole._model), unmerged, atol=1e-4)
+    assert torch.allclose(logits(whole.engine.model), unmerged, atol=1e-4)
     assert whole.tokenizer.chat_template == LocalModel.load(str(tiny_folder)).tokenizer.chat_template
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "merged").iterdir()} == {0o644}
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -55,7 +55,7 @@ def test_half_the_space(tiny_folder, tmp_path):
     assert sorted(path.name for path in (tmp_path / "small").iterdir()) == sorted((CONFIG, WEIGHTS, DECLARATION))
     large, small = (LocalModel.load(str(tiny_folder), folder) for folder in (adapter, tmp_path / "small"))
     assert small.adapter == large.adapter
-    assert torch.allclose(logits(small._model), logits(large._model), atol=0.05)
+    assert torch.allclose(logits(small.engine.model), logits(large.engine.model), atol=0.05)
     assert (tmp_path / "small" / WEIGHTS).stat().st_size < 0.6 * (adapter / WEIGHTS).stat().st_size
 
 

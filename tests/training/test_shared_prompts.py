@@ -38,7 +38,7 @@ def figures_and_gradients(call, model, inputs):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_same_as_a_row_for_each_answer(seed):
-    model = tiny_model()._model.train()
+    model = tiny_model().engine.model.train()
     add_fused_lm_head(model, outputs=FIGURES)
     apart, apart_gradients = figures_and_gradients(model, model, batch(seed))
     once, once_gradients = figures_and_gradients(SharedPrompts(model, Masks(model)), model, batch(seed))
