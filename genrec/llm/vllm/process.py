@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from genrec.cache import cache_home
 from genrec.errors import GenRecError
-from genrec.llm.embedded import cache_home
 from genrec.llm.vllm.plan import Plan
 
 START_SECONDS = 900.0

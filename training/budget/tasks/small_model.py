@@ -39,7 +39,7 @@ def small_model(spec: SmallModel, source: PoiSource | None, progress: Progress =
 
     `source`: whose past it reads, if it reads any. `progress` hears of the steps.
     """
-    from genrec.llm.embedded import cache_home  # deferred: loads torch
+    from genrec.cache import cache_home  # deferred: loads torch
 
     facts = [CODE_VERSION, spec.model_dump(mode="json"), versions()]
     if source:
