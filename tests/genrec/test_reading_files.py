@@ -302,7 +302,7 @@ class TestHugeAndSpecialFiles:
     @pytest.mark.parametrize("content", [HEADER + ROW + "\n" * (4 << 20), HEADER + (ROW + "\r\n") * 100_000])
     def test_blank_lines_take_linear_time(self, tmp_path: Path, content: str) -> None:
         save(tmp_path, content)
-        code = "import sys; from pathlib import Path; from genrec.checkins import read_checkins"
+        code = "import sys; from pathlib import Path; from genrec.reading.reader import read_checkins"
         code += "; print(len(read_checkins(Path(sys.argv[1])).frame))"
         command = [sys.executable, "-c", code, str(tmp_path / "in.csv")]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)

@@ -197,7 +197,7 @@ def test_no_list_of_models(answer, serve):
 
 def test_a_server_of_another_kind_writes_but_does_not_rank(serve):
     url, _ = serve(chatting(CHAT))
-    assert connect(None, url).ranker is None
+    assert connect(None, url).scorer is None
     with pytest.raises(GenRecError, match=r"is no vLLM server.*--profile-model"):
         connect_scorer(None, url)
     [profile] = LlmWriter(connect(None, url).generator, None, KINDS).write([Subject(all_habits(town())["u0"])])

@@ -76,7 +76,7 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     assert " 8 demonstrations at a price ratio of 1" in advised.stdout
     assert "this is extrapolated" in advised.stdout
     refused = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8", "--ratio", "0"])
-    assert "must be above 0" in str(refused.exception)
+    assert "give a finite number above 0" in str(refused.exception)
 
 
 @pytest.mark.slow

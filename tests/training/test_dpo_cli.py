@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import typer
 import yaml
 from adapters import random_adapter
 from conftest import command
@@ -13,9 +12,7 @@ from genrec.llm.adapter import read_adapter
 from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.reading.reader import read_checkins
-from training.cli.dpo import dpo
-from training.cli.merge import merge
-from training.cli.preferences import preferences
+from training.cli import main
 from training.data.preferences import about_path, read_preferences
 from training.dry_run import END, START
 
@@ -23,15 +20,9 @@ from training.dry_run import END, START
 @pytest.fixture
 def genrec_train(monkeypatch, capsys, tmp_path):
     """The command, with a cache of its own."""
-    import training.cli
-
-    app = typer.Typer(pretty_exceptions_enable=False)
-    for function in (preferences, dpo, merge):
-        app.command()(function)
-    monkeypatch.setattr(training.cli, "app", app)
     monkeypatch.setenv("GENREC_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
-    return command("genrec-train", training.cli.main, monkeypatch, capsys)
+    return command("genrec-train", main, monkeypatch, capsys)
 
 
 @pytest.fixture
