@@ -31,4 +31,4 @@ install-dev: .venv/installed-dev
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo whole-flow

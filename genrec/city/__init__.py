@@ -1,7 +1,7 @@
 """A synthetic city whose truth is known: who its users are, what draws them where, which routines they keep.
 
-Demonstrations and tests can so compare what is read from check-ins with what caused them. world.py makes the
-places, persona.py the users (with the table of every built-in effect), week.py their hours, mobility.py their
+So demonstrations and tests can compare what is read from check-ins with what caused them. world.py makes the
+places, persona.py the users (with a table of every built-in effect), week.py their hours, mobility.py their
 visits. Equal configurations give equal bytes, whatever the number of cores.
 """
 
@@ -59,7 +59,7 @@ class City:
     """What a simulation gives.
 
     `checkins`: canonical columns, sorted by time; times are datetimes. `pois`: one row per place, visited
-    or not, with `opened` (a date; the start date for all that were there before) and `popularity`.
+    or not, with `opened` (a date; the start date if it was there before) and `popularity`.
     `users`: the truth, one row per user: `persona` (the closed fields), `occupation`, `arrived` (ISO date), number of
     `checkins`, POI ids of `home`, `work` and `study` (or null), `favourite_categories` (best first, of those visited
     by choice), `rho`, `reach_km`, and `routines` (weekday with 0 for Monday, hour, POI id, category, and strength: the
@@ -81,7 +81,7 @@ class City:
 
 
 def build_city(config: CityConfig) -> City:
-    """Simulate a city; raises GenRecError if more check-ins are asked for than its users have time for."""
+    """Simulate a city; raises GenRecError if its users do not have time for so many check-ins."""
     world_seed, *user_seeds = np.random.SeedSequence(config.seed).spawn(config.users + 1)
     world = build_world(config.pois, config.days, config.start.weekday(), np.random.default_rng(world_seed))
     pois = _poi_frame(world, config)

@@ -21,7 +21,7 @@ Every effect that is built in, and no other:
 | agreeableness         | high / low         | church, community centres, playgrounds up / down                      |
 | neuroticism           | high / low         | nearer to home and more at home / ranges widely, less at home         |
 
-The factors stand below as tables. Around them, each user has private, log-normal tastes. Age decides the odds of
+The factors are in the tables below. Around them, each user has private, log-normal tastes. Age decides the odds of
 an occupation and of an education; students count as "college and beyond".
 """
 

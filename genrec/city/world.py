@@ -111,7 +111,7 @@ OPENING_LATER = 0.2  # share of the POIs that open while the clock runs
 class World:
     """P places as columns of length P, and what is open on which of `days`, the first of which is `first_weekday`.
 
-    `east` and `north` are km from the centre; `opened` is a day, 0 for all that were there before.
+    `east` and `north` are km from the centre; `opened` is a day: 0 for a place that was there before.
     """
 
     days: int

@@ -1,9 +1,9 @@
 """Times GenRec's training against TRL's stock trainer: the same steps on the same examples, in one run.
 
 The two differ in what they compute, not in what comes out: GenRec's scores labelled positions only
-(training/labelled_loss.py), and of a pair it reads the prompt once (training/shared_prompts.py) and the reference
-before training, which counts as its time. Model, number format, optimiser, batches and checkpointing are the same, and
-so must the losses be.
+(training/trainers/labelled_loss.py), and of a pair it reads the prompt once (training/trainers/shared_prompts.py) and
+the reference before training, which counts as its time. Model, number format, optimiser, batches and checkpointing are
+the same, and so must the losses be.
 """
 
 import multiprocessing
