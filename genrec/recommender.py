@@ -1,7 +1,7 @@
 """(profile, trajectory, time) -> ranking: the exact top-k of the model beside that of the habits alone."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -24,8 +24,8 @@ from genrec.profiles.profile import Level, Profile, require_catalogue
 from genrec.prompting import prompt_version
 from genrec.rankers.genup_prompt import GENUP, genup_messages
 from genrec.rankers.habits import rank_habits, reasons
-from genrec.rankers.ranking_prompt import RANKING, RankingPrompt, ranking_messages
-from genrec.trajectories import GAP_HOURS, sessionise
+from genrec.rankers.ranking_prompt import MOST_VISITS, RANKING, RankingPrompt, ranking_messages
+from genrec.trajectories import GAP_HOURS, Visit, sessionise
 
 # Tokens for the user's lines of a prompt (profile and habit table).
 TOKEN_BUDGET = 400
@@ -109,6 +109,42 @@ def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
     return Query(profile, at, tuple(visits.filter(trajectories == trajectories[-1]).select(TIME, POI).iter_rows()))
 
 
+def place_trie(ranker: AnswerScorer, count: int) -> Trie:
+    """The answers to a ranking prompt: the numbers of a catalogue's `count` places, as the ranker reads them."""
+    return Trie(ranker.answer_tokens([str(poi) for poi in range(count)]))
+
+
+def ask(
+    style: PromptStyle,
+    profile: Profile,
+    city: CityHabits,
+    pois: pl.DataFrame,
+    *,
+    at: datetime | None,
+    prefix: Sequence[Visit],
+    level: Level,
+    count_tokens: Callable[[str], int],
+    budget: int,
+    habit_table: bool = True,
+    most_visits: int = MOST_VISITS,
+) -> RankingPrompt:
+    """Ask for the next place in GenRec's words, as `ranking_messages` says, or in GenUP's, which are never cut."""
+    if style == "genup":
+        return genup_messages(profile, pois, at=at, prefix=prefix, level=level)
+    return ranking_messages(
+        profile,
+        city,
+        pois,
+        at=at,
+        prefix=prefix,
+        level=level,
+        count_tokens=count_tokens,
+        budget=budget,
+        habit_table=habit_table,
+        most_visits=most_visits,
+    )
+
+
 class Recommender:
     """Ranks the POIs of one catalogue with one model."""
 
@@ -124,7 +160,7 @@ class Recommender:
 
     @cached_property
     def _trie(self) -> Trie:
-        return Trie(self._scorer.answer_tokens([str(poi) for poi in range(len(self._pois))]))
+        return place_trie(self._scorer, len(self._pois))
 
     def cache_use(self) -> CacheUse:
         """How much of the prompts the model's prefix cache has spared so far."""
@@ -155,9 +191,8 @@ class Recommender:
         ]
 
     def _prompt(self, query: Query, level: Level, *, habit_table: bool) -> RankingPrompt:
-        if self._prompt_style == "genup":
-            return genup_messages(query.profile, self._pois, at=query.at, prefix=query.prefix, level=level)
-        return ranking_messages(
+        return ask(
+            self._prompt_style,
             query.profile,
             self._city(query.profile.as_of),
             self._pois,

@@ -6,24 +6,35 @@ trained. What comes out is one adapter for the base model that does what both do
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from accelerate import PartialState
+from datasets import Dataset
+from transformers import PrinterCallback
+from trl import DPOTrainer
+
+from genrec.cache import cache_home
 from genrec.errors import GenRecError
 from genrec.llm.adapter import Adapter, read_adapter, write_declaration
+from genrec.llm.chat import answer_tokens, prompt_tokens
+from genrec.llm.local import LocalModel
 from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from training import record
 from training.data.preferences import About, Preference
 from training.merge import merged, save_stacked
+from training.progress import Progress, nothing
 from training.recipe import DpoRecipe
-from training.settings import Trainable, load_trainable, lora_config, require_resumable, trainer_config
-from training.stage import Progress, nothing, run_stage
+from training.settings import (
+    Trainable,
+    load_trainable,
+    lora_config,
+    require_resumable,
+    trainer_config,
+)
+from training.stage import run_stage
+from training.trainers.pair_trainer import PairTrainer
 from training.trainers.reference import PairTokens, reference_log_probabilities, weights_hash
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-    from trl import DPOTrainer
 
 REFERENCE = "reference"  # folder in GenRec's cache
 
@@ -52,8 +63,6 @@ def load_policy(recipe: DpoRecipe, catalogue: str, ranking_prompt: str) -> Train
 
 def pair_tokens(recipe: DpoRecipe, policy: Trainable, pairs: Sequence[Preference]) -> list[PairTokens]:
     """The pairs in the tokens of serving; raises GenRecError if one is longer than the recipe's `max_length`."""
-    from genrec.llm.chat import answer_tokens, prompt_tokens  # deferred: loads transformers
-
     answers = sorted({answer for pair in pairs for answer in (pair.chosen, pair.rejected)})
     encoded = {
         answer: tuple(tokens) for answer, tokens in zip(answers, answer_tokens(policy.tokenizer, answers), strict=True)
@@ -77,20 +86,13 @@ def reference(
 
     `weights` is the policy's `weights_hash`.
     """
-    from accelerate import PartialState  # deferred: slow to import
-
-    from genrec.cache import cache_home
-    from genrec.llm.local import LocalModel
-
     with PartialState().main_process_first():  # the other processes find everything in the cache
         ranker = LocalModel(policy.model, policy.tokenizer, policy.info.name)
         return reference_log_probabilities(ranker, weights, tokens, cache_home() / REFERENCE, progress)
 
 
-def pair_dataset(tokens: Sequence[PairTokens], scores: Sequence[tuple[float, float]]) -> "Dataset":
+def pair_dataset(tokens: Sequence[PairTokens], scores: Sequence[tuple[float, float]]) -> Dataset:
     """What `PairTrainer` reads; `length` is what batches are grouped by."""
-    from datasets import Dataset
-
     return Dataset.from_dict(
         {
             "prompt_ids": [pair.prompt for pair in tokens],
@@ -103,12 +105,8 @@ def pair_dataset(tokens: Sequence[PairTokens], scores: Sequence[tuple[float, flo
     )
 
 
-def make_trainer(recipe: DpoRecipe, policy: Trainable, dataset: "Dataset", out: Path) -> "DPOTrainer":
+def make_trainer(recipe: DpoRecipe, policy: Trainable, dataset: Dataset, out: Path) -> DPOTrainer:
     """TRL's trainer as the recipe says, without any of its own output on the terminal; errors of `trainer_config`."""
-    from transformers import PrinterCallback
-
-    from training.trainers.pair_trainer import PairTrainer  # deferred: loads TRL
-
     if recipe.trainer.get("ld_alpha") is not None:
         raise GenRecError("trainer.ld_alpha: the reference's log-probabilities are kept per answer, not per token")
     # Unused columns stay, for `length`, which batches are grouped by, would go, too.
@@ -170,7 +168,7 @@ def train_dpo(
         save_result(trainer, recipe, policy, out, about)
 
 
-def save_result(trainer: "DPOTrainer", recipe: DpoRecipe, policy: Trainable, out: Path, about: About) -> None:
+def save_result(trainer: DPOTrainer, recipe: DpoRecipe, policy: Trainable, out: Path, about: About) -> None:
     """Write one adapter for the base model, or the model with its tokenizer, into `out`; its declaration comes last."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     if recipe.adapts:

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+
+from transformers import PreTrainedTokenizerBase
 
 from training.data.encoding import IGNORED
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 START, END = "⟦", "⟧"
 
 
-def marked(tokenizer: "PreTrainedTokenizerBase", input_ids: Sequence[int], labels: Sequence[int]) -> str:
+def marked(tokenizer: PreTrainedTokenizerBase, input_ids: Sequence[int], labels: Sequence[int]) -> str:
     """The text of an example, its supervised tokens between ⟦ and ⟧ (a line end is written ⏎ there)."""
     parts = []
     for supervised, tokens in groupby(zip(input_ids, labels, strict=True), key=lambda pair: pair[1] != IGNORED):

@@ -6,19 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+from datasets import Dataset
+from transformers import Trainer
 
 from genrec.llm.quiet import quiet_transformers
 from training.recipe import DpoRecipe, SftRecipe
-from training.record import peak_memory_mb
 from training.settings import Trainable, trainer_config
+from training.stage import peak_memory_mb
+from training.trainers.callbacks import trainable_parameters
 from training.trainers.labelled_loss import labelled_loss
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-    from transformers import Trainer
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,10 @@ SomeRecipe = TypeVar("SomeRecipe", SftRecipe, DpoRecipe)
 def estimate(
     recipe: SomeRecipe,
     trainable: Trainable,
-    dataset: "Dataset",
-    make_trainer: "Callable[[SomeRecipe, Trainable, Dataset, Path], Trainer]",
+    dataset: Dataset,
+    make_trainer: Callable[[SomeRecipe, Trainable, Dataset, Path], Trainer],
 ) -> Estimate:
     """Take one step on the run's longest rows. Changes the model: it is not to be trained afterwards."""
-    from training.trainers.callbacks import trainable_parameters  # deferred: loads torch
-
     with tempfile.TemporaryDirectory() as folder:
         config = trainer_config(recipe.kind, recipe, Path(folder))
         batch = config.per_device_train_batch_size * config.world_size

@@ -4,15 +4,19 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig
 
 from genrec.errors import GenRecError
 from genrec.files import atomic_path, by_umask, room_for, write_text
 from genrec.llm.adapter import CONFIG, WEIGHTS, Adapter, read_adapter, write_declaration
+from genrec.llm.loading import load_model
+from genrec.llm.lora import lora_rank, put_on
+from genrec.llm.weights import held
 from training.settings import Trainable
-
-if TYPE_CHECKING:
-    from peft import PeftModel
 
 
 def merged(base: Trainable, adapter: Path) -> Trainable:
@@ -20,8 +24,6 @@ def merged(base: Trainable, adapter: Path) -> Trainable:
 
     Raises GenRecError if the adapter was made for another model.
     """
-    from genrec.llm.lora import put_on  # deferred: slow to import
-
     read_adapter(adapter).require_base(base.info.name)
     model = put_on(base.model, adapter).merge_and_unload().eval()
     model.requires_grad_(requires_grad=True)  # as it was: PEFT freezes what it puts an adapter on
@@ -34,10 +36,6 @@ def merge(name: str, adapter: Path, out: Path) -> Adapter:
     Merged in float32 and rounded once, to the number format that the base model is stored in. Raises GenRecError if
     `out` is in the way, the model cannot be had, or the adapter was made for another one.
     """
-    from transformers import AutoConfig  # deferred: slow to import
-
-    from genrec.llm.loading import load_model
-
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise GenRecError(f"--out {out}: exists already; name a new folder.")
     declared = read_adapter(adapter)
@@ -62,12 +60,6 @@ def merge(name: str, adapter: Path, out: Path) -> Adapter:
 
 def compact(adapter: Path, out: Path) -> None:
     """Write an adapter in bfloat16, half as large, with what it is for; raises GenRecError if `adapter` is none."""
-    import torch  # deferred: slow to import
-    from safetensors.torch import load_file, save_file
-
-    from genrec.llm.lora import lora_rank
-    from genrec.llm.weights import held
-
     declared = read_adapter(adapter)
     lora_rank(adapter)  # plain LoRA, or an error
     held([adapter / WEIGHTS])  # whole, or an error
@@ -78,7 +70,7 @@ def compact(adapter: Path, out: Path) -> None:
     write_declaration(out, declared)
 
 
-def save_stacked(model: "PeftModel", below: Path, out: Path) -> None:
+def save_stacked(model: PeftModel, below: Path, out: Path) -> None:
     """Write as one adapter what the model's own does on top of the adapter in `below`, which its base has in it.
 
     W + s1 B1 A1 + s2 B2 A2 = W + [B1 B2] [s1 A1; s2 A2]: exact, and for the model that `below` was trained on. The

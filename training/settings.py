@@ -5,41 +5,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from huggingface_hub import constants
+from peft import LoraConfig, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from trl import DPOConfig, SFTConfig
 
 from genrec.errors import GenRecError
+from genrec.llm.chat import count_tokens
+from genrec.llm.loading import ModelInfo, load_model
 from genrec.validation import shortened
 from training.recipe import Recipe
 from training.record import CHECKPOINTS
 from training.trainer_keys import config_class
-
-if TYPE_CHECKING:
-    from peft import LoraConfig
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from trl import DPOConfig, SFTConfig
-
-    from genrec.llm.loading import ModelInfo
 
 
 @dataclass(frozen=True, eq=False)
 class Trainable:
     """A model to be trained, on its device, and its tokenizer."""
 
-    model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerBase"
-    info: "ModelInfo"
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    info: ModelInfo
 
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, without special tokens."""
-        from genrec.llm.chat import count_tokens  # deferred: loads transformers
-
         return count_tokens(self.tokenizer, text)
 
 
 def require_possible(recipe: Recipe) -> None:
     """Raise GenRecError if this machine lacks what the method needs, or if TRL refuses the recipe's `trainer`."""
-    import torch  # deferred: slow to import
-
     if recipe.method == "qlora" and not torch.cuda.is_available():
         raise GenRecError(
             "method qlora needs a CUDA GPU: the 4-bit weights are unpacked there. Without one, set method to lora."
@@ -63,10 +60,6 @@ def load_trainable(recipe: Recipe, *, base: str | None = None) -> Trainable:
     LoRA puts float32 matrices on weights in the device's own format; all weights are trained in float32. Raises
     GenRecError if the model cannot be had, or if this machine lacks what the method needs.
     """
-    import torch  # deferred: slow to import
-
-    from genrec.llm.loading import load_model
-
     require_possible(recipe)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
@@ -79,12 +72,8 @@ def load_trainable(recipe: Recipe, *, base: str | None = None) -> Trainable:
     return Trainable(model, tokenizer, info)
 
 
-def _in_4_bit(path: str) -> "PreTrainedModel":
+def _in_4_bit(path: str) -> PreTrainedModel:
     """The model in NF4 with double quantisation (QLoRA, Dettmers et al., NeurIPS 2023), ready for LoRA."""
-    import torch
-    from peft import prepare_model_for_kbit_training
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -102,10 +91,8 @@ def _in_4_bit(path: str) -> "PreTrainedModel":
     return prepared
 
 
-def lora_config(recipe: Recipe) -> "LoraConfig | None":
+def lora_config(recipe: Recipe) -> LoraConfig | None:
     """PEFT's configuration; None if the recipe trains the weights themselves."""
-    from peft import LoraConfig  # deferred: loads torch
-
     if not recipe.adapts:
         return None
     modules = recipe.lora.target_modules
@@ -118,17 +105,12 @@ def lora_config(recipe: Recipe) -> "LoraConfig | None":
     )
 
 
-def trainer_config(
-    kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None
-) -> "SFTConfig | DPOConfig":
+def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None) -> SFTConfig | DPOConfig:
     """TRL's configuration: GenRec's defaults for this machine, the recipe's `trainer`, and what GenRec sets itself.
 
     `own` adds to the last. Raises GenRecError if TRL refuses a value, or if processes were started that do not
     work together.
     """
-    import torch  # deferred: slow to import
-    from huggingface_hub import constants
-
     constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL reports each run to the hub; a run here stays here
     cuda = torch.cuda.is_available()
     # Unset, TRL's bf16 and gradient_checkpointing are on, and a CPU computes in bf16 by emulation.
@@ -160,7 +142,7 @@ def trainer_config(
     return config
 
 
-def _require_optimiser_fits(recipe: Recipe, config: "SFTConfig | DPOConfig") -> None:
+def _require_optimiser_fits(recipe: Recipe, config: SFTConfig | DPOConfig) -> None:
     """Layer-wise GaLore steps while gradients are computed: the schedule does not reach it, nor do several batches."""
     if recipe.method == "galore" and config.optim.endswith("layerwise"):
         if config.lr_scheduler_type != "constant":
@@ -171,7 +153,7 @@ def _require_optimiser_fits(recipe: Recipe, config: "SFTConfig | DPOConfig") -> 
             raise GenRecError("layer-wise GaLore needs gradient_accumulation_steps: 1 and one process")
 
 
-def _require_world_size(config: "SFTConfig | DPOConfig") -> None:
+def _require_world_size(config: SFTConfig | DPOConfig) -> None:
     """Raise GenRecError unless as many processes train together as were started."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if config.world_size != started:

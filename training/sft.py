@@ -2,42 +2,57 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from datasets import Dataset
+from peft import PeftModel
+from transformers import PrinterCallback
+from trl import SFTTrainer
+
+from genrec.cache import cache_home
 from genrec.errors import GenRecError
-from genrec.llm.adapter import SHIPPED, Adapter, read_adapter, write_declaration
+from genrec.llm.adapter import ANY, SHIPPED, Adapter, read_adapter, write_declaration
+from genrec.llm.lora import lora_rank, put_on
 from genrec.llm.quiet import quiet_transformers
+from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.recommender import PROMPTS
 from training import record
 from training.data.encoding import Encoder, encoded_dataset, examples_hash
+from training.data.examples import TrainingExample, read, training_examples
+from training.progress import Progress, nothing
 from training.recipe import SftRecipe
-from training.settings import Trainable, lora_config, require_resumable, trainer_config
-from training.stage import Progress, nothing, run_stage
+from training.settings import (
+    Trainable,
+    lora_config,
+    require_resumable,
+    trainer_config,
+)
+from training.stage import run_stage
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-    from peft import PeftModel
-    from trl import SFTTrainer
 
-    from training.data.examples import TrainingExample
+def catalogue_of(recipe: SftRecipe) -> str:
+    """Which POIs the result will know by their numbers."""
+    return ANY if recipe.data.relabel else catalogue_hash(read(recipe.data).pois)
+
+
+def examples_of(recipe: SftRecipe, trainable: Trainable, progress: Progress = nothing) -> list[TrainingExample]:
+    """What a recipe learns from; raises GenRecError if that is nothing."""
+    examples = training_examples(recipe.data, recipe.seed, trainable.count_tokens, progress)
+    if not examples:
+        raise GenRecError("the data have no examples to learn from: too few check-ins, or data.moments is too low")
+    return examples
 
 
 def tokenised(
-    recipe: SftRecipe, trainable: Trainable, examples: "Sequence[TrainingExample]", progress: Progress = nothing
-) -> "Dataset":
+    recipe: SftRecipe, trainable: Trainable, examples: Sequence[TrainingExample], progress: Progress = nothing
+) -> Dataset:
     """The examples in tokens, made once and then read from the cache; errors as in `Encoder.encode`."""
-    from genrec.cache import cache_home  # deferred: loads torch
-
     encoder = Encoder(trainable.tokenizer, recipe.max_length)
     return encoded_dataset(encoder, examples, cache_home() / "tokens", progress)
 
 
-def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: "Dataset", out: Path) -> "SFTTrainer":
+def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: Dataset, out: Path) -> SFTTrainer:
     """TRL's trainer as the recipe says, without any of the trainer's own output on the terminal."""
-    from transformers import PrinterCallback  # deferred: slow to import
-    from trl import SFTTrainer
-
     config = trainer_config("sft", recipe, out)
     with quiet_transformers():
         trainer = SFTTrainer(
@@ -55,8 +70,6 @@ def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
     """Raise GenRecError unless the recipe's adapter, if any, can learn on: same base, prompt, catalogue and shape."""
     if recipe.adapter is None:
         return
-    from genrec.llm.lora import lora_rank  # deferred: loads torch
-
     folder = adapter_folder(recipe.adapter)
     declared = read_adapter(folder)
     declared.require_base(recipe.model)
@@ -66,10 +79,8 @@ def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
         raise GenRecError(f"lora.r: {recipe.lora.r}, but {recipe.adapter} has rank {rank}")
 
 
-def continued(trainable: Trainable, folder: Path) -> "PeftModel":
+def continued(trainable: Trainable, folder: Path) -> PeftModel:
     """The model with an adapter on it, ready to learn on; raises GenRecError if they do not fit."""
-    from genrec.llm.lora import put_on  # deferred: slow to import
-
     return put_on(trainable.model, folder, trainable=True)
 
 
@@ -81,7 +92,7 @@ def adapter_folder(named: Path) -> Path:
 def train_sft(
     recipe: SftRecipe,
     trainable: Trainable,
-    examples: "Sequence[TrainingExample]",
+    examples: Sequence[TrainingExample],
     out: Path,
     *,
     catalogue: str,
@@ -116,7 +127,7 @@ def train_sft(
         save_result(trainer, recipe, trainable, out, catalogue)
 
 
-def save_result(trainer: "SFTTrainer", recipe: SftRecipe, trainable: Trainable, out: Path, catalogue: str) -> None:
+def save_result(trainer: SFTTrainer, recipe: SftRecipe, trainable: Trainable, out: Path, catalogue: str) -> None:
     """Write the adapter, or the model with its tokenizer, into `out`; its declaration comes last."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     with quiet_transformers():

@@ -1,28 +1,36 @@
 """One training run, from its first step or last checkpoint to the drawn loss: what SFT and DPO have in common."""
 
+import json
+import resource
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from pydantic import RootModel
+from transformers import Trainer
 
 from genrec import jsonl
+from genrec.files import atomic_path, write_text
 from genrec.llm.quiet import quiet_transformers
+from genrec.validation import read_json
 from training import record
+from training.progress import Progress
 from training.recipe import DpoRecipe, SftRecipe
+from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, trainable_parameters
 from training.trainers.labelled_loss import labelled_loss
 
-if TYPE_CHECKING:
-    from transformers import Trainer
-
-Progress = Callable[[int, int], None]  # (done, in all)
+SMOOTHED = 20  # steps of the plot's running mean
 
 
-def nothing(done: int, total: int) -> None:
-    """Show no progress."""
+class _Stretches(RootModel[list[dict[str, Any]]]):
+    """What times.json says."""
 
 
 def run_stage(
-    trainer: "Trainer",
+    trainer: Trainer,
     recipe: SftRecipe | DpoRecipe,
     facts: dict[str, Any],
     out: Path,
@@ -34,8 +42,6 @@ def run_stage(
 
     Raises GenRecError if `out` holds another run, or the run would train nothing or diverges.
     """
-    from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, trainable_parameters
-
     trainer.add_callback(WeightsMove())
     trainer.add_callback(MetricsFile(out / record.METRICS))
     trainer.add_callback(Bar(progress))
@@ -53,6 +59,39 @@ def run_stage(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - start
     if main:
-        record.add_time(out, first_step=first_step, last_step=trainer.state.global_step, seconds=seconds)
-        record.draw_loss(jsonl.read(out / record.METRICS), out / record.LOSS)
+        add_time(out, first_step=first_step, last_step=trainer.state.global_step, seconds=seconds)
+        draw_loss(jsonl.read(out / record.METRICS), out / record.LOSS)
     return main
+
+
+def add_time(out: Path, *, first_step: int, last_step: int, seconds: float) -> None:
+    """Add a stretch of training to times.json."""
+    path = out / record.TIMES
+    stretches = read_json(path, _Stretches, "times of a run").root if path.exists() else []
+    stretches.append(
+        {"first_step": first_step, "last_step": last_step, "seconds": round(seconds, 2), "peak_mb": peak_memory_mb()}
+    )
+    write_text(path, json.dumps(stretches, indent=2) + "\n")
+
+
+def peak_memory_mb() -> dict[str, int]:
+    """The most memory that this process has used so far, in MB, and on the GPU if there is one."""
+    peak = {"cpu": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    return peak | ({"gpu": torch.cuda.max_memory_allocated() >> 20} if torch.cuda.is_available() else {})
+
+
+def draw_loss(metrics: list[dict[str, Any]], path: Path) -> None:
+    """Draw the loss of each step, and its mean over the last steps."""
+    steps = [line["step"] for line in metrics]
+    loss = np.array([line["loss"] for line in metrics])
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(steps, loss, color="0.75", linewidth=0.8, label="each step")
+    sums = np.cumsum(np.concatenate([[0.0], loss]))
+    first = np.maximum(np.arange(1, len(loss) + 1) - SMOOTHED, 0)
+    means = (sums[1:] - sums[first]) / (np.arange(1, len(loss) + 1) - first)
+    axes.plot(steps, means, color="tab:blue", label=f"mean of the last {SMOOTHED}")
+    axes.set(xlabel="step", ylabel="loss")
+    axes.legend()
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)

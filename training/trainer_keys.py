@@ -14,9 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from genrec.validation import shortened
 
-if typing.TYPE_CHECKING:
-    from trl import DPOConfig, SFTConfig
-
 _EVALUATION = "there is no evaluation while training; examine the result with genrec-eval"
 _HERE = "nothing leaves this machine; upload the result by yourself"
 _TOKENS = "GenRec tokenises by itself, exactly as in serving"
@@ -80,6 +77,8 @@ LARGEST = 2**31 - 1
 
 def checked_trainer(kind: str, values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     """The values in the types of TRL's fields, and what is wrong with them."""
+    if not values:
+        return {}, []
     config = config_class(kind)
     hints = typing.get_type_hints(config)
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
@@ -122,10 +121,10 @@ def _finite(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def config_class(kind: str) -> "type[SFTConfig | DPOConfig]":
+def config_class(kind: str) -> type[Any]:
     """TRL's configuration of a kind of training; takes seconds to import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from trl import DPOConfig, SFTConfig
-    config: type[SFTConfig | DPOConfig] = SFTConfig if kind == "sft" else DPOConfig
+        from trl import DPOConfig, SFTConfig  # deferred: loads torch, which a recipe without such keys does not need
+    config: type[Any] = SFTConfig if kind == "sft" else DPOConfig
     return config

@@ -10,11 +10,10 @@ from made_budget import file_task, made_results, study
 
 from genrec.errors import GenRecError
 from training.budget.lattice import lattice
-from training.budget.report.advise import advice_for, told
+from training.budget.report.advice import advice_for, pilot_points, told
 from training.budget.report.answers import Bootstrap, answers
-from training.budget.report.findings import findings
+from training.budget.report.checks import checks
 from training.budget.report.results import Sweep
-from training.budget.report.surrogate import pilot_points
 from training.budget.report.write import find, sentence, write_report
 
 
@@ -36,7 +35,7 @@ def flat(sft, pairs):
 
 
 def verdicts(results, ratio=1.0):
-    return [one.verdict for one in findings(results.lattice, Bootstrap(results.scores), ratio, results.study.price)]
+    return [one.verdict for one in checks(results.lattice, Bootstrap(results.scores), ratio, results.study.price)]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_the_papers_findings(truth, expected):
 def test_nothing_to_check_is_not_tested():
     only = made_results(study(budgets=[100, 200], shares=[1, 0.5]), papers)
     assert verdicts(only) == ["supported", "not tested", "not tested"]
-    found = findings(only.lattice, Bootstrap(only.scores), 1.0, 1.0)
+    found = checks(only.lattice, Bootstrap(only.scores), 1.0, 1.0)
     assert found[1].differences == ()
     assert "nothing to compare" in found[1].compared
 

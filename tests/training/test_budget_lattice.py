@@ -7,10 +7,12 @@ from made import quick
 from made_budget import study
 
 from genrec.errors import GenRecError, InputError
+from training.budget.chain import Chain, Result
+from training.budget.folder import StudyFolder
 from training.budget.lattice import coarse_to_fine, lattice
 from training.budget.plan import Rates, lattice_chains
 from training.budget.spec import load_study
-from training.budget.store import Result, Store, key_of
+from training.budget.tasks.material import Material
 from training.budget.tasks.task import Question, Questions, demonstration_order, pair_order
 
 MINIMAL = (
@@ -109,15 +111,26 @@ def test_which_points_are_disjoint():
 
 
 def test_results_are_kept_by_what_they_depend_on(tmp_path):
-    store, result = Store(tmp_path), Result([0.5, 1.0], 4, 1.5, 0.1)
-    facts = {"seed": 1, "rate": 1e-3}
-    assert store.get(key_of(facts)) is None
-    store.put(key_of(facts), facts, result)
-    assert Store(tmp_path).get(key_of({"rate": 1e-3, "seed": 1})) == result
-    assert store.get(key_of(facts | {"seed": 2})) is None
-    for file in tmp_path.iterdir():
+    asked, result = study(), Result([0.5, 1.0], 4, 1.5, 0.1)
+    chain, longer = Chain("sft", 1, 1e-3, (4,)), Chain("sft", 1, 1e-3, (4, 8))
+    material = Material("model", None, "a")
+    folder = StudyFolder(asked, tmp_path, material)
+    assert folder.result(chain, 4) is None
+    folder.put(chain, 4, result)
+    assert StudyFolder(asked, tmp_path, material).result(longer, 4) == result
+    others = (
+        (asked, material, Chain("sft", 2, 1e-3, (4,))),
+        (asked, Material("model", None, "b"), chain),
+        (study(max_length=512), material, chain),
+    )
+    for other, of, another in others:
+        assert StudyFolder(other, tmp_path, of).result(another, 4) is None
+    assert folder.census([longer]) == (1, 1, 0)
+    assert folder.census([Chain("sft", 2, 1e-3, (4,))]) == (0, 1, 1)
+    assert folder.missing(longer) == [4, 8], "the model of the first stop is gone"
+    for file in (tmp_path / "results").iterdir():
         file.write_text('{"facts": ')
-    assert store.get(key_of(facts)) is None  # a damaged one is made anew
+    assert folder.result(chain, 4) is None  # a damaged one is made anew
 
 
 def test_recipes(tmp_path):

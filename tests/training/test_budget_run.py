@@ -16,11 +16,11 @@ from made_city import csv_of, town
 from typer.testing import CliRunner
 
 from genrec.errors import GenRecError
+from training.budget.folder import StudyFolder
 from training.budget.plan import all_chains, plan_lines
 from training.budget.report.results import gather
 from training.budget.runner import run_study
 from training.budget.tasks.material import prepare
-from training.budget.workshop import Workshop
 from training.cli.budget import budget
 
 
@@ -30,7 +30,7 @@ def home(monkeypatch, tmp_path):
 
 
 def workshop(study, out):
-    return Workshop(study, out, prepare(study, out))
+    return StudyFolder(study, out, prepare(study, out))
 
 
 def run(study, out, jobs=1):

@@ -22,8 +22,8 @@ from genrec.prompting import prompt_version
 from genrec.rankers.ranking_prompt import RANKING
 from genrec.recommender import Query, Recommender
 from genrec.trajectories import llm4poi, rolling, training
+from training.data.judge import Judge
 from training.data.pairs import CANDIDATES, Mix, PairMaker, pair_examples
-from training.data.places import Places
 from training.data.preferences import about_path, read_preferences, write_preferences
 from training.recipe import Data
 from training.trainers.reference import reference_log_probabilities
@@ -102,7 +102,7 @@ def test_truth_then_category_then_distance(checkins):
     pois = checkins.pois.with_columns(
         category=checkins.pois["category"].replace({"Office": "Coffee Shop", "Museum": "Coffee Shop"})
     )
-    places = Places(pois)  # of a kind: 1, 2, 7; in a row, a kilometre apart
+    places = Judge(pois)  # of a kind: 1, 2, 7; in a row, a kilometre apart
     assert places.judge(7, 2, truth=2) == (2, 7)
     assert places.judge(3, 7, truth=2) == (7, 3), "the same kind wins over the nearer place"
     assert places.judge(7, 1, truth=2) == (1, 7)
@@ -110,14 +110,14 @@ def test_truth_then_category_then_distance(checkins):
     assert places.judge(4, 4, truth=2) is None
     assert places.nearby(2, 5) == [1, 7]
     assert places.nearby(0, 5) == []
-    same_spot = Places(pois.with_columns(latitude=51.0))
+    same_spot = Judge(pois.with_columns(latitude=51.0))
     assert same_spot.judge(0, 5, truth=2) is None, "nothing tells them apart"
 
 
 @given(st.lists(st.integers(0, len(KINDS) - 1), unique=True), st.integers(0, len(KINDS) - 1), st.integers(0, 99))
 @quick
 def test_every_pair_once_and_never_of_equals(candidates, truth, seed):
-    places, draw = Places(town(1).pois), random.Random(seed)
+    places, draw = Judge(town(1).pois), random.Random(seed)
     for rule in ("truth", "judged"):
         taken = set()
         while pair := places.pair(candidates, truth, rule, taken, draw):

@@ -10,29 +10,37 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback, Trainer
+from trl import DPOTrainer
 
 from genrec.errors import GenRecError
+from genrec.llm.local import LocalModel
+from genrec.llm.quiet import quiet_transformers
+from training import dpo, sft
+from training.data import examples as data
+from training.data.examples import TrainingExample
 from training.data.preferences import Preference
+from training.progress import Progress
 from training.recipe import Cities, Data, DpoRecipe, Kind, SftRecipe
-from training.record import peak_memory_mb
-
-if TYPE_CHECKING:
-    from transformers import Trainer
-
-    from training.data.examples import TrainingExample
-    from training.settings import Trainable
+from training.settings import Trainable, load_trainable, lora_config, trainer_config
+from training.stage import peak_memory_mb
+from training.trainers.callbacks import Bar
+from training.trainers.labelled_loss import labelled_loss
+from training.trainers.reference import reference_log_probabilities, weights_hash
 
 Method = Literal["lora", "full"]
 TrainerName = Literal["genrec", "stock"]
-Progress = Callable[[int, int], None]  # (runs done, runs in all)
 
 KINDS: tuple[Kind, ...] = ("sft", "dpo")
 METHODS: tuple[Method, ...] = ("lora", "full")
@@ -120,18 +128,10 @@ def measure_all(model: str, steps: int, progress: Progress) -> list[Run]:
 
 def measure(model: str, kind: Kind, method: Method, trainer: TrainerName, steps: int) -> Run:
     """Train for some steps, here and now."""
-    import torch  # deferred, as the others: slow to import
-
-    from genrec.llm.quiet import quiet_transformers
-    from training.data.examples import training_examples
-    from training.settings import load_trainable
-    from training.trainers.callbacks import Bar
-    from training.trainers.labelled_loss import labelled_loss
-
     load, _, _ = os.getloadavg()
     recipe = recipe_of(model, kind, method, steps)
     trainable = load_trainable(recipe)
-    examples = training_examples(data_of(steps), recipe.seed, trainable.count_tokens)
+    examples = data.training_examples(data_of(steps), recipe.seed, trainable.count_tokens)
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(recipe, SftRecipe):  # which trainer it is, is said while it trains
@@ -181,39 +181,28 @@ def data_of(steps: int) -> Data:
     return Data(cities=Cities(count=1), relabel=True, moments=2, level="full", targets="every", limit=BATCH * steps)
 
 
-Made = tuple["Trainer", int, int, float]  # with tokens, answers and seconds for the reference
+Made = tuple[Trainer, int, int, float]  # with tokens, answers and seconds for the reference
 
 
-def _sft(recipe: SftRecipe, trainable: "Trainable", examples: "Sequence[TrainingExample]", out: Path) -> Made:
-    from training.sft import make_trainer, tokenised
-
-    dataset = tokenised(recipe, trainable, examples)
+def _sft(recipe: SftRecipe, trainable: Trainable, examples: Sequence[TrainingExample], out: Path) -> Made:
+    dataset = sft.tokenised(recipe, trainable, examples)
     answers = sum(len(example.supervised) for example in examples)
-    return make_trainer(recipe, trainable, dataset, out), sum(dataset["length"]), answers, 0.0
+    return sft.make_trainer(recipe, trainable, dataset, out), sum(dataset["length"]), answers, 0.0
 
 
 def _dpo(
-    recipe: DpoRecipe, policy: "Trainable", examples: "Sequence[TrainingExample]", trainer: TrainerName, out: Path
+    recipe: DpoRecipe, policy: Trainable, examples: Sequence[TrainingExample], trainer: TrainerName, out: Path
 ) -> Made:
     """Pairs are the visited place and another one, the longest first."""
-    from datasets import Dataset
-    from transformers import PrinterCallback
-    from trl import DPOTrainer
-
-    from genrec.llm.local import LocalModel
-    from training.dpo import make_trainer, pair_dataset, pair_tokens
-    from training.settings import lora_config, trainer_config
-    from training.trainers.reference import reference_log_probabilities, weights_hash
-
     pairs = sorted(map(_pair, examples), key=lambda pair: -sum(len(message["content"]) for message in pair.prompt))
-    tokens = pair_tokens(recipe, policy, pairs)
+    tokens = dpo.pair_tokens(recipe, policy, pairs)
     size = sum(map(len, tokens)), 2 * len(tokens)
     if trainer == "genrec":
         start = time.perf_counter()
         ranker = LocalModel(policy.model, policy.tokenizer, policy.info.name)
         scores = reference_log_probabilities(ranker, weights_hash(policy.model), tokens, out)
         seconds = time.perf_counter() - start
-        return make_trainer(recipe, policy, pair_dataset(tokens, scores), out), *size, seconds
+        return dpo.make_trainer(recipe, policy, dpo.pair_dataset(tokens, scores), out), *size, seconds
     rows = [
         {
             "prompt": list(pair.prompt),
@@ -233,7 +222,7 @@ def _dpo(
     return stock, *size, 0.0
 
 
-def _pair(example: "TrainingExample") -> Preference:
+def _pair(example: TrainingExample) -> Preference:
     *prompt, answer = example.messages
     place = answer["content"]
     return Preference(prompt=tuple(prompt), chosen=place, rejected=str(int(place) + 1), source="random", rule="truth")

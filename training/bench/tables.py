@@ -7,6 +7,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from eval.bench.tables import machine
 from training.bench.measure import (
     BATCH,
     BETA,
@@ -22,8 +23,6 @@ from training.record import versions
 
 def to_json(model: str, runs: Sequence[Run]) -> dict[str, Any]:
     """Everything measured, in plain types."""
-    from eval.bench.tables import machine  # deferred: loads torch
-
     return {
         "settings": {"model": model, "batch": BATCH, "learning_rate": RATES, "beta": BETA, "seed": 0},
         "machine": machine() | {"versions": versions()},

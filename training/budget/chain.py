@@ -1,10 +1,11 @@
-"""One training run of a study: what it depends on, and where on its way it is scored."""
+"""One training run of a study: what it depends on, where on its way it is scored, and what it scored there."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from training.budget.spec import Jsonl, Stage, Study
-from training.budget.store import key_of
 from training.budget.tasks.jsonl import metric_source
 from training.record import versions
 
@@ -49,6 +50,26 @@ class Chain:
     def point(self, stop: int) -> tuple[int, int]:
         """(n_s, n_p) at a stop."""
         return (stop, 0) if self.stage == "sft" else (self.start, stop)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a model scored, and how long it took since the result before it (or the start, or the resume)."""
+
+    scores: list[float]  # by test (or validation) example; none where training has diverged
+    trained_on: int  # examples in that time
+    train_seconds: float
+    score_seconds: float
+
+    @property
+    def mean(self) -> float | None:
+        """Of the scores."""
+        return sum(self.scores) / len(self.scores) if self.scores else None
+
+
+def key_of(facts: Any) -> str:
+    """Name plain data by its content: 24 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def stage_of(study: Study, name: StageName) -> Stage:

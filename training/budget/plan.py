@@ -1,18 +1,18 @@
-"""Which runs a study consists of: the sweeps of learning rates, then those of the lattice, coarse answers first."""
+"""Which runs a study consists of, and how long they still need.
 
-from collections.abc import Iterator
+The sweeps of learning rates come first, then the runs of the lattice, coarse answers before fine ones.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from genrec.errors import GenRecError
 from training.budget.chain import Chain, StageName, stage_of
+from training.budget.folder import StudyFolder
 from training.budget.lattice import Lattice, lattice
 from training.budget.spec import SOUND_SEEDS, NextPoi, Study
-from training.budget.time_left import duration, seconds_left
-from training.budget.words import counted
 
-if TYPE_CHECKING:
-    from training.budget.workshop import Workshop
+PAIR_COST = 3.5  # seconds of a pair in those of a demonstration, before any was timed: 3.3 and 3.6 in two studies
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def _in_batches(count: int, batch: int) -> int:
     return batch * max(1, count // batch)
 
 
-def require_feasible(workshop: "Workshop") -> None:
+def require_feasible(folder: StudyFolder) -> None:
     """Raise GenRecError if the largest run, or a sweep's, needs more examples than there are."""
-    found, task = lattice(workshop.study), workshop.material.task
-    swept = {chain.stage: chain.size for chain in all_sweeps(workshop)}
+    found, task = lattice(folder.study), folder.material.task
+    swept = {chain.stage: chain.size for chain in all_sweeps(folder)}
     for what, sweep, needed, there in (
         ("demonstrations", swept.get("sft", 0), found.most_sft, len(task.questions.train)),
         ("pairs", swept.get("dpo", 0), found.most_pairs, task.pair_pool),
@@ -67,7 +67,7 @@ def require_feasible(workshop: "Workshop") -> None:
         if sweep > there:
             raise GenRecError(f"sweep_examples: the sweep needs {sweep:,} {what}, and there are {there:,}; lower it")
         if needed > there:
-            limited = isinstance(workshop.study.task, NextPoi) and workshop.study.task.train_limit == there
+            limited = isinstance(folder.study.task, NextPoi) and folder.study.task.train_limit == there
             raise GenRecError(
                 f"the study needs {needed:,} {what}, but there are {there:,} examples for them: lower budgets"
                 + (", or raise the smallest of price_ratios" if what == "pairs" else "")
@@ -75,17 +75,17 @@ def require_feasible(workshop: "Workshop") -> None:
             )
 
 
-def chosen_rate(workshop: "Workshop", stage: StageName, sft_rate: float) -> float | None:
+def chosen_rate(folder: StudyFolder, stage: StageName, sft_rate: float) -> float | None:
     """The best learning rate of a stage on the validation questions; None if the sweep is not finished.
 
     Of equally good ones, the lowest. Raises GenRecError if training diverges at all of them.
     """
-    recipe = stage_of(workshop.study, stage)
+    recipe = stage_of(folder.study, stage)
     if len(recipe.learning_rates) == 1:
         return recipe.learning_rates[0]
     means = {}
-    for chain in sweep_chains(workshop.study, stage, sft_rate):
-        result = workshop.result(chain, chain.size)
+    for chain in sweep_chains(folder.study, stage, sft_rate):
+        result = folder.result(chain, chain.size)
         if result is None:
             return None
         if result.mean is not None:
@@ -95,27 +95,27 @@ def chosen_rate(workshop: "Workshop", stage: StageName, sft_rate: float) -> floa
     return max(sorted(means), key=lambda rate: means[rate])
 
 
-def all_chains(workshop: "Workshop") -> list[Chain]:
+def all_chains(folder: StudyFolder) -> list[Chain]:
     """The lattice's runs, at the rates that the sweeps chose, or at the first ones as long as they are not known."""
-    study = workshop.study
-    sft = chosen_rate(workshop, "sft", 0.0) or study.sft.learning_rates[0]
-    dpo = chosen_rate(workshop, "dpo", sft) or study.dpo.learning_rates[0]
+    study = folder.study
+    sft = chosen_rate(folder, "sft", 0.0) or study.sft.learning_rates[0]
+    dpo = chosen_rate(folder, "dpo", sft) or study.dpo.learning_rates[0]
     return lattice_chains(lattice(study), Rates(sft, dpo))
 
 
-def first_chain(workshop: "Workshop") -> Chain:
+def first_chain(folder: StudyFolder) -> Chain:
     """The shortest run that the study needs: to see how long things take."""
-    study = workshop.study
+    study = folder.study
     if len(study.sft.learning_rates) > 1:
         return sweep_chains(study, "sft", 0.0)[0]
     return Chain("sft", study.seeds[0], study.sft.learning_rates[0], lattice(study).sft_sizes[:1])
 
 
-def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
+def plan_lines(folder: StudyFolder, jobs: int) -> Iterator[str]:
     """What a study trains, whether the data suffice, and how long what is left may take."""
-    study, task = workshop.study, workshop.material.task
+    study, task = folder.study, folder.material.task
     found = lattice(study)
-    require_feasible(workshop)
+    require_feasible(folder)
     share = found.trained_on / found.trained_on_apart
     yield (
         f"{counted(len(found.cells), 'split')} ({counted(len(study.budgets), 'budget')}, "
@@ -126,29 +126,29 @@ def plan_lines(workshop: "Workshop", jobs: int) -> Iterator[str]:
         f"examples trained on: {found.trained_on:,}, which is {share:.0%} of the {found.trained_on_apart:,} that a run "
         "for each split would train on"
     )
-    sweeps = all_sweeps(workshop)
+    sweeps = all_sweeps(folder)
     swept = sum(chain.size for chain in sweeps if chain.part == "validation")
     yield f"and in the sweeps of learning rates: {swept:,}"
     if len(study.seeds) < SOUND_SEEDS:
         yield f"note: {counted(len(study.seeds), 'seed')}: too few to tell chance in training from what splits do"
     yield _pools(found, len(task.questions.train), task.pair_pool, shared=task.shared)
     yield f"scored on: {len(task.questions.test):,} test examples; rates, on {len(task.questions.validation):,} others"
-    chains = [*sweeps, *all_chains(workshop)]
-    left = seconds_left(workshop, chains)
-    there, to_go, unused = workshop.census(chains)
+    chains = [*sweeps, *all_chains(folder)]
+    left = seconds_left(folder, chains)
+    there, to_go, unused = folder.census(chains)
     unknown = "not known before the first result (--measure takes it)"
     time = unknown if left is None else f"about {duration(left / jobs)}"
     if there == 1:
         time += ", by one short run: a guess"
     yield f"results to go: {to_go:,}; time: {time}"
     if unused:
-        yield f"note: {counted(unused, 'result')} in {workshop.out} are of other settings, and are not used"
+        yield f"note: {counted(unused, 'result')} in {folder.out} are of other settings, and are not used"
 
 
-def all_sweeps(workshop: "Workshop") -> list[Chain]:
+def all_sweeps(folder: StudyFolder) -> list[Chain]:
     """What both sweeps take; DPO's goes on from SFT's first rate as long as none is chosen."""
-    study = workshop.study
-    sft = chosen_rate(workshop, "sft", 0.0) or study.sft.learning_rates[0]
+    study = folder.study
+    sft = chosen_rate(folder, "sft", 0.0) or study.sft.learning_rates[0]
     return [*sweep_runs(study, "sft", 0.0), *sweep_runs(study, "dpo", sft)]
 
 
@@ -159,3 +159,54 @@ def _pools(found: Lattice, demonstrations: int, pairs: int, *, shared: bool) -> 
     disjoint = found.disjoint(demonstrations)
     suffice = f"in {disjoint:,} of {len(found.points):,} points" if disjoint < len(found.points) else "everywhere"
     return f"training examples: {demonstrations:,}; demonstrations and pairs come from different ones {suffice}"
+
+
+@dataclass
+class _Stage:
+    """What a stage has done and has to do."""
+
+    examples: int = 0
+    seconds: float = 0.0
+    to_train: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """Seconds an example."""
+        return self.seconds / self.examples if self.examples else None
+
+
+def seconds_left(folder: StudyFolder, chains: Sequence[Chain]) -> float | None:
+    """Time that the runs still need, one after another; None before the first result."""
+    sft, dpo = _Stage(), _Stage()
+    scored: list[float] = []
+    to_score = 0
+    for chain in chains:
+        stage, reached = sft if chain.stage == "sft" else dpo, 0
+        for stop in chain.stops:
+            result = folder.result(chain, stop)
+            if result is None:
+                to_score += 1
+                stage.to_train += stop - reached
+            else:
+                stage.examples += result.trained_on
+                stage.seconds += result.train_seconds
+                scored.append(result.score_seconds)
+            reached = stop
+    if not scored:
+        return None
+    each = sft.rate or (dpo.rate or 0.0) / PAIR_COST
+    pair = dpo.rate or PAIR_COST * each
+    return to_score * sum(scored) / len(scored) + sft.to_train * each + dpo.to_train * pair
+
+
+def duration(seconds: float) -> str:
+    """In hours and minutes, minutes, or seconds."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """How many of what: "1 seed", "1,200 models"; `many` where it is not `one` with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

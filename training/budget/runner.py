@@ -8,50 +8,60 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
 
-from training.budget.chain import Chain, StageName
+import torch
+
+from training.budget.chain import Chain, Result, StageName
+from training.budget.execution import execute
+from training.budget.folder import StudyFolder
 from training.budget.lattice import lattice
-from training.budget.plan import Rates, all_chains, chosen_rate, lattice_chains, require_feasible, sweep_runs
+from training.budget.plan import (
+    Rates,
+    all_chains,
+    chosen_rate,
+    duration,
+    lattice_chains,
+    require_feasible,
+    seconds_left,
+    sweep_runs,
+)
 from training.budget.spec import Study
-from training.budget.store import Result
 from training.budget.tasks.material import prepare
-from training.budget.time_left import duration, seconds_left
-from training.budget.workshop import Workshop
 
 Say = Callable[[str], None]
 
 
-def run_study(workshop: Workshop, *, jobs: int, say: Say) -> Rates:
+def run_study(folder: StudyFolder, *, jobs: int, say: Say) -> Rates:
     """Run what is not done yet, and return the learning rates that the sweeps chose.
 
     Raises GenRecError if the data do not suffice, or this machine cannot do it.
     """
-    require_feasible(workshop)
-    runner = _Runner(workshop, jobs, say)
+    require_feasible(folder)
+    runner = _Runner(folder, jobs, say)
     sft = runner.sweep("sft", 0.0)
     rates = Rates(sft, runner.sweep("dpo", sft))
-    runner.run(lattice_chains(lattice(workshop.study), rates))
+    runner.run(lattice_chains(lattice(folder.study), rates))
     return rates
 
 
 class _Runner:
     """Runs chains, `jobs` at a time."""
 
-    def __init__(self, workshop: Workshop, jobs: int, say: Say) -> None:
-        self._workshop, self._jobs, self._say = workshop, jobs, say
+    def __init__(self, folder: StudyFolder, jobs: int, say: Say) -> None:
+        self._folder, self._jobs, self._say = folder, jobs, say
 
     def sweep(self, stage: StageName, sft_rate: float) -> float:
         """The learning rate of a stage."""
-        self.run(sweep_runs(self._workshop.study, stage, sft_rate))
-        rate = chosen_rate(self._workshop, stage, sft_rate)
+        self.run(sweep_runs(self._folder.study, stage, sft_rate))
+        rate = chosen_rate(self._folder, stage, sft_rate)
         assert rate is not None  # noqa: S101 - all of the sweep's runs are done
         return rate
 
     def run(self, chains: Sequence[Chain]) -> None:
         """Run what is missing; a DPO run starts when the SFT run that it goes on from is done."""
-        pending = [chain for chain in chains if self._workshop.missing(chain)]
+        pending = [chain for chain in chains if self._folder.missing(chain)]
         if self._jobs == 1:
             for chain in pending:
-                self._workshop.run(chain, lambda chain, stop, result: self._tell(chains, chain, stop, result))
+                execute(self._folder, chain, lambda chain, stop, result: self._tell(chains, chain, stop, result))
             return
         threads = max(1, (os.cpu_count() or 1) // self._jobs)
         # Larger blocks go back to the system when freed; glibc else keeps many: 2.5 GB of a small model's run, not 1.7.
@@ -61,7 +71,7 @@ class _Runner:
             while pending or running:
                 for chain in list(_ready(pending, [*pending, *running.values()]))[: self._jobs - len(running)]:
                     pending.remove(chain)
-                    running[pool.submit(_run_one, self._workshop.study, self._workshop.out, chain)] = chain
+                    running[pool.submit(_run_one, self._folder.study, self._folder.out, chain)] = chain
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     chain = running.pop(future)
@@ -77,7 +87,7 @@ class _Runner:
             what = f"sweep, rate {chain.rate:g}, on validation"
         else:
             what = f"seed {chain.seed}{', for the sweep of DPO to start from' if sweeping else ''}"
-        left = seconds_left(self._workshop, [*chains, *all_chains(self._workshop)] if sweeping else chains)
+        left = seconds_left(self._folder, [*chains, *all_chains(self._folder)] if sweeping else chains)
         time = "" if left is None else f"; about {duration(left / self._jobs)} left"
         self._say(f"{what}: {sft:,} demonstrations, {pairs:,} pairs: {score}{time}")
 
@@ -92,8 +102,6 @@ def _ready(pending: Sequence[Chain], unfinished: Sequence[Chain]) -> Iterator[Ch
 
 
 def _begin_process(threads: int) -> None:
-    import torch  # deferred: slow to import
-
     torch.set_num_threads(threads)
     Thread(target=_end_with_parent, daemon=True).start()
 
@@ -107,13 +115,13 @@ def _end_with_parent() -> None:
 
 
 @cache
-def _opened(study_json: str, out: Path) -> Workshop:
+def _opened(study_json: str, out: Path) -> StudyFolder:
     study = Study.model_validate_json(study_json)
-    return Workshop(study, out, prepare(study, out))
+    return StudyFolder(study, out, prepare(study, out))
 
 
 def _run_one(study: Study, out: Path, chain: Chain) -> list[tuple[int, Result]]:
     """In a process of its own."""
     news: list[tuple[int, Result]] = []
-    _opened(study.model_dump_json(), out).run(chain, lambda _, stop, result: news.append((stop, result)))
+    execute(_opened(study.model_dump_json(), out), chain, lambda _, stop, result: news.append((stop, result)))
     return news

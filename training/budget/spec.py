@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 from genrec.bounds import MOST, Count, Positive, Seed
 from genrec.errors import GenRecError
-from training.recipe import Data, DpoRecipe, Lora, SftRecipe, problems_of, read_yaml
+from training.recipe import Data, Lora, problems_of, read_yaml
 from training.trainer_keys import checked_trainer
 
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
@@ -192,19 +192,3 @@ def load_study(path: Path) -> Study:
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems]))
     return study
-
-
-def require_trainable(study: Study) -> None:
-    """Raise GenRecError if TRL refuses a stage's `trainer`, before a model is made."""
-    from training.settings import require_possible  # deferred: loads torch
-
-    common: dict[str, Any] = {"method": study.method, "lora": study.lora}
-    recipes = {
-        "sft": SftRecipe(kind="sft", data=Data(checkins=Path()), trainer=study.sft.trainer, **common),
-        "dpo": DpoRecipe(kind="dpo", preferences=Path(), trainer=study.dpo.trainer, **common),
-    }
-    for stage, recipe in recipes.items():
-        try:
-            require_possible(recipe)
-        except GenRecError as error:
-            raise GenRecError(f"{stage}.{error}") from None

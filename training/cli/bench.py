@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import out
+from genrec.files import write_text
 from training.cli.options import stages
 
 
@@ -19,13 +20,11 @@ def bench(
 
     Takes minutes on a CPU, where the stock trainers score every position.
     """
-    from genrec.files import write_text  # deferred: --help needs no NumPy
-    from training.bench.measure import QUICK_STEPS, STEPS, measure_all
-    from training.bench.tables import ratios_table, runs_table, to_json
+    from training.bench import measure, tables  # deferred: torch and TRL are slow to load, --help needs neither
 
     with stages() as stage:
-        runs = measure_all(model, QUICK_STEPS if quick else STEPS, stage("measuring, runs"))
-    out.print(runs_table(runs))
-    out.print(ratios_table(runs))
+        runs = measure.measure_all(model, measure.QUICK_STEPS if quick else measure.STEPS, stage("measuring, runs"))
+    out.print(tables.runs_table(runs))
+    out.print(tables.ratios_table(runs))
     if output:
-        write_text(output, json.dumps(to_json(model, runs), indent=1) + "\n")
+        write_text(output, json.dumps(tables.to_json(model, runs), indent=1) + "\n")

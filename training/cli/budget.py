@@ -1,7 +1,7 @@
 """`genrec-train budget`: how to split an annotation budget between demonstrations (SFT) and pairs (DPO)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,11 +9,15 @@ from genrec.cli.console import err, out
 from genrec.cli.entry import INTERRUPTED
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only
+from training.budget.folder import StudyFolder
+from training.budget.lattice import lattice
+from training.budget.plan import first_chain, plan_lines, require_feasible
+from training.budget.report.advice import advice_for, told
+from training.budget.report.results import Results, gather
+from training.budget.report.write import sentence, warnings_of, write_report
+from training.budget.spec import SmallModel, Study, load_study
+from training.budget.tasks.material import prepare
 from training.cli.options import RecipePath, stages
-
-if TYPE_CHECKING:
-    from training.budget.report.results import Results
-    from training.budget.workshop import Workshop
 
 budget = typer.Typer(
     help="Find out how to split an annotation budget between demonstrations (SFT) and pairs (DPO).",
@@ -41,27 +45,31 @@ def plan(
     A study's small model, if it has one, is pre-trained first, once.
     """
     context.with_resource(one_writer(output, folder=True))
-    workshop = _workshop(path, output)
+    study = _study(path, output)
+    _require_trainable(study)
+    folder = _opened(study, output)
     if measure:
-        _measure(workshop)
-    _print_plan(workshop, jobs)
+        _measure(folder)
+    _print_plan(folder, jobs)
 
 
 @budget.command()
 def run(context: typer.Context, path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
     """Run a study, or go on with it after a kill, and write its report; what is done already is not done again."""
-    from training.budget.runner import run_study  # deferred: --help needs no torch
-
     context.with_resource(one_writer(output, folder=True))
-    workshop = _workshop(path, output)
-    _measure(workshop)
-    _print_plan(workshop, jobs)
+    study = _study(path, output)
+    _require_trainable(study)
+    folder = _opened(study, output)
+    _measure(folder)
+    _print_plan(folder, jobs)
+    from training.budget.runner import run_study  # deferred: torch and TRL are slow to load, plan and advise need none
+
     try:
-        run_study(workshop, jobs=jobs, say=lambda line: err.print(line, markup=False))
+        run_study(folder, jobs=jobs, say=lambda line: err.print(line, markup=False))
     except KeyboardInterrupt:
         err.print("stopped; the same command goes on from here")
         raise SystemExit(INTERRUPTED) from None
-    _report(workshop)
+    _report(folder)
 
 
 @budget.command()
@@ -80,76 +88,73 @@ def advise(
     ] = False,
 ) -> None:
     """Split a budget by what a study has found so far; without --budget, write the report of that."""
-    from training.budget.report.advise import advice_for, told  # deferred: as above
-    from training.budget.report.results import gather
-
     for option, value in (("--budget", total), ("--ratio", ratio)):
         if value is not None and not 0 < value < float("inf"):
             raise GenRecError(f"{option} {value}: give a finite number above 0")
     if not output.is_dir():
         raise GenRecError(f"{output}: no such study; make it with `genrec-train budget run`")
     context.with_resource(one_writer(output, folder=True))
-    workshop = _workshop(path, output)
+    folder = _opened(_study(path, output), output)
     if total is None:
         if pilot or ratio is not None:
             raise GenRecError(f"{'--pilot' if pilot else '--ratio'}: name the budget, with --budget")
-        _report(workshop)
+        _report(folder)
         return
-    results = gather(workshop)
+    results = gather(folder)
     _warn(results)
-    advice = advice_for(results, total, workshop.study.price_ratios[0] if ratio is None else ratio, pilot=pilot)
-    out.print(told(workshop.study, advice), markup=False)
+    advice = advice_for(results, total, folder.study.price_ratios[0] if ratio is None else ratio, pilot=pilot)
+    out.print(told(folder.study, advice), markup=False)
 
 
-def _workshop(path: Path, output: Path) -> "Workshop":
-    from training.budget.lattice import lattice
-    from training.budget.spec import SmallModel, load_study, require_trainable
-    from training.budget.tasks.material import prepare  # deferred: loads torch
-    from training.budget.workshop import Workshop
-
+def _study(path: Path, output: Path) -> Study:
+    """The recipe; what is wrong with it, or in the way of it, shows before a model is made."""
     study = load_study(path)
     require_only(output, CONTENTS)
-    lattice(study)  # what is wrong with budgets shows before a model is made
-    require_trainable(study)
+    lattice(study)
+    return study
+
+
+def _require_trainable(study: Study) -> None:
+    """Ask TRL, if the recipe sets any of its keys."""
+    if study.sft.trainer or study.dpo.trainer:
+        from training.budget.execution import require_trainable  # deferred: as above
+
+        require_trainable(study)
+
+
+def _opened(study: Study, output: Path) -> StudyFolder:
     if not isinstance(study.model, SmallModel):
-        return Workshop(study, output, prepare(study, output))
+        return StudyFolder(study, output, prepare(study, output))
     err.print("small model: pre-trained first, if it is not there yet; once, in a minute or more")
     with stages() as stage:
-        return Workshop(study, output, prepare(study, output, stage("pre-training, steps")))
+        return StudyFolder(study, output, prepare(study, output, stage("pre-training, steps")))
 
 
-def _measure(workshop: "Workshop") -> None:
+def _measure(folder: StudyFolder) -> None:
     """Take the study's first short run, unless it is done."""
-    from training.budget.plan import first_chain, require_feasible
+    require_feasible(folder)
+    from training.budget.execution import execute  # deferred: as above
 
-    require_feasible(workshop)
     with err.status("measuring: the study's first short run"):
-        workshop.run(first_chain(workshop), lambda chain, stop, result: None)
+        execute(folder, first_chain(folder), lambda chain, stop, result: None)
 
 
-def _print_plan(workshop: "Workshop", jobs: int) -> None:
-    from training.budget.plan import plan_lines
-
-    for line in plan_lines(workshop, jobs):
+def _print_plan(folder: StudyFolder, jobs: int) -> None:
+    for line in plan_lines(folder, jobs):
         out.print(line, markup=False)
 
 
-def _report(workshop: "Workshop") -> None:
-    from training.budget.report.results import gather
-    from training.budget.report.write import sentence, write_report
-
-    results: Results = gather(workshop)
-    found = write_report(workshop.out, results)
+def _report(folder: StudyFolder) -> None:
+    results = gather(folder)
+    found = write_report(folder.out, results)
     for answer in found.answers:
-        out.print(sentence(workshop.study, answer), markup=False)
-    for number, finding in enumerate(found.findings, start=1):
-        out.print(f"finding {number} of the paper, on these data: {finding.verdict}", markup=False)
+        out.print(sentence(folder.study, answer), markup=False)
+    for number, check in enumerate(found.checks, start=1):
+        out.print(f"finding {number} of the paper, on these data: {check.verdict}", markup=False)
     _warn(results)
-    out.print(f"the whole report: {workshop.out / 'report.html'}", markup=False)
+    out.print(f"the whole report: {folder.out / 'report.html'}", markup=False)
 
 
-def _warn(results: "Results") -> None:
-    from training.budget.report.write import warnings_of
-
+def _warn(results: Results) -> None:
     for warning in warnings_of(results):
         err.print(f"warning: {warning}", markup=False)

@@ -15,7 +15,7 @@ def compact(
     output: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the smaller one.")],
 ) -> None:
     """Write an adapter in bfloat16, without the files of its training, to be passed on."""
-    from training.merge import compact as write_compact  # deferred: --help needs no torch
+    from training.merge import compact as write_compact  # deferred: torch is slow to load, --help needs none
 
     context.with_resource(one_writer(output, folder=True))
     write_compact(adapter, output)

@@ -7,6 +7,7 @@ import typer
 
 from genrec.cli.console import err, out
 from genrec.cli.profile import Model
+from genrec.llm.adapter import ANY
 
 
 def merge(
@@ -15,8 +16,7 @@ def merge(
     model: Model = None,
 ) -> None:
     """Write a model folder with the adapter in its weights, for what takes no adapters."""
-    from genrec.llm.adapter import ANY  # deferred: --help needs no torch
-    from training.merge import merge as write_merged
+    from training.merge import merge as write_merged  # deferred: torch is slow to load, --help needs none
 
     with err.status("merging"):
         declared = write_merged(model or "embedded", adapter, output)

@@ -1,22 +1,16 @@
-"""What several commands share: options, and how they show progress and estimates."""
+"""What several commands share: options, and how they show progress."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from genrec.cli.console import out, progress_bar
+from genrec.cli.console import progress_bar
 from genrec.errors import GenRecError
-
-if TYPE_CHECKING:
-    from genrec.llm.loading import ModelInfo
-    from training.estimate import Estimate
-
-Progress = Callable[[int, int], None]  # (done, in all)
+from training.progress import Progress
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML file; see training/recipes/.")]
 Overrides = Annotated[
@@ -46,12 +40,3 @@ def stages() -> Iterator[Callable[[str], Progress]]:
 
     with bar:
         yield stage
-
-
-def print_estimate(found: "Estimate", info: "ModelInfo", rows: str, but: str = "") -> None:
-    """What a dry run found out about a run on examples or pairs (`rows`); `but`: what its time leaves out."""
-    out.print(f"model: {info.name}, {info.dtype} on {info.device}; {found.trainable_parameters:,} parameters to train")
-    out.print(f"steps: {found.steps:,} of {found.examples_a_step} {rows}")
-    seconds, longest = timedelta(seconds=round(found.seconds)), found.longest_step_seconds
-    out.print(f"time: about {seconds} (h:min:s){but}; a step on the longest {rows} took {longest:.1f} s")
-    out.print(f"memory: {', '.join(f'{size:,} MB ({place})' for place, size in found.peak_mb.items())}")

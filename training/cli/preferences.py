@@ -1,6 +1,7 @@
 """`genrec-train preferences`: pairs of a better and a worse answer, for DPO."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, get_args
 
 import typer
 from rich.table import Table
@@ -8,13 +9,10 @@ from rich.table import Table
 from genrec.cli.console import out
 from genrec.errors import GenRecError
 from training.cli.options import Overrides, RecipePath, stages
+from training.data.preferences import About, Rule, Source
+from training.recipe import DpoRecipe, recipe_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from training.data.preferences import About, Source
-
-SOURCES: tuple["Source", ...] = ("on-policy", "habits", "nearby", "random")
+SOURCES: tuple[Source, ...] = get_args(Source)
 
 
 def preferences(
@@ -29,7 +27,7 @@ def preferences(
         ),
     ] = "on-policy=0.5,habits=0.25,nearby=0.15,random=0.1",
     rule: Annotated[
-        Literal["truth", "judged"],
+        Rule,
         typer.Option(
             help="truth: the visited place wins over an answer; judged: of two answers the visited place, else that "
             "of its category, else the nearer one."
@@ -38,17 +36,16 @@ def preferences(
     per_example: Annotated[int, typer.Option(min=1, metavar="N", help="Pairs of each visit.")] = 1,
 ) -> None:
     """Make the pairs that a DPO recipe learns from, into the file that it names; goes on after a kill."""
-    from training.data.pairs import Mix, make_preferences  # deferred: --help needs no NumPy or torch
-    from training.recipe import DpoRecipe, recipe_of
-
     recipe = recipe_of(DpoRecipe, path, changes or [])
+    from training.data.pairs import Mix, make_preferences  # deferred: torch is slow to load, --help needs none
+
     with stages() as stage:
         wanted = Mix(_shares(mix), rule, per_example, recipe.seed)
         about = make_preferences(recipe, wanted, stage("making pairs, visits"))
     print_preferences(about, recipe.preferences)
 
 
-def _shares(text: str) -> "dict[Source, float]":
+def _shares(text: str) -> dict[Source, float]:
     """`--mix` as source -> share."""
     shares: dict[Source, float] = {}
     for pair in text.split(","):
@@ -63,7 +60,7 @@ def _shares(text: str) -> "dict[Source, float]":
     return shares
 
 
-def print_preferences(about: "About", path: "Path") -> None:
+def print_preferences(about: About, path: Path) -> None:
     """How many pairs of each source there are, and how many of them the reference gets right already."""
     table = Table(title=str(path), title_justify="left")
     for heading in ("source", "pairs", "reference prefers the chosen one"):

@@ -3,29 +3,25 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from datasets import Dataset, disable_progress_bars, load_from_disk
+from filelock import FileLock
 from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
-
-    from training.data.examples import TrainingExample
+from genrec.llm.chat import answer_tokens, prompt_tokens
+from training.data.examples import TrainingExample
+from training.progress import Progress, nothing
 
 IGNORED = -100  # torch's label for "no loss here"
 ENCODER_VERSION = 2  # raise it with any change to what is made of an example: what is cached is then made again
 PACKAGES = ("transformers", "tokenizers", "datasets")
-
-Progress = Callable[[int, int], None]  # (examples done, examples in all)
-
 
 Tokens = NDArray[np.int32]
 
@@ -41,19 +37,17 @@ class Encoded:
 class Encoder:
     """Turns conversations into tokens; labels are those of the supervised answers and of the end token of each."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self._answers: dict[str, list[int]] = {}
 
-    def encode(self, example: "TrainingExample", number: int) -> Encoded:
+    def encode(self, example: TrainingExample, number: int) -> Encoded:
         """Encode an example; `number` is what errors call it.
 
         Raises GenRecError if it is longer than `max_length` tokens, or if the chat template does not give the
         prompt that serving gives, followed by the answer.
         """
-        from genrec.llm.chat import prompt_tokens  # deferred: loads transformers
-
         *before, last = example.messages
         tokens = prompt_tokens(self.tokenizer, before) + self._answer(last["content"])
         if len(tokens) > self.max_length:
@@ -75,24 +69,19 @@ class Encoder:
         return Encoded(np.array(tokens, np.int32), np.array(labels, np.int32))
 
     def _answer(self, text: str) -> list[int]:
-        from genrec.llm.chat import answer_tokens  # deferred: loads transformers
-
         if text not in self._answers:
             [self._answers[text]] = answer_tokens(self.tokenizer, [text])
         return self._answers[text]
 
 
 def encoded_dataset(
-    encoder: Encoder, examples: Sequence["TrainingExample"], home: Path, progress: Progress = lambda done, total: None
-) -> "Dataset":
+    encoder: Encoder, examples: Sequence[TrainingExample], home: Path, progress: Progress = nothing
+) -> Dataset:
     """The examples as a data set with the columns input_ids, labels and length, from `home` if it is there already.
 
     The folder's name is a hash of all that goes in: examples, tokenizer, chat template and versions. Safe when
     several processes ask at once: one makes it, the others wait. Raises GenRecError as `Encoder.encode` does.
     """
-    from datasets import Dataset, disable_progress_bars, load_from_disk  # deferred: slow to import
-    from filelock import FileLock
-
     disable_progress_bars()
     folder = home / dataset_key(encoder, examples)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is encoded is about people
@@ -114,7 +103,7 @@ def encoded_dataset(
     return load_from_disk(folder)
 
 
-def dataset_key(encoder: Encoder, examples: Sequence["TrainingExample"]) -> str:
+def dataset_key(encoder: Encoder, examples: Sequence[TrainingExample]) -> str:
     """Hash of all that decides on the tokens and labels of the examples."""
     tokenizer = encoder.tokenizer
     made_with = [ENCODER_VERSION, encoder.max_length, tokenizer.chat_template, *map(version, PACKAGES)]
@@ -124,7 +113,7 @@ def dataset_key(encoder: Encoder, examples: Sequence["TrainingExample"]) -> str:
     return digest.hexdigest()[:24]
 
 
-def examples_hash(examples: Sequence["TrainingExample"]) -> str:
+def examples_hash(examples: Sequence[TrainingExample]) -> str:
     """Identify examples by what they say and which answers are learned: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for example in examples:

@@ -15,15 +15,15 @@ from genrec.evidence import Evidence
 from genrec.filters import PRESETS, frequent
 from genrec.llm.backend import Message
 from genrec.profiles.shelf import ProfileShelf, read_given, shown
-from genrec.rankers.genup_prompt import genup_messages
-from genrec.rankers.ranking_prompt import RankingPrompt, first_told, ranking_messages
+from genrec.rankers.ranking_prompt import RankingPrompt, first_told
 from genrec.reading.reader import read_checkins
+from genrec.recommender import ask
 from genrec.trajectories import Example, training
 from training.data.cities import training_city
+from training.progress import Progress, nothing
 from training.recipe import Data
 
 CountTokens = Callable[[str], int]
-Progress = Callable[[int, int], None]  # (parts done, parts in all)
 
 # Where a message names POIs: an assistant's whole answer, before a probability, or after "POI".
 NAMED = {"assistant": r"^\d+$", "user": r"\d+(?= \d+%)", "system": r"(?<=\bPOI )\d+"}
@@ -49,7 +49,7 @@ class TrainingExample:
 
 
 def training_examples(
-    data: Data, seed: int, count_tokens: CountTokens, progress: Progress = lambda done, total: None
+    data: Data, seed: int, count_tokens: CountTokens, progress: Progress = nothing
 ) -> list[TrainingExample]:
     """The examples of a recipe, in an order that depends on nothing but the seed; errors as in `learnable`."""
     if data.cities is None:
@@ -106,15 +106,20 @@ class Prompter:
 
     def ask(self, example: Example) -> RankingPrompt:
         """The prompt that the example's visit is the answer to."""
-        evidence, pois = self.evidence(example), self._checkins.pois
+        evidence = self.evidence(example)
         profile = shown(self._shelf.source(example.user_id, evidence), example.user_id, evidence)
-        at, prefix, level = example.time, example.prefix, self._data.level
-        if self._data.prompt == "genup":
-            return genup_messages(profile, pois, at=at, prefix=prefix, level=level)
-        return ranking_messages(
-            profile, evidence.city, pois, at=at, prefix=prefix, level=level,
-            count_tokens=self._count_tokens, budget=self._data.budget, most_visits=self._data.visits,
-        )  # fmt: skip
+        return ask(
+            self._data.prompt,
+            profile,
+            evidence.city,
+            self._checkins.pois,
+            at=example.time,
+            prefix=example.prefix,
+            level=self._data.level,
+            count_tokens=self._count_tokens,
+            budget=self._data.budget,
+            most_visits=self._data.visits,
+        )
 
 
 def _examples_of(

@@ -18,29 +18,30 @@ from typing import Any
 import numpy as np
 
 from genrec import jsonl
+from genrec.cache import cache_home
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.files import one_writer
 from genrec.fingerprint import fingerprint
 from genrec.llm.backend import AnswerScorer, Message
 from genrec.llm.decoding import Trie, top_k
+from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.rankers.habits import rank_habits
-from genrec.recommender import PROMPTS
+from genrec.recommender import PROMPTS, place_trie
 from genrec.trajectories import Example
 from training.data.examples import Prompter, learnable, read
-from training.data.places import Places
+from training.data.judge import CANDIDATES, Judge
 from training.data.preferences import About, Preference, Rule, Source, write_preferences
+from training.dpo import REFERENCE, load_policy
+from training.progress import Progress
 from training.recipe import Data, DpoRecipe
 from training.trainers.reference import PairTokens, reference_log_probabilities, weights_hash
 
-# Answers that a source offers for an example: its best, or the nearest, or as many drawn at random.
-CANDIDATES = 5
 # Examples ranked and written at once. Fixed, because a model's last digits may depend on what it ranks together.
 BATCH = 32
 
-Progress = Callable[[int, int], None]  # (examples done, examples in all)
 Score = Callable[[Sequence[PairTokens]], Sequence[tuple[float, float]]]
 
 
@@ -114,7 +115,7 @@ class PairMaker:
         self._pois, self._ranker, self._mix, self._max_length = checkins.pois, ranker, mix, max_length
         self._score = score
         self._prompter = Prompter(checkins, data, ranker.count_tokens)
-        self._places = Places(checkins.pois)
+        self._judge = Judge(checkins.pois)
 
     def make(self, examples: Sequence[Example], part: Path, settings: dict[str, Any], progress: Progress) -> Made:
         """Pairs of the examples, none twice; what `part` holds already is not made again.
@@ -159,7 +160,7 @@ class PairMaker:
             for source in sources:
                 if source not in offers:
                     offers[source] = self._offer(source, example, draw)
-                pair = self._places.pair(offers[source], example.target, self._mix.rule, taken, draw)
+                pair = self._judge.pair(offers[source], example.target, self._mix.rule, taken, draw)
                 if pair is None:
                     left_out.append(f"{source} offers no further two places of different worth")
                     continue
@@ -174,8 +175,8 @@ class PairMaker:
                         rule=self._mix.rule,
                     )
                 )
-                answers = tuple(self._answers[chosen]), tuple(self._answers[rejected])
-                in_tokens.append(PairTokens(tuple(read_as), *answers))
+                answers = self._ranker.answer_tokens([str(chosen), str(rejected)])
+                in_tokens.append(PairTokens(tuple(read_as), *map(tuple, answers)))
         return {
             "pairs": [pair.model_dump(mode="json") for pair in pairs],
             "right": [chosen > rejected for chosen, rejected in self._score(in_tokens)],
@@ -183,13 +184,8 @@ class PairMaker:
         }
 
     @cached_property
-    def _answers(self) -> list[list[int]]:
-        """Tokens of each POI's id."""
-        return self._ranker.answer_tokens([str(poi) for poi in range(len(self._places))])
-
-    @cached_property
     def _trie(self) -> Trie:
-        return Trie(self._answers)
+        return place_trie(self._ranker, len(self._judge))
 
     def _tokens(self, prompt: Sequence[Message]) -> list[int]:
         tokens = self._ranker.prompt_tokens(prompt)
@@ -209,9 +205,9 @@ class PairMaker:
     def _offer(self, source: Source, example: Example, draw: random.Random) -> list[int]:
         """The answers of a source other than the model, best first."""
         if source == "nearby":
-            return self._places.nearby(example.target, CANDIDATES)
+            return self._judge.nearby(example.target, CANDIDATES)
         if source == "random":
-            return draw.sample(range(len(self._places)), min(CANDIDATES, len(self._places)))
+            return draw.sample(range(len(self._judge)), min(CANDIDATES, len(self._judge)))
         evidence = self._prompter.evidence(example)
         habits = evidence.habits(example.user_id)
         scores = rank_habits(habits, evidence.city, self._pois, at=example.time, prefix=example.prefix)
@@ -238,10 +234,6 @@ def make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
 
 
 def _make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
-    from genrec.cache import cache_home  # deferred: loads torch
-    from genrec.llm.local import LocalModel
-    from training.dpo import REFERENCE, load_policy
-
     data, path = recipe.data, recipe.preferences
     if data is None or data.checkins is None:
         raise GenRecError("the recipe must name check-ins to make pairs of: data.checkins")

@@ -8,6 +8,8 @@ of 262,144, nearly all of a step on a CPU would go into positions without a labe
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from trl.trainer import utils
+
 
 @contextmanager
 def labelled_loss() -> Iterator[None]:
@@ -17,8 +19,6 @@ def labelled_loss() -> Iterator[None]:
     `trl.trainer.utils.add_fused_lm_head`. Not for several threads at once. Raises AttributeError if TRL is not the
     version that GenRec is pinned to and has no such switch any more.
     """
-    from trl.trainer import utils
-
     original = utils._use_triton
     utils._use_triton = lambda device: True  # used there for one thing: whether to leave unlabelled positions out
     try:

@@ -9,22 +9,20 @@ common is read once for all.
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
+from transformers import PreTrainedModel
 
 from genrec.llm.backend import AnswerScorer
 from genrec.llm.decoding import Trie, top_k
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from training.progress import Progress, nothing
 
 FILE = "reference.sqlite"
 BATCH = 32  # pairs scored and kept at once
-
-Progress = Callable[[int, int], None]  # (pairs done, pairs in all)
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,11 @@ class PairTokens:
         return len(self.prompt) + max(len(self.chosen), len(self.rejected))
 
 
-def weights_hash(model: "PreTrainedModel") -> str:
+def weights_hash(model: PreTrainedModel) -> str:
     """Identify a model by its kind, and name, number format and bytes of each weight: 64 hexadecimal digits.
 
     Reads all weights: about a second per GB.
     """
-    import torch  # deferred: slow to load
-
     digest = hashlib.sha256(type(model).__name__.encode())
     for name, weight in sorted(model.named_parameters(), key=lambda item: item[0]):
         digest.update(f"\n{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
@@ -59,7 +55,7 @@ def reference_log_probabilities(
     weights: str,
     pairs: Sequence[PairTokens],
     cache: Path,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = nothing,
 ) -> list[tuple[float, float]]:
     """Natural log-probability of each pair's (chosen, rejected) after its prompt, end token included.
 

@@ -7,10 +7,10 @@ from eval.report.charts import Estimate, differences
 from eval.report.sections import Figure, Section
 from eval.report.tables import NONE, Cell, Table, share, signed
 from training.budget.report import charts
+from training.budget.report.advice import Advice
 from training.budget.report.answers import Answer, Split
-from training.budget.report.findings import Finding
+from training.budget.report.checks import Check
 from training.budget.report.results import Sweep
-from training.budget.report.surrogate import Advice
 from training.budget.spec import Study
 
 
@@ -31,8 +31,8 @@ class Found:
     study: Study
     answers: Sequence[Answer]
     advice: Sequence[Advice]
-    findings: Sequence[Finding]
-    findings_ratio: float
+    checks: Sequence[Check]  # of the paper's findings
+    checks_ratio: float
     sweeps: Sequence[Sweep]
     pilots: Sequence[PilotTest]
     alone: Sequence[tuple[int, Estimate]]  # scores after n_s demonstrations, 0 and up, before any pair
@@ -199,7 +199,7 @@ def _advice(found: Found) -> Section:
 
 def _findings(found: Found) -> Section:
     tables, figures = [], []
-    for number, finding in enumerate(found.findings, start=1):
+    for number, finding in enumerate(found.checks, start=1):
         rows = [
             (one.what, [Cell(signed(one.value), f"{signed(one.low)} to {signed(one.high)}")])
             for one in finding.differences
@@ -209,11 +209,11 @@ def _findings(found: Found) -> Section:
             tables.append(Table(title, ["difference"], rows))
             estimates = [(one.what, Estimate(one.value, one.low, one.high)) for one in finding.differences]
             figures.append(Figure(title, differences(f"finding{number}", estimates, "difference in score")))
-    compared = " ".join(f"({number}) {one.compared}" for number, one in enumerate(found.findings, start=1))
+    compared = " ".join(f"({number}) {one.compared}" for number, one in enumerate(found.checks, start=1))
     return Section(
         "findings",
         "The paper's findings on these data",
-        f'"Balancing the Budget" (arXiv 2502.11284), checked at a price ratio of {found.findings_ratio:g}; '
+        f'"Balancing the Budget" (arXiv 2502.11284), checked at a price ratio of {found.checks_ratio:g}; '
         f"what is compared was laid down beforehand. {compared}",
         tables,
         figures,

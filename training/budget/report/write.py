@@ -17,13 +17,13 @@ from eval.report.write import render, rounded
 from genrec.errors import GenRecError
 from genrec.files import write_text
 from training.budget.lattice import Lattice
+from training.budget.plan import counted
+from training.budget.report.advice import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
 from training.budget.report.answers import Answer, Bootstrap, Scores, answers
-from training.budget.report.findings import findings
+from training.budget.report.checks import checks
 from training.budget.report.results import Results
 from training.budget.report.sections import Found, PilotTest, metric_name, sections
-from training.budget.report.surrogate import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
 from training.budget.spec import SOUND_SEEDS, Jsonl, NextPoi, SmallModel, Study
-from training.budget.words import counted
 
 TITLE = "How to split an annotation budget"
 
@@ -46,7 +46,7 @@ def write_report(out: Path, results: Results) -> Found:
     plain = {
         "answers": [asdict(one) for one in found.answers],
         "advice": [asdict(one) for one in found.advice],
-        "findings": [asdict(one) for one in found.findings],
+        "findings": [asdict(one) for one in found.checks],
         "sweeps": [
             {
                 "stage": one.stage,
@@ -89,8 +89,8 @@ def find(results: Results) -> Found:
         study=study,
         answers=found,
         advice=advice,
-        findings=findings(lattice, boot, ratio, study.price),
-        findings_ratio=ratio,
+        checks=checks(lattice, boot, ratio, study.price),
+        checks_ratio=ratio,
         sweeps=results.sweeps,
         pilots=[pilot_test(study, lattice, boot, found, one) for one in study.price_ratios],
         alone=[(sft, Estimate(*boot.interval((sft, pairs)))) for sft, pairs in boot.scores.points if not pairs],
@@ -151,7 +151,7 @@ def _sentences(found: Found) -> Iterator[Verdict]:
 
 def _verdicts(found: Found) -> Iterator[Verdict]:
     meaning = {"supported": True, "contradicted": False, "undecided": None, "not tested": None}
-    for number, one in enumerate(found.findings, start=1):
+    for number, one in enumerate(found.checks, start=1):
         headline = f"Finding {number} of the paper, on these data: {one.verdict}."
         yield Verdict(meaning[one.verdict], headline, (f'The paper: "{one.claim}"',))
 

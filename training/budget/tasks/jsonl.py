@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
@@ -19,11 +19,8 @@ from genrec.files import file_hash
 from genrec.llm.backend import Message
 from genrec.validation import read_lines
 from training.budget.spec import Jsonl
-from training.budget.tasks.task import Pair, Question, Questions
+from training.budget.tasks.task import Model, Pair, Question, Questions
 from training.recipe import problems_of
-
-if TYPE_CHECKING:
-    from genrec.llm.local import LocalModel
 
 BATCH = 32  # pairs given at a time
 Metric = Callable[[str, Mapping[str, Any]], float]
@@ -103,12 +100,12 @@ class JsonlTask:
         files = ("demonstrations", "preferences", "validation", "test")
         return {name: file_hash(getattr(self._spec, name)) for name in files}
 
-    def pairs(self, order: Sequence[int], model: "LocalModel") -> Iterator[list[Pair]]:
+    def pairs(self, order: Sequence[int], model: Model) -> Iterator[list[Pair]]:
         """The file's pairs."""
         for start in range(0, len(order), BATCH):
             yield [self._pairs[i] for i in order[start : start + BATCH]]
 
-    def scores(self, model: "LocalModel", questions: Sequence[Question]) -> list[float]:
+    def scores(self, model: Model, questions: Sequence[Question]) -> list[float]:
         """The metric of what the model writes, decoded greedily."""
         prompts = [one.prompt for one in questions]
         written = model.generate(prompts, max_tokens=self._spec.max_tokens, stop=self._spec.stop)

@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from genrec.llm.identity import folder_hash
+from training.budget.chain import key_of
 from training.budget.spec import Jsonl, SmallModel, Study
-from training.budget.store import key_of
 from training.budget.tasks.jsonl import JsonlTask
 from training.budget.tasks.poi import PoiSource, PoiTask
-from training.budget.tasks.task import Task, read_questions, save_questions
-from training.stage import Progress, nothing
+from training.budget.tasks.task import Questions, Task, read_questions, save_questions
+from training.progress import Progress, nothing
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+EMBEDDED = "embedded"  # a name that is never a folder's
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,20 +28,17 @@ def prepare(study: Study, out: Path, progress: Progress = nothing) -> Material:
 
     Raises GenRecError if the data or the model cannot be had.
     """
-    from genrec.llm.loading import load_tokenizer, resolve_model  # deferred: slow to import
-
     if isinstance(study.task, Jsonl):
         files = JsonlTask(study.task)
         model = _model(study, None, progress)
-        return Material(model, files, key_of([_model_hash(resolve_model(model)), files.facts()]))
+        return Material(model, files, key_of([_model_hash(model), files.facts()]))
     source = PoiSource(study.task, study.past)
     model = _model(study, source if study.past else None, progress)
-    tokenizer = load_tokenizer(model)
-    key = key_of([_model_hash(resolve_model(model)), source.facts()])
+    key = key_of([_model_hash(model), source.facts()])
     saved = out / "questions" / f"{key}.json"
     questions = read_questions(saved)
     if questions is None:
-        questions = source.questions(lambda text: _count(tokenizer, text))
+        questions = _questions(source, model)
         save_questions(saved, questions)
     return Material(model, PoiTask(study.task, source.checkins, questions), key)
 
@@ -51,15 +46,24 @@ def prepare(study: Study, out: Path, progress: Progress = nothing) -> Material:
 def _model(study: Study, source: PoiSource | None, progress: Progress) -> str:
     if not isinstance(study.model, SmallModel):
         return study.model
-    from training.budget.tasks.small_model import small_model
+    from training.budget.tasks.small_model import small_model  # deferred: loads torch, which other models do without
 
     return str(small_model(study.model, source, progress))
 
 
-def _count(tokenizer: "PreTrainedTokenizerBase", text: str) -> int:
-    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+def _questions(source: PoiSource, model: str) -> Questions:
+    """The questions of check-ins, whose prompts fit a budget of the model's tokens."""
+    from genrec.llm.loading import load_tokenizer  # deferred: loads torch, which made questions do without
+
+    tokenizer = load_tokenizer(model)
+    return source.questions(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
 
 
-def _model_hash(path: str) -> str:
+def _model_hash(model: str) -> str:
     """Of a folder's weights, tokenizer and template; a hub id stands for itself."""
+    if model != EMBEDDED and (Path(model) / "config.json").is_file():
+        return folder_hash(Path(model))
+    from genrec.llm.loading import resolve_model  # deferred: loads torch, which a model's folder does without
+
+    path = resolve_model(model)
     return folder_hash(Path(path)) if Path(path).is_dir() else path

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genrec.checkins import Checkins
 from genrec.columns import TIME
@@ -18,18 +18,14 @@ from genrec.files import file_hash
 from genrec.fingerprint import fingerprint
 from genrec.llm.decoding import Trie, top_k
 from genrec.prompting import prompt_version
-from genrec.recommender import PROMPTS
+from genrec.recommender import PROMPTS, place_trie
 from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
-from training.budget.tasks.task import Pair, Question, Questions
+from training.budget.tasks.task import Model, Pair, Question, Questions
 from training.data.cities import training_city
 from training.data.examples import Prompter, TrainingExample, conversations, learnable, read
-from training.data.pairs import CANDIDATES
-from training.data.places import Places
+from training.data.judge import CANDIDATES, Judge
 from training.recipe import Data
-
-if TYPE_CHECKING:
-    from genrec.llm.local import LocalModel
 
 BATCH = 32  # prompts ranked at once; fixed, because a model's last digits may depend on what it ranks together
 DEPTH = 20  # of the rankings that mrr is taken of
@@ -102,12 +98,12 @@ class PoiTask:
 
     def __init__(self, spec: NextPoi, checkins: Checkins, questions: Questions) -> None:
         self._spec = spec
-        self._places = Places(checkins.pois)
+        self._judge = Judge(checkins.pois)
         self._tries: dict[str, Trie] = {}
         self.questions = questions
         self.pair_pool = len(questions.train)
 
-    def pairs(self, order: Sequence[int], model: "LocalModel") -> Iterator[list[Pair]]:
+    def pairs(self, order: Sequence[int], model: Model) -> Iterator[list[Pair]]:
         """Of each prompt, two of the model's first proposals that the rule tells apart, drawn at random."""
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
@@ -115,12 +111,12 @@ class PoiTask:
             made = []
             for number, one, proposals in zip(batch, asked, self._ranked(model, asked, CANDIDATES), strict=True):
                 draw = random.Random(number)
-                pair = self._places.pair(proposals, int(one.answer), self._spec.rule, set(), draw)
+                pair = self._judge.pair(proposals, int(one.answer), self._spec.rule, set(), draw)
                 if pair:
                     made.append(Pair(one.prompt, *map(str, pair)))
             yield made
 
-    def scores(self, model: "LocalModel", questions: Sequence[Question]) -> list[float]:
+    def scores(self, model: Model, questions: Sequence[Question]) -> list[float]:
         """Acc@1 or the reciprocal rank (0 beyond rank 20) of the true place in the exact ranking of all places."""
         depth = 1 if self._spec.metric == "acc@1" else DEPTH
         scores = []
@@ -130,10 +126,9 @@ class PoiTask:
             scores += [_reciprocal_rank(places, int(one.answer)) for places, one in zip(ranked, batch, strict=True)]
         return scores
 
-    def _ranked(self, model: "LocalModel", questions: Sequence[Question], depth: int) -> list[list[int]]:
+    def _ranked(self, model: Model, questions: Sequence[Question], depth: int) -> list[list[int]]:
         if model.name not in self._tries:
-            answers = [str(poi) for poi in range(len(self._places))]
-            self._tries[model.name] = Trie(model.answer_tokens(answers))
+            self._tries[model.name] = place_trie(model, len(self._judge))
         tries = [self._tries[model.name]] * len(questions)
         tokens = [model.prompt_tokens(one.prompt) for one in questions]
         return [[scored.answer for scored in best] for best in top_k(model.read(tokens, tries), tries, depth)]

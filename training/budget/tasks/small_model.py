@@ -9,21 +9,36 @@ import shutil
 from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from datasets import Dataset
 from filelock import FileLock
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    DataCollatorForLanguageModeling,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
 
+from genrec.cache import cache_home
 from genrec.llm.backend import Message
+from genrec.llm.chat import prompt_tokens
+from genrec.llm.embedded import CHAT_TEMPLATE
+from genrec.llm.quiet import quiet_transformers
+from training.budget.chain import key_of
 from training.budget.spec import SHORT_PROMPTS, SmallModel
-from training.budget.store import key_of
 from training.budget.tasks.poi import PoiSource
 from training.data.examples import TrainingExample, training_examples
+from training.progress import Progress, nothing
 from training.recipe import Cities, Data
-from training.record import last_checkpoint, versions
-from training.stage import Progress, nothing
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+from training.record import CHECKPOINTS, last_checkpoint, versions
+from training.trainers.callbacks import Bar
 
 Conversation = list[Message]
 
@@ -39,8 +54,6 @@ def small_model(spec: SmallModel, source: PoiSource | None, progress: Progress =
 
     `source`: whose past it reads, if it reads any. `progress` hears of the steps.
     """
-    from genrec.cache import cache_home  # deferred: loads torch
-
     facts = [CODE_VERSION, spec.model_dump(mode="json"), versions()]
     if source:
         facts.append(source.past_facts())
@@ -71,13 +84,8 @@ def _guessed_tokens(text: str) -> int:
     return len(text) // CHARACTERS_A_TOKEN
 
 
-def make_tokenizer(texts: Sequence[str], size: int) -> "PreTrainedTokenizerFast":
+def make_tokenizer(texts: Sequence[str], size: int) -> PreTrainedTokenizerFast:
     """Byte-level BPE of the texts, in which a number below 1,000 is one token; with GenRec's chat template."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers  # deferred: few need it
-    from transformers import PreTrainedTokenizerFast
-
-    from genrec.llm.embedded import CHAT_TEMPLATE
-
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -104,13 +112,6 @@ def make_tokenizer(texts: Sequence[str], size: int) -> "PreTrainedTokenizerFast"
 
 def _make(spec: SmallModel, conversations: Sequence[Conversation], work: Path, progress: Progress) -> None:
     """Pre-train on all tokens of the texts, and leave the model in `work`/result."""
-    from datasets import Dataset  # deferred: slow to import
-    from transformers import DataCollatorForLanguageModeling, PrinterCallback, Trainer, set_seed
-
-    from genrec.llm.chat import prompt_tokens
-    from genrec.llm.quiet import quiet_transformers
-    from training.trainers.callbacks import Bar
-
     texts = ["\n".join(message["content"] for message in messages) for messages in conversations]
     tokenizer = make_tokenizer(texts, spec.vocabulary)
     rows = [prompt_tokens(tokenizer, messages)[:MOST_TOKENS] for messages in conversations]
@@ -131,8 +132,6 @@ def _make(spec: SmallModel, conversations: Sequence[Conversation], work: Path, p
 
 
 def _new_model(spec: SmallModel, vocabulary: int) -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=vocabulary,
@@ -152,11 +151,6 @@ def _new_model(spec: SmallModel, vocabulary: int) -> Any:
 
 
 def _arguments(spec: SmallModel, work: Path) -> Any:
-    import torch
-    from transformers import TrainingArguments
-
-    from training.record import CHECKPOINTS
-
     cuda = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(work / CHECKPOINTS),

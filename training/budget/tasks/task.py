@@ -5,14 +5,13 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+from pydantic import BaseModel
 
 from genrec.files import write_text
-from genrec.llm.backend import Message
+from genrec.llm.backend import AnswerScorer, Generator, Message
 from training.data.examples import TrainingExample
-
-if TYPE_CHECKING:
-    from genrec.llm.local import LocalModel
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,10 @@ class Questions:
     test: tuple[Question, ...]
 
 
+class Model(Generator, AnswerScorer, Protocol):
+    """What is asked: it writes, and it ranks."""
+
+
 class Task(Protocol):
     """A task. `pair_pool`: of how many examples pairs can be made; `shared`: they are those of the demonstrations."""
 
@@ -55,10 +58,10 @@ class Task(Protocol):
     shared: bool
     pair_batch: int  # examples that `pairs` takes at a time
 
-    def pairs(self, order: Sequence[int], model: "LocalModel") -> Iterator[list[Pair]]:
+    def pairs(self, order: Sequence[int], model: Model) -> Iterator[list[Pair]]:
         """Pairs of the pool's examples in this order, `pair_batch` examples at a time; one may give none."""
 
-    def scores(self, model: "LocalModel", questions: Sequence[Question]) -> list[float]:
+    def scores(self, model: Model, questions: Sequence[Question]) -> list[float]:
         """How good the model's answer to each question is."""
 
 
@@ -78,6 +81,14 @@ def pair_order(task: Task, seed: int) -> list[int]:
     return order
 
 
+class _Saved(BaseModel):
+    """Questions in their file: prompt, answer and group of each."""
+
+    train: list[tuple[tuple[Message, ...], str, str]]
+    validation: list[tuple[tuple[Message, ...], str, str]]
+    test: list[tuple[tuple[Message, ...], str, str]]
+
+
 def save_questions(path: Path, questions: Questions) -> None:
     """Write the questions, so that each process need not make them anew."""
     parts = {
@@ -90,12 +101,7 @@ def save_questions(path: Path, questions: Questions) -> None:
 def read_questions(path: Path) -> Questions | None:
     """What `save_questions` wrote; None if it is not there, or damaged."""
     try:
-        parts = json.loads(path.read_text(encoding="utf-8"))
+        saved = _Saved.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
-    return Questions(
-        **{
-            part: tuple(Question(tuple(prompt), answer, group) for prompt, answer, group in rows)
-            for part, rows in parts.items()
-        }
-    )
+    return Questions(*(tuple(Question(*row) for row in rows) for rows in (saved.train, saved.validation, saved.test)))

@@ -33,7 +33,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """What the paper says, what was compared here, and what came out."""
 
     claim: str
@@ -42,7 +42,7 @@ class Finding:
     differences: tuple[Difference, ...]
 
 
-def findings(lattice: Lattice, boot: Bootstrap, ratio: float, price: float) -> list[Finding]:
+def checks(lattice: Lattice, boot: Bootstrap, ratio: float, price: float) -> list[Check]:
     """All three, at one price ratio; `price` is that of a demonstration."""
     budgets = sorted({cell.budget for cell in lattice.cells if cell.ratio == ratio})
     grids = {budget: [cell for cell in cells_of(lattice, ratio, budget) if boot.knows(cell)] for budget in budgets}
@@ -54,7 +54,7 @@ def findings(lattice: Lattice, boot: Bootstrap, ratio: float, price: float) -> l
 Grids = dict[float, list[Cell]]
 
 
-def _sft_alone(grids: Grids, boot: Bootstrap) -> Finding:
+def _sft_alone(grids: Grids, boot: Bootstrap) -> Check:
     """Best means better than each other share: all must be so for support (intersection-union, no correction)."""
     pairs = [
         (f"budget {budget:g}: share 1 against {other.share:g}", [alone], [other])
@@ -73,7 +73,7 @@ def _sft_alone(grids: Grids, boot: Bootstrap) -> Finding:
     differences = [_difference(*pair, boot) for pair in pairs]
     contradicted = any(_difference(*pair, boot, tail=TAILS[0] / len(pairs)).high < 0 for pair in pairs)
     supported = all(one.low > 0 for one in differences)
-    return Finding(
+    return Check(
         claim,
         compared,
         "contradicted" if contradicted else "supported" if supported else "undecided",
@@ -81,7 +81,7 @@ def _sft_alone(grids: Grids, boot: Bootstrap) -> Finding:
     )
 
 
-def _preferences(grids: Grids, boot: Bootstrap) -> Finding:
+def _preferences(grids: Grids, boot: Bootstrap) -> Check:
     mostly = {
         budget: ([c for c in cells if 0 < c.share <= FEW], [c for c in cells if c.share >= MANY])
         for budget, cells in grids.items()
@@ -94,7 +94,7 @@ def _preferences(grids: Grids, boot: Bootstrap) -> Finding:
     )
 
 
-def _cold_start(grids: Grids, boot: Bootstrap) -> Finding:
+def _cold_start(grids: Grids, boot: Bootstrap) -> Check:
     mended = {
         budget: ([c for c in cells if 0 < c.share <= MENDS], [c for c in cells if c.share == 0])
         for budget, cells in grids.items()
@@ -107,7 +107,7 @@ def _cold_start(grids: Grids, boot: Bootstrap) -> Finding:
     )
 
 
-def _contrast(claim: str, compared: str, sides: dict[float, tuple[list[Cell], list[Cell]]], boot: Bootstrap) -> Finding:
+def _contrast(claim: str, compared: str, sides: dict[float, tuple[list[Cell], list[Cell]]], boot: Bootstrap) -> Check:
     """Decided by the mean over all budgets; the single budgets stand beside it."""
     whole = {budget: pair for budget, pair in sides.items() if all(pair)}
     if not whole:
@@ -117,11 +117,11 @@ def _contrast(claim: str, compared: str, sides: dict[float, tuple[list[Cell], li
     low, high = np.quantile(above, TAILS)
     each = [_difference(f"budget {budget:g}", *pair, boot) for budget, pair in whole.items()]
     verdict: Verdict = "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
-    return Finding(claim, compared, verdict, (Difference("all budgets", value, float(low), float(high)), *each))
+    return Check(claim, compared, verdict, (Difference("all budgets", value, float(low), float(high)), *each))
 
 
-def _not_tested(claim: str, compared: str) -> Finding:
-    return Finding(claim, f"{compared} This study has nothing to compare.", "not tested", ())
+def _not_tested(claim: str, compared: str) -> Check:
+    return Check(claim, f"{compared} This study has nothing to compare.", "not tested", ())
 
 
 def _draws(a: Sequence[Cell], b: Sequence[Cell], boot: Bootstrap) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

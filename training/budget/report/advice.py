@@ -1,4 +1,7 @@
-"""Scores between the measured points, and beyond them: a Gaussian process over the logarithms of n_s and n_p."""
+"""Advice on any budget, from all results or from a pilot's alone.
+
+Scores between the measured points, and beyond them, are those of a Gaussian process over the logarithms of n_s and n_p.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 from genrec.errors import GenRecError
 from training.budget.lattice import Lattice
 from training.budget.report.answers import Bootstrap, Point
+from training.budget.report.results import Results
 from training.budget.spec import NextPoi, Study
 
 SHARES = np.linspace(0, 1, 101)
@@ -46,13 +50,7 @@ class Surrogate:
 
     def __init__(self, points: Sequence[Point], values: Floats, noise: Floats) -> None:
         """`noise`: the variance of each value. Raises GenRecError for fewer than LEAST_POINTS points."""
-        from sklearn.exceptions import ConvergenceWarning  # deferred: slow to import
-        from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import (
-            RBF,
-            ConstantKernel,
-            DotProduct,
-        )
+        from sklearn import exceptions, gaussian_process  # deferred: slow to load, and plan needs no advice
 
         if len(points) < LEAST_POINTS:
             raise GenRecError(f"{len(points)} results are too few for advice; {LEAST_POINTS} are needed at least")
@@ -61,14 +59,14 @@ class Surrogate:
         self._spread = float(values.std()) or 1.0
         logs = np.log1p(np.array(points, dtype=np.float64))
         self._scale = np.maximum(logs.max(axis=0), 1e-9)
-        kernel = ConstantKernel(0.5, (1e-3, 1e2)) * RBF((0.3, 0.3), (0.05, 5.0)) + ConstantKernel(
-            0.5, (1e-3, 1e2)
-        ) * DotProduct(1.0, (1e-2, 1e2))
-        self._process = GaussianProcessRegressor(
-            kernel, alpha=noise / self._spread**2 + 1e-6, n_restarts_optimizer=2, random_state=0
+        kernels = gaussian_process.kernels
+        smooth = kernels.ConstantKernel(0.5, (1e-3, 1e2)) * kernels.RBF((0.3, 0.3), (0.05, 5.0))
+        trend = kernels.ConstantKernel(0.5, (1e-3, 1e2)) * kernels.DotProduct(1.0, (1e-2, 1e2))
+        self._process = gaussian_process.GaussianProcessRegressor(
+            smooth + trend, alpha=noise / self._spread**2 + 1e-6, n_restarts_optimizer=2, random_state=0
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a bound of a kernel's parameter is no trouble
+        with warnings.catch_warnings():  # a bound of a kernel's parameter is no trouble
+            warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
             self._process.fit(logs / self._scale, (values - self._centre) / self._spread)
 
     def predict(self, points: Floats) -> tuple[Floats, Floats]:
@@ -140,3 +138,38 @@ def pilot_cost(study: Study, points: Sequence[Point], ratio: float) -> float:
 
 def _up_to(lattice: Lattice, ratio: float, most: float) -> tuple[Point, ...]:
     return tuple(sorted({cell.point for cell in lattice.cells if cell.ratio == ratio and cell.budget <= most}))
+
+
+def advice_for(results: Results, budget: float, ratio: float, *, pilot: bool = False) -> Advice:
+    """The best split of a budget where a pair costs `ratio` demonstrations.
+
+    With `pilot`, only results count whose annotations cost at most a tenth of the budget. Raises GenRecError if there
+    are too few results, or no pilot is that cheap.
+    """
+    study, scores = results.study, results.scores.usable()
+    if budget <= 0 or ratio <= 0:
+        raise GenRecError("a budget and the price of a pair must be above 0")
+    if pilot:
+        scores = scores.only(pilot_points(study, results.lattice, ratio, budget), scores.seeds)
+        if not scores.points:
+            cheapest = cheapest_pilot(study, results.lattice, ratio)
+            raise GenRecError(
+                f"a pilot may cost {PILOT:.0%} of {budget:,g}, and the study's smallest costs {cheapest:,g}, all "
+                f"shares together: it serves budgets from {cheapest / PILOT:,g} on; add smaller budgets to the recipe"
+            )
+    boot = Bootstrap(scores)
+    return advise(fit(boot), budget, ratio, price=study.price, shared_noise=boot.shared_noise)
+
+
+def told(study: Study, advice: Advice) -> str:
+    """Advice in words."""
+    what = f"{advice.budget:,g} {study.currency} at a price ratio of {advice.ratio:g}"
+    split = (
+        f"{advice.sft:,} demonstrations and {advice.pairs:,} pairs (share {advice.share:.2f}); expected score "
+        f"{advice.value:.3f} ({advice.low:.3f} to {advice.high:.3f}), by a smooth surface through the results"
+    )
+    beyond = "" if advice.measured else " The results do not reach that far: this is extrapolated."
+    if (advice.tied_from, advice.tied_to) == (0, 1):
+        return f"The results do not tell which share of {what} is best. At a guess: {split}.{beyond}"
+    tied = f"Nothing tells it apart from shares between {advice.tied_from:.2f} and {advice.tied_to:.2f}."
+    return f"For {what}: {split}. {tied}{beyond}"

@@ -12,8 +12,10 @@ from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.geo import haversine_km
 from training.data.preferences import Rule
 
+CANDIDATES = 5  # answers that a source offers for an example: its best, or the nearest, or as many drawn at random
 
-class Places:
+
+class Judge:
     """The catalogue, asked what is like a place."""
 
     def __init__(self, pois: pl.DataFrame) -> None:
