@@ -1,7 +1,7 @@
 """The POI ids that a prediction holds, found by form alone; the target is never looked at.
 
 1. 12, 12.0, "12" and "12.0" are one id. Of JSON values, a list is a ranking, best first; it ends at the first element
-   that is no id, and a list in a list of one is that list. Of an object, the value under the first of these names
+   that is not an id, and a list in a list of one is that list. Of an object, the value under the first of these names
    counts: poi_id, place_id, venue_id, location_id, item_id, poi, ranking, prediction, answer, output, recommendation,
    result, place, venue, location, item, candidate, list, top, id (also in the plural, and with next, top, final,
    predicted, recommended or most likely in front); or all values, if the keys are numbered from 1.
@@ -202,7 +202,7 @@ def _of_json(text: str, *, to_the_end: bool) -> Answer | None:
 
 
 def _listed(text: str) -> list[str]:
-    """The ids of a list, or none if the text is no list."""
+    """The ids of a list, or none if the text is not a list."""
     for brackets in _BRACKETS.finditer(text):
         if ids := _all_ids(brackets[1]) or _spaced(brackets[1]):
             return ids

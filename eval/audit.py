@@ -34,33 +34,31 @@ CITY_TABLES = ("visits", "users", "category_hours")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One check of an audit: what was looked at, how many times, and each leak in one line."""
 
-    check: str
+    name: str
     checked: int
     leaks: list[str]
 
 
-def audit(run: Path) -> list[Finding]:
+def audit(run: Path) -> list[Check]:
     """All checks of a run folder (eval.run). Raises InputError if it is not a finished one."""
     folder = _Run(run)
     return [
-        _finding("the check-ins are those of the run", 1, folder.check_ins_changed()),
-        _finding("every method ranked every example once", len(folder.methods), folder.incomplete()),
-        _finding("trajectories hold only visits before the target", len(folder.examples), folder.prefixes()),
-        _finding("evidence ends before its moment, and that before the visit", len(folder.used), folder.evidence()),
-        _finding("profiles shown are of the example's moment or before", len(folder.shown), folder.late_profiles()),
-        _finding(
-            "profiles given rest on check-ins before their moment", len(folder.profiles), folder.profile_contents()
-        ),
-        _finding("weights were fitted before the first moment", len(folder.fits), folder.fitted()),
-        _finding("training ended before the first moment", len(folder.trainings) + 1, folder.trained()),
+        _check("the check-ins are those of the run", 1, folder.check_ins_changed()),
+        _check("every method ranked every example once", len(folder.methods), folder.incomplete()),
+        _check("trajectories hold only visits before the target", len(folder.examples), folder.prefixes()),
+        _check("evidence ends before its moment, and that before the visit", len(folder.used), folder.evidence()),
+        _check("profiles shown are of the example's moment or before", len(folder.shown), folder.late_profiles()),
+        _check("profiles given rest on check-ins before their moment", len(folder.profiles), folder.profile_contents()),
+        _check("weights were fitted before the first moment", len(folder.fits), folder.fitted()),
+        _check("training ended before the first moment", len(folder.trainings) + 1, folder.trained()),
     ]
 
 
-def _finding(name: str, checked: int, leaks: Iterator[str]) -> Finding:
-    return Finding(name, checked, list(leaks))
+def _check(name: str, checked: int, leaks: Iterator[str]) -> Check:
+    return Check(name, checked, list(leaks))
 
 
 class _Run:
@@ -182,8 +180,8 @@ class _Run:
             yield f"the train part ends on {frame[rows - 1, TIME]}, asked about from {self.first} on"
         for method, trained in self.trainings:
             seen = replace(self.checkins, frame=frame[: trained["check_ins"]])
-            known = rows_before(frame, self.first)
-            if datetime.fromisoformat(trained["last"]) >= self.first or trained["check_ins"] > known:
+            allowed = rows_before(frame, self.first)
+            if datetime.fromisoformat(trained["last"]) >= self.first or trained["check_ins"] > allowed:
                 yield f"{method}: trained on check-ins up to {trained['last']}, asked about from {self.first} on"
             elif fingerprint(seen) != trained["sha256"]:
                 yield f"{method}: was not trained on the first {trained['check_ins']} check-ins, as it says"

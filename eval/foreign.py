@@ -75,7 +75,7 @@ def read_predictions(path: Path, progress: Progress | None = None) -> Prediction
     text that names one. Either all rows have a user or none.
 
     Raises:
-        InputError: a row is not such an object, or its target is no id.
+        InputError: a row is not such an object, or its target is not an id.
 
     """
     index: dict[str, int] = {}
@@ -105,7 +105,7 @@ def _target(row: Row) -> str:
     else:
         poi = ids[0] if len(ids) == 1 and not answer.ambiguous else None
     if poi is None:
-        raise row.fault(f"{_shown(value)} is no single POI id.", column="target")
+        raise row.fault(f"{_shown(value)} is not a single POI id.", column="target")
     return poi
 
 
@@ -119,7 +119,7 @@ def _user(row: Row) -> str | None:
             return user
     except UnicodeEncodeError:  # half of a character that JSON writes in two
         pass
-    raise row.fault(f"{_shown(value)} is no user id.", column="user")
+    raise row.fault(f"{_shown(value)} is not a user id.", column="user")
 
 
 def _shown(value: object) -> str:
@@ -162,11 +162,11 @@ def _objects(path: Path, progress: Progress | None) -> Iterator[Row]:
         try:
             values = json.loads(line.decode("utf-8-sig"), parse_int=integer)
         except (ValueError, RecursionError) as error:  # of JSON or of UTF-8
-            raise InputError(f"no JSON object ({error}).", file=path, row=number) from None
+            raise InputError(f"not a JSON object ({error}).", file=path, row=number) from None
         row = Row(path, number, values)
         if not isinstance(values, dict):
             fix = 'Write one object a line: {"prediction": ..., "target": ...}'
-            raise row.fault("no JSON object.", fix=fix)
+            raise row.fault("not a JSON object.", fix=fix)
         _require_keys(row, "key")
         yield row
 

@@ -21,7 +21,9 @@ from genrec.prepared import catalogue_hash
 from genrec.rankers.ranker import Query
 from genrec.trajectories import Example, Part, Split, all_visits, llm4poi, rolling, sessionise
 
-SplitName = Literal["llm4poi", "all-visits", "rolling"]
+FrozenSplit = Literal["llm4poi", "all-visits"]  # all evidence is as of the start of the test period
+SplitName = Literal[FrozenSplit, "rolling"]
+TimeKnown = Literal["given", "unknown"]  # whether methods are told the time of the visit
 
 REFRESH_DAYS = 7
 
@@ -50,7 +52,7 @@ class Cases:
         checkins: the check-ins, after the preset's filters.
         examples: in time order.
         frame: one row an example, columns as in `SCHEMA`; see `examples_frame`.
-        excluded: candidates that are no examples, by reason.
+        excluded: candidates that are not examples, by reason.
         sampled_from: how many examples a limit drew these from; None if these are all.
         warnings: what a reader of the results must know, one line each.
         train_rows: the first rows of the check-ins: all that a trained method may see.
@@ -161,9 +163,9 @@ def examples_frame(checkins: Checkins, examples: Sequence[Example]) -> pl.DataFr
     rows = []
     for number, example in enumerate(examples):
         own, pois, trajectories = users[example.user_id]
-        known = int(np.searchsorted(own, past[example.as_of]))
+        earlier = int(np.searchsorted(own, past[example.as_of]))
         visited = [poi for _, poi in example.prefix]
-        before = visited or pois[:known].tolist()
+        before = visited or pois[:earlier].tolist()
         rows.append(
             (
                 number,
@@ -171,11 +173,11 @@ def examples_frame(checkins: Checkins, examples: Sequence[Example]) -> pl.DataFr
                 example.as_of,
                 example.time,
                 example.target,
-                known,
-                int(trajectories[known - 1]) if known else 0,
+                earlier,
+                int(trajectories[earlier - 1]) if earlier else 0,
                 len(visited) + 1,
                 before[-1] if before else None,
-                example.target in visited or bool((pois[:known] == example.target).any()),
+                example.target in visited or bool((pois[:earlier] == example.target).any()),
                 first_visits[example.target] < past[example.as_of],
                 [{"time": time, "poi": poi} for time, poi in example.prefix],
             )

@@ -1,10 +1,10 @@
 """What the JSON files of a run folder say: its configuration, the answers of a method, and the times."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, RootModel, model_validator
 
-from eval.protocol import SplitName
+from eval.protocol import SplitName, TimeKnown
 from genrec.bounds import Count, PoiIndex, Positive
 from genrec.filters import PresetName
 from genrec.rankers.habit_weights import FitData
@@ -66,7 +66,7 @@ class RunConfig(BaseModel):
     part: Part
     preset: PresetName | None
     refresh_days: Positive | None
-    time: Literal["given", "unknown"]
+    time: TimeKnown
     start: NaiveDatetime
     limit: Positive | None
     sample_seed: int

@@ -15,3 +15,5 @@ REGION = "region"
 FIRST_SEEN = "first_seen"  # local time of the first check-in at a POI
 
 MIN_YEAR, MAX_YEAR = 1970, 2100  # of times that are believed
+
+UNKNOWN = "unknown"  # the category of a place whose kind is not known

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from genrec.reading.catalogue import UNKNOWN
+from genrec.columns import UNKNOWN
 
 Words = tuple[str, ...]
 

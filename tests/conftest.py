@@ -83,5 +83,4 @@ def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eval.report.findings.COMPARISON_DRAWS", 200)
     monkeypatch.setattr("eval.experiments.cross_city.DRAWS", 200)
     monkeypatch.setattr("eval.experiments.cross_city.FIT_LIMIT", 20)
-    monkeypatch.setattr("eval.experiments.fit.RANDOM_TRIES", 1)
-    monkeypatch.setattr("eval.experiments.fit.LAST_STEP", 0.2)
+    monkeypatch.setattr("eval.experiments.fit.SEARCH", {"maxiter": 1})

@@ -2,25 +2,35 @@
 
 import json
 import socket
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from transformers import PreTrainedModel
 
+from eval.bench.measure import (
+    Row,
+    Workload,
+    beam,
+    genup,
+    measure,
+    transformers_rows,
+    uncached_rows,
+    vllm_rows,
+    workload,
+)
+from eval.bench.tables import Limit, limits, limits_table, ratios_table, rows_table, to_json
 from genrec.cli.console import err, out
-from genrec.cli.profile import Server
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from transformers import PreTrainedModel
-
-    from eval.bench.measure import Row, Workload
-    from eval.bench.tables import Limit
-    from genrec.llm.local import LocalModel
+from genrec.cli.options import Server
+from genrec.files import write_text
+from genrec.llm.loading import load_model
+from genrec.llm.local import LocalModel
+from genrec.llm.vllm.plan import plan
+from genrec.llm.vllm.process import running
 
 
 @dataclass(frozen=True)
@@ -48,12 +58,6 @@ def bench(
 
     Without --server, a vLLM is started for the run if it is installed.
     """
-    from eval.bench.measure import workload  # deferred: loads torch
-    from eval.bench.tables import limits, limits_table, ratios_table, rows_table, to_json
-    from genrec.files import write_text
-    from genrec.llm.loading import load_model
-    from genrec.llm.local import LocalModel
-
     rows: list[Row] = []
     bounds: list[Limit] = []
     with ExitStack() as stack, err.status("loading the model") as status:
@@ -75,15 +79,12 @@ def bench(
 
 
 @contextmanager
-def _own_server(model: str, report: "Callable[[str], None]") -> "Iterator[str | None]":
+def _own_server(model: str, report: Callable[[str], None]) -> Iterator[str | None]:
     """A vLLM for the time of the run; None if it is not installed."""
     if find_spec("vllm") is None:
         err.print("note: vLLM is not installed, so its ways are left out")
         yield None
         return
-    from genrec.llm.vllm.plan import plan
-    from genrec.llm.vllm.process import running
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -91,12 +92,8 @@ def _own_server(model: str, report: "Callable[[str], None]") -> "Iterator[str | 
         yield own.plan.url
 
 
-def _rows(
-    local: "LocalModel", plain: "PreTrainedModel", server: str | None, work: "Workload", scale: Scale
-) -> "Iterator[Row]":
+def _rows(local: LocalModel, plain: PreTrainedModel, server: str | None, work: Workload, scale: Scale) -> Iterator[Row]:
     """All ways in all situations of one catalogue."""
-    from eval.bench.measure import beam, genup, measure, transformers_rows, uncached_rows, vllm_rows
-
     yield from measure("genup", genup(plain), work, users=1, groups=scale.alone)
     if scale.slow_ways:
         few = replace(work, asks=[asks[:2] for asks in work.asks])

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from eval.experiments.fit import fit, fit_set, synthetic_city
 from genrec.cli.console import err, out
-from genrec.cli.options import load_checkins
+from genrec.cli.options import Reading
 from genrec.files import one_writer, write_text
 
 
@@ -19,16 +20,13 @@ def fit_habits(
     ] = None,
     cities: Annotated[int, typer.Option(min=0, help="Synthetic cities to fit on as well.")] = 1,
     limit: Annotated[int, typer.Option(min=1, help="Visits of each to fit on, drawn at random.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws, the cities and the search.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws and the cities.")] = 0,
 ) -> None:
     """Fit the habits ranker's weights on visits of the second quarter of check-ins, which no split tests on."""
-    from eval.experiments.fit import fit, fit_set, synthetic_city  # deferred: --help needs no NumPy
-
     context.with_resource(one_writer(output))
     sets = []
     for path in paths or []:
-        checkins = load_checkins(path, columns=None, on_bad_rows="fail", day_first=None, timezone=None, pois=None)
-        sets.append(fit_set(checkins, path.name, limit=limit, seed=seed))
+        sets.append(fit_set(Reading().checkins(path), path.name, limit=limit, seed=seed))
     for number in range(seed, seed + cities):
         with err.status(f"building city {number}"):
             sets.append(fit_set(synthetic_city(number), f"synthetic city, seed {number}", limit=limit, seed=seed))

@@ -1,9 +1,15 @@
-"""The options of `genrec-eval run` and the presets, declared once."""
+"""Options that several commands of `genrec-eval` share."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from eval.protocol import SplitName
+from genrec.cli.options import Model, Server
+from genrec.filters import PresetName
+from genrec.trajectories import Part
 
 METHODS = (
     "popularity, most-frequent, most-recent, markov, nearest, habits, sasrec; the model: llm:none, llm:routines, "
@@ -22,16 +28,45 @@ Profiles = Annotated[
         "moments. Where there is none: one by templates.",
     ),
 ]
-Split = Annotated[Literal["llm4poi", "all-visits", "rolling"], typer.Option(help="Which visits are to be predicted.")]
-Part = Annotated[Literal["validation", "test"], typer.Option(help="For choices use the validation part.")]
-Preset = Annotated[
-    Literal["genup", "genup-nyc", "genup-tky", "genup-ca"] | None,
-    typer.Option(help="Filter as GenUP did; with a data set's name, compare the number of test examples."),
-]
-Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Examine a sample of N examples only.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of all that is drawn, and of trained methods.")]
-Adapter = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter of the methods that end in -adapted.")]
+Split = Annotated[SplitName, typer.Option(help="Which visits are to be predicted.")]
 Aggregates = Annotated[
     Path | None,
     typer.Option("--aggregates", metavar="FILE", help="Write the figures, and nothing of any person, as JSON, too."),
 ]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which visits are examined; a bundle of options (genrec.cli.bundle)."""
+
+    split: Split = "llm4poi"
+    part: Annotated[Part, typer.Option(help="For choices use the validation part.")] = "test"
+    preset: Annotated[
+        PresetName | None,
+        typer.Option(help="Filter as GenUP did; with a data set's name, compare the number of test examples."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How many of the visits are examined, and how they are drawn; a bundle of options."""
+
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examine a sample of N examples only.")] = None
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn, and of trained methods.")] = 0
+
+
+@dataclass(frozen=True)
+class ModelNames:
+    """The model that ranks; a bundle of options."""
+
+    model: Model = None
+    server: Server = None
+
+
+@dataclass(frozen=True)
+class AdaptedNames(ModelNames):
+    """The model that ranks, and the adapter of methods that use one; a bundle of options."""
+
+    adapter: Annotated[
+        str | None, typer.Option(metavar="DIR", help="LoRA adapter of the methods that end in -adapted.")
+    ] = None

@@ -3,17 +3,19 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from eval.profiles import worth as assess
+from eval.profiles.recovery import calibration, read_truth, recovery
+from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
-from genrec.cli.options import Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+from genrec.cli.options import Reading
 from genrec.errors import InputError
-
-if TYPE_CHECKING:
-    from genrec.profiles.run import Summary
+from genrec.profiles.profile import read_profiles
+from genrec.profiles.run import Summary, summarise
 
 Row = Mapping[str, Any]
 
@@ -27,8 +29,10 @@ MEASURES = {
 }
 
 
+@bundled
 def profiles(
     path: Annotated[Path, typer.Argument(metavar="PROFILES", help="Profiles, as `genrec profile` wrote them.")],
+    *,
     checkins_path: Annotated[
         Path | None,
         typer.Option("--checkins", metavar="IN", help="Count the evidence again, from these check-ins of theirs."),
@@ -38,27 +42,14 @@ def profiles(
         typer.Option("--truth", metavar="FILE", help="truth_users.jsonl of a synthetic city: are the guesses right?"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    columns: Columns = None,
-    on_bad_rows: OnBadRows = "fail",
-    day_first: DayFirst = None,
-    timezone: Timezone = None,
-    pois: Pois = None,
+    reading: Reading,
 ) -> None:
     """Say how far profiles are backed, how much they say, whether they tell people apart, and what they cost."""
-    from eval.profiles import worth as assess  # deferred: --help needs no Polars
-    from eval.profiles.recovery import calibration, read_truth, recovery
-    from genrec.profiles.profile import read_profiles
-    from genrec.profiles.run import summarise
-
     written = list(read_profiles(path).values())
     if not written:
         raise InputError("holds no profiles.", file=path)
     truth = read_truth(truth_path) if truth_path else None
-    checkins = None
-    if checkins_path:
-        checkins = load_checkins(
-            checkins_path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
-        )
+    checkins = reading.checkins(checkins_path) if checkins_path else None
     evidence = assess.evidence_of(written, checkins)
     summary = summarise(written)
     quality = assess.quality(written, evidence, assess.vocabulary_of(evidence.values(), checkins)).to_dicts()
@@ -67,9 +58,9 @@ def profiles(
     curve = calibration(written, truth).to_dicts() if truth else []
     if as_json:
         traits = {"tuples": summary.trait_tuples, "entropy": summary.trait_entropy, "largest": summary.largest_tuple}
-        found = {"users": summary.users, "quality": quality, "traits": traits, "fields": fields}
-        found |= {"recovery": right, "calibration": curve}
-        out.print(json.dumps(found, indent=2, ensure_ascii=False), markup=False)
+        figures = {"users": summary.users, "quality": quality, "traits": traits, "fields": fields}
+        figures |= {"recovery": right, "calibration": curve}
+        out.print(json.dumps(figures, indent=2, ensure_ascii=False), markup=False)
         return
     out.print(_quality_table(summary, quality))
     out.print(_field_table(fields))
@@ -81,7 +72,7 @@ def profiles(
         out.print(_calibration_table(right, curve))
 
 
-def _quality_table(summary: "Summary", quality: Sequence[Row]) -> Table:
+def _quality_table(summary: Summary, quality: Sequence[Row]) -> Table:
     table = Table(title=f"Profiles of {summary.users:,} users, with 95% intervals over users", title_justify="left")
     table.add_column()
     table.add_column(justify="right")
@@ -125,10 +116,10 @@ def _recovery_table(rows: Sequence[Row]) -> Table:
     for heading in ("n", *measures.values()):
         table.add_column(heading, justify="right")
     for field in dict.fromkeys(row["field"] for row in rows):
-        mine = {row["measure"]: row for row in rows if row["field"] == field}
-        cells = [_value(mine.get(measure)) for measure in measures]
-        table.add_row(_words(field), str(mine["accuracy"]["n"]), *cells)
-        spans = [_span(mine[measure]) if measure in {"accuracy", "gain"} else "" for measure in measures]
+        by_measure = {row["measure"]: row for row in rows if row["field"] == field}
+        cells = [_value(by_measure.get(measure)) for measure in measures]
+        table.add_row(_words(field), str(by_measure["accuracy"]["n"]), *cells)
+        spans = [_span(by_measure[measure]) if measure in {"accuracy", "gain"} else "" for measure in measures]
         table.add_row("", "", *spans, style="dim")
     return table
 

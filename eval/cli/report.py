@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from eval.report.write import write_report
 from genrec.cli.console import err, out
 from genrec.errors import InputError
 from genrec.files import one_writer
@@ -14,8 +15,6 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
 ) -> None:
     """Write metrics.json, report.md and report.html into the folder of a run."""
-    from eval.report.write import write_report  # deferred: --help needs neither Polars nor Matplotlib
-
     if not folder.is_dir():
         raise InputError("no such folder.", file=folder, fix="Name a folder of `genrec-eval run`.")
     with err.status("counting"), one_writer(folder, folder=True):

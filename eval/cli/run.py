@@ -1,71 +1,68 @@
 """`genrec-eval run`: several methods on the very same examples."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
+import polars as pl
 import typer
 from rich.table import Table
 
 from eval.cli.command_line import command_line
-from eval.cli.options import METHOD, Adapter, Aggregates, Limit, Output, Part, Preset, Profiles, Seed, Split
+from eval.cli.options import METHOD, AdaptedNames, Aggregates, Choice, Draw, Output, Profiles
 from eval.cli.report import report
+from eval.experiments.experiment import run_figures, to_json
+from eval.measures.metrics import score
+from eval.methods.llm import Models
+from eval.methods.method import Method
+from eval.methods.names import make_methods
+from eval.protocol import REFRESH_DAYS, Cases, TimeKnown, cases
+from eval.run import CONFIG, RANKINGS, TIMES, read_config, read_times
+from eval.run import run as run_all
+from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
-from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
-from genrec.cli.profile import Model, Server
+from genrec.cli.options import CheckinsPath, Reading
 from genrec.files import one_writer, write_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from eval.methods.method import Method
-    from eval.protocol import Cases
+from genrec.profiles.shelf import ProfileShelf, read_given
 
 COUNTS = {"check_ins": "check-ins", "users": "users", "pois": "POIs"}
 
 
+@bundled
 def run(
     context: typer.Context,
     path: CheckinsPath,
     names: Annotated[list[str], METHOD],
     output: Output,
+    *,
     profiles: Profiles = None,
-    split: Split = "llm4poi",
-    part: Part = "test",
-    preset: Preset = None,
-    refresh: Annotated[int, typer.Option(min=1, metavar="DAYS", help="How often rolling refreshes the evidence.")] = 7,
-    time: Annotated[
-        Literal["given", "unknown"], typer.Option(help="Whether methods are told the time of the visit.")
-    ] = "given",
-    limit: Limit = None,
-    seed: Seed = 0,
-    model: Model = None,
-    server: Server = None,
-    adapter: Adapter = None,
+    choice: Choice,
+    refresh: Annotated[
+        int, typer.Option(min=1, metavar="DAYS", help="How often rolling refreshes the evidence.")
+    ] = REFRESH_DAYS,
+    time: Annotated[TimeKnown, typer.Option(help="Whether methods are told the time of the visit.")] = "given",
+    draw: Draw,
+    model: AdaptedNames,
     aggregates: Aggregates = None,
-    columns: Columns = None,
-    on_bad_rows: OnBadRows = "fail",
-    day_first: DayFirst = None,
-    timezone: Timezone = None,
-    pois: Pois = None,
+    reading: Reading,
 ) -> None:
     """Rank the same examples with several methods; run again after a kill, it goes on where it stopped."""
-    from eval.experiments.experiment import run_figures, to_json
-    from eval.methods.llm import Models  # deferred: --help needs no Polars
-    from eval.methods.names import make_methods
-    from eval.protocol import cases
-    from eval.run import run as run_all
-    from genrec.profiles.shelf import ProfileShelf, read_given
-
     context.with_resource(one_writer(output, folder=True))
     given = read_given(profiles or [])
-    checkins = load_checkins(
-        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
-    )
+    checkins = reading.checkins(path)
     asked = cases(
-        checkins, split, part=part, preset=preset, refresh_days=refresh, timed=time == "given", limit=limit, seed=seed
+        checkins,
+        choice.split,
+        part=choice.part,
+        preset=choice.preset,
+        refresh_days=refresh,
+        timed=time == "given",
+        limit=draw.limit,
+        seed=draw.seed,
     )
-    shelf = ProfileShelf(given, asked.checkins, seed=seed)
-    methods = make_methods(names, Models(asked.checkins, model, server, adapter), shelf, seed=seed)
+    shelf = ProfileShelf(given, asked.checkins, seed=draw.seed)
+    models = Models(asked.checkins, model.model, model.server, model.adapter)
+    methods = make_methods(names, models, shelf, seed=draw.seed)
     print_examples(asked)
     left_out = _ranked_before(output) - set(names)
     with progress_bar() as bar:
@@ -87,7 +84,7 @@ def run(
         write_text(aggregates, to_json(run_figures(output, command_line(context))))
 
 
-def print_examples(asked: "Cases") -> None:
+def print_examples(asked: Cases) -> None:
     """How many examples there are, what was left out and why, and what a reader must know."""
     seed, data, kept = (asked.settings[name] for name in ("sample_seed", "data", "kept"))
     if kept != data:
@@ -105,18 +102,11 @@ def print_examples(asked: "Cases") -> None:
 
 def _ranked_before(output: Path) -> set[str]:
     """The methods of the run that the folder holds; none if it holds none."""
-    from eval.run import CONFIG, read_config
-
     return set(read_config(output)["methods"]) if (output / CONFIG).exists() else set()
 
 
-def _print_results(asked: "Cases", methods: "Sequence[Method]", output: Path) -> None:
+def _print_results(asked: Cases, methods: Sequence[Method], output: Path) -> None:
     """Hits and speed of each method."""
-    import polars as pl
-
-    from eval.measures.metrics import score
-    from eval.run import RANKINGS, TIMES, read_times
-
     scores = score(asked.frame, pl.read_parquet(output / RANKINGS, glob=False), asked.checkins.pois)
     times = read_times(output / TIMES)
     table = Table(title=f"{output}", title_justify="left")

@@ -1,15 +1,15 @@
 """`genrec-eval score`: the metrics of predictions that another project made."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from eval.foreign import Predictions, read_predictions
+from eval.measures.intervals import intervals
+from eval.measures.metrics import DEPTH, RANK_METRICS, rank_scores
 from genrec.cli.console import err, out, progress_bar
-
-if TYPE_CHECKING:
-    from eval.foreign import Predictions
 
 
 def score(
@@ -29,10 +29,6 @@ def score(
 
     A prediction in which no POI id is found counts as a miss.
     """
-    from eval.foreign import read_predictions  # deferred: --help needs no Polars
-    from eval.measures.intervals import intervals
-    from eval.measures.metrics import RANK_METRICS, rank_scores
-
     bar = progress_bar()
     bar.disable = not err.is_terminal
     with bar:
@@ -51,10 +47,8 @@ def score(
         out.print(line, markup=False)
 
 
-def _notes(predictions: "Predictions") -> list[str]:
+def _notes(predictions: Predictions) -> list[str]:
     """What one must know to read the table."""
-    from eval.measures.metrics import DEPTH
-
     count, users = len(predictions.examples), predictions.examples["user_id"].n_unique()
     notes = [
         f"{count:,} predictions of {users:,} users; intervals by bootstrap over users."

@@ -75,11 +75,11 @@ def newcomers(asked: Cases, *, users: int, limit: int | None, seed: int) -> Newc
         raise GenRecError("histories can be cut only where evidence is frozen once: take llm4poi or all-visits")
     [as_of] = moments
     long = asked.frame.filter(pl.col("history") >= max(LENGTHS))
-    known = sorted(long[USER].unique())
-    if not known:
+    veterans = sorted(long[USER].unique())
+    if not veterans:
         raise GenRecError(f"nobody in the test part has {max(LENGTHS)} check-ins before it, from which to cut back")
     draw = random.Random(seed)
-    sample = frozenset(draw.sample(known, min(users, len(known))))
+    sample = frozenset(draw.sample(veterans, min(users, len(veterans))))
     drawn = pl.col(USER).is_in(list(sample))
     mine, short = asked.frame.filter(drawn)["example"], asked.frame.filter(pl.col("history") < max(LENGTHS))["example"]
     excluded = {TOO_FEW: len(short), NOT_SAMPLED: len(long) - len(mine)}

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import OptimizeResult, minimize
 
 from eval.protocol import REFRESH_DAYS
 from genrec.checkins import Checkins
@@ -22,11 +24,11 @@ from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.fingerprint import fingerprint
 from genrec.rankers.habit_weights import FitData, FittedWeights, HabitWeights
-from genrec.rankers.habits import Situation, situation, weigh
+from genrec.rankers.habits import Floats, Situation, situation, weigh
 from genrec.reading.reader import read_checkins
 from genrec.trajectories import training
 
-# Where the random search looks; positive weights on a logarithmic scale, shares (`transition`, `novelty`) evenly.
+# Where the search looks; positive weights on a logarithmic scale, shares (`transition`, `novelty`) evenly.
 RANGES = {
     "hour_width": (0.5, 6.0),
     "prior_visits": (0.1, 30.0),
@@ -38,8 +40,7 @@ RANGES = {
     "near_km": (0.05, 20.0),
 }
 SHARES = {"transition", "novelty"}
-RANDOM_TRIES = 40
-FIRST_STEP, LAST_STEP = 0.25, 0.01  # of a range, in the coordinate search
+SEARCH = {"maxiter": 100, "eps": 1e-4}  # SciPy's L-BFGS-B: steps at most, and parts of a range to measure a slope over
 
 
 @dataclass(frozen=True)
@@ -89,65 +90,54 @@ def mean_log_probability(sets: Sequence[FitSet], weights: HabitWeights) -> float
 def fit(
     sets: Sequence[FitSet], *, command: str, seed: int = 0, progress: Callable[[float], None] = lambda score: None
 ) -> FittedWeights:
-    """Search for the weights of the highest `mean_log_probability`: at random, then a coordinate at a time.
+    """Search for the weights of the highest `mean_log_probability`, uphill from the default ones.
 
-    `progress` is called with the best score after each try.
+    `seed` is the one that the sets were drawn with. `progress` is called with the score after each step.
     """
-    search = _Search(sets, progress)
-    before = search.best_score
-    generator = random.Random(seed)
-    for _ in range(RANDOM_TRIES):
-        search.attempt({name: generator.random() for name in RANGES})
-    step = FIRST_STEP
-    while step >= LAST_STEP:
-        improved = False
-        for name in RANGES:
-            for direction in (step, -step):
-                moved = min(max(search.best[name] + direction, 0.0), 1.0)
-                improved |= search.attempt(search.best | {name: moved})
-        if not improved:
-            step /= 2
+
+    def report(intermediate_result: OptimizeResult) -> None:  # SciPy looks at the parameter's name
+        progress(-intermediate_result.fun)
+
+    start = HabitWeights()
+    best = minimize(
+        lambda point: -mean_log_probability(sets, _weights(point)),
+        _point(start),
+        method="L-BFGS-B",
+        bounds=[(0, 1)] * len(RANGES),
+        options=SEARCH,
+        callback=report,
+    )
+    before = mean_log_probability(sets, start)
+    # Three digits: more would pretend a precision that no fit has. What rounding can cost must not exceed the gain.
+    rounded = HabitWeights(**{name: float(f"{value:.3g}") for name, value in _weights(best.x).model_dump().items()})
+    score, weights = max(((mean_log_probability(sets, each), each) for each in (start, rounded)), key=itemgetter(0))
     return FittedWeights(
-        weights=_weights(search.best),
+        weights=weights,
         command=command,
         seed=seed,
         data=[each.data for each in sets],
         score_before=before,
-        score=search.best_score,
+        score=score,
     )
 
 
-class _Search:
-    """The best point so far of the unit cube that `RANGES` spans, from the default weights on."""
-
-    def __init__(self, sets: Sequence[FitSet], progress: Callable[[float], None]) -> None:
-        self._sets, self._progress = sets, progress
-        self.best = {name: _position(name, value) for name, value in HabitWeights().model_dump().items()}
-        self.best_score = mean_log_probability(sets, HabitWeights())
-
-    def attempt(self, point: dict[str, float]) -> bool:
-        """Move to a point if it is better."""
-        score = mean_log_probability(self._sets, _weights(point))
-        better = score > self.best_score
-        if better:
-            self.best, self.best_score = point, score
-        self._progress(self.best_score)
-        return better
-
-
-def _weights(point: dict[str, float]) -> HabitWeights:
-    """Rounded to three digits: more would pretend a precision that no fit has."""
+def _weights(point: Floats) -> HabitWeights:
+    """The weights at a point of the unit cube that `RANGES` spans."""
     values = {}
-    for name, position in point.items():
-        low, high = RANGES[name]
-        value = low + position * (high - low) if name in SHARES else low * (high / low) ** position
-        values[name] = float(f"{value:.3g}")
+    for (name, (low, high)), position in zip(RANGES.items(), point.tolist(), strict=True):
+        values[name] = low + position * (high - low) if name in SHARES else low * (high / low) ** position
     return HabitWeights(**values)
 
 
-def _position(name: str, value: float) -> float:
-    low, high = RANGES[name]
-    return (value - low) / (high - low) if name in SHARES else float(np.log(value / low) / np.log(high / low))
+def _point(weights: HabitWeights) -> Floats:
+    """Where weights lie in that cube."""
+    values = weights.model_dump()
+    return np.array(
+        [
+            (values[name] - low) / (high - low) if name in SHARES else np.log(values[name] / low) / np.log(high / low)
+            for name, (low, high) in RANGES.items()
+        ]
+    )
 
 
 def synthetic_city(seed: int) -> Checkins:

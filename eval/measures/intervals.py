@@ -41,7 +41,7 @@ def intervals(scores: pl.DataFrame, metrics: Sequence[str], *, resamples: int = 
     Args:
         scores: what `eval.measures.metrics.score` returns, or some of its rows.
         metrics: columns, averaged over the examples where they are not null; distance_km by its median.
-        resamples: how often all users are drawn. The same draws serve every method.
+        resamples: how often all users are drawn. Every method is measured on the same draws.
         seed: of the draws.
 
     Returns:
@@ -67,10 +67,10 @@ def intervals(scores: pl.DataFrame, metrics: Sequence[str], *, resamples: int = 
             values[:, i] = median.of(draws)
         return values
 
-    found, resampled = _bootstrap(statistics, users, resamples, seed)
+    measured, resampled = _bootstrap(statistics, users, resamples, seed)
     rows = [
         (*label, column.users, len(column.values), float(value), *percentiles(values, column.users))
-        for label, column, value, values in zip(labels, columns, found, resampled.T, strict=True)
+        for label, column, value, values in zip(labels, columns, measured, resampled.T, strict=True)
     ]
     schema = {"method": pl.String, "metric": pl.String, "users": pl.UInt32, "n": pl.UInt32}
     schema |= dict.fromkeys(("value", "low", "high"), pl.Float64)
@@ -97,10 +97,10 @@ def expected_calibration_error(
     def statistics(draws: Floats) -> Floats:
         return np.array([error.of(draws) for error in errors]).reshape(-1, len(draws)).T
 
-    found, resampled = _bootstrap(statistics, users, resamples, seed)
+    measured, resampled = _bootstrap(statistics, users, resamples, seed)
     rows = [
         (part["method"][0], error.users, len(part), float(value), *percentiles(values, error.users))
-        for part, error, value, values in zip(parts, errors, found, resampled.T, strict=True)
+        for part, error, value, values in zip(parts, errors, measured, resampled.T, strict=True)
     ]
     schema = {"method": pl.String, "users": pl.UInt32, "n": pl.UInt32}
     schema |= dict.fromkeys(("ece", "low", "high"), pl.Float64)
@@ -138,7 +138,7 @@ def compare(
     wide = _by_example(scores, sorted({method for pair in pairs for method in pair}), metric)
     user, users = _user_numbers(wide[USER])
     columns = [_Column(wide[a] - wide[b], user) for a, b in pairs]
-    found, resampled = _bootstrap(_Means(columns, users).of, users, resamples, seed)
+    measured, resampled = _bootstrap(_Means(columns, users).of, users, resamples, seed)
     rows = [
         (
             *pair,
@@ -148,7 +148,7 @@ def compare(
             _two_sided(values, column.users),
             None if metric in GRADED else _mcnemar(column.values),
         )
-        for pair, column, difference, values in zip(pairs, columns, found, resampled.T, strict=True)
+        for pair, column, difference, values in zip(pairs, columns, measured, resampled.T, strict=True)
     ]
     schema = {"a": pl.String, "b": pl.String, "n": pl.UInt32}
     schema |= dict.fromkeys(("difference", "low", "high", "p_bootstrap", "p_mcnemar"), pl.Float64)
@@ -168,10 +168,10 @@ def holm(p_values: ArrayLike) -> Floats:
 
 def percentiles(resampled: Floats, users: int) -> tuple[float | None, float | None]:
     """Bounds of a 95 % interval; resamples without a value (NaN) do not count. None from fewer than two users."""
-    known = resampled[~np.isnan(resampled)]
-    if users < 2 or not len(known):
+    defined = resampled[~np.isnan(resampled)]
+    if users < 2 or not len(defined):
         return None, None
-    low, high = np.quantile(known, TAILS)
+    low, high = np.quantile(defined, TAILS)
     return float(low), float(high)
 
 
@@ -188,8 +188,8 @@ def user_draws(users: int, resamples: int, seed: int) -> Iterator[Floats]:
 
 def _bootstrap(statistic: Callable[[Floats], Floats], users: int, resamples: int, seed: int) -> tuple[Floats, Floats]:
     """Statistics of drawn users, (rows, users) -> (rows, columns): of everybody once, (columns,), and of resamples."""
-    found: Floats = statistic(np.ones((1, users)))[0]
-    return found, np.vstack([statistic(draws) for draws in user_draws(users, resamples, seed)])
+    measured: Floats = statistic(np.ones((1, users)))[0]
+    return measured, np.vstack([statistic(draws) for draws in user_draws(users, resamples, seed)])
 
 
 class _Means:

@@ -76,8 +76,8 @@ def per_user(scores: pl.DataFrame, metrics: Sequence[str] = METRICS) -> pl.DataF
 
 def disagreeing(scores: pl.DataFrame, a: str, b: str) -> pl.Series:
     """The examples (UInt32, ascending) at which methods `a` and `b` put different places first."""
-    ours, theirs = (scores.filter(method=method).select("example", "first") for method in (a, b))
-    pairs = ours.join(theirs, on="example", validate="1:1")
+    firsts, seconds = (scores.filter(method=method).select("example", "first") for method in (a, b))
+    pairs = firsts.join(seconds, on="example", validate="1:1")
     return pairs.filter(pl.col("first").ne_missing(pl.col("first_right")))["example"].sort()
 
 
@@ -88,8 +88,8 @@ def reliability(scores: pl.DataFrame, bins: int = 10) -> pl.DataFrame:
     accuracy (means in the bin). Bins without examples are left out, and so are failures: they state no probability.
     """
     stated = scores.filter(pl.col("confidence").is_not_null()).sort("method", "example")
-    found = stated.with_columns(bin=pl.Series(bins_of(stated["confidence"], bins) + 1, dtype=pl.UInt32))
-    means = found.group_by("method", "bin", maintain_order=True).agg(
+    binned = stated.with_columns(bin=pl.Series(bins_of(stated["confidence"], bins) + 1, dtype=pl.UInt32))
+    means = binned.group_by("method", "bin", maintain_order=True).agg(
         pl.len().alias("n"), pl.col("confidence").mean(), pl.col("acc@1").mean().alias("accuracy")
     )
     return means.sort("method", "bin")

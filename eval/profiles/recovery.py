@@ -77,17 +77,17 @@ class _Answers:
 
 
 def _answers(profiles: Sequence[Profile], truth: Truth) -> dict[str, _Answers]:
-    known = [profile for profile in profiles if profile.user_id in truth]
-    if not known:
+    described = [profile for profile in profiles if profile.user_id in truth]
+    if not described:
         raise GenRecError("the truth knows none of the users of these profiles; is it of the same city?")
     answers = {}
     for field, options in CLOSED_FIELDS.items():
         index = {option: i for i, option in enumerate(options)} | {UNKNOWN: -1}
-        guesses = [(profile.traits | profile.attributes)[field] for profile in known]
+        guesses = [(profile.traits | profile.attributes)[field] for profile in described]
         counts = Counter(index[persona[field]] for persona in truth.values())
         answers[field] = _Answers(
             options=len(options),
-            truth=np.array([index[truth[profile.user_id][field]] for profile in known]),
+            truth=np.array([index[truth[profile.user_id][field]] for profile in described]),
             guess=np.array([index[guess.value] for guess in guesses]),
             confidence=np.array([guess.confidence for guess in guesses]),
             majority=max(range(len(options)), key=lambda option: (counts[option], -option)),

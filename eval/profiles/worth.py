@@ -33,8 +33,8 @@ def evidence_of(profiles: Sequence[Profile], checkins: Checkins | None) -> dict[
     """
     if checkins is None:
         return {profile.user_id: profile.habits for profile in profiles}
-    known = set(checkins.frame[USER].unique().to_list())
-    strangers = [profile.user_id for profile in profiles if profile.user_id not in known]
+    visitors = set(checkins.frame[USER].unique().to_list())
+    strangers = [profile.user_id for profile in profiles if profile.user_id not in visitors]
     if strangers:
         raise GenRecError(
             f"{len(strangers)} of {len(profiles)} profiles are of users without check-ins in {checkins.source}, "

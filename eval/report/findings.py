@@ -141,8 +141,8 @@ def _slices(scores: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     for slicing, names in SLICINGS.items():
         for group in names:
             part = split.filter(pl.col(slicing) == group)
-            found = intervals(part, SLICED, resamples=DRAWS)
-            frames.append(found.select(pl.lit(slicing).alias("slicing"), pl.lit(group).alias("group"), pl.all()))
+            means = intervals(part, SLICED, resamples=DRAWS)
+            frames.append(means.select(pl.lit(slicing).alias("slicing"), pl.lit(group).alias("group"), pl.all()))
     return pl.concat(frames)
 
 
@@ -153,17 +153,17 @@ def _disagreement(scores: pl.DataFrame, methods: Sequence[str]) -> pl.DataFrame:
         both = scores.filter(pl.col("method").is_in([model, YARDSTICK]))
         other = pl.col("example").is_in(disagreeing(scores, model, YARDSTICK).implode())
         for first_place, part in (("same", both.filter(~other)), ("other", both.filter(other))):
-            found = _in_order(intervals(part, ["acc@1"], resamples=DRAWS), [model, YARDSTICK])
+            means = _in_order(intervals(part, ["acc@1"], resamples=DRAWS), [model, YARDSTICK])
             named = (pl.lit(model).alias("model"), pl.lit(first_place).alias("first_place"))
-            frames.append(found.select(*named, pl.all().exclude("users")))
+            frames.append(means.select(*named, pl.all().exclude("users")))
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
 def _distances(scores: pl.DataFrame) -> pl.DataFrame:
     """Quantiles of the distance error in km; failures have none."""
-    found = scores.drop_nulls(DISTANCE)
+    answered = scores.drop_nulls(DISTANCE)
     frames = [
-        found.group_by("method").agg(
+        answered.group_by("method").agg(
             pl.len().alias("n"), pl.lit(share).alias("share"), pl.col(DISTANCE).quantile(share, "linear").alias("km")
         )
         for share in SHARES

@@ -58,26 +58,26 @@ class Section:
     figures: Sequence[Figure] = ()
 
 
-def sections(run: Run, found: Findings) -> Iterator[Section]:
+def sections(run: Run, findings: Findings) -> Iterator[Section]:
     """All parts that have something to say, in the report's order."""
-    yield _accuracy(found)
-    if len(found.controls):
-        yield _profile(found)
-    if len(found.comparisons):
-        yield _comparisons(found)
-    yield _visits(found)
-    if len(found.disagreement):
-        yield _disagreement(found)
-    yield _calibration(found)
-    yield _strata(found)
-    yield _distances(found)
+    yield _accuracy(findings)
+    if len(findings.controls):
+        yield _profile(findings)
+    if len(findings.comparisons):
+        yield _comparisons(findings)
+    yield _visits(findings)
+    if len(findings.disagreement):
+        yield _disagreement(findings)
+    yield _calibration(findings)
+    yield _strata(findings)
+    yield _distances(findings)
     yield _speed(run)
 
 
-def _accuracy(found: Findings) -> Section:
+def _accuracy(findings: Findings) -> Section:
     bars = []
     for metric in ("acc@1", "acc@10"):
-        rows = {row["method"]: _estimate(row) for row in found.overall.filter(metric=metric).to_dicts()}
+        rows = {row["method"]: _estimate(row) for row in findings.overall.filter(metric=metric).to_dicts()}
         name = METRIC_NAMES[metric]
         bars.append(Figure(name, charts.bars(metric.replace("@", ""), rows, _colours(rows), name)))
     return Section(
@@ -87,59 +87,59 @@ def _accuracy(found: Findings) -> Section:
         "20); NDCG@10 the mean of 1/log2(1 + rank) (0 beyond rank 10). Distances go from the first place to the true "
         "one. A failure counts as a miss. The best of each column is bold; below the figures stand 95% intervals, "
         "bootstrapped over users; one of no width means that all examples had the same result.",
-        [overall_table(found), *([failure_table(found)] if len(found.failures) else [])],
+        [overall_table(findings), *([failure_table(findings)] if len(findings.failures) else [])],
         bars,
     )
 
 
-def _profile(found: Findings) -> Section:
+def _profile(findings: Findings) -> Section:
     return Section(
         "profile",
         "Does the profile matter?",
         "The same prompts with the words of another user's profile, and without any. Habits stay the user's own, in "
         "their table if the method shows it, so the controls test what the profile adds to them.",
-        [comparison_table("The profile against its controls", found.controls)],
-        [Figure("The profile against its controls", _differences("controls", found.controls))],
+        [comparison_table("The profile against its controls", findings.controls)],
+        [Figure("The profile against its controls", _differences("controls", findings.controls))],
     )
 
 
-def _comparisons(found: Findings) -> Section:
+def _comparisons(findings: Findings) -> Section:
     return Section(
         "comparisons",
         "Paired comparisons",
         "Differences on the same examples. p-values are of a bootstrap over users, and Holm's correction makes up for "
         "the number of rows; bold ones are below 0.05 after it. McNemar's test stands beside them as in other papers: "
         "it takes a user's examples for independent, which they are not.",
-        [comparison_table("Paired comparisons", found.comparisons)],
-        [Figure("Differences with 95% intervals", _differences("pairs", found.comparisons))],
+        [comparison_table("Paired comparisons", findings.comparisons)],
+        [Figure("Differences with 95% intervals", _differences("pairs", findings.comparisons))],
     )
 
 
-def _visits(found: Findings) -> Section:
+def _visits(findings: Findings) -> Section:
     return Section(
         "visits",
         "Repeat and novel visits",
         "A visit is a repeat if the user had been at the place before. A model that only copies from its prompt is "
         "right at named places alone.",
-        list(_slice_tables(found, VISITS)),
-        list(_slice_figures(found, VISITS)),
+        list(_slice_tables(findings, VISITS)),
+        list(_slice_figures(findings, VISITS)),
     )
 
 
-def _disagreement(found: Findings) -> Section:
+def _disagreement(findings: Findings) -> Section:
     return Section(
         "disagreement",
         "Where model and habits disagree",
         "The habits' ranking goes by how often, when and how lately the user was at a place. A model adds to it only "
         "where it puts another place first and is right more often.",
-        [disagreement_table(found)],
+        [disagreement_table(findings)],
     )
 
 
-def _calibration(found: Findings) -> Section:
+def _calibration(findings: Findings) -> Section:
     curves = []
-    for i, method in enumerate(_shown(found)):
-        curve = found.curve.filter(method=method)
+    for i, method in enumerate(_shown(findings)):
+        curve = findings.curve.filter(method=method)
         svg = charts.reliability(f"curve{i}", *(curve[column].to_numpy() for column in ("confidence", "accuracy", "n")))
         curves.append(Figure(method, svg))
     return Section(
@@ -148,12 +148,12 @@ def _calibration(found: Findings) -> Section:
         "Is a first place with probability 0.3 right in 30% of the cases? The calibration error is the mean distance "
         "from the dashed line, over ten bins weighted by their examples; larger dots stand for more of them. Failures "
         "have no probability. Chance alone makes the error larger than it is, and its interval leans upwards.",
-        [calibration_table(found)],
+        [calibration_table(findings)],
         curves,
     )
 
 
-def _strata(found: Findings) -> Section:
+def _strata(findings: Findings) -> Section:
     return Section(
         "strata",
         "Strata",
@@ -161,21 +161,21 @@ def _strata(found: Findings) -> Section:
         "concentration are cut into terciles. A place is new if nobody had been there before. Topological "
         "concentration asks whether people who share a user's other places share this one, too (Wang et al., arXiv "
         "2310.04612). The last table says how well activity and concentration predict who is served well.",
-        [*_slice_tables(found, STRATA), power_table(found)],
-        list(_slice_figures(found, STRATA)),
+        [*_slice_tables(findings, STRATA), power_table(findings)],
+        list(_slice_figures(findings, STRATA)),
     )
 
 
-def _distances(found: Findings) -> Section:
+def _distances(findings: Findings) -> Section:
     series = {}
-    for method in _shown(found):
-        rows = found.distances.filter(method=method)
+    for method in _shown(findings):
+        rows = findings.distances.filter(method=method)
         series[method] = (rows["km"].to_numpy(), rows["share"].to_numpy())
     return Section(
         "distance",
         "Distance errors",
         "How far the first place is from the true one. A right answer is at 0 km; failures have no distance.",
-        [distance_table(found)],
+        [distance_table(findings)],
         [Figure("Share of the examples within a distance", charts.cumulative("km", series, "distance error, km"))],
     )
 
@@ -185,17 +185,17 @@ def _speed(run: Run) -> Section:
     return Section("speed", "Speed", "On the machine of this run; no part of metrics.json.", [speed_table(times)])
 
 
-def _slice_tables(found: Findings, titles: dict[str, str]) -> Iterator[Table]:
+def _slice_tables(findings: Findings, titles: dict[str, str]) -> Iterator[Table]:
     for slicing, title in titles.items():
-        rows = found.slices.filter(slicing=slicing)
+        rows = findings.slices.filter(slicing=slicing)
         if len(rows):
             yield slice_table(title, rows)
 
 
-def _slice_figures(found: Findings, titles: dict[str, str]) -> Iterator[Figure]:
-    shown = _shown(found)
+def _slice_figures(findings: Findings, titles: dict[str, str]) -> Iterator[Figure]:
+    shown = _shown(findings)
     for slicing, title in titles.items():
-        rows = found.slices.filter(pl.col("method").is_in(shown), slicing=slicing, metric="acc@1")
+        rows = findings.slices.filter(pl.col("method").is_in(shown), slicing=slicing, metric="acc@1")
         groups = rows["group"].unique(maintain_order=True).to_list()
         values = {(row["method"], row["group"]): _estimate(row) for row in rows.to_dicts()}
         if len(groups) > 1:
@@ -210,10 +210,11 @@ def _differences(name: str, compared: pl.DataFrame) -> str:
     return charts.differences(name, rows, "difference in Acc@1")
 
 
-def _shown(found: Findings) -> list[str]:
+def _shown(findings: Findings) -> list[str]:
     """The methods for charts with few series: a model, the yardstick, the other models, the best of the rest."""
-    best = found.overall.filter(metric="acc@1").sort("value", descending=True, maintain_order=True)["method"].to_list()
-    models = [method for method in found.overall["method"].unique(maintain_order=True) if is_model(method)]
+    accuracy = findings.overall.filter(metric="acc@1")
+    best = accuracy.sort("value", descending=True, maintain_order=True)["method"].to_list()
+    models = [method for method in findings.overall["method"].unique(maintain_order=True) if is_model(method)]
     models = [method for method in models if not is_control(method)]
     yardstick = [method for method in best if method == YARDSTICK]
     others = [method for method in best if not is_model(method) and method != YARDSTICK]

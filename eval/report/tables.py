@@ -49,9 +49,9 @@ class Table:
     note: str = ""
 
 
-def overall_table(found: Findings) -> Table:
+def overall_table(findings: Findings) -> Table:
     """All methods by all metrics; the best of each column stands out."""
-    values = {(row["method"], row["metric"]): row for row in found.overall.to_dicts()}
+    values = {(row["method"], row["metric"]): row for row in findings.overall.to_dicts()}
     methods = list(dict.fromkeys(method for method, _ in values))
     best = {}
     for metric in METRIC_NAMES:
@@ -64,10 +64,10 @@ def overall_table(found: Findings) -> Table:
     return Table("All methods, on the same examples", [*METRIC_NAMES.values()], rows)
 
 
-def failure_table(found: Findings) -> Table:
+def failure_table(findings: Findings) -> Table:
     """Why methods gave no ranking, and for how many examples; rare reasons of a method are added up."""
     rows = []
-    for (method,), reasons in found.failures.group_by("method", maintain_order=True):
+    for (method,), reasons in findings.failures.group_by("method", maintain_order=True):
         common, rare = reasons[:FAILURES], reasons[FAILURES:]
         rows += [(f"{method}: {failure}", [Cell(f"{n:,}")]) for _, failure, n in common.iter_rows()]
         if len(rare):
@@ -87,9 +87,9 @@ def comparison_table(caption: str, compared: pl.DataFrame) -> Table:
 
 def slice_table(caption: str, slices: pl.DataFrame) -> Table:
     """Acc@1 of each method in each group of one slicing; counts stand in the head where all methods share them."""
-    found = slices.filter(metric="acc@1")
-    values = {(row["method"], row["group"]): row for row in found.to_dicts()}
-    counts = dict(found.group_by("group", maintain_order=True).agg(pl.col("n").unique()).iter_rows())
+    accuracy = slices.filter(metric="acc@1")
+    values = {(row["method"], row["group"]): row for row in accuracy.to_dicts()}
+    counts = dict(accuracy.group_by("group", maintain_order=True).agg(pl.col("n").unique()).iter_rows())
     shared = all(len(of_group) == 1 for of_group in counts.values())
     columns = [f"{group} (n = {of_group[0]:,})" if shared else group for group, of_group in counts.items()]
     rows = []
@@ -99,36 +99,36 @@ def slice_table(caption: str, slices: pl.DataFrame) -> Table:
     return Table(caption, columns, rows)
 
 
-def disagreement_table(found: Findings) -> Table:
+def disagreement_table(findings: Findings) -> Table:
     """Acc@1 of each model and the yardstick, where they put the same place first and where not."""
-    values = {(row["model"], row["first_place"], row["method"]): row for row in found.disagreement.to_dicts()}
+    values = {(row["model"], row["first_place"], row["method"]): row for row in findings.disagreement.to_dicts()}
     rows = []
     for model in dict.fromkeys(model for model, _, _ in values):
         keys = (("same", model), ("other", model), ("other", YARDSTICK))
-        same, own, theirs = (values.get((model, *key)) for key in keys)
+        same, own, habits = (values.get((model, *key)) for key in keys)
         counts = [Cell(f"{row['n']:,}" if row else "0") for row in (same, own)]
-        rows.append((model, [counts[0], _estimate(same), counts[1], _estimate(own), _estimate(theirs)]))
+        rows.append((model, [counts[0], _estimate(same), counts[1], _estimate(own), _estimate(habits)]))
     columns = ["same first place", "Acc@1", "another", "Acc@1 of the model", f"Acc@1 of {YARDSTICK}"]
     return Table(f"First places of the model and of {YARDSTICK}", columns, rows)
 
 
-def calibration_table(found: Findings) -> Table:
+def calibration_table(findings: Findings) -> Table:
     """Expected calibration error with its interval, and how sure and how right a method is on average."""
-    curve = found.curve.group_by("method").agg(
+    curve = findings.curve.group_by("method").agg(
         *((pl.col(mean) * pl.col("n")).sum() / pl.col("n").sum() for mean in MEANS)
     )
     rows = [
         (row["method"], [Cell(share(row["ece"]), _span(row, share)), *(Cell(share(row[mean])) for mean in MEANS)])
-        for row in found.ece.join(curve, on="method", maintain_order="left").to_dicts()
+        for row in findings.ece.join(curve, on="method", maintain_order="left").to_dicts()
     ]
     columns = ["calibration error", "mean probability", "share that was right"]
     return Table("Calibration", columns, rows)
 
 
-def distance_table(found: Findings) -> Table:
+def distance_table(findings: Findings) -> Table:
     """Quantiles of the distance error."""
     shares = (0.25, 0.5, 0.75, 0.9)
-    values = {(row["method"], row["share"]): row for row in found.distances.to_dicts()}
+    values = {(row["method"], row["share"]): row for row in findings.distances.to_dicts()}
     rows = [
         (method, [Cell(f"{values[method, shares[0]]['n']:,}"), *(Cell(_km(values[method, s]["km"])) for s in shares)])
         for method in dict.fromkeys(method for method, _ in values)
@@ -137,9 +137,9 @@ def distance_table(found: Findings) -> Table:
     return Table("Distance from the first place to the true one, km", columns, rows)
 
 
-def power_table(found: Findings) -> Table:
+def power_table(findings: Findings) -> Table:
     """Rank correlation of a user's Acc@1 with what users are grouped by."""
-    values = {(row["method"], row["stratifier"]): row for row in found.power.to_dicts()}
+    values = {(row["method"], row["stratifier"]): row for row in findings.power.to_dicts()}
     stratifiers = list(dict.fromkeys(stratifier for _, stratifier in values))
     rows = []
     for method in dict.fromkeys(method for method, _ in values):

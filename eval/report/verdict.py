@@ -48,9 +48,10 @@ def _verdict(own: str, rows: Sequence[Mapping[str, Any]]) -> Verdict:
     if not any(falls.values()):
         return Verdict(False, f"The profile is not used by {own}.", reasons)
     if falls.get("swapped") is False:
-        return Verdict(False, f"The user's own profile is not used by {own}: another user's serves as well.", reasons)
+        other = "another user's profile works equally well"
+        return Verdict(False, f"The user's own profile is not used by {own}: {other}.", reasons)
     if falls.get("emptied") is False:
-        return Verdict(False, f"The profile does not help {own}: an emptied one serves as well.", reasons)
+        return Verdict(False, f"The profile does not help {own}: an emptied profile works equally well.", reasons)
     if "swapped" not in falls:
         return Verdict(None, f"A profile helps {own}; whether it must be the user's own was not tested.", reasons)
     if "emptied" not in falls:
@@ -61,7 +62,7 @@ def _verdict(own: str, rows: Sequence[Mapping[str, Any]]) -> Verdict:
 def _control(method: str) -> Show:
     spec = LlmSpec.parse(method)
     if spec is None:
-        raise ValueError(f"{method!r} is no control")
+        raise ValueError(f"{method!r} is not a control")
     return spec.show
 
 

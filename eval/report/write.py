@@ -27,28 +27,28 @@ def write_report(folder: Path) -> list[Verdict]:
     Raises InputError if the folder is none of a finished run.
     """
     run = read_run(folder)
-    found = find(run)
-    verdict = verdicts(found.controls, list(run.config["methods"]))
-    metrics = {field.name: getattr(found, field.name).to_dicts() for field in fields(found)}
+    findings = find(run)
+    verdict = verdicts(findings.controls, list(run.config["methods"]))
+    metrics = {field.name: getattr(findings, field.name).to_dicts() for field in fields(findings)}
     metrics["verdicts"] = [asdict(one) for one in verdict]
     write_text(
         folder / "metrics.json", json.dumps(rounded(metrics), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     )
     page = {
         "verdicts": verdict,
-        "summary": _summary(run, found),
+        "summary": _summary(run, findings),
         "warnings": run.config["warnings"],
         "settings": _settings(run),
-        "sections": list(sections(run, found)),
+        "sections": list(sections(run, findings)),
     }
     write_text(folder / "report.md", render("report.md.jinja", page))
     write_text(folder / "report.html", render("report.html.jinja", page))
     return verdict
 
 
-def _summary(run: Run, found: Findings) -> str:
+def _summary(run: Run, findings: Findings) -> str:
     """The run in one line: how much, and which method is right most often."""
-    accuracy = found.overall.filter(metric="acc@1").sort("value", descending=True, maintain_order=True)
+    accuracy = findings.overall.filter(metric="acc@1").sort("value", descending=True, maintain_order=True)
     best = accuracy.row(0, named=True)
     span = "" if best["low"] is None else f" (95% interval {best['low']:.3f} to {best['high']:.3f})"
     methods = f"{len(accuracy)} methods" if len(accuracy) > 1 else "one method"

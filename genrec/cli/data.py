@@ -11,15 +11,17 @@ from rich.table import Table
 from genrec import prepared
 from genrec.checkins import Checkins
 from genrec.city import CityConfig, build_city
+from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
-from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+from genrec.cli.options import CheckinsPath, Reading
+from genrec.columns import UNKNOWN
 from genrec.files import one_writer
-from genrec.reading.catalogue import UNKNOWN
 
 app = typer.Typer(help="Read, check and prepare check-ins.", no_args_is_help=True)
 
 
 @app.command()
+@bundled
 def prepare(
     context: typer.Context,
     path: CheckinsPath,
@@ -27,24 +29,12 @@ def prepare(
     folder: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The prepared folder; new data are added to it.")
     ],
-    columns: Columns = None,
-    on_bad_rows: OnBadRows = "fail",
-    day_first: DayFirst = None,
-    timezone: Timezone = None,
-    pois: Pois = None,
+    reading: Reading,
 ) -> None:
     """Check a file of check-ins once and keep it in a folder that loads fast, with POI indices that never change."""
     context.with_resource(one_writer(folder, folder=True))
     started = time.perf_counter()
-    checkins = load_checkins(
-        path,
-        columns=columns,
-        on_bad_rows=on_bad_rows,
-        day_first=day_first,
-        timezone=timezone,
-        pois=pois,
-        rejects=folder / "rejects.csv",
-    )
+    checkins = reading.checkins(path, rejects=folder / "rejects.csv")
     done = prepared.prepare(checkins, folder)
     rate = len(checkins.frame) / (time.perf_counter() - started)
     out.print(
@@ -55,20 +45,15 @@ def prepare(
 
 
 @app.command()
+@bundled
 def describe(
     path: CheckinsPath,
     *,
-    columns: Columns = None,
-    on_bad_rows: OnBadRows = "fail",
-    day_first: DayFirst = None,
-    timezone: Timezone = None,
-    pois: Pois = None,
+    reading: Reading,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count users, POIs and check-ins, and say how often people return."""
-    checkins = load_checkins(
-        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
-    )
+    checkins = reading.checkins(path)
     facts = _facts(checkins)
     if as_json:
         out.print(json.dumps(facts, indent=2), markup=False)

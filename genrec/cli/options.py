@@ -1,7 +1,8 @@
-"""The options for reading check-ins, declared once for all commands that read them."""
+"""Options that several commands share: how check-ins are read, and which model is used."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -9,71 +10,87 @@ from genrec.checkins import Checkins
 from genrec.cli.console import err, progress_bar
 from genrec.errors import GenRecError
 from genrec.reading.reader import read_checkins
+from genrec.reading.rows import OnBadRows
 from genrec.reading.text import show
 
 CheckinsPath = Annotated[
     Path, typer.Argument(metavar="IN", help="Check-ins (CSV, TSV, JSON or Parquet), or a prepared folder.")
 ]
-Columns = Annotated[
+Model = Annotated[
+    str | None, typer.Option("--model", help="Hugging Face id, model folder or 'embedded' (the default).")
+]
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="OpenAI-compatible server to use; a key goes into GENREC_API_KEY."),
+]
+Adapter = Annotated[
     str | None,
     typer.Option(
-        "--columns",
-        metavar="NAME=COLUMN,...",
-        help="What the file calls the columns, where that is not recognised: user_id=UserId,poi_id=VenueId,... "
-        "Of two files (--pois) the one that has the column is meant; pois.name=... means the file of POIs.",
+        metavar="DIR|NAME", help="LoRA adapter that ranks: its folder, or the name under which --server serves it."
     ),
 ]
-OnBadRows = Annotated[
-    Literal["fail", "skip"],
-    typer.Option("--on-bad-rows", help="Stop at the first faulty row, or set faulty rows aside."),
-]
-DayFirst = Annotated[
-    bool | None, typer.Option("--day-first/--month-first", help="How to read 3/4/2012 if no date of the file tells.")
-]
-Timezone = Annotated[
-    str | None,
-    typer.Option("--timezone", metavar="ZONE", help="Zone of the local times (America/Edmonton), for UTC-only files."),
-]
-Pois = Annotated[
-    Path | None,
-    typer.Option(
-        "--pois", metavar="FILE", help="Positions, categories or both of the POIs, if in a file of their own."
-    ),
+NoAdapter = Annotated[
+    bool,
+    typer.Option("--no-adapter", help="Rank without the adapter that comes with 'embedded'."),
 ]
 
 
-def load_checkins(
-    path: Path,
-    *,
-    columns: str | None,
-    on_bad_rows: Literal["fail", "skip"],
-    day_first: bool | None,
-    timezone: str | None,
-    pois: Path | None,
-    rejects: Path | None = None,
-) -> Checkins:
-    """Read check-ins as the options say; progress and notes go to stderr.
+@dataclass(frozen=True)
+class Reading:
+    """How a command reads check-ins; a bundle of options (genrec.cli.bundle)."""
 
-    Skipped rows go to `rejects`, or else to `<name of the file>.rejects.csv` in the current folder.
-    """
-    bar = progress_bar()
-    bar.disable = not (path.is_file() and err.is_terminal)
-    with bar:
-        task = bar.add_task("reading, MB", total=None)
-        checkins = read_checkins(
-            path,
-            columns=_mapping(columns),
-            on_bad_rows=on_bad_rows,
-            day_first=day_first,
-            timezone=timezone,
-            pois_file=pois,
-            rejects=rejects or Path(f"{path.stem}.rejects.csv"),
-            progress=lambda done, total: bar.update(task, completed=done >> 20, total=max(1, total >> 20)),
-        )
-    if path.is_file():
-        for note in checkins.notes:
-            err.print(f"note: {note}", markup=False)
-    return checkins
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="NAME=COLUMN,...",
+            help="What the file calls the columns, where that is not recognised: user_id=UserId,poi_id=VenueId,... "
+            "Of two files (--pois) the one that has the column is meant; pois.name=... means the file of POIs.",
+        ),
+    ] = None
+    on_bad_rows: Annotated[
+        OnBadRows, typer.Option("--on-bad-rows", help="Stop at the first faulty row, or set faulty rows aside.")
+    ] = "fail"
+    day_first: Annotated[
+        bool | None,
+        typer.Option("--day-first/--month-first", help="How to read 3/4/2012 if no date of the file tells."),
+    ] = None
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            "--timezone", metavar="ZONE", help="Zone of the local times (America/Edmonton), for UTC-only files."
+        ),
+    ] = None
+    pois: Annotated[
+        Path | None,
+        typer.Option(
+            "--pois", metavar="FILE", help="Positions, categories or both of the POIs, if in a file of their own."
+        ),
+    ] = None
+
+    def checkins(self, path: Path, *, rejects: Path | None = None) -> Checkins:
+        """Read check-ins as the options say; progress and notes go to stderr.
+
+        Skipped rows go to `rejects`, or else to `<name of the file>.rejects.csv` in the current folder.
+        """
+        bar = progress_bar()
+        bar.disable = not (path.is_file() and err.is_terminal)
+        with bar:
+            task = bar.add_task("reading, MB", total=None)
+            checkins = read_checkins(
+                path,
+                columns=_mapping(self.columns),
+                on_bad_rows=self.on_bad_rows,
+                day_first=self.day_first,
+                timezone=self.timezone,
+                pois_file=self.pois,
+                rejects=rejects or Path(f"{path.stem}.rejects.csv"),
+                progress=lambda done, total: bar.update(task, completed=done >> 20, total=max(1, total >> 20)),
+            )
+        if path.is_file():
+            for note in checkins.notes:
+                err.print(f"note: {note}", markup=False)
+        return checkins
 
 
 def _mapping(columns: str | None) -> dict[str, str]:

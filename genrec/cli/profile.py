@@ -12,9 +12,10 @@ from typing import Annotated, Literal
 import typer
 
 from genrec.assistant import choose_users, make_writer
+from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
-from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
+from genrec.cli.options import CheckinsPath, Model, Reading, Server
 from genrec.cli.render import print_profile, summary_table
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
@@ -39,23 +40,6 @@ DEFAULT_FILE = Path("profiles.jsonl")
 ProfilesFile = Annotated[
     Path, typer.Option("--profiles", metavar="FILE", help="Profiles, as `profile run` wrote them.")
 ]
-Model = Annotated[
-    str | None, typer.Option("--model", help="Hugging Face id, model folder or 'embedded' (the default).")
-]
-Server = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="OpenAI-compatible server to use; a key goes into GENREC_API_KEY."),
-]
-Adapter = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DIR|NAME", help="LoRA adapter that ranks: its folder, or the name under which --server serves it."
-    ),
-]
-NoAdapter = Annotated[
-    bool,
-    typer.Option("--no-adapter", help="Rank without the adapter that comes with 'embedded'."),
-]
 AsOf = Annotated[
     datetime | None,
     typer.Option(
@@ -69,10 +53,12 @@ AsOf = Annotated[
 
 
 @app.command()
+@bundled
 def run(
     context: typer.Context,
     path: CheckinsPath,
     output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the profiles go (JSON Lines).")],
+    *,
     users: Annotated[str | None, typer.Option(metavar="U1,U2,...", help="Only these users.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the N users with the most check-ins.")] = None,
     as_of: AsOf = None,
@@ -80,18 +66,12 @@ def run(
     model: Model = None,
     server: Server = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate tokens and time.")] = False,
-    columns: Columns = None,
-    on_bad_rows: OnBadRows = "fail",
-    day_first: DayFirst = None,
-    timezone: Timezone = None,
-    pois: Pois = None,
+    reading: Reading,
 ) -> None:
     """Write the users' profiles to a file; run again after a kill, it goes on where it stopped."""
     if not dry_run:
         context.with_resource(one_writer(output))
-    checkins = load_checkins(
-        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
-    )
+    checkins = reading.checkins(path)
     asked = None if users is None else [user.strip() for user in users.split(",")]
     if asked is not None and not all(asked):
         raise GenRecError("--users has an empty place; write --users U1,U2")
@@ -200,23 +180,19 @@ def _open_editor(text: str) -> Path:
 
 
 @app.command("import")
+@bundled
 def import_(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(help="GenUP's JSON file of a user, or a folder of them.")],
     path: Annotated[Path, typer.Option("--checkins", metavar="IN", help="The users' check-ins, for the evidence.")],
     output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the profiles go (JSON Lines).")],
+    *,
     as_of: AsOf = None,
-    columns: Columns = None,
-    on_bad_rows: OnBadRows = "fail",
-    day_first: DayFirst = None,
-    timezone: Timezone = None,
-    pois: Pois = None,
+    reading: Reading,
 ) -> None:
     """Take over profiles that GenUP wrote, and hold them against the evidence."""
     files = genup_files(source)
-    checkins = load_checkins(
-        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
-    )
+    checkins = reading.checkins(path)
     chosen = choose_users(checkins, list(files), None)
     context.with_resource(one_writer(output))
     if output.exists():

@@ -1,6 +1,7 @@
 """`genrec recommend`: the next place of one user, of many, or in a dialogue."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +10,10 @@ import typer
 
 from genrec.assistant import Assistant, Models
 from genrec.cli.batch import rank_all, read_asks, to_json
+from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.dialogue import Dialogue
-from genrec.cli.options import CheckinsPath, Columns, DayFirst, OnBadRows, Pois, Timezone, load_checkins
-from genrec.cli.profile import Adapter, Model, NoAdapter, Server
+from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Reading, Server
 from genrec.cli.render import print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
@@ -21,8 +22,23 @@ from genrec.profiles.profile import Level, read_profiles
 LONGEST_ABOUT = 2000  # characters
 
 
+@dataclass(frozen=True)
+class _Models(Models):
+    """The same as options."""
+
+    model: Model = None
+    server: Server = None
+    adapter: Adapter = None
+    plain: NoAdapter = False
+    profile_model: Annotated[
+        str | None, typer.Option(metavar="M|URL", help="Model or server that writes missing profiles.")
+    ] = None
+
+
+@bundled
 def recommend(
     path: CheckinsPath,
+    *,
     profiles: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Profiles, as `genrec profile` wrote them; else written now.")
     ] = None,
@@ -47,28 +63,16 @@ def recommend(
         Path | None, typer.Option(metavar="FILE", help="Many users: a line each, `user` or `user,time`. Needs --out.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Rankings as JSON Lines.")] = None,
-    model: Model = None,
-    server: Server = None,
-    adapter: Adapter = None,
-    plain: NoAdapter = False,
-    profile_model: Annotated[
-        str | None, typer.Option(metavar="M|URL", help="Model or server that writes missing profiles.")
-    ] = None,
-    columns: Columns = None,
-    on_bad_rows: OnBadRows = "fail",
-    day_first: DayFirst = None,
-    timezone: Timezone = None,
-    pois: Pois = None,
+    models: _Models,
+    reading: Reading,
 ) -> None:
     """Rank the places where a user may go next, beside what their habits alone would say."""
     _check_who(user, about, users_from, output)
-    if adapter and plain:
+    if models.adapter and models.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
     known = read_profiles(profiles) if profiles else {}
-    checkins = load_checkins(
-        path, columns=columns, on_bad_rows=on_bad_rows, day_first=day_first, timezone=timezone, pois=pois
-    )
-    assistant = Assistant(checkins, known, Models(model, server, adapter, plain, profile_model), err.status)
+    checkins = reading.checkins(path)
+    assistant = Assistant(checkins, known, models, err.status)
     if users_from and output:
         rank_all(assistant, read_asks(users_from, at, assistant.users), output, k, level)
     elif user is not None or about is not None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from genrec.columns import UNKNOWN
 from genrec.profiles.person import is_silent
-from genrec.reading.catalogue import UNKNOWN
 from genrec.words import PLAIN_WORDS, Token, Words, key_of, tokens
 
 _BREAK = re.compile(r"[,.;:!?()]")

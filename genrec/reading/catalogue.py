@@ -2,10 +2,21 @@
 
 import polars as pl
 
-from genrec.columns import CATEGORY, CATEGORY_ID, FIRST_SEEN, LATITUDE, LONGITUDE, NAME, POI, POI_ID, REGION, TIME
+from genrec.columns import (
+    CATEGORY,
+    CATEGORY_ID,
+    FIRST_SEEN,
+    LATITUDE,
+    LONGITUDE,
+    NAME,
+    POI,
+    POI_ID,
+    REGION,
+    TIME,
+    UNKNOWN,
+)
 from genrec.geo import haversine_km
 
-UNKNOWN = "unknown"  # the category of a POI of which none is known; data that say "unknown" mean the same
 FAR_KM = 1.0
 
 _ATTRIBUTES = ([CATEGORY, CATEGORY_ID], [LATITUDE, LONGITUDE], [NAME], [REGION])

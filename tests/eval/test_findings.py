@@ -22,7 +22,12 @@ def compared(*rows):
         ((0.05, 0.06), (0.04, 0.2), False, "The profile is not used by llm:full."),
         ((-0.05, 0.001), (0.0, 1.0), False, "The profile is not used by llm:full."),
         ((0.00, 1.0), (0.04, 0.001), False, "The user's own profile is not used by llm:full: another user's serves"),
-        ((0.05, 0.001), (0.0, 1.0), False, "The profile does not help llm:full: an emptied one serves as well."),
+        (
+            (0.05, 0.001),
+            (0.0, 1.0),
+            False,
+            "The profile does not help llm:full: an emptied profile works equally well.",
+        ),
         ((0.05, 0.001), None, None, "A wrong profile harms llm:full; whether the right one helps was not tested."),
         (None, (0.05, 0.001), None, "A profile helps llm:full; whether it must be the user's own was not tested."),
         (None, (0.05, 0.3), False, "The profile is not used by llm:full."),

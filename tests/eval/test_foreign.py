@@ -149,16 +149,16 @@ GOOD = {"prediction": 1, "target": 1}
     ("rows", "where", "reason"),
     [
         ([], "", "no predictions"),
-        ([GOOD, "{"], ", row 2", "no JSON object"),
+        ([GOOD, "{"], ", row 2", "not a JSON object"),
         ([GOOD, "", "[1, 2]"], ", row 3", 'Write one object a line: {"prediction": ..., "target": ...}'),
-        (["[" * 100_000], ", row 1", "no JSON object"),
+        (["[" * 100_000], ", row 1", "not a JSON object"),
         ([{"target": 1}], ", row 1", "no key 'prediction'; the keys are target"),
         ([GOOD, {"prediction": 1, "label": 1}], ", row 2", "no key 'target'; the keys are prediction, label"),
-        ([{"prediction": 1, "target": [1]}], ", row 1, column 'target'", "'[1]' is no single POI id"),
+        ([{"prediction": 1, "target": [1]}], ", row 1, column 'target'", "'[1]' is not a single POI id"),
         ([{"prediction": 1, "target": None}], ", row 1, column 'target'", "no single POI id"),
         ([{"prediction": 1, "target": "POI 3 or POI 4"}], ", row 1, column 'target'", "no single POI id"),
         ([GOOD | {"user": 1}, GOOD], ", row 2", "some rows have a user and some have none"),
-        ([GOOD | {"user": [1]}], ", row 1, column 'user'", "'[1]' is no user id"),
+        ([GOOD | {"user": [1]}], ", row 1, column 'user'", "'[1]' is not a user id"),
     ],
 )
 def test_a_fault_says_file_and_row(rows, where, reason, tmp_path):
@@ -171,7 +171,7 @@ def test_a_fault_says_file_and_row(rows, where, reason, tmp_path):
 
 def test_bytes_that_are_no_text(tmp_path):
     (tmp_path / "p.jsonl").write_bytes(b'{"prediction": 1, "target": 1}\n{"prediction": "\xff", "target": 1}\n')
-    with pytest.raises(InputError, match="row 2: no JSON object"):
+    with pytest.raises(InputError, match="row 2: not a JSON object"):
         read_predictions(tmp_path / "p.jsonl")
 
 
@@ -209,4 +209,4 @@ def test_the_command_reports_a_fault_in_one_line(command, tmp_path):
     path = write(tmp_path / "p.jsonl", GOOD, "{")
     code, out, err = command("score", path)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"{path}, row 2: no JSON object" in err
+    assert f"{path}, row 2: not a JSON object" in err

@@ -1,5 +1,6 @@
 """`genrec serve` when it cannot: one clear line, and no process."""
 
+import os
 import shutil
 import signal
 import socket
@@ -8,8 +9,9 @@ import subprocess
 import pytest
 from made_city import failed
 
+from genrec.errors import GenRecError
 from genrec.llm.vllm import plan as serving
-from genrec.llm.vllm.process import REAPER
+from genrec.llm.vllm.process import REAPER, running
 
 
 @pytest.fixture
@@ -38,6 +40,62 @@ def test_with_packages_that_break_it(genrec, tiny_folder, monkeypatch):
     monkeypatch.setattr(serving, "find_spec", lambda name: name != "torchaudio" or None)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     failed(genrec("serve", "--model", tiny_folder), "pip uninstall -y torchvision torchaudio torchcodec")
+
+
+# Stands for a vLLM whose log holds no word that GenRec looks for.
+SILENT = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer(200 if self.path == "/health" and time.monotonic() > ready else 503)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200 if time.monotonic() > ready else 503)
+
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+ready = time.monotonic() + 1
+if sys.argv[2] == "dies":
+    sys.exit("NoMemoryError: too little")
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def silent(tmp_path, monkeypatch):
+    package = tmp_path / "vllm" / "entrypoints" / "openai"
+    package.mkdir(parents=True)
+    for folder in (package, *package.parents[:2]):
+        (folder / "__init__.py").touch()
+    (package / "api_server.py").write_text(SILENT)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # where nobody listens
+    monkeypatch.setenv("GENREC_HOME", str(tmp_path / "cache"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def start(way):
+        environment = dict(os.environ) | {"PYTHONPATH": str(tmp_path)}
+        return running(serving.Plan([str(port), way], environment, "127.0.0.1", port, "model"))
+
+    return start
+
+
+def test_a_server_is_ready_when_it_says_so_whatever_its_log_holds(silent):
+    with silent("serves") as server:
+        assert list(server.seconds) == ["process", "first token"]
+    assert server.process.poll() is not None
+
+
+def test_a_server_that_dies_is_not_waited_for(silent):
+    with pytest.raises(GenRecError, match="vLLM did not start: NoMemoryError: too little"), silent("dies"):
+        pass
 
 
 @pytest.mark.slow

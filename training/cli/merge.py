@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import err, out
-from genrec.cli.profile import Model
+from genrec.cli.options import Model
 from genrec.llm.adapter import ANY
 
 

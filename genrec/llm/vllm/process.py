@@ -29,12 +29,9 @@ kill -s TERM -- "-$1"
 while [ "$2" -gt 0 ] && kill -s 0 -- "-$1"; do sleep 1; set -- "$1" "$(($2 - 1))"; done
 kill -s KILL -- "-$1"
 """
-# What vLLM prints when it is done with a stage, in order.
-STAGES = (
-    ("process", re.compile(r"Starting to load model")),
-    ("weights", re.compile(r"Loading weights took")),
-    ("compile", re.compile(r"Application startup complete")),
-)
+# How far a start is, to show it: the stages, and what vLLM prints at the end of all but the last.
+STAGES = ("process", "weights", "compile")
+ENDS = (re.compile(r"Starting to load model"), re.compile(r"Loading weights took"))
 
 Report = Callable[[str], None]
 
@@ -49,7 +46,7 @@ class VllmServer:
         self.seconds: dict[str, float] = {}
         self._report = report
         self._last: deque[str] = deque(maxlen=40)
-        self._stage, self._began = STAGES[0][0], time.monotonic()
+        self._stage, self._began = STAGES[0], time.monotonic()
         report(self._stage)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -74,16 +71,14 @@ class VllmServer:
 
     def _watch(self) -> None:
         """Keep vLLM's output in the log, and see where it is."""
-        left = list(STAGES)
         with self.log.open("w", encoding="utf-8") as log:
             for line in self.process.stdout or ():
                 log.write(line)
                 log.flush()
                 self._last.append(line)
-                over = next((i for i, (_, end) in enumerate(left) if end.search(line)), None)
-                if over is not None:
-                    del left[: over + 1]
-                    self._next(left[0][0] if left else "first token")
+                ended = next((i for i, end in enumerate(ENDS) if end.search(line)), None)
+                if ended is not None and self._stage in STAGES[: ended + 1]:
+                    self._next(STAGES[ended + 1])
 
     def _next(self, stage: str) -> None:
         now = time.monotonic()
@@ -94,19 +89,28 @@ class VllmServer:
     def wait_until_ready(self) -> None:
         """Wait for the first token; raises GenRecError with vLLM's own words if none comes."""
         until = time.monotonic() + START_SECONDS
-        while self._stage != "first token":
+        while not self._is_healthy():
             if self.process.poll() is not None:
                 raise GenRecError(f"vLLM did not start: {self._complaint()}")
             if time.monotonic() > until:
                 raise GenRecError(f"vLLM did not start in {START_SECONDS:.0f} s. All it said: {self.log}")
             time.sleep(0.2)
+        self._next("first token")
         # Text and scores, as rankings want them: the first time, vLLM compiles for it (30 s on two cores).
         body = {"model": self.plan.name, "max_tokens": 2, "logprobs": 1, "logprob_token_ids": [5]}
         for prompts in (["Hello"], ["Hello", "Hi"]):
-            answer = httpx.post(f"{self.plan.url}/v1/completions", json=body | {"prompt": prompts}, timeout=600)
+            asked = body | {"prompt": prompts}
+            answer = httpx.post(f"{self.plan.url}/v1/completions", json=asked, timeout=600, trust_env=False)
             if answer.status_code != httpx.codes.OK:
                 raise GenRecError(f"vLLM started but does not answer: HTTP {answer.status_code} {answer.text[:200]}")
         self._next("ready")
+
+    def _is_healthy(self) -> bool:
+        """Whether vLLM says that it can be asked; never by way of a proxy."""
+        try:
+            return httpx.get(f"{self.plan.url}/health", timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
 
     def wait(self) -> None:
         """Return never, unless vLLM ends by itself: then raise GenRecError."""
