@@ -58,6 +58,7 @@ class Cases:
         train_rows: the first rows of the check-ins: all that a trained method may see.
         timed: whether methods are told the time of the visit.
         settings: what was asked for, and of which data, in plain types.
+        home: another city, in which trained methods learn instead of in the train part; None: they learn here.
 
     """
 
@@ -70,6 +71,7 @@ class Cases:
     train_rows: int
     timed: bool
     settings: dict[str, Any]
+    home: Checkins | None = None
 
     def at(self, example: Example) -> datetime | None:
         """The time of the visit, as far as methods are told."""

@@ -8,11 +8,18 @@ import polars as pl
 
 from genrec.checkins import Checkins
 from genrec.clock import before
-from genrec.columns import POI, TIME, USER
+from genrec.columns import LATITUDE, LONGITUDE, POI, TIME, USER
 from genrec.fingerprint import fingerprint
+from genrec.geo import Positions
 from genrec.habit_models import Habits
 from genrec.habits import CityHabits, city_habits, habits_of
+from genrec.tallies import Tallies, tally
 from genrec.trajectories import Visit, steps
+
+
+def positions_of(pois: pl.DataFrame) -> Positions:
+    """Where the POIs of a catalogue are."""
+    return Positions(pois[LATITUDE].to_numpy(), pois[LONGITUDE].to_numpy())
 
 
 class Evidence:
@@ -44,6 +51,16 @@ class Evidence:
         if user_id not in self._habits:
             self._habits[user_id] = habits_of(self.past, user_id, self.as_of)
         return self._habits[user_id]
+
+    @cached_property
+    def positions(self) -> Positions:
+        """Where the POIs are."""
+        return positions_of(self.past.pois)
+
+    @cached_property
+    def tallies(self) -> Tallies:
+        """The check-ins counted, for rankers that answer many queries at once."""
+        return tally(self.past, self._steps)
 
     def visits(self, user_id: str) -> list[Visit]:
         """A user's visits in order."""

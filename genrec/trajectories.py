@@ -126,6 +126,15 @@ def rolling(checkins: Checkins, every: int = 7, gap: float = GAP_HOURS) -> Split
     return _split(_examples(frame, sessionise(frame, gap), cutoffs, first_row=first), _keep, first, start)
 
 
+def first_weeks(checkins: Checkins, known_days: int, days: int, gap: float = GAP_HOURS) -> Split:
+    """Every visit of `days` days after the first `known_days`, where evidence is frozen; nothing is left out."""
+    frame = checkins.frame
+    start = local_span(frame)[0] + timedelta(days=known_days)
+    first, end = rows_before(frame, start), rows_before(frame, start + timedelta(days=days))
+    frame = frame[:end]
+    return _split(_examples(frame, sessionise(frame, gap), [start], first_row=first), _keep, first, start)
+
+
 def training(
     checkins: Checkins, rows: int, cutoffs: Collection[datetime], *, last_only: bool = False, gap: float = GAP_HOURS
 ) -> Split:

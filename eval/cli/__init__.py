@@ -10,7 +10,7 @@ COMMANDS = {
     "profiles": ("eval.cli.profiles:profiles", "Say what a file of profiles is worth."),
     "report": ("eval.cli.report:report", "Write the report of a run."),
     "score": ("eval.cli.score:score", "Score predictions that another project made."),
-    "bench": ("eval.cli.bench:bench", "Time rankings against other ways to make them."),
+    "bench": ("eval.cli.bench:app", "Time rankings against other ways to make them."),
     "ablation": ("eval.cli.experiments:ablation", "Leave out parts of the profile."),
     "cold-start": ("eval.cli.experiments:cold_start", "Rank the same visits with ever more history."),
     "cross-city": ("eval.cli.experiments:cross_city", "Carry what was learned in one city to another."),

@@ -24,6 +24,7 @@ from eval.bench.measure import (
     workload,
 )
 from eval.bench.tables import Limit, limits, limits_table, ratios_table, rows_table, to_json
+from eval.cli.bench_rankers import rankers
 from genrec.cli.console import err, out
 from genrec.cli.options import Server
 from genrec.files import write_text
@@ -48,7 +49,13 @@ FULL = [Scale(pois, (1, 8, 32), asks=3, alone=6, slow_ways=2) for pois in (600, 
 QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), asks=2, alone=4, slow_ways=0)]
 
 
+app = typer.Typer(add_completion=False)
+app.command()(rankers)
+
+
+@app.callback(invoke_without_command=True)
 def bench(
+    context: typer.Context,
     model: Annotated[str, typer.Option(help="'embedded', a model folder, or a Hugging Face id.")] = "embedded",
     server: Server = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer people and asks: a few minutes on two cores.")] = False,
@@ -58,6 +65,8 @@ def bench(
 
     Without --server, a vLLM is started for the run if it is installed.
     """
+    if context.invoked_subcommand:
+        return
     rows: list[Row] = []
     bounds: list[Limit] = []
     with ExitStack() as stack, err.status("loading the model") as status:

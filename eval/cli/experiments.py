@@ -13,9 +13,9 @@ from rich.table import Table as RichTable
 from eval.cli.command_line import command_line
 from eval.cli.options import METHOD, AdaptedNames, Aggregates, Choice, Draw, ModelNames, Output, Profiles, Split
 from eval.cli.run import print_examples
+from eval.experiments import cold_more, experiment
 from eval.experiments import cold_start as newcomers
 from eval.experiments import cross_city as cities
-from eval.experiments import experiment
 from eval.methods.llm import Models
 from eval.methods.method import Method
 from eval.methods.names import make_methods
@@ -74,18 +74,23 @@ def cold_start(
     names: Annotated[list[str] | None, METHOD] = None,
     split: Annotated[FrozenSplit, typer.Option(help="Which visits are to be predicted.")] = "all-visits",
     users: Annotated[int, typer.Option(min=1, metavar="N", help="Cut the history of N users, drawn at random.")] = 20,
+    home: Annotated[
+        Path | None,
+        typer.Option("--train", metavar="IN", help="Another city, in which trained methods learn for the cold city."),
+    ] = None,
     draw: Draw,
     model: AdaptedNames,
     aggregates: Aggregates = None,
     reading: Reading,
 ) -> None:
-    """Say how accuracy grows with the user's history, from none to 20 check-ins, on the same visits.
+    """Say how accuracy grows with the user's history, and how it is at new places and in a new city.
 
     Without --method: popularity, most-frequent, habits and the model as it ranks by default. Profiles are those by
     templates of what is left of a history, as one written from all of it would know too much.
     """
     context.with_resource(one_writer(output, folder=True))
     checkins = reading.checkins(path)
+    city = None if home is None else Reading().checkins(home)
     require_only(output, newcomers.contents())
     sample = newcomers.newcomers(cases(checkins, split), users=users, limit=draw.limit, seed=draw.seed)
 
@@ -96,13 +101,16 @@ def cold_start(
 
     print_examples(sample.asked)
     with _progress() as progress:
-        outcome = newcomers.cold_start(sample, methods_for, output, name=path.name, progress=progress)
+        outcome = newcomers.cold_start(
+            sample, methods_for, output, name=path.name, progress=progress, whole=checkins, home=city
+        )
     tables = [newcomers.history_table(outcome.overall, metric) for metric in ("acc@1", "acc@10")]
     if outcome.groups:
         tables.append(newcomers.newcomer_table(outcome.groups))
     elif sample.real:
         count = len(sample.real.examples)
         out.print(f"real newcomers: {count:,} visits, of which each group has a single user, so none is shown")
+    tables += [table for section in cold_more.sections(outcome.more) for table in section.tables]
     _conclude(context, outcome, output, aggregates, *tables)
 
 

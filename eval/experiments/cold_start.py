@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from eval.experiments import cold_more
 from eval.experiments.experiment import OVERVIEW, Outcome, Row, cell, examine, failures, settings_of, write_overview
 from eval.methods.method import Method
 from eval.protocol import Cases, examples_frame
@@ -23,6 +24,7 @@ from eval.report.sections import Figure, Section
 from eval.report.tables import METRIC_NAMES, Table, share, slice_table
 from eval.report.verdict import Verdict
 from eval.run import Progress
+from genrec.checkins import Checkins
 from genrec.clock import before, rows_before
 from genrec.columns import USER
 from genrec.errors import GenRecError
@@ -133,8 +135,20 @@ def after(sample: Newcomers, length: int) -> Cases:
     )
 
 
-def cold_start(sample: Newcomers, methods_for: MethodsFor, out: Path, *, name: str, progress: Progress) -> Outcome:
-    """Run the methods after each length of history, each in a folder of its own, and write the overview."""
+def cold_start(
+    sample: Newcomers,
+    methods_for: MethodsFor,
+    out: Path,
+    *,
+    name: str,
+    progress: Progress,
+    whole: Checkins,
+    home: Checkins | None = None,
+) -> Outcome:
+    """Run the methods after each length of history, at new places and in a new city, and write the overview.
+
+    Each run has a folder of its own. `whole`: all check-ins; `home`: another city for what is trained, in the new city.
+    """
     overall: list[Row] = []
     differences: list[Row] = []
     failed: list[Row] = []
@@ -157,15 +171,17 @@ def cold_start(sample: Newcomers, methods_for: MethodsFor, out: Path, *, name: s
         metrics = examine(sample.real, methods_for(sample.real), out / REAL, name=name, progress=called)
         groups = [row for row in metrics["slices"] if row["slicing"] == "cold" and row["users"] > 1]
         failed += [{HISTORY: REAL} | row for row in failures(metrics)]
+    more = cold_more.cold_places(whole, methods_for, out, name=name, progress=_named(progress, "cold places"))
+    more |= cold_more.cold_city(whole, home, methods_for, out, name=name, progress=_named(progress, "cold city"))
     settings = _settings(sample, folder_of(out, LENGTHS[-1]))
-    outcome = Outcome("cold-start", settings, [_verdict(overall)], overall, differences, failed, groups)
+    outcome = Outcome("cold-start", settings, [_verdict(overall)], overall, differences, failed, groups, more)
     _write(out, outcome)
     return outcome
 
 
 def contents() -> set[str]:
     """What the folder of the preset holds."""
-    return {*OVERVIEW, REAL, *(folder_of(Path(), length).name for length in LENGTHS)}
+    return {*OVERVIEW, REAL, *cold_more.FOLDERS, *(folder_of(Path(), length).name for length in LENGTHS)}
 
 
 def folder_of(out: Path, length: int) -> Path:
@@ -253,6 +269,7 @@ def _write(out: Path, outcome: Outcome) -> None:
             "visits than above. Groups of a single user are left out."
         )
         sections.append(Section("newcomers", "Real newcomers", text, [newcomer_table(outcome.groups)]))
+    sections += cold_more.sections(outcome.more)
     write_overview(
         out,
         outcome,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from eval.experiments.experiment import (
@@ -44,10 +43,10 @@ from genrec.profiles.profile import Profile
 from genrec.profiles.shelf import ProfileShelf
 from genrec.prompting import prompt_version
 from genrec.rankers.habit_weights import FittedWeights, fitted_weights
+from genrec.rankers.habits import score_habits
 from genrec.rankers.ranker import Floats, Query, Ranker
 from genrec.rankers.ranking_prompt import RANKING
 from genrec.rankers.simple import CountingRanker
-from genrec.rankers.simple import habits as habits_of_query
 from genrec.validation import read_json
 
 CARRIED, OWN, SHIPPED = "habits-carried", "habits-own", "habits"
@@ -74,8 +73,7 @@ class FittedHabits:
 
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
         """See `Ranker`."""
-        weights = self._fitted.weights
-        return np.log(np.stack([habits_of_query(evidence, query, weights) for query in queries]))
+        return score_habits(queries, evidence, self._fitted.weights)
 
 
 def weights_of(

@@ -54,6 +54,7 @@ class Outcome:
             correction is for those of one run.
         failures: method and n: how many examples it could not rank.
         groups: the columns of `overall` for groups of examples, each of several users.
+        more: the columns of `overall` or `differences` of further runs, by what they are about.
 
     """
 
@@ -64,6 +65,7 @@ class Outcome:
     differences: list[Row]
     failures: list[Row]
     groups: list[Row] = field(default_factory=list)
+    more: dict[str, list[Row]] = field(default_factory=dict)
 
 
 def ablation_methods(*, adapted: bool) -> list[str]:

@@ -14,6 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
 from eval.protocol import REFRESH_DAYS
@@ -24,7 +25,9 @@ from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.fingerprint import fingerprint
 from genrec.rankers.habit_weights import FitData, FittedWeights, HabitWeights
-from genrec.rankers.habits import Floats, Situation, situation, weigh
+from genrec.rankers.habits import weigh
+from genrec.rankers.ranker import Floats, Query
+from genrec.rankers.situations import Situations, situations
 from genrec.reading.reader import read_checkins
 from genrec.trajectories import training
 
@@ -47,7 +50,7 @@ SEARCH = {"maxiter": 100, "eps": 1e-4}  # SciPy's L-BFGS-B: steps at most, and p
 class FitSet:
     """Targets of one set of check-ins, with all that their probability depends on but the weights."""
 
-    situations: tuple[tuple[Situation, int], ...]  # and the POI visited
+    asked: tuple[tuple[Situations, NDArray[np.int64]], ...]  # of one moment's evidence each, and the POIs visited
     data: FitData
 
 
@@ -63,13 +66,12 @@ def fit_set(checkins: Checkins, name: str, *, limit: int, seed: int) -> FitSet:
     if not examples:
         raise GenRecError(f"{name}: nobody in the second quarter of the check-ins has been seen before")
     chosen = sorted(random.Random(seed).sample(range(len(examples)), min(limit, len(examples))))
-    situations = []
+    asked = []
     for as_of, group in groupby((examples[i] for i in chosen), key=lambda example: example.as_of):
         evidence = Evidence(checkins, as_of)
-        for example in group:
-            habits = evidence.habits(example.user_id)
-            seen = situation(habits, evidence.city, checkins.pois, at=example.time, prefix=example.prefix)
-            situations.append((seen, example.target))
+        same = list(group)
+        queries = [Query(example.user_id, example.time, example.prefix) for example in same]
+        asked.append((situations(queries, evidence), np.array([example.target for example in same])))
     data = FitData(
         name=name,
         sha256=fingerprint(checkins),
@@ -77,14 +79,16 @@ def fit_set(checkins: Checkins, name: str, *, limit: int, seed: int) -> FitSet:
         first=examples[chosen[0]].time,
         last=end,
     )
-    return FitSet(tuple(situations), data)
+    return FitSet(tuple(asked), data)
 
 
 def mean_log_probability(sets: Sequence[FitSet], weights: HabitWeights) -> float:
     """Mean natural log-probability of the targets; every set counts the same."""
-    return float(
-        np.mean([np.mean([np.log(weigh(seen, weights)[target]) for seen, target in each.situations]) for each in sets])
-    )
+
+    def of_targets(asked: Situations, targets: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(np.log(weigh(asked, weights)[np.arange(len(targets)), targets]))
+
+    return float(np.mean([np.mean(np.concatenate([of_targets(*each) for each in one.asked])) for one in sets]))
 
 
 def fit(

@@ -1,6 +1,7 @@
 """Groups of examples that are harder or easier, and how well what groups users predicts their accuracy."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -11,9 +12,11 @@ from eval.measures.concentration import concentration
 from eval.measures.intervals import Floats, percentiles, user_draws
 from eval.measures.metrics import per_user
 from genrec.checkins import Checkins
-from genrec.columns import USER
+from genrec.columns import TIME, USER
 
 UNDEFINED: Final = "undefined"  # concentration of users with fewer than two places in train
+
+FRESH, OLDER = timedelta(days=14), timedelta(days=45)  # what evidence is called up to so long after its end
 
 # Each stratifier and its strata, in the order of reports.
 STRATA: Final[dict[str, tuple[str, ...]]] = {
@@ -21,6 +24,7 @@ STRATA: Final[dict[str, tuple[str, ...]]] = {
     "trajectory": ("short", "middle", "long"),
     "cold": ("0", "1-4", "5-9", "10+"),
     "poi": ("new", "known"),
+    "age": ("up to 14", "up to 45", "more"),
     "concentration": ("low", "middle", "high", UNDEFINED),
 }
 
@@ -30,9 +34,9 @@ def strata(examples: pl.DataFrame, checkins: Checkins, train_rows: int) -> pl.Da
 
     activity: terciles over users of their trajectories before their first example (GenUP, user cold start).
     trajectory: terciles over examples of the current trajectory's length (GenUP). cold: the user's check-ins before
-    the evidence ends. poi: "new" if nobody had been at the target by then. concentration: terciles over users of
-    topological concentration in the first `train_rows` check-ins. Equal values stay together: the cuts are those
-    nearest to a third and two thirds, and a group may be empty.
+    the evidence ends. poi: "new" if nobody had been at the target by then. age: days from then to the visit.
+    concentration: terciles over users of topological concentration in the first `train_rows` check-ins. Equal values
+    stay together: the cuts are those nearest to a third and two thirds, and a group may be empty.
     """
     users = user_values(examples, checkins, train_rows)
     groups = users.select(
@@ -44,12 +48,15 @@ def strata(examples: pl.DataFrame, checkins: Checkins, train_rows: int) -> pl.Da
     history, (none, few, some, many) = pl.col("history"), map(pl.lit, STRATA["cold"])
     cold = pl.when(history == 0).then(none).when(history < 5).then(few).when(history < 10).then(some).otherwise(many)
     poi = pl.when("poi_seen").then(pl.lit("known")).otherwise(pl.lit("new"))
+    passed, (fresh, older, oldest) = pl.col(TIME) - pl.col("as_of"), map(pl.lit, STRATA["age"])
+    aged = pl.when(passed <= FRESH).then(fresh).when(passed <= OLDER).then(older)
     return joined.select(
         "example",
         "activity",
         _terciles(joined["length"].alias("trajectory"), STRATA["trajectory"]),
         cold.alias("cold"),
         poi.alias("poi"),
+        aged.otherwise(oldest).alias("age"),
         "concentration",
     )
 

@@ -10,8 +10,9 @@ from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf
 from genrec.rankers.simple import COUNTING, CountingRanker
 
+RANKERS = (*COUNTING, "sasrec")  # what ranks without a language model
 NAMES = (
-    f"{', '.join(COUNTING)}, sasrec, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
+    f"{', '.join(RANKERS)}, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
     "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
 )
 

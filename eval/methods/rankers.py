@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.methods.method import Ranked
 from eval.protocol import Cases, evidence_at
-from genrec.rankers.ranker import Ranker
+from genrec.rankers.ranker import Ranker, best
 
 
 class RankerMethod:
@@ -28,6 +28,5 @@ class RankerMethod:
             numbers = list(group)
             evidence = evidence_at(cases, as_of)
             scores = self._ranker.score([cases.query(number) for number in numbers], evidence)
-            for number, row in zip(numbers, scores, strict=True):
-                best = np.argsort(-row, kind="stable")[:k]
-                yield Ranked(number, evidence.fingerprint, best.tolist(), np.exp(row[best]).tolist())
+            for number, row, pois in zip(numbers, scores, best(scores, k), strict=True):
+                yield Ranked(number, evidence.fingerprint, pois.tolist(), np.exp(row[pois]).tolist())

@@ -31,6 +31,7 @@ STRATA = {
     "trajectory": "Length of the trajectory",
     "cold": "Earlier check-ins of the user",
     "poi": "New and known places",
+    "age": "Age of the evidence, in days from its end to the visit",
     "concentration": "Topological concentration of the user",
 }
 
@@ -158,7 +159,8 @@ def _strata(findings: Findings) -> Section:
         "strata",
         "Strata",
         "For whom, and where, methods are right. Activity (trajectories before the evidence was frozen), length and "
-        "concentration are cut into terciles. A place is new if nobody had been there before. Topological "
+        "concentration are cut into terciles. A place is new if nobody had been there before. What "
+        "is known ages: where evidence is frozen, later visits are ranked by older habits. Topological "
         "concentration asks whether people who share a user's other places share this one, too (Wang et al., arXiv "
         "2310.04612). The last table says how well activity and concentration predict who is served well.",
         [*_slice_tables(findings, STRATA), power_table(findings)],

@@ -4,57 +4,34 @@ A mixture of two distributions. Known places: visits, discounted by the time sin
 the steps usually taken from the place the user is at; times how well the hour and the weekday fit. New places:
 popularity times how well the hour fits the category, over the distance. How much mass new places get follows
 from how much the user has explored so far. The few weights are fitted (`genrec-eval fit-habits`).
+
+One formula serves a whole batch of queries, read off tables of the evidence, and a single user's profile.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
-from genrec.geo import haversine_km
+from genrec.columns import CATEGORY
+from genrec.evidence import Evidence, positions_of
 from genrec.habit_models import Habits, PlaceHabit
 from genrec.habits import CityHabits
 from genrec.phrases import days_phrase, hours_phrase
+from genrec.rankers.blocks import in_blocks
 from genrec.rankers.habit_weights import HabitWeights, fitted_weights
-from genrec.trajectories import Visit, since
+from genrec.rankers.ranker import Floats, Query
+from genrec.rankers.situations import UNKNOWN_DAY, Situations, situation_of, situations
+from genrec.trajectories import Visit
 from genrec.words import is_known
-
-Floats = NDArray[np.float64]
 
 # Added to every POI's visits, so that none is impossible.
 UNVISITED = 0.5
 
 
 DEFAULT_WEIGHTS = fitted_weights().weights
-
-
-@dataclass(frozen=True)
-class _Known:
-    """The places that the user has been to: before `as_of`, or since then in the current trajectory."""
-
-    poi: NDArray[np.intp]  # (places,)
-    visits: Floats  # (places,)
-    hours: Floats  # (places, 24)
-    weekdays: Floats  # (places, 7)
-    days_ago: Floats  # (places,) since the last visit
-
-
-@dataclass(frozen=True)
-class Situation:
-    """All that the ranking of one moment depends on but the weights, so that a fit computes it once."""
-
-    at: datetime | None
-    city: CityHabits
-    known: _Known
-    new: NDArray[np.bool_]  # (pois,)
-    steps: Floats | None  # (places,) usual next steps to the known places; None if there are none
-    departures: int  # that the steps were counted over
-    here: NDArray[np.bool_]  # (places,) where the user is at
-    distance_km: Floats | None  # (pois,) from where the user was last seen
 
 
 def rank_habits(
@@ -70,141 +47,104 @@ def rank_habits(
 
     `prefix`: the earlier visits of the current trajectory. `city` is as of the same moment as `habits`.
     """
-    return weigh(situation(habits, city, pois, at=at, prefix=prefix), weights)
+    return np.asarray(weigh(situation_of(habits, city, pois, at=at, prefix=prefix), weights)[0])
 
 
-def situation(
-    habits: Habits, city: CityHabits, pois: pl.DataFrame, *, at: datetime | None, prefix: Sequence[Visit] = ()
-) -> Situation:
-    """What `weigh` needs to rank; arguments as of `rank_habits`."""
-    known = _known(habits, prefix, at, tells_hours=city.tells_hours)
-    new = np.ones(len(pois), dtype=bool)
-    new[known.poi] = False
-    here = prefix[-1][1] if prefix else None
-    steps = {step.to_poi: step for step in habits.transitions if step.from_poi == here}
-    last = _last_poi(habits, prefix)
-    return Situation(
-        at=at,
-        city=city,
-        known=known,
-        new=new,
-        steps=np.array([steps[poi].count if poi in steps else 0.0 for poi in known.poi.tolist()]) if steps else None,
-        departures=next(iter(steps.values())).departures if steps else 0,
-        here=known.poi == (-1 if here is None else here),
-        distance_km=None if last is None else _distances(pois, last),
-    )
+def score_habits(queries: Sequence[Query], evidence: Evidence, weights: HabitWeights = DEFAULT_WEIGHTS) -> Floats:
+    """The logarithm of what `rank_habits` says, for many queries at once. Shape: (queries, pois)."""
+    return in_blocks(queries, evidence, lambda block, known: weigh(situations(block, known), weights))
 
 
-def weigh(situation: Situation, weights: HabitWeights) -> Floats:
-    """Probability of each POI to be visited next. Shape: (pois,), sum 1."""
-    known, city = situation.known, situation.city
-    category_fit = _category_hour_fit(city, situation.at, weights)[city.category]
-    novelty = _novelty(known, weights) if situation.new.any() else 0.0
-    scores = np.zeros(len(situation.new))
-    if novelty < 1:
-        usual = _usual(situation, weights) * _time_fit(situation, category_fit, weights)
-        scores[known.poi] = (1 - novelty) * usual / usual.sum()
-    if novelty:
-        elsewhere = ((city.visits + UNVISITED) * category_fit * _nearness(situation, weights))[situation.new]
-        scores[situation.new] = novelty * elsewhere / elsewhere.sum()
-    scores /= scores.sum()
-    return scores
+def weigh(asked: Situations, weights: HabitWeights) -> Floats:
+    """Probability of each POI to be visited next. Shape: (queries, pois), rows of sum 1."""
+    known, city = asked.known, asked.city
+    kernels = hour_kernels(asked.hour, weights.hour_width)
+    category_fit = category_hour_fit(city, kernels, weights.prior_visits)
+    scores = (city.visits + UNVISITED) * np.take(category_fit, city.category, axis=1)  # rows stay side by side
+    scores *= weights.near_km / (weights.near_km + asked.distance_km)
+    scores[known.row, known.poi] = 0
+    novelty = _novelty(asked, weights)
+    elsewhere = scores.sum(axis=1, keepdims=True)
+    scores *= novelty[:, None]
+    scores /= np.where(elsewhere > 0, elsewhere, 1)
+    usual = _usual(asked, weights) * _time_fit(asked, kernels, category_fit, weights)
+    scores[known.row, known.poi] = (1 - novelty)[known.row] * usual / _sums(asked, usual)[known.row]
+    scores /= scores.sum(axis=1, keepdims=True)
+    return np.asarray(scores, dtype=np.float64)
 
 
-def _last_poi(habits: Habits, prefix: Sequence[Visit]) -> int | None:
-    """Where the user was last seen."""
-    if prefix:
-        return prefix[-1][1]
-    return habits.recent[-1].poi if habits.recent else None
+def _sums(asked: Situations, values: NDArray[np.generic]) -> Floats:
+    """Of the values of each query's known places. Shape: (queries,)."""
+    return np.bincount(asked.known.row, values, minlength=len(asked.hour)).astype(np.float64)
 
 
-def _known(habits: Habits, prefix: Sequence[Visit], at: datetime | None, *, tells_hours: bool) -> _Known:
-    recent = since(prefix, habits.as_of)  # the habits count the earlier ones
-    rows = {poi: row for row, poi in enumerate(dict.fromkeys([p.poi for p in habits.places] + [p for _, p in recent]))}
-    visits, hours, weekdays = np.zeros(len(rows)), np.zeros((len(rows), 24)), np.zeros((len(rows), 7))
-    last = dict.fromkeys(rows, habits.as_of)
-    for row, place in enumerate(habits.places):
-        visits[row] = place.visits
-        hours[row, list(place.hours)] = list(place.hours.values())
-        weekdays[row, list(place.weekdays)] = list(place.weekdays.values())
-        last[place.poi] = place.last_visit
-    for time, poi in recent:
-        visits[rows[poi]] += 1
-        hours[rows[poi], time.hour] += tells_hours
-        weekdays[rows[poi], time.weekday()] += 1
-        last[poi] = time
-    now = at or max([habits.as_of, *(time for time, _ in prefix)])
-    days_ago = np.array([max((now - time).total_seconds(), 0.0) / 86_400 for time in last.values()])
-    return _Known(np.array(list(rows), dtype=np.intp), visits, hours, weekdays, days_ago)
+def _novelty(asked: Situations, weights: HabitWeights) -> Floats:
+    """Mass of the places never visited: all of it for a stranger, less the more the user returns. Shape: (queries,)."""
+    places = np.bincount(asked.known.row, minlength=len(asked.hour))
+    rate = (places + weights.prior_visits) / (_sums(asked, asked.known.visits) + weights.prior_visits)
+    everywhere = places == len(asked.city.visits)
+    return np.asarray(np.select([everywhere, places == 0], [0.0, 1.0], weights.novelty * rate))
 
 
-def _novelty(known: _Known, weights: HabitWeights) -> float:
-    """Mass of the places never visited: all of it for a stranger, less the more the user returns."""
-    if not len(known.poi):
-        return 1.0
-    rate = (len(known.poi) + weights.prior_visits) / (known.visits.sum() + weights.prior_visits)
-    return weights.novelty * float(rate)
-
-
-def _usual(situation: Situation, weights: HabitWeights) -> Floats:
-    """Frequency, recency and the usual next steps; sums to 1 but for `repeat`. Shape: (places,)."""
-    known, steps = situation.known, situation.steps
+def _usual(asked: Situations, weights: HabitWeights) -> Floats:
+    """Frequency, recency and the usual next steps; sums to 1 for each query but for `repeat`. Shape: (places,)."""
+    row, steps = asked.known.row, asked.steps
     # The power is capped, so that even a place abandoned long ago stays possible.
-    usual = known.visits * 0.5 ** np.minimum(known.days_ago / weights.recency_half_life, 50)
-    usual /= usual.sum()
-    if steps is not None:
-        share = weights.transition * steps.sum() / (situation.departures + weights.prior_visits)
-        usual = (1 - share) * usual + share * steps / steps.sum()
-    usual[situation.here] *= weights.repeat
-    return usual
+    usual = asked.known.visits * 0.5 ** np.minimum(asked.days_ago / weights.recency_half_life, 50)
+    usual /= _sums(asked, usual)[row]
+    taken = _sums(asked, steps)
+    share = weights.transition * taken / (asked.departures + weights.prior_visits)
+    usual = (1 - share)[row] * usual + share[row] * steps / np.maximum(taken, 1)[row]
+    usual[asked.here] *= weights.repeat
+    return np.asarray(usual)
 
 
-def _hour_kernel(at: datetime, width: float) -> Floats:
-    """Weights of the 24 hours of a histogram around a time of day, across midnight; they sum to 1."""
-    distance = np.abs(np.arange(24) + 0.5 - (at.hour + at.minute / 60))
-    kernel = np.exp(-0.5 * (np.minimum(distance, 24 - distance) / width) ** 2)
-    return np.asarray(kernel / kernel.sum())
+def hour_kernels(hour: Floats, width: float) -> Floats:
+    """Weights of the 24 hours of a histogram around times of day, across midnight; rows of sum 1, or NaN if unknown."""
+    distance = np.abs(np.arange(24) + 0.5 - hour[:, None])
+    kernels = np.exp(-0.5 * (np.minimum(distance, 24 - distance) / width) ** 2)
+    return np.asarray(kernels / kernels.sum(axis=1, keepdims=True))
 
 
-def _category_hour_fit(city: CityHabits, at: datetime | None, weights: HabitWeights) -> Floats:
-    """How much of a category's visits fall around `at`, smoothed with an even day. Shape: (categories,)."""
-    if at is None or not city.tells_hours:
-        return np.ones(len(city.categories))
-    around = city.category_hours @ _hour_kernel(at, weights.hour_width)
-    return np.asarray((around + weights.prior_visits / 24) / (city.category_hours.sum(axis=1) + weights.prior_visits))
+def category_hour_fit(city: CityHabits, kernels: Floats, prior: float) -> Floats:
+    """How much of a category's visits fall around the hour, smoothed with an even day. Shape: (queries, categories).
+
+    1 where the hour is unknown.
+    """
+    if not city.tells_hours:
+        return np.ones((len(kernels), len(city.categories)))
+    fit = (around(city.category_hours, kernels) + prior / 24) / (city.category_hours.sum(axis=1) + prior)
+    return np.where(np.isnan(kernels[:, :1]), 1.0, fit)
 
 
-def _time_fit(situation: Situation, category_fit: Floats, weights: HabitWeights) -> Floats:
-    """How much of a place's visits fall around the hour and on the weekday of `at`. Shape: (places,).
+def around(hours: NDArray[np.generic], kernels: Floats) -> Floats:
+    """Visits by hour, weighed by each kernel. Shape: (queries, histograms).
+
+    Added up hour by hour: a matrix product would round differently in batches of another size.
+    """
+    found = np.zeros((len(kernels), len(hours)))
+    for weights, visits in zip(kernels.T, np.ascontiguousarray(hours.T, dtype=np.float64), strict=True):
+        found += weights[:, None] * visits
+    return found
+
+
+def _time_fit(asked: Situations, kernels: Floats, category_fit: Floats, weights: HabitWeights) -> Floats:
+    """How much of a place's visits fall around the hour and on the weekday of the query. Shape: (places,).
 
     Hours are smoothed with those of the place's category; days with weekdays or the weekend as a whole.
     """
-    known, at = situation.known, situation.at
-    if at is None:
-        return np.ones(len(known.poi))
+    known, city = asked.known, asked.city
     hour_fit = np.ones(len(known.poi))
-    if situation.city.tells_hours:
-        around = known.hours @ _hour_kernel(at, weights.hour_width)
-        hour_fit = (around + weights.prior_visits * category_fit[known.poi]) / (known.visits + weights.prior_visits)
-    day = at.weekday()
-    alike = [0, 1, 2, 3, 4] if day < 5 else [5, 6]
+    if city.tells_hours:
+        at_hour = (known.hours * kernels[known.row]).sum(axis=1)
+        usual = category_fit[known.row, city.category[known.poi]]
+        hour_fit = (at_hour + weights.prior_visits * usual) / (known.visits + weights.prior_visits)
+    day = asked.day[known.row]
+    workdays, weekend = known.weekdays[:, :5].mean(axis=1), known.weekdays[:, 5:].mean(axis=1)
     prior = weights.weekday_prior
-    rate = (known.weekdays[:, alike].mean(axis=1) + prior / 7) / (known.visits + prior)
-    day_fit = (known.weekdays[:, day] + prior * rate) / (known.visits + prior)
-    return np.asarray(hour_fit * day_fit)
-
-
-def _nearness(situation: Situation, weights: HabitWeights) -> Floats | float:
-    """Falls with the distance from where the user was last seen: 1 there, a half at `near_km`. Shape: (pois,)."""
-    if situation.distance_km is None:
-        return 1.0
-    return weights.near_km / (weights.near_km + situation.distance_km)
-
-
-def _distances(pois: pl.DataFrame, origin: int) -> Floats:
-    """Kilometres from one POI to all. Shape: (pois,)."""
-    latitudes, longitudes = pois[LATITUDE].to_numpy(), pois[LONGITUDE].to_numpy()
-    return haversine_km(latitudes[origin], longitudes[origin], latitudes, longitudes)
+    rate = (np.where(day < 5, workdays, weekend) + prior / 7) / (known.visits + prior)
+    day_fit = (known.weekdays[np.arange(len(day)), day] + prior * rate) / (known.visits + prior)
+    return np.where(day == UNKNOWN_DAY, 1.0, hour_fit * day_fit)
 
 
 def reasons(
@@ -270,9 +210,9 @@ def _newcomer_facts(
         f"{_many(visits, 'visit')} by {_many(people, 'person', 'people')}" if visits else "no visits by anybody"
     )
     facts = ["never visited before", popularity]
-    last = _last_poi(habits, prefix)
+    last = prefix[-1][1] if prefix else habits.recent[-1].poi if habits.recent else None
     if last is not None:
-        facts.append(f"{_distances(pois, last)[poi]:.1f} km from the last visit")
+        facts.append(f"{positions_of(pois).km_from(last)[poi]:.1f} km from the last visit")
     return facts
 
 

@@ -36,3 +36,14 @@ class Ranker(Protocol):
 
         Shape: (queries, pois).
         """
+
+
+def best(scores: Floats, k: int) -> list[NDArray[np.intp]]:
+    """The `k` POIs with the highest scores of each row, best first; of equal ones the first."""
+    k = min(k, scores.shape[1])
+    floors = np.partition(scores, -k, axis=1)[:, -k]
+    found = []
+    for row, floor in zip(scores, floors, strict=True):
+        candidates = np.flatnonzero(row >= floor)
+        found.append(candidates[np.argsort(-row[candidates], kind="stable")[:k]])
+    return found

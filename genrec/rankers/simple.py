@@ -11,86 +11,107 @@ from typing import Any
 
 import numpy as np
 
-from genrec.columns import LATITUDE, LONGITUDE
 from genrec.evidence import Evidence
-from genrec.geo import haversine_km
-from genrec.rankers.habit_weights import HabitWeights, fitted_weights
-from genrec.rankers.habits import DEFAULT_WEIGHTS, UNVISITED, rank_habits
+from genrec.rankers.blocks import in_blocks
+from genrec.rankers.habit_weights import fitted_weights
+from genrec.rankers.habits import DEFAULT_WEIGHTS, UNVISITED, around, category_hour_fit, hour_kernels, score_habits
+from genrec.rankers.known import NOWHERE, known_places
 from genrec.rankers.ranker import Floats, Query
+from genrec.rankers.situations import distances, own_heads, places_now, times_of_day
+from genrec.tallies import Ints
 from genrec.trajectories import GAP_HOURS, Visit, since
-
-Probabilities = Callable[[Evidence, Query], Floats]  # -> (pois,), sum 1
 
 # Visits that the next coarser distribution weighs against the counted ones (Dirichlet smoothing).
 BACK_OFF = 1.0
 
 
-def popularity(evidence: Evidence, _: Query) -> Floats:
-    """By everybody's visits."""
+def popularity(queries: Sequence[Query], evidence: Evidence) -> Floats:
+    """By everybody's visits. Shape, here and below: (queries, pois), rows of sum 1."""
     visits = evidence.city.visits + UNVISITED
-    return np.asarray(visits / visits.sum())
+    return np.tile(visits / visits.sum(), (len(queries), 1))
 
 
-def most_frequent(evidence: Evidence, query: Query) -> Floats:
+def popularity_by_hour(queries: Sequence[Query], evidence: Evidence) -> Floats:
+    """By everybody's visits around the hour, smoothed with the hours of the place's category."""
+    city, weights = evidence.city, DEFAULT_WEIGHTS
+    if not city.tells_hours:
+        return popularity(queries, evidence)
+    kernels = hour_kernels(times_of_day(queries), weights.hour_width)
+    usual = np.take(category_hour_fit(city, kernels, weights.prior_visits), city.category, axis=1)
+    fit = (around(evidence.tallies.place_hours, kernels) + weights.prior_visits * usual) / (
+        city.visits + weights.prior_visits
+    )
+    scores = (city.visits + UNVISITED) * np.where(np.isnan(kernels[:, :1]), 1.0, fit)
+    return np.asarray(scores / scores.sum(axis=1, keepdims=True))
+
+
+def most_frequent(queries: Sequence[Query], evidence: Evidence) -> Floats:
     """By the user's own visits, backing off to popularity."""
-    counts = np.zeros(len(evidence.past.pois))
-    for _, poi in visits_until(evidence, query):
-        counts[poi] += 1
-    return _smoothed(counts, popularity(evidence, query))
+    known = known_places(queries, evidence)
+    return _smoothed(known.row, known.poi, known.visits, popularity(queries, evidence))
 
 
-def most_recent(evidence: Evidence, query: Query) -> Floats:
+def most_recent(queries: Sequence[Query], evidence: Evidence) -> Floats:
     """By how lately the user was there: the n-th latest place weighs 1/n, all new ones together as the next."""
-    places = list(dict.fromkeys(poi for _, poi in reversed(visits_until(evidence, query))))
-    scores = popularity(evidence, query) / (len(places) + 1)
-    scores[places] = 1 / np.arange(1, len(places) + 1)
-    return np.asarray(scores / scores.sum())
+    known = known_places(queries, evidence)
+    places = np.bincount(known.row, minlength=len(queries))
+    latest_first = np.lexsort((-known.order, known.row))
+    nth = np.arange(len(known.row)) - (np.cumsum(places) - places)[known.row]
+    scores = popularity(queries, evidence) / (places + 1)[:, None]
+    scores[known.row, known.poi[latest_first]] = 1 / (nth + 1)
+    return np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
 
-def markov(evidence: Evidence, query: Query) -> Floats:
+def markov(queries: Sequence[Query], evidence: Evidence) -> Floats:
     """First order within trajectories; backs off from the user's steps to their visits, to all steps, to popularity."""
-    size = len(evidence.past.pois)
-    scores = popularity(evidence, query)
-    here = query.prefix[-1][1] if query.prefix else None
-    if here is not None:
-        scores = _smoothed(_counts(evidence.steps.get(here, {}), size), scores)
-    counts = np.zeros(size)
-    for _, poi in visits_until(evidence, query):
-        counts[poi] += 1
-    scores = _smoothed(counts, scores)
-    if here is None:
-        return scores
-    steps = np.zeros(size)
-    for poi, after in evidence.steps_of(query.user_id) + _steps_since(evidence, query):
-        steps[after] += poi == here
-    return _smoothed(steps, scores)
+    here = places_now(queries)
+    known = known_places(queries, evidence)
+    scores = _smoothed(*evidence.tallies.all_steps.after(here), popularity(queries, evidence))
+    scores = _smoothed(known.row, known.poi, known.visits, scores)
+    row, after, count = evidence.tallies.own_steps.after(own_heads(queries, evidence, here))
+    later = [(i, poi) for i, query in enumerate(queries) for poi in _steps_since(evidence, query)]
+    later_row, later_after = np.array(later, dtype=np.int64).reshape(-1, 2).T
+    ones = np.ones(len(later), dtype=np.int64)
+    row, after, count = (np.concatenate(both) for both in ((row, later_row), (after, later_after), (count, ones)))
+    return _smoothed(row, after, count, scores)
 
 
-def nearest(evidence: Evidence, query: Query) -> Floats:
+def nearest(queries: Sequence[Query], evidence: Evidence) -> Floats:
     """By the distance from where the user was last seen, that place first; popularity if never seen."""
-    visits = visits_until(evidence, query)
-    if not visits:
-        return popularity(evidence, query)
-    here = visits[-1][1]
-    latitude, longitude = (evidence.past.pois[name].to_numpy() for name in (LATITUDE, LONGITUDE))
-    nearness = 1 / (1 + haversine_km(latitude[here], longitude[here], latitude, longitude))
-    return np.asarray(nearness / nearness.sum())
+    last = known_places(queries, evidence).latest(len(queries))
+    nearness = 1 / (1 + distances(evidence.positions, last))
+    nearness /= nearness.sum(axis=1, keepdims=True)
+    return np.where((last == NOWHERE)[:, None], popularity(queries, evidence), nearness)
 
 
-def habits(evidence: Evidence, query: Query, weights: HabitWeights = DEFAULT_WEIGHTS) -> Floats:
-    """GenRec's own yardstick (genrec.rankers.habits)."""
-    own = evidence.habits(query.user_id)
-    return rank_habits(own, evidence.city, evidence.past.pois, at=query.at, prefix=query.prefix, weights=weights)
-
-
-COUNTING: dict[str, Probabilities] = {
+PROBABILITIES: dict[str, Callable[[Sequence[Query], Evidence], Floats]] = {
     "popularity": popularity,
+    "popularity-by-hour": popularity_by_hour,
     "most-frequent": most_frequent,
     "most-recent": most_recent,
     "markov": markov,
     "nearest": nearest,
-    "habits": habits,
 }
+COUNTING = (*PROBABILITIES, "habits")
+
+
+class CountingRanker:
+    """One of `COUNTING`, by its name, as a ranker; `habits` is GenRec's own yardstick (genrec.rankers.habits)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def settings(self) -> dict[str, Any]:
+        """See `Ranker`: for `habits` the weights, and where they come from."""
+        if self.name == "popularity-by-hour":
+            return DEFAULT_WEIGHTS.model_dump(include={"hour_width", "prior_visits"})
+        return fitted_weights().model_dump(mode="json") if self.name == "habits" else {}
+
+    def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
+        """See `Ranker`."""
+        if self.name == "habits":
+            return score_habits(queries, evidence)
+        return in_blocks(queries, evidence, PROBABILITIES[self.name])
 
 
 def visits_until(evidence: Evidence, query: Query) -> list[Visit]:
@@ -98,38 +119,26 @@ def visits_until(evidence: Evidence, query: Query) -> list[Visit]:
     return evidence.visits(query.user_id) + list(since(query.prefix, evidence.as_of))
 
 
-def _steps_since(evidence: Evidence, query: Query) -> list[tuple[int, int]]:
-    """The steps of the trajectory that the evidence does not hold; the first may lead on from its last visit."""
+def _steps_since(evidence: Evidence, query: Query) -> list[int]:
+    """Where the trajectory has led from the place where it is now, in steps that the evidence does not hold.
+
+    The first of these steps may lead on from the evidence's last visit.
+    """
     later = since(query.prefix, evidence.as_of)
+    if not later:
+        return []
     known = len(query.prefix) - len(later)
     visits = list(query.prefix[max(known - 1, 0) :])
     last = evidence.visits(query.user_id)[-1:]
-    if later and not known and last and later[0][0] - last[0][0] < timedelta(hours=GAP_HOURS):
+    if not known and last and later[0][0] - last[0][0] < timedelta(hours=GAP_HOURS):
         visits = last + visits
-    return [(poi, after) for (_, poi), (_, after) in pairwise(visits)]
+    here = visits[-1][1]
+    return [after for (_, poi), (_, after) in pairwise(visits) if poi == here]
 
 
-def _counts(counts: dict[int, int], size: int) -> Floats:
-    dense = np.zeros(size)
-    dense[list(counts)] = list(counts.values())
-    return dense
-
-
-def _smoothed(counts: Floats, coarser: Floats) -> Floats:
-    """Counts as a distribution, with `BACK_OFF` visits spread like the coarser one."""
-    return np.asarray((counts + BACK_OFF * coarser) / (counts.sum() + BACK_OFF))
-
-
-class CountingRanker:
-    """One of `COUNTING`, by its name, as a ranker."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def settings(self) -> dict[str, Any]:
-        """See `Ranker`: for `habits` the weights, and where they come from."""
-        return fitted_weights().model_dump(mode="json") if self.name == "habits" else {}
-
-    def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
-        """See `Ranker`."""
-        return np.log([COUNTING[self.name](evidence, query) for query in queries])
+def _smoothed(row: Ints, poi: Ints, counts: Floats | Ints, coarser: Floats) -> Floats:
+    """Counts of queries and places as distributions, with `BACK_OFF` visits spread like the coarser ones."""
+    scores = BACK_OFF * coarser
+    np.add.at(scores, (row, poi), counts)
+    scores /= (np.bincount(row, counts, minlength=len(coarser)) + BACK_OFF)[:, None]
+    return scores

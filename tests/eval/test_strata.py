@@ -20,13 +20,15 @@ TOWN = make(
 TRAIN_ROWS = 12  # up to day 7
 
 
-def cases(rows):
-    """From (user, trajectories, length, history, whether the POI was seen)."""
+def cases(rows, days=None):
+    """From (user, trajectories, length, history, whether the POI was seen), and the days since the evidence ended."""
     schema = {
         "user_id": pl.String, "user_trajectories": pl.UInt32, "length": pl.UInt32, "history": pl.UInt32,
         "poi_seen": pl.Boolean,
     }  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row").with_row_index("example")
+    times = [at(9 + day) for day in days or [0] * len(rows)]
+    frame = pl.DataFrame(rows, schema=schema, orient="row").with_row_index("example")
+    return frame.with_columns(as_of=at(9), time=pl.Series(times, dtype=pl.Datetime("us")))
 
 
 def test_by_hand():
@@ -38,7 +40,8 @@ def test_by_hand():
             ("d", 12, 4, 5, True),  # still the activity of their first example
             ("z", 2, 5, 9, True),
             ("c", 5, 6, 10, True),
-        ]
+        ],
+        days=[0, 14, 14.01, 45, 45.01, 400],
     )
     found = strata(examples, TOWN, TRAIN_ROWS)
     assert found["example"].to_list() == list(range(6))
@@ -53,6 +56,7 @@ def test_by_hand():
     assert found["trajectory"].to_list() == ["short", "short", "middle", "middle", "long", "long"]
     assert found["cold"].to_list() == ["0", "1-4", "1-4", "5-9", "5-9", "10+"]
     assert found["poi"].to_list() == ["new"] + ["known"] * 5
+    assert found["age"].to_list() == ["up to 14"] * 2 + ["up to 45"] * 2 + ["more"] * 2
     # a, b and c: 1; d: four of ten pairs (0-1, 0-2, 1-2, 3-4); z has no place in train.
     assert found["concentration"].to_list() == ["middle", "middle", "low", "low", UNDEFINED, "middle"]
 

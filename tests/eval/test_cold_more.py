@@ -1,0 +1,67 @@
+"""Cold start of places and of a city: which visits are asked about, and what is known of them."""
+
+import pytest
+from made import at, make
+from made_city import routine
+
+from eval.bench.rankers import Row, made_checkins, measure, ratios, workload
+from eval.experiments.cold_more import CITY, PLACES, PLACES_COMPARED, cold_city, cold_places, sections
+from eval.methods.rankers import RankerMethod
+from eval.methods.sasrec import NOTHING_LEARNED, SasRec, training_rows
+from eval.protocol import cases
+from genrec.rankers.simple import CountingRanker
+from genrec.trajectories import first_weeks
+
+pytestmark = pytest.mark.usefixtures("little_work")
+
+
+def growing_town():
+    """Six people's two weeks, at the end of which the museum opens."""
+    kinds = [(0, 1, 4), (0, 3, 5), (0, 1, 6)]
+    visits = [visit for i in range(6) for visit in routine(f"u{i}", kinds[i % 3], i % 2)]
+    return make([*visits, *((f"u{i}", 7, at(11, 22 + i / 10)) for i in range(4))])
+
+
+def counting(asked):
+    return [RankerMethod(CountingRanker(name)) for name in ("popularity", "nearest", "habits")]
+
+
+def quiet(*_):
+    """Nobody watches."""
+
+
+def test_new_places_are_those_that_nobody_had_been_to(tmp_path):
+    town, asked = growing_town(), []
+    found = cold_places(town, lambda a: asked.append(a) or counting(a), tmp_path, name="town", progress=quiet)
+    assert {example.target for example in asked[0].examples} == {7}
+    assert sum(asked[0].excluded.values()) + len(asked[0].examples) == len(cases(town, "all-visits").examples)
+    assert {(row["a"], row["b"]) for row in found[PLACES_COMPARED]} == {
+        ("nearest", "popularity"), ("habits", "popularity"), ("popularity", "nearest"), ("habits", "nearest")
+    }  # fmt: skip
+    assert {row["n"] for row in found[PLACES]} == {len(asked[0].examples)}
+    assert [section.id for section in sections(found)] == ["places"]
+
+
+def test_a_cold_city_is_asked_the_same_visits_twice(tmp_path):
+    town, home, asked = growing_town(), make([("a", 0, at(day)) for day in range(3)], ["Pub"]), []
+    found = cold_city(town, home, lambda a: asked.append(a) or counting(a), tmp_path, name="town", progress=quiet)
+    none, week = asked
+    assert none.frame["history"].max() == 0 < week.frame["history"].min()
+    assert [(e.user_id, e.time, e.target) for e in none.examples] == [
+        (e.user_id, e.time, e.target) for e in week.examples
+    ]
+    assert all(example.time >= at(7) for example in week.examples)
+    assert {row["known_days"] for row in found[CITY]} == {0, 7}
+    assert training_rows(none) is home
+    [answer] = SasRec().rank(none, [0], 3)
+    assert answer.failure == NOTHING_LEARNED
+    assert len(first_weeks(town, 7, 28).examples) == len(none.examples)
+
+
+def test_a_bench_counts_every_query_and_compares_with_cornacs_models():
+    asked = workload(40, 30, seed=0)
+    rows = list(measure(RankerMethod(CountingRanker("habits")), asked, ((16, 30), (1, 4))))
+    assert [(row.ranker, row.pois, row.batch, row.n) for row in rows] == [("habits", 40, 16, 30), ("habits", 40, 1, 4)]
+    assert made_checkins(40, 100, 5, 1).frame.equals(made_checkins(40, 100, 5, 1).frame)
+    found = ratios([Row("habits", 40, 16, 30, 100.0, 0.1), Row("sasrec", 40, 1, 4, 20.0, 1.0)])
+    assert found == [{"ranker": "habits", "against": "sasrec", "pois": 40, "batch": 16, "ratio": 5.0}]
