@@ -21,7 +21,12 @@ def compared(*rows):
         ((0.05, 0.001), (0.04, 0.001), True, "The profile matters to llm:full."),
         ((0.05, 0.06), (0.04, 0.2), False, "The profile is not used by llm:full."),
         ((-0.05, 0.001), (0.0, 1.0), False, "The profile is not used by llm:full."),
-        ((0.00, 1.0), (0.04, 0.001), False, "The user's own profile is not used by llm:full: another user's serves"),
+        (
+            (0.00, 1.0),
+            (0.04, 0.001),
+            False,
+            "The user's own profile is not used by llm:full: another user's profile works",
+        ),
         (
             (0.05, 0.001),
             (0.0, 1.0),
