@@ -6,6 +6,7 @@ loaded them the model must hold the same ones.
 """
 
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,6 +29,8 @@ PREFIX = "base_model.model."
 TENSOR = regex.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
 MATCH_SECONDS = 1.0  # for a pattern of names: some patterns would take forever
 MOST_RANK = 4096
+COUNT = regex.compile(r"(\d+)[^\d}]*\}")  # the last of a pattern's "{2,5}" or "{2,}"
+MOST_COPIES = 10_000  # a pattern's counts, multiplied: what is repeated is written out when it is compiled
 
 # Settings of other kinds of LoRA, which must be off.
 OTHER_KINDS = frozenset(
@@ -161,9 +164,11 @@ def _asked(where: str, description: LoraDescription, model: PreTrainedModel) -> 
             name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module is not head
         }
     try:
+        if prod(max(int(count), 1) for count in COUNT.findall(asked)) > MOST_COPIES:
+            raise ValueError("it repeats too much")
         pattern = regex.compile(asked)
         return {name for name in names if pattern.fullmatch(name, timeout=MATCH_SECONDS)}
-    except (regex.error, TimeoutError) as error:
+    except (regex.error, ValueError, TimeoutError) as error:  # ValueError: of flags that exclude one another
         raise GenRecError(f"{where}: target_modules is not a usable pattern: {one_line(error)}.") from None
 
 

@@ -200,6 +200,9 @@ def test_a_damaged_adapter_is_not_made_compact(adapter, tmp_path):
         ({"target_modules": None}, "target_modules"),
         ({"target_modules": "all-linear"}, "lacks the matrix A of"),
         ({"target_modules": "(q_proj"}, "target_modules is not a usable pattern"),
+        ({"target_modules": "(?au)q_proj"}, "target_modules is not a usable pattern"),
+        ({"target_modules": "a{99999999}"}, "not a usable pattern: it repeats too much"),
+        ({"target_modules": "((((a{1,99}){99}){99,}){99})"}, "not a usable pattern: "),
         ({"target_modules": r"(?:(.)|(..)|(...))+(?:\1\2\3)[^a-z]"}, "target_modules is not a usable pattern"),
     ],
 )

@@ -134,15 +134,15 @@ def test_a_study_of_checkins_chooses_its_rates(tmp_path, tiny_folder):
 
 @pytest.mark.slow
 def test_a_rate_at_which_training_diverges_is_ruled_out(tmp_path, tiny_folder):
-    rates = {"learning_rates": [0.3, 1e30], "batch": 2, "warmup_steps": 0}
+    rates = {"learning_rates": [0.3, 1e12], "batch": 2, "warmup_steps": 0}
     asked = tiny_study(tmp_path, tiny_folder, budgets=[4], seeds=[0], sft=rates, sweep_examples=8)
     lines = run(asked, tmp_path / "out")
-    assert any(line.startswith("sweep, rate 1e+30, on validation: 8 demonstrations, 0 pairs: div") for line in lines)
+    assert any(line.startswith("sweep, rate 1e+12, on validation: 8 demonstrations, 0 pairs: div") for line in lines)
     [sweep] = gather(workshop(asked, tmp_path / "out")).sweeps
-    assert (sweep.chosen, sweep.means[1e30]) == (0.3, None)
+    assert (sweep.chosen, sweep.means[1e12]) == (0.3, None)
     assert run(asked, tmp_path / "out") == [], "it is not tried again"
-    wild = tiny_study(tmp_path, tiny_folder, budgets=[8], seeds=[0], sft=rates | {"learning_rates": [1e30]})
-    with pytest.raises(GenRecError, match=r"sft.learning_rates: at 1e\+30 training has diverged with seed 0"):
+    wild = tiny_study(tmp_path, tiny_folder, budgets=[8], seeds=[0], sft=rates | {"learning_rates": [1e12]})
+    with pytest.raises(GenRecError, match=r"sft.learning_rates: at 1e\+12 training has diverged with seed 0"):
         run(wild, tmp_path / "wild")
 
 
@@ -183,7 +183,7 @@ def test_kill_nine_at_random_moments(tmp_path, tiny_folder):
         "    run(Study.model_validate_json((folder / 'study.json').read_text()), folder / 'killed', jobs=2)\n"
     )
     tests = Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"}
+    environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}{os.pathsep}{tests / 'training'}"}
     command = [sys.executable, str(tmp_path / "go.py")]
     draw, kills = random.Random(0), 0
     while kills < 3:
