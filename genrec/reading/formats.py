@@ -103,6 +103,22 @@ def recognise(source: Source, pois: Source | None, mapping: Mapping[str, str]) -
     return _with_note_of_kinds(layout, places), places
 
 
+def recognise_places(source: Source) -> Layout:
+    """Find the columns of a file of places that have no check-ins: positions, and what else there is.
+
+    Raises InputError if it has no positions.
+    """
+    layout = _settle(source, _shape(source, POI_ID), {}, POI_COLUMNS)
+    if missing := [column for column in _POSITION if column not in layout.columns]:
+        raise InputError(
+            f"no column for {', '.join(missing)}; the columns are: {_listed(layout.header)}.",
+            file=source.path,
+            row=_header_row(source, layout),
+            fix="Name them in the first line: category, latitude, longitude, name.",
+        )
+    return layout
+
+
 def _needed(layout: Layout, elsewhere: Collection[str]) -> list[str]:
     needed = [USER, POI_ID, UTC if UTC in layout.columns else TIME, *_POSITION]
     return [c for c in needed if not (c == USER and layout.of_one_person) and (c == POI_ID or c not in elsewhere)]

@@ -32,7 +32,7 @@ def test_light_imports(module):
 @pytest.mark.parametrize(
     "command",
     ["", "data", "data prepare", "data describe", "data synth", "profile", "profile run", "profile show",
-     "profile edit", "profile import", "recommend", "serve", "model", "model info"],
+     "profile edit", "profile import", "recommend", "audience", "serve", "model", "model info"],
 )  # fmt: skip
 def test_every_command_explains_itself(command):
     explains_itself("genrec", command)

@@ -1,0 +1,1 @@
+"""How the trained rankers learn: losses, negatives, loops."""
