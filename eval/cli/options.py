@@ -12,10 +12,10 @@ from genrec.filters import PresetName
 from genrec.trajectories import Part
 
 METHODS = (
-    "popularity, popularity-by-hour, most-frequent, most-recent, markov, nearest, habits, sasrec; the model: llm:none, "
-    "llm:routines, llm:attributes, llm:full, and the controls llm:full-swapped (another user's profile) and "
-    "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with --adapter, or the one that comes with "
-    "'embedded')."
+    "popularity, popularity-by-hour, most-frequent, most-recent, markov, nearest, habits, item-item, user-user, "
+    "crowd-markov, sasrec; the model: llm:none, llm:routines, llm:attributes, llm:full, and the controls "
+    "llm:full-swapped (another user's profile) and llm:full-emptied; behind an llm: -notable (no habit table), "
+    "-adapted (with --adapter, or the one that comes with 'embedded')."
 )
 METHOD = typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {METHODS}")
 

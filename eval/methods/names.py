@@ -8,9 +8,10 @@ from eval.methods.rankers import RankerMethod
 from eval.methods.sasrec import SasRec
 from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf
+from genrec.rankers.crowd import CROWD, CrowdRanker
 from genrec.rankers.simple import COUNTING, CountingRanker
 
-RANKERS = (*COUNTING, "sasrec")  # what ranks without a language model
+RANKERS = (*COUNTING, *CROWD, "sasrec")  # what ranks without a language model
 NAMES = (
     f"{', '.join(RANKERS)}, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
     "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
@@ -33,6 +34,8 @@ def make_methods(names: Sequence[str], models: Models, shelf: ProfileShelf, *, s
 def _method(name: str, models: Models, shelf: ProfileShelf, seed: int) -> Method:
     if name in COUNTING:
         return RankerMethod(CountingRanker(name))
+    if name in CROWD:
+        return RankerMethod(CrowdRanker(name))
     if name == "sasrec":
         return SasRec(seed=seed)
     spec = LlmSpec.parse(name)

@@ -10,9 +10,11 @@ from eval.methods.method import Ranked
 from eval.protocol import Cases, evidence_at
 from genrec.rankers.ranker import Ranker, best
 
+NOTHING = "the ranker has nothing to say"
+
 
 class RankerMethod:
-    """Asks a ranker about examples that share evidence together; it never fails."""
+    """Asks a ranker about examples that share evidence together; places that it says nothing of are not ranked."""
 
     def __init__(self, ranker: Ranker) -> None:
         self.name = ranker.name
@@ -29,4 +31,8 @@ class RankerMethod:
             evidence = evidence_at(cases, as_of)
             scores = self._ranker.score([cases.query(number) for number in numbers], evidence)
             for number, row, pois in zip(numbers, scores, best(scores, k), strict=True):
-                yield Ranked(number, evidence.fingerprint, pois.tolist(), np.exp(row[pois]).tolist())
+                ranked = pois[np.isfinite(row[pois])]
+                failure = None if len(ranked) else NOTHING
+                yield Ranked(
+                    number, evidence.fingerprint, ranked.tolist(), np.exp(row[ranked]).tolist(), failure=failure
+                )

@@ -234,7 +234,10 @@ def _sample(source: Source, shape: Layout) -> list[list[str]]:
     """The fields of the first records."""
     if isinstance(source, TextFile):
         lines, _ = first_lines(source)
-        return [*csv.reader(lines[1:], delimiter=shape.delimiter, skipinitialspace=True)]
+        try:
+            return [*csv.reader(lines[1:], delimiter=shape.delimiter, skipinitialspace=True)]
+        except csv.Error:  # a lone carriage return, say: the rows themselves will be told
+            return []
     return [[value or "" for value in record] for record in source.sample]
 
 
