@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from made_city import failed
+from safetensors.torch import load_file, save_file
 
 from genrec.errors import GenRecError
 from genrec.llm.vllm import plan as serving
@@ -102,7 +103,9 @@ def test_a_server_that_dies_is_not_waited_for(silent):
 def test_weights_that_vllm_cannot_read(genrec, tiny_folder, tmp_path):
     model = tmp_path / "broken"
     shutil.copytree(tiny_folder, model)
-    (model / "model.safetensors").write_bytes(b"\0" * 1000)
+    weights = load_file(model / "model.safetensors")
+    weights["model.layers.0.nonsense.weight"] = weights.pop(min(weights))
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -258,7 +258,7 @@ def test_two_processes_have_the_loss_of_one(recipe, tmp_path):
     (tmp_path / "recipe.json").write_text(halves.model_dump_json())
     (tmp_path / "two.py").write_text(
         "from pathlib import Path\n"
-        "import test_train_sft as here\n"
+        "import test_sft as here\n"
         "from training.recipe import SftRecipe\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "recipe = SftRecipe.model_validate_json((folder / 'recipe.json').read_text())\n"
@@ -266,7 +266,7 @@ def test_two_processes_have_the_loss_of_one(recipe, tmp_path):
     )
     root = Path(__file__).parents[2]
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(tmp_path / "two.py")]
-    environment = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (root, root / "tests", Path(__file__).parent)))}
     subprocess.run([sys.executable, *command], env=environment, check=True, capture_output=True, timeout=300)
     together = read_metrics(tmp_path / "two" / record.METRICS)
     assert json.loads((tmp_path / "two" / record.RUN).read_text())["processes"] == 2
