@@ -61,16 +61,16 @@ def audience(evidence: Evidence, places: pl.DataFrame, reach: Reach, cml: "Cml |
     return pl.concat(tables)
 
 
-def calibrated(checkins: Checkins, rows: int | None = None, cml: "Cml | None" = None) -> Reach:
+def calibrated(checkins: Checkins, rows: int | None = None, cml: "Cml | None" = None) -> Reach | None:
     """What traits have been worth to places that nobody had been to in the first `rows` check-ins.
 
-    `rows` (None: `PART` of them) is all that `cml` may have seen. Raises GenRecError if no place opened since.
+    `rows` (None: `PART` of them) is all that `cml` may have seen. None if no place opened since.
     """
     frame = checkins.frame
     first = int(len(frame) * PART) if rows is None else rows
     opened = sorted(set(frame[first:][POI].to_list()) - set(frame[:first][POI].to_list()))
     if not first or not opened:
-        raise GenRecError("no place opened in the last part of these check-ins: nothing tells who comes to a new one")
+        return None
     opened = [opened[i] for i in np.linspace(0, len(opened) - 1, min(len(opened), MOST_PLACES)).astype(int)]
     start, end = local_span(frame[first:])
     evidence = Evidence(checkins, start)

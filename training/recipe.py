@@ -22,7 +22,7 @@ from genrec.rankers.ranking_prompt import MOST_VISITS
 from genrec.validation import read_text, shortened
 from training.trainer_keys import checked_trainer
 
-Kind = Literal["sft", "dpo"]
+Kind = Literal["sft", "dpo"]  # of training with TRL
 Method = Literal["full", "lora", "qlora", "galore"]
 
 
@@ -122,11 +122,26 @@ class DpoRecipe(Recipe):
     data: Data | None = None  # what `genrec-train preferences` makes pairs of
 
 
-AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe)
-AnyRecipe = Annotated[SftRecipe | DpoRecipe, Field(discriminator="kind")]
+class RankersRecipe(_Strict):
+    """The rankers of a city, trained on its check-ins."""
+
+    kind: Literal["rankers"]
+    train: Literal["llm4poi", "rolling"] = "llm4poi"  # the first 80 %, or the first half of the check-ins
+    visits: int = Field(default=20_000, ge=1)  # a sample of the visits to learn
+    epochs: int = Field(default=3, ge=1)
+    rate: float = Field(default=1e-3, gt=0, lt=1)
+    decay: float = Field(default=0.01, ge=0)
+    contrast: float = Field(default=0.0, ge=0)  # weight of the term that makes views with fields left out alike
+    seed: int = Field(default=0, ge=0)
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRecipe:
+RANKERS_RECIPE = Path(__file__).parent / "recipes" / "rankers.yaml"
+
+AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe)
+AnyRecipe = Annotated[SftRecipe | DpoRecipe | RankersRecipe, Field(discriminator="kind")]
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRecipe | RankersRecipe:
     """Read a recipe; `overrides` are KEY=VALUE with dotted keys and YAML values (trainer.learning_rate=1e-4).
 
     Raises InputError if there is no such file or it is no YAML, and else one GenRecError with all problems.
@@ -138,10 +153,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
         values["trainer"], faulty = checked_trainer(values["kind"], trainer)
         problems += faulty
     try:
-        recipe: SftRecipe | DpoRecipe = TypeAdapter(AnyRecipe).validate_python(values)
+        recipe: SftRecipe | DpoRecipe | RankersRecipe = TypeAdapter(AnyRecipe).validate_python(values)
     except ValidationError as error:
         # The union's tag, which pydantic puts first, is no key of the file's.
-        problems += problems_of(error, skip=typing.get_args(Kind))
+        problems += problems_of(error, skip=(*typing.get_args(Kind), "rankers"))
     if len(problems) == 1:
         raise GenRecError(f"{path}: {problems[0]}")
     if problems:

@@ -13,9 +13,9 @@ from genrec.trajectories import Part
 
 METHODS = (
     "popularity, popularity-by-hour, most-frequent, most-recent, markov, nearest, habits, item-item, user-user, "
-    "crowd-markov, sasrec; the model: llm:none, llm:routines, llm:attributes, llm:full, and the controls "
-    "llm:full-swapped (another user's profile) and llm:full-emptied; behind an llm: -notable (no habit table), "
-    "-adapted (with --adapter, or the one that comes with 'embedded')."
+    "crowd-markov, sasrec, fusion; with --rankers m2trec, cml, coder; the model: llm:none, llm:routines, "
+    "llm:attributes, llm:full, and the controls llm:full-swapped (another user's profile) and llm:full-emptied; "
+    "behind an llm: -notable (no habit table), -adapted (with --adapter, or the one that comes with 'embedded')."
 )
 METHOD = typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {METHODS}")
 
@@ -27,6 +27,14 @@ Profiles = Annotated[
         metavar="FILE",
         help="Profiles to show to the model, of each user the latest before an example; several files for several "
         "moments. Where there is none: one by templates.",
+    ),
+]
+Rankers = Annotated[
+    Path | None,
+    typer.Option(
+        "--rankers",
+        metavar="DIR",
+        help="Trained rankers (genrec-train rankers); else the fusion that comes with GenRec.",
     ),
 ]
 Split = Annotated[SplitName, typer.Option(help="Which visits are to be predicted.")]

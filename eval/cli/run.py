@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from eval.cli.command_line import command_line
-from eval.cli.options import METHOD, AdaptedNames, Aggregates, Choice, Draw, Output, Profiles
+from eval.cli.options import METHOD, AdaptedNames, Aggregates, Choice, Draw, Output, Profiles, Rankers
 from eval.cli.report import report
 from eval.experiments.experiment import run_figures, to_json
 from eval.measures.metrics import score
@@ -43,6 +43,7 @@ def run(
     time: Annotated[TimeKnown, typer.Option(help="Whether methods are told the time of the visit.")] = "given",
     draw: Draw,
     model: AdaptedNames,
+    rankers: Rankers = None,
     aggregates: Aggregates = None,
     reading: Reading,
 ) -> None:
@@ -62,7 +63,7 @@ def run(
     )
     shelf = ProfileShelf(given, asked.checkins, seed=draw.seed)
     models = Models(asked.checkins, model.model, model.server, model.adapter)
-    methods = make_methods(names, models, shelf, seed=draw.seed)
+    methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)
     print_examples(asked)
     left_out = _ranked_before(output) - set(names)
     with progress_bar() as bar:

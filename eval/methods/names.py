@@ -1,6 +1,7 @@
 """The methods by their names on the command line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from eval.methods.llm import LlmMethod, LlmSpec, Models
 from eval.methods.method import Method
@@ -11,18 +12,26 @@ from genrec.profiles.shelf import ProfileShelf
 from genrec.rankers.crowd import CROWD, CrowdRanker
 from genrec.rankers.simple import COUNTING, CountingRanker
 
-RANKERS = (*COUNTING, *CROWD, "sasrec")  # what ranks without a language model
+TRAINED = ("fusion", "m2trec", "cml", "coder")
+RANKERS = (*COUNTING, *CROWD, "fusion", "sasrec")  # what ranks without a language model and without --rankers
 NAMES = (
-    f"{', '.join(RANKERS)}, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
+    f"{', '.join((*RANKERS, *TRAINED[1:]))}, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
     "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
 )
 
 
-def make_methods(names: Sequence[str], models: Models, shelf: ProfileShelf, *, seed: int = 0) -> list[Method]:
-    """Methods in the order of their names; raises GenRecError for an unknown or repeated name, or a stray adapter."""
+def make_methods(
+    names: Sequence[str], models: Models, shelf: ProfileShelf, *, seed: int = 0, rankers: Path | None = None
+) -> list[Method]:
+    """Methods in the order of their names; `rankers`: a folder of trained ones.
+
+    Raises GenRecError for an unknown or repeated name, or a stray adapter or folder.
+    """
     if len(set(names)) < len(names):
         raise GenRecError(f"--method names one twice: {', '.join(names)}")
-    methods = [_method(name, models, shelf, seed) for name in names]
+    if rankers and not set(names) & set(TRAINED):
+        raise GenRecError(f"--rankers is for the methods {', '.join(TRAINED)}, and none is named")
+    methods = [_method(name, models, shelf, seed, rankers) for name in names]
     adapted = [spec.name for spec in map(LlmSpec.parse, names) if spec is not None and spec.adapted]
     if adapted and models.adapter is None:
         raise GenRecError(f"{adapted[0]} needs --adapter")
@@ -31,11 +40,15 @@ def make_methods(names: Sequence[str], models: Models, shelf: ProfileShelf, *, s
     return methods
 
 
-def _method(name: str, models: Models, shelf: ProfileShelf, seed: int) -> Method:
+def _method(name: str, models: Models, shelf: ProfileShelf, seed: int, rankers: Path | None) -> Method:
     if name in COUNTING:
         return RankerMethod(CountingRanker(name))
     if name in CROWD:
         return RankerMethod(CrowdRanker(name))
+    if name in TRAINED:
+        from eval.methods.trained import TrainedMethod  # deferred: loads torch
+
+        return TrainedMethod(name, rankers)
     if name == "sasrec":
         return SasRec(seed=seed)
     spec = LlmSpec.parse(name)

@@ -14,6 +14,7 @@ from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import Reading
 from genrec.clock import local_span
+from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.files import atomic_path
 from genrec.reading.places import read_places
@@ -49,7 +50,10 @@ def audience(
         from genrec.rankers.cml import Cml  # deferred: loads torch
 
         space = Cml.load(rankers)
-        reach = Reach(space.trained.audience, space.trained.audience_days)
+        days = space.trained.audience_days
+        reach = Reach(space.trained.audience, days) if days else None
+    if reach is None:
+        raise GenRecError("no place opened in the last part of these check-ins: nothing tells who comes to a new one")
     evidence = Evidence(known, local_span(known.frame)[1] + timedelta(seconds=1))
     listed = audience_of(evidence, opened, reach, space).filter(pl.col("rank") <= top)
     err.print(f"note: the probability is that somebody comes within {reach.days} days of the opening")

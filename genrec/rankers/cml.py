@@ -41,7 +41,7 @@ class CmlSettings(TrainedSettings):
     width: int = Field(default=32, ge=2, le=1024)
     weights: tuple[float, ...] = Field(default=(0.0,) * TERMS, min_length=TERMS, max_length=TERMS)
     audience: tuple[float, ...] = Field(default=(0.0,) * TRAITS, min_length=TRAITS, max_length=TRAITS)
-    audience_days: int = Field(default=0, ge=0, description="within which somebody of an audience comes")
+    audience_days: int = Field(default=0, ge=0, description="within which somebody comes; 0: not learned")
 
 
 class Network(nn.Module):

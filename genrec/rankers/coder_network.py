@@ -1,5 +1,6 @@
 """The network of `genrec.rankers.coder`: light graph convolutions, and attention up the trees over places."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -127,7 +128,9 @@ def _sparse(matrix: csr_array) -> Tensor:
     matrix.sort_indices()
     starts, columns = (torch.from_numpy(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
     data = torch.from_numpy(matrix.data.astype(np.float32))
-    return torch.sparse_csr_tensor(starts, columns, data, list(matrix.shape), check_invariants=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(starts, columns, data, list(matrix.shape), check_invariants=True)
 
 
 class _Carry(torch.autograd.Function):

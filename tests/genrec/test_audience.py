@@ -13,7 +13,6 @@ from made_city import csv_of, failed
 from made_trained import city, cml
 
 from genrec.audience import Reach, audience, calibrated, traits
-from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.reading.places import read_places
 
@@ -50,6 +49,7 @@ def test_probabilities_are_calibrated_where_nothing_tells_people_apart():
     checkins = make(visits, kinds)
     checkins = replace(checkins, pois=checkins.pois.with_columns(latitude=pl.lit(51.0)))
     reach = calibrated(checkins, 300)
+    assert reach is not None
     listed = audience(Evidence(checkins, at(9)), checkins.pois[1:3], reach)
     assert (listed["probability"] - 0.5).abs().max() < 0.05
 
@@ -62,9 +62,11 @@ def test_calibration_sees_the_first_rows_only_before_the_places_open():
     assert np.isfinite(before).all() and before.shape == (len(users), 2, 6)
 
 
-def test_without_new_places_there_is_nothing_to_calibrate_on():
-    with pytest.raises(GenRecError, match="no place opened"):
-        calibrated(make([("a", 0, at(day)) for day in range(20)]))
+def test_without_new_places_there_is_nothing_to_calibrate_on(tmp_path, genrec):
+    checkins = make([("a", 0, at(day)) for day in range(20)])
+    assert calibrated(checkins) is None
+    places = opened(tmp_path, "Gym,51.0,-114.0,Iron")
+    failed(genrec("audience", places, "--checkins", csv_of(checkins, tmp_path / "one.csv")), "no place opened")
 
 
 @settings(max_examples=25, deadline=None)

@@ -10,12 +10,12 @@ import training
 from genrec.cli.lazy import lazy_group
 from training.budget.spec import load_study
 from training.cli import COMMANDS
-from training.recipe import DpoRecipe, load_recipe
+from training.recipe import RANKERS_RECIPE, DpoRecipe, load_recipe
 from training.settings import trainer_config
 
 FOLDER = Path(training.__file__).parent / "recipes"
 STUDIES = sorted(FOLDER.glob("budget*.yaml"))
-RECIPES = sorted(set(FOLDER.glob("*.yaml")) - set(STUDIES))
+RECIPES = sorted(set(FOLDER.glob("*.yaml")) - {*STUDIES, RANKERS_RECIPE})
 
 
 def header(path):

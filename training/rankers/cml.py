@@ -73,7 +73,9 @@ def train_cml(
     weights, reach = _fitted(early, seen, first, seed), calibrated(seen, first, early)
     before = steps
     space = _space(checkins, rows, seed, steps, sentences=reads, progress=onward)
-    known = {"weights": tuple(weights.tolist()), "audience": reach.weights, "audience_days": reach.days}
+    known: dict[str, object] = {"weights": tuple(weights.tolist())}
+    if reach is not None:
+        known |= {"audience": reach.weights, "audience_days": reach.days}
     return Cml(space.trained.model_copy(update=known), space.network)
 
 

@@ -1,0 +1,65 @@
+"""Counts by a whole-number key, and the largest entries of the rows of a sparse matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """Values of ascending `keys`; any other key has 0."""
+
+    keys: Ints
+    values: Floats
+
+    def __call__(self, keys: Ints) -> Floats:
+        """Values of keys of any shape."""
+        row, known = find(self.keys, keys)
+        return np.where(known, self.values[row], 0.0) if len(self.keys) else np.zeros(keys.shape)
+
+
+def counted(keys: Ints, weights: Floats | None = None) -> Keyed:
+    """How often each key occurs, or its weights added up."""
+    unique, inverse = np.unique(keys, return_inverse=True)
+    return Keyed(unique, np.bincount(inverse, weights, minlength=len(unique)).astype(np.float64))
+
+
+def find(keys: Ints, wanted: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """The row of each wanted key among ascending keys, and whether it is there; row 0 where it is not."""
+    if not len(keys):
+        return np.zeros(wanted.shape, np.int64), np.zeros(wanted.shape, np.bool_)
+    row = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    known = keys[row] == wanted
+    return np.where(known, row, 0), known
+
+
+def best_of_groups(group: Ints, value: Floats, item: Ints, groups: int, most: int) -> Ints:
+    """The items of each group with the largest values, best first; -1 where there are fewer. Shape: (groups, most)."""
+    order = np.lexsort((item, -value, group))
+    group, item = group[order], item[order]
+    place = np.arange(len(group)) - np.searchsorted(group, np.arange(groups))[group] if len(group) else group
+    best = np.full((groups, most), -1, dtype=np.int64)
+    kept = place < most
+    best[group[kept], place[kept]] = item[kept]
+    return best
+
+
+def best_of_rows(matrix: csr_array, most: int) -> Ints:
+    """The columns of each row with the largest entries, best first; -1 where there are fewer. Shape: (rows, most)."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return best_of_groups(rows, matrix.data, matrix.indices.astype(np.int64), matrix.shape[0], most)
+
+
+def with_best_of_rows(matrix: csr_array, most: int) -> csr_array:
+    """The matrix with nothing but the `most` largest entries of each row."""
+    if not matrix.nnz or np.diff(matrix.indptr).max() <= most:
+        return matrix
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((matrix.indices, -matrix.data, rows))
+    kept = order[(np.arange(len(order)) - matrix.indptr[rows[order]]) < most]
+    return csr_array((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)

@@ -1,0 +1,102 @@
+"""`genrec-train rankers`: a folder that ranks, made of nothing but the train part, that a killed run goes on with."""
+
+import pytest
+
+from genrec.city import CityConfig, build_city
+from genrec.errors import GenRecError
+from genrec.rankers.features import ABOUT, layout
+from genrec.rankers.fields import RANKERS
+from genrec.rankers.fusion import Fusion
+from genrec.rankers.fusion_file import Learned, read_fusion
+from genrec.rankers.simple import CountingRanker
+from genrec.reading.reader import read_checkins
+from training.rankers.fusion import Settings, answers, calibrate, fit, new_network
+from training.rankers.lists import aged, lists_of, visits_to_learn
+from training.rankers.stages import material, train_rankers
+from training.recipe import RANKERS_RECIPE, RankersRecipe, load_recipe
+
+RECIPE = RankersRecipe(kind="rankers", visits=150, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def checkins(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("city")
+    build_city(CityConfig(users=12, pois=80, days=60, checkins=900, seed=3)).write(folder)
+    return read_checkins(folder / "checkins.csv")
+
+
+def quiet(_):
+    return lambda done, total: None
+
+
+def test_training_sees_the_train_part_only(checkins):
+    part = material(RECIPE, checkins)
+    assert len(part.checkins.frame) == len(checkins.frame) * 8 // 10
+    visits = visits_to_learn(part.checkins, len(part.checkins.frame))
+    assert visits
+    assert max(visit.time for visit in visits) <= part.trained_on.last
+    assert all(visit.as_of <= visit.time for visit in visits)
+
+
+def test_aged_evidence_is_older_and_the_visit_the_same(checkins):
+    visits = visits_to_learn(checkins, len(checkins.frame))
+    older = aged(visits, checkins, 1.0, 0)
+    assert older
+    same = {(visit.user_id, visit.time, visit.target): visit.as_of for visit in visits}
+    assert all(visit.as_of < same[visit.user_id, visit.time, visit.target] for visit in older)
+
+
+def test_a_network_learns_and_is_the_same_each_time(checkins):
+    visits = visits_to_learn(checkins, len(checkins.frame))[:200]
+    lists = lists_of(checkins, visits, {"habits": CountingRanker("habits")})
+    learned = Learned(layout=layout(), about=ABOUT, rankers=("habits",), width=16)
+    settings = Settings(epochs=3, contrast=0.1)
+    losses = []
+    for _ in range(2):
+        network = new_network(lists, learned, settings)
+        before = answers(network, lists)[1].mean()
+        fit(network, lists, settings)
+        calibrate(network, lists)
+        losses.append(answers(network, lists)[1].mean())
+    assert losses[0] == losses[1] > before
+
+
+def test_a_folder_that_ranks_and_is_not_made_again(checkins, tmp_path):
+    out = tmp_path / "rankers"
+    train_rankers(RECIPE, checkins, out, quiet)
+    settings, _ = read_fusion(out, layout())
+    assert settings.catalogue != "any"
+    assert set(settings.learned.rankers) <= set(RANKERS)
+    written = (out / "fusion.safetensors").stat().st_mtime_ns
+    trained = train_rankers(RECIPE, checkins, out, quiet)
+    assert isinstance(trained["fusion"], Fusion)
+    assert (out / "fusion.safetensors").stat().st_mtime_ns == written
+    with pytest.raises(GenRecError, match="something else"):
+        train_rankers(RECIPE.model_copy(update={"seed": 1}), checkins, out, quiet)
+
+
+def test_too_few_visits_are_one_line(checkins, tmp_path):
+    few = checkins.__class__(checkins.frame[:100], checkins.pois, "few", [])
+    with pytest.raises(GenRecError, match="too few to learn from"):
+        train_rankers(RECIPE, few, tmp_path / "rankers", quiet)
+    assert not (tmp_path / "rankers").exists()
+
+
+def test_the_recipe_is_the_default():
+    assert load_recipe(RANKERS_RECIPE) == RankersRecipe(kind="rankers")
+
+
+def test_a_trained_folder_is_not_examined_on_what_it_has_seen(checkins, tmp_path, genrec_eval):
+    out, data = tmp_path / "rankers", tmp_path / "city"
+    build_city(CityConfig(users=12, pois=80, days=60, checkins=900, seed=3)).write(data)
+    train_rankers(RECIPE, checkins, out, quiet)
+    run = ("run", data / "checkins.csv", "--method", "fusion", "--rankers", out, "--out")
+    code, _, err = genrec_eval(*run, tmp_path / "one", "--split", "rolling")
+    assert code == 2
+    assert "trained on check-ins up to" in err
+    code, printed, _ = genrec_eval(*run, tmp_path / "two", "--split", "all-visits", "--limit", "20")
+    assert code == 0
+    assert "fusion" in printed
+    code, printed, _ = genrec_eval("audit", tmp_path / "two")
+    assert code == 0
+    assert "training ended before the first moment (2 checked)" in printed
