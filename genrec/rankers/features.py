@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.rankers.asked import Asked
+from genrec.rankers.batch import Situation
 from genrec.rankers.candidates import Candidates
-from genrec.rankers.fields import FIELDS, NAMES, RANKERS, SCORE_FEATURES, Situation
+from genrec.rankers.fields import FIELDS, NAMES, RANKERS, SCORE_FEATURES
 from genrec.rankers.tables import DAY, NEVER, SEASON, Tables
 
 Floats = NDArray[np.float64]

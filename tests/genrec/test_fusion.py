@@ -14,9 +14,10 @@ from made_city import town
 from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.rankers.asked import asked
+from genrec.rankers.batch import Situation
 from genrec.rankers.candidates import candidates
 from genrec.rankers.features import features, layout
-from genrec.rankers.fields import FIELDS, NAMES, Situation
+from genrec.rankers.fields import FIELDS, NAMES
 from genrec.rankers.fusion import Fusion
 from genrec.rankers.fusion_file import SHIPPED, read_fusion
 from genrec.rankers.places import places_of

@@ -1,15 +1,20 @@
 """`genrec-train rankers`: a folder that ranks, made of nothing but the train part, that a killed run goes on with."""
 
+import numpy as np
 import pytest
 
 from genrec.city import CityConfig, build_city
+from genrec.clock import local_span
 from genrec.errors import GenRecError
+from genrec.evidence import Evidence
 from genrec.rankers.features import ABOUT, layout
 from genrec.rankers.fields import RANKERS
 from genrec.rankers.fusion import Fusion
 from genrec.rankers.fusion_file import Learned, read_fusion
+from genrec.rankers.ranker import Query
 from genrec.rankers.simple import CountingRanker
 from genrec.reading.reader import read_checkins
+from training.rankers import shipped
 from training.rankers.fusion import Settings, answers, calibrate, fit, new_network
 from training.rankers.lists import aged, lists_of, visits_to_learn
 from training.rankers.stages import material, train_rankers
@@ -100,3 +105,16 @@ def test_a_trained_folder_is_not_examined_on_what_it_has_seen(checkins, tmp_path
     code, printed, _ = genrec_eval("audit", tmp_path / "two")
     assert code == 0
     assert "training ended before the first moment (2 checked)" in printed
+
+
+def test_the_shipped_fusion_can_be_made(checkins, tmp_path, monkeypatch):
+    small = {"SYNTHETIC": 1, "REAL_VISITS": 60, "REAL_AGED": 10, "KEPT_VISITS": 20, "SYNTHETIC_VISITS": 20}
+    for name, value in small.items():
+        monkeypatch.setattr(shipped, name, value)
+    monkeypatch.setattr(shipped, "SETTINGS", Settings(epochs=1))
+    shipped.ship([checkins, checkins], tmp_path)
+    settings, _ = read_fusion(tmp_path, layout())
+    assert (settings.catalogue, settings.trained_on.rows) == ("any", 2 * ((len(checkins.frame) + 1) // 2))
+    ranker = Fusion(tmp_path)
+    scores = ranker.score([Query("nobody", None)], Evidence(checkins, local_span(checkins.frame)[1]))
+    assert np.isclose(np.exp(scores).sum(), 1)

@@ -74,15 +74,15 @@ def _parts(
             "with the rankers that come with GenRec"
         )
     cut = int(len(visits) * (1 - KEPT_ASIDE))
-    learned = _sample(visits[:cut], recipe.visits, recipe.seed)
+    learned = sample(visits[:cut], recipe.visits, recipe.seed)
     learned += aged(learned, checkins, AGED, recipe.seed)
     known: dict[str, Ranker] = {name: CountingRanker(name) for name in COUNTED}
     known |= rankers
-    kept = _sample(visits[cut:], recipe.visits // 5, recipe.seed)
+    kept = sample(visits[cut:], recipe.visits // 5, recipe.seed)
     return lists_of(checkins, learned, known), lists_of(checkins, kept, known)
 
 
-def _sample(visits: Sequence[Example], most: int, seed: int) -> list[Example]:
+def sample(visits: Sequence[Example], most: int, seed: int) -> list[Example]:
     """As many visits as may be learned, drawn at random, in order."""
     chosen = np.random.default_rng(seed).permutation(len(visits))[:most]
     return [visits[i] for i in np.sort(chosen)]
