@@ -75,8 +75,8 @@ def material(recipe: RankersRecipe, checkins: Checkins) -> Material:
     rows = count * 8 // 10 if recipe.train == "llm4poi" else (count + 1) // 2
     if rows < LEAST_VISITS:
         raise GenRecError(
-            f"{rows} check-ins to train on are too few to learn from (at least {LEAST_VISITS}): go on with the rankers "
-            "that come with GenRec, which are used wherever no folder is named"
+            f"{rows} check-ins to train on are too few to learn from (at least {LEAST_VISITS}): use the fusion "
+            "that comes with GenRec (`genrec-eval run --method fusion`)"
         )
     part = replace(checkins, frame=checkins.frame[:rows])
     seen = TrainedOn(fingerprint=fingerprint(part), rows=rows, last=local_span(part.frame)[1], seed=recipe.seed)
