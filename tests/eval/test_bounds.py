@@ -127,6 +127,7 @@ def test_a_damaged_configuration_is_refused_or_can_be_used(whole, use, tries):
         path.write_bytes(right)
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.data())
 def test_a_damaged_part_is_refused_or_completed(tmp_path_factory, data):

@@ -127,6 +127,7 @@ def test_cold_start_from_the_command_line(genrec_eval, tmp_path, some_lengths):
     assert [(out / name).read_bytes() for name in WRITTEN] == overview
 
 
+@pytest.mark.slow
 def test_models_see_cut_histories_only(genrec_eval, tmp_path, tiny_folder, some_lengths):
     path, out = csv_of(long_town(), tmp_path / "town.csv"), tmp_path / "out"
     options = ["--users", 2, "--limit", 2, "--model", tiny_folder, "--out", out]

@@ -101,6 +101,7 @@ def test_the_ablation_has_parts_controls_and_yardsticks():
     assert [spec.adapted for spec in adapted if spec] == [True] * len(models)
 
 
+@pytest.mark.slow
 def test_ablation_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     path, run, figures = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "run", tmp_path / "figures.json"
     command = ["ablation", path, "--split", "rolling", "--limit", 4, "--model", tiny_folder, "--out", run]

@@ -163,6 +163,7 @@ LONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_long_sentences_do_not_hang():
     """In a process of its own, because a regular expression that backtracks cannot be stopped otherwise."""
     habits, vocabulary = habits_at("Bar", others=["Bar Bar Bar", "St. Bar"])

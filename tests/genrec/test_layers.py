@@ -29,6 +29,7 @@ def test_light_imports(module):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     ["", "data", "data prepare", "data describe", "data synth", "profile", "profile run", "profile show",
@@ -38,6 +39,7 @@ def test_every_command_explains_itself(command):
     explains_itself("genrec", command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     ["", "run", "report", "score", "profiles", "audit", "fit-habits", "bench", "ablation", "cold-start", "cross-city"],

@@ -38,6 +38,7 @@ def undisturbed(subjects, tmp_path_factory):
     return out.read_bytes()
 
 
+@pytest.mark.slow
 @quick
 @given(st.data())
 def test_cut_anywhere_and_run_again(subjects, undisturbed, tmp_path_factory, data):
@@ -50,6 +51,7 @@ def test_cut_anywhere_and_run_again(subjects, undisturbed, tmp_path_factory, dat
     assert run(HabitsWriter(KINDS), subjects, out) == []
 
 
+@pytest.mark.slow
 def test_failure_in_the_middle_with_a_model(tmp_path):
     """The model's cache differs after a restart; the profiles must not."""
     subjects = subjects_of(BATCH + 2)

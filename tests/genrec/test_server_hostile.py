@@ -77,6 +77,7 @@ ENTRY = {"id": "m", "owned_by": "vllm", "root": "/nowhere", "parent": "m", "max_
 SCORES = {"choices": [{"logprobs": {"tokens": ["token_id:5"], "top_logprobs": [{"token_id:5": -0.1}]}}]}
 
 
+@pytest.mark.slow
 @given(bent({"data": [ENTRY]}))
 @fuzz
 def test_any_list_of_models(mouth, answer):
@@ -188,6 +189,7 @@ def bomb():
 ENDLESS = b" " * (1 << 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -51,6 +51,7 @@ def vllm(serve, tiny_folder):
     return serve(like_vllm(tiny_model(), tiny_folder))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split_digits", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_exact_for_any_tokeniser_and_with_few_requests(split_digits, serve, tiny_folder):
     """Groups of digits are more first tokens than a request may score; single digits need few requests."""

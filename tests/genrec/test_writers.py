@@ -116,6 +116,7 @@ def test_preferences_are_made_once(folder, genrec_train):
         failed(genrec_train("preferences", "recipe.yaml"), "p.jsonl is being written by another process")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_two_prepares_at_once_lose_nothing(seed, folder):
     """Each ends well and its check-ins are there, or says that the other is at it."""
@@ -131,6 +132,7 @@ def test_two_prepares_at_once_lose_nothing(seed, folder):
     assert {path.name for path in (folder / "city").iterdir()} == {"checkins.parquet", "pois.parquet", "meta.json"}
 
 
+@pytest.mark.slow
 def test_two_profile_runs_at_once_double_nothing(folder):
     several = [
         start("genrec", "profile", "in.csv", "--writer", "habits", "--out", "p.jsonl", before=slow(0.2))
@@ -160,6 +162,7 @@ def kill_after(process, seconds):
     process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_the_file_ends_the_same(model, folder, profiles, tiny_folder):
     arguments = ["profile", "in.csv", "--writer", "habits", "--out"]
@@ -181,6 +184,7 @@ def test_killed_at_any_moment_the_file_ends_the_same(model, folder, profiles, ti
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_killed_prepare_is_done_again_to_the_same_folder(folder):
     pause = "import os, time\\nsync = os.fsync\\nos.fsync = lambda handle: (time.sleep(0.05), sync(handle))"
     first = start("genrec", "data", "prepare", "in.csv", "--out", "whole")

@@ -57,6 +57,7 @@ def measured(tiny_folder, scored, same_examples):
     return found
 
 
+@pytest.mark.slow
 def test_the_trainers_take_the_same_steps_but_score_other_positions(measured):
     for kind, method in product(KINDS, METHODS):
         ours, positions = measured[kind, method, "genrec"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from made_budget import tiny_study
 
@@ -34,6 +35,7 @@ def asked(*arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_plan_report_and_advice_load_no_trainer(tmp_path, tiny_folder):
     study, out, path = (
         tiny_study(tmp_path, tiny_folder, budgets=[4, 8], seeds=[0]),

@@ -49,6 +49,7 @@ def losses(out):
     return {path.parent.name: path.read_text() for path in (out / "runs").glob("*/metrics.jsonl")}
 
 
+@pytest.mark.slow
 def test_a_study_of_files(tmp_path, tiny_folder):
     study, out = tiny_study(tmp_path, tiny_folder, budgets=[4], seeds=[0]), tmp_path / "out"
     before = list(plan_lines(workshop(study, out), 1))

@@ -17,6 +17,7 @@ def test_numbers_are_tokens():
     assert tokenizer.apply_chat_template([{"role": "user", "content": "POI"}], tokenize=False) == "<bos>POI\n"
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_the_past():
     source = PoiSource(NextPoi(kind="next-poi", city=30), past=0.25)
     whole = PoiSource(NextPoi(kind="next-poi", city=30))

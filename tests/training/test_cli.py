@@ -47,6 +47,7 @@ def test_a_dry_run_shows_what_is_learned_and_what_it_takes(genrec_train, recipe,
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_training_and_going_on(genrec_train, recipe, tmp_path):
     out = tmp_path / "run"
     code, output, errors = genrec_train("sft", recipe, "--out", out, "--set", "trainer.max_steps=2")

@@ -162,6 +162,7 @@ def test_same_as_the_stock_trainer(recipe, tmp_path):
             assert a[key] == pytest.approx(b[key], rel=1e-3, abs=1e-4), key
 
 
+@pytest.mark.slow
 def test_batch_and_accumulation(recipe, tmp_path):
     for out, trainer in (
         ("whole", {"per_device_train_batch_size": 4}),
@@ -175,6 +176,7 @@ def test_batch_and_accumulation(recipe, tmp_path):
         assert a == pytest.approx(b, rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_goes_on_after_a_kill_as_if_nothing_had_been(recipe, tmp_path):
     train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, tmp_path / "whole")
 
@@ -192,6 +194,7 @@ def test_goes_on_after_a_kill_as_if_nothing_had_been(recipe, tmp_path):
     assert one == two
 
 
+@pytest.mark.slow
 def test_one_adapter_for_the_base_model(recipe, tmp_path, tiny_folder, sft):
     """What is served, base and adapter, is what was trained: SFT's merged model with DPO's adapter on it."""
     policy = policy_of(recipe)

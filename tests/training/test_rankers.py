@@ -66,6 +66,7 @@ def test_a_network_learns_and_is_the_same_each_time(checkins):
     assert losses[0] == losses[1] > before
 
 
+@pytest.mark.slow
 def test_a_folder_that_ranks_and_is_not_made_again(checkins, tmp_path):
     out = tmp_path / "rankers"
     train_rankers(RECIPE, checkins, out, quiet)
@@ -91,6 +92,7 @@ def test_the_recipe_is_the_default():
     assert load_recipe(RANKERS_RECIPE) == RankersRecipe(kind="rankers")
 
 
+@pytest.mark.slow
 def test_a_trained_folder_is_not_examined_on_what_it_has_seen(checkins, tmp_path, genrec_eval):
     out, data = tmp_path / "rankers", tmp_path / "city"
     build_city(CityConfig(users=12, pois=80, days=60, checkins=900, seed=3)).write(data)

@@ -96,6 +96,7 @@ def test_the_loss_is_that_of_the_stock_trainer_but_from_labelled_positions_only(
     assert losses(labelled)[-1] < losses(labelled)[0]
 
 
+@pytest.mark.slow
 def test_one_by_one_accumulated_is_as_all_at_once(recipe, tmp_path):
     at_once = train(recipe(), tmp_path / "8x1")
     one_by_one = train(recipe(per_device_train_batch_size=1, gradient_accumulation_steps=8), tmp_path / "1x8")
@@ -104,6 +105,7 @@ def test_one_by_one_accumulated_is_as_all_at_once(recipe, tmp_path):
         assert [line[key] for line in one_by_one] == pytest.approx([line[key] for line in at_once], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, tmp_path):
     asked = recipe(dropout=0.2, per_device_train_batch_size=2, gradient_accumulation_steps=2, num_train_epochs=2.0)
     undisturbed = train(asked, tmp_path / "undisturbed")
@@ -139,6 +141,7 @@ def test_the_adapter_is_served_with_what_it_is_for(recipe, tmp_path):
     assert record.versions().items() <= json.loads((tmp_path / "run" / record.RUN).read_text())["versions"].items()
 
 
+@pytest.mark.slow
 def test_an_adapter_learns_on(recipe, tmp_path):
     asked = recipe()
     first = train(asked, tmp_path / "first")
