@@ -231,6 +231,7 @@ def _put_in_place(folder: Path, meta: Meta) -> None:
         current = _current(folder, name, meta)
         if current != folder / name:
             current.replace(folder / name)
+        (folder / f"{name}{STAGED}").unlink(missing_ok=True)  # of a table that stays as it was
 
 
 def _read_meta(folder: Path) -> Meta:

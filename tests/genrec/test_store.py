@@ -63,6 +63,9 @@ def test_adding_keeps_indices_and_doubles_nothing(tmp_path: Path, second: str) -
     again = prepared.prepare(read(tmp_path, second, "more.csv"), tmp_path / "out")
     assert (again.new_check_ins, again.new_pois) == (0, 0)
     assert content(tmp_path / "out") == before
+    returning = "u9,p2,2012-05-04 08:00:00,52,-114,Gym\n"  # to a place whose table stays as it was
+    prepared.prepare(read(tmp_path, returning, "later.csv"), tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"checkins.parquet", "pois.parquet", "meta.json"}
 
 
 def test_a_new_optional_column_may_appear(tmp_path: Path) -> None:
