@@ -17,7 +17,8 @@ from genrec.reading.reader import read_checkins
 from training.rankers import shipped
 from training.rankers.fusion import Settings, answers, calibrate, fit, new_network
 from training.rankers.lists import aged, lists_of, visits_to_learn
-from training.rankers.stages import material, train_rankers
+from training.rankers.material import material
+from training.rankers.stages import train_rankers
 from training.recipe import RANKERS_RECIPE, RankersRecipe, load_recipe
 
 RECIPE = RankersRecipe(kind="rankers", visits=150, epochs=1)

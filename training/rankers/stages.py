@@ -5,36 +5,22 @@ A stage whose files are there already, made with the same settings, is not train
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genrec.checkins import Checkins
-from genrec.clock import local_span
 from genrec.errors import GenRecError
 from genrec.files import require_only
-from genrec.fingerprint import fingerprint
 from genrec.rankers.cml import Cml
 from genrec.rankers.coder import Coder
 from genrec.rankers.m2trec import M2TRec
 from genrec.rankers.ranker import Ranker
-from genrec.rankers.trained import TrainedOn
 from training.rankers.cml import train_cml
 from training.rankers.coder import train_coder
 from training.rankers.fusion_stage import train_fusion
 from training.rankers.lists import Progress
 from training.rankers.m2trec import train_m2trec
+from training.rankers.material import Material, material
 from training.recipe import RankersRecipe
-
-LEAST_VISITS = 200  # check-ins to train on
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a stage learns from: the check-ins of the train part with the whole catalogue, and what that is."""
-
-    checkins: Checkins
-    trained_on: TrainedOn
-
 
 Stage = Callable[[RankersRecipe, Material, Path, Progress], Ranker]
 Network = M2TRec | Cml | Coder
@@ -56,31 +42,12 @@ def _network(train: Callable[..., Network], load: Callable[[Path], Network], nam
     return stage
 
 
-def _fusion(recipe: RankersRecipe, material: Material, out: Path, progress: Progress) -> Ranker:
-    """The fusion of counting rankers only: networks that have seen its visits would look better than they are."""
-    return train_fusion(recipe, material, {}, out, progress)
-
-
 STAGES: dict[str, Stage] = {
-    "fusion": _fusion,
+    "fusion": train_fusion,
     "m2trec": _network(train_m2trec, M2TRec.load, "m2trec"),
     "cml": _network(train_cml, Cml.load, "cml"),
     "coder": _network(train_coder, Coder.load, "coder"),
 }
-
-
-def material(recipe: RankersRecipe, checkins: Checkins) -> Material:
-    """The train part. Raises GenRecError if it is too small to learn anything from."""
-    count = len(checkins.frame)
-    rows = count * 8 // 10 if recipe.train == "llm4poi" else (count + 1) // 2
-    if rows < LEAST_VISITS:
-        raise GenRecError(
-            f"{rows} check-ins to train on are too few to learn from (at least {LEAST_VISITS}): use the fusion "
-            "that comes with GenRec (`genrec-eval run --method fusion`)"
-        )
-    part = replace(checkins, frame=checkins.frame[:rows])
-    seen = TrainedOn(fingerprint=fingerprint(part), rows=rows, last=local_span(part.frame)[1], seed=recipe.seed)
-    return Material(part, seen)
 
 
 def train_rankers(
