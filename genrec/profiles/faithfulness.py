@@ -17,13 +17,7 @@ from genrec.phrases import WEEKDAYS
 from genrec.profiles.kinds import Kind, KindIndex, index_of
 from genrec.profiles.person import OTHERS, is_note
 from genrec.profiles.sentence import (
-    DAY,
-    DAY_GROUPS,
-    DAY_PARTS,
-    HOUR,
     NUMBER,
-    PART,
-    SPAN,
     Phrase,
     Place,
     Sentence,
@@ -31,6 +25,7 @@ from genrec.profiles.sentence import (
     readings,
     split,
 )
+from genrec.profiles.when import DAY, DAY_GROUPS, hours_said
 from genrec.words import is_known, key_of
 
 # Days or hours are supported if they hold this share of the visits spoken of...
@@ -230,32 +225,8 @@ def _shares(times: list[str], subject: _Subject) -> Iterator[Claim]:
         bins = sorted(days) if visited == days else []
         least = MIN_GROUP_SHARE if len(days) > 1 else MIN_SHARE
         yield _share(" and ".join(WEEKDAYS[day] for day in sorted(days)), bins, subject.weekdays, subject, least)
-    for what, hours, least in _hours(times):
-        yield _share(what, hours, subject.hours, subject, least)
-
-
-def _hours(times: list[str]) -> Iterator[tuple[str, tuple[int, ...], float]]:
-    """What is said of hours: words, the hours, and the share of the visits that they must hold."""
-    for first, half, last, other_half in (match.groups("") for time in times for match in SPAN.finditer(time)):
-        begin, end = _hour(first, half or other_half), _hour(last, other_half)
-        yield f"{begin} to {end}", _circle(begin, end), MIN_SHARE
-    for digits, half in (match.groups("") for time in times for match in HOUR.finditer(time)):
-        hour = _hour(digits, half)
-        yield f"around {hour}", _circle(hour - 1, hour + 2), MIN_SHARE
-    for part in dict.fromkeys(match[1].lower() for time in times for match in PART.finditer(time)):
-        yield part, _circle(*DAY_PARTS[part]), MIN_GROUP_SHARE
-
-
-def _circle(first: int, end: int) -> tuple[int, ...]:
-    """Hours from `first` up to but not including `end`, around midnight if need be."""
-    return tuple((first + i) % 24 for i in range((end - first) % 24 or 24))
-
-
-def _hour(digits: str, half: str) -> int:
-    hour = int(digits)
-    if half.lower().startswith("p") and hour < 12:
-        hour += 12
-    return (0 if half.lower().startswith("a") and hour == 12 else hour) % 24
+    for what, hours, is_part in hours_said(times):
+        yield _share(what, hours, subject.hours, subject, MIN_GROUP_SHARE if is_part else MIN_SHARE)
 
 
 def _share(what: str, bins: Collection[int], histogram: Mapping[int, int], subject: _Subject, least: float) -> Claim:

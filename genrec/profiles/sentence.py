@@ -10,31 +10,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from genrec.phrases import WEEKDAYS
 from genrec.profiles.kinds import Kind, KindIndex
 from genrec.profiles.person import Frame, frame
+from genrec.profiles.when import DAY_NAME, HOUR, PART, SPAN
 from genrec.words import Token, tokens
 
-# Days, and the share of the visits that they must hold to be worth a word (by chance: .71 and .29).
-DAY_GROUPS = {"weekday": ((0, 1, 2, 3, 4), 0.7), "weekend": ((5, 6), 0.4)}
-DAY_PARTS = {
-    "early morning": (5, 9),
-    "morning": (5, 12),
-    "noon": (11, 14),
-    "lunch": (11, 15),
-    "afternoon": (12, 18),
-    "evening": (17, 23),
-    "night": (20, 6),
-}
-
-_DAY_NAME = rf"\b({'|'.join(WEEKDAYS)}|weekday|weekend)s?\b"
-_CLOCK = r"(\d{1,2})(?::\d\d)?\s?([ap]\.?m\.?)?"
-DAY = re.compile(_DAY_NAME, re.IGNORECASE)
-PART = re.compile(rf"\b({'|'.join(DAY_PARTS)})s?\b", re.IGNORECASE)
-SPAN = re.compile(rf"\b(?:between|from) {_CLOCK} (?:and|to|until) {_CLOCK}(?![\d:])", re.IGNORECASE)
-HOUR = re.compile(rf"\b(?:around|at|about|by) {_CLOCK}(?![\d:])(?! ?(?:visits|times|%|km))", re.IGNORECASE)
 NUMBER = re.compile(r"\b(\d+)\b(?: (?:of \d+ )?(?:visits|times|check-ins)\b)?", re.IGNORECASE)
-_DAYS = re.compile(rf"(?:\b(?:on|during|over) (?:the )?)?{_DAY_NAME}(?:(?:, ?| and | or ){_DAY_NAME})*", re.IGNORECASE)
+_DAYS = re.compile(rf"(?:\b(?:on|during|over) (?:the )?)?{DAY_NAME}(?:(?:, ?| and | or ){DAY_NAME})*", re.IGNORECASE)
 _PART = re.compile(rf"(?:\b(?:in|at|during) (?:the )?)?{PART.pattern}", re.IGNORECASE)
 _COUNT = re.compile(rf"(?:\bwith )?{NUMBER.pattern}", re.IGNORECASE)
 _POI = re.compile(r"\bPOI(?: id)? (\d+)", re.IGNORECASE)
