@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from genrec.llm.adapter import Adapter
 from genrec.llm.decoding import Scorer, Trie
+
+# Of what a token's probability is a share: of all tokens that the model has ("model"), or of those by which the answer
+# can still be one of the set ("catalogue"): the probability given that it is one, step by step. The latter costs less.
+Over = Literal["model", "catalogue"]
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
 
@@ -73,10 +77,10 @@ class AnswerScorer(Protocol):
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, without special tokens."""
 
-    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> Scorer:
+    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> Scorer:
         """Run the model over prompts; the scorer is valid until the next call.
 
-        `tries` holds the answers that may be asked about, so that a backend can look ahead.
+        `tries` holds the answers that may be asked about, so that a backend can look ahead; `over`: see `Over`.
         """
 
     def cache_use(self) -> CacheUse:

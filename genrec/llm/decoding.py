@@ -10,7 +10,7 @@ what it returns is exactly what scoring every answer would return.
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import exp, inf, log
 from typing import Protocol
 
 from genrec.errors import NotNumbersError
@@ -113,6 +113,38 @@ def top_k(scorer: Scorer, tries: Sequence[Trie], k: int) -> list[list[Scored]]:
         rows = iter(scorer.child_logprobs([node for nodes in wanted for node in nodes]))
         for search, nodes in zip(searches, wanted, strict=True):
             search.score([require_logprobs(next(rows), node) for node in nodes])
+
+
+def all_logprobs(scorer: Scorer, tries: Sequence[Trie]) -> list[list[float]]:
+    """Log-probability of every answer to each prompt, in the order of the answers; level by level."""
+    results = [[0.0] * len(trie) for trie in tries]
+    level = [(prompt, 0, (), 0.0) for prompt in range(len(tries))]  # (prompt, node, path, log p)
+    while level:
+        nodes = [Node(prompt, path, tuple(tries[prompt].children(node))) for prompt, node, path, _ in level]
+        below: list[tuple[int, int, tuple[int, ...], float]] = []
+        for (prompt, node, path, score), asked, row in zip(level, nodes, scorer.child_logprobs(nodes), strict=True):
+            for (token, child), logprob in zip(
+                tries[prompt].children(node).items(), require_logprobs(row, asked), strict=True
+            ):
+                answer = tries[prompt].answer(child)
+                if answer is None:
+                    below.append((prompt, child, (*path, token), score + logprob))
+                else:
+                    results[prompt][answer] = score + logprob
+        level = below
+    return results
+
+
+def given_children(logprobs: Sequence[float]) -> list[float]:
+    """Log-probabilities of children, given that the next token is one of them."""
+    total = logsumexp(logprobs)
+    return [logprob - total for logprob in logprobs]
+
+
+def logsumexp(values: Sequence[float]) -> float:
+    """The logarithm of the sum of exponentials."""
+    most = max(values)
+    return most + log(sum(exp(value - most) for value in values))
 
 
 def require_logprobs(logprobs: Sequence[float], node: Node) -> list[float]:

@@ -35,8 +35,12 @@ class Engine:
         key_positions: torch.Tensor,
         visible: torch.Tensor,
         wanted: torch.Tensor,
+        vocabulary: tuple[int, ...] | None = None,
     ) -> torch.Tensor:
         """Read tokens (rows, tokens) into columns; returns logits at `wanted`, shape (wanted, vocabulary).
+
+        `vocabulary`: the tokens that get logits; else all.
+
 
         `positions` (rows, tokens) and `key_positions` (rows, columns) count from the start of each token's
         own text; `visible` (rows, tokens, columns) says which columns a token may attend to. `wanted` are
@@ -45,6 +49,7 @@ class Engine:
         return self._head.logits(
             self.model,
             wanted,
+            vocabulary,
             input_ids=torch.tensor(tokens, device=self.device),
             position_ids=positions,
             attention_mask=self._masks.of(visible, positions, key_positions),

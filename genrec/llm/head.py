@@ -29,10 +29,23 @@ class Head:
     def __init__(self, model: PreTrainedModel) -> None:
         """Find the model's own output layer; it is changed only while `logits` runs."""
         self._layer: torch.nn.Module = model.get_output_embeddings()
+        self._few: tuple[tuple[int, ...], torch.nn.Parameter] | None = None
         self._fast = type(self._layer) is torch.nn.Linear and self._layer.weight.device.type == "cpu"
 
-    def logits(self, model: PreTrainedModel, wanted: torch.Tensor, **inputs: Any) -> torch.Tensor:
-        """Run the model; logits at `wanted`, indices into (rows x tokens). Shape: (wanted, vocabulary)."""
+    def logits(
+        self, model: PreTrainedModel, wanted: torch.Tensor, vocabulary: tuple[int, ...] | None, **inputs: Any
+    ) -> torch.Tensor:
+        """Run the model; logits at `wanted`, indices into (rows x tokens), of the tokens of `vocabulary` or of all.
+
+        Shape: (wanted, vocabulary).
+        """
+        if vocabulary is not None and type(self._layer) is torch.nn.Linear and self._layer.bias is None:
+            whole = self._layer.weight
+            self._layer.weight = self._rows_of(vocabulary)
+            try:
+                return self.logits(model, wanted, None, **inputs)
+            finally:
+                self._layer.weight = whole
 
         def choose(_: torch.nn.Module, hidden: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
             """Hidden states (rows, tokens, size) become (1, wanted, size)."""
@@ -46,4 +59,11 @@ class Head:
             finally:
                 if self._fast:
                     self._layer.__class__ = torch.nn.Linear
-        return logits[0]
+        return logits[0] if vocabulary is None else logits[0][:, list(vocabulary)]
+
+    def _rows_of(self, vocabulary: tuple[int, ...]) -> torch.nn.Parameter:
+        """The layer's weights of some tokens; the last ones are kept."""
+        if self._few is None or self._few[0] != vocabulary:
+            rows = self._layer.get_parameter("weight").detach()[list(vocabulary)]
+            self._few = vocabulary, torch.nn.Parameter(rows, requires_grad=False)
+        return self._few[1]

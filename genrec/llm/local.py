@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import Adapter, read_adapter
-from genrec.llm.backend import CacheUse, Generation, Message
+from genrec.llm.backend import CacheUse, Generation, Message, Over
 from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens
 from genrec.llm.decoding import Trie
 from genrec.llm.engine import Engine
@@ -91,18 +91,29 @@ class LocalModel:
         return self._used
 
     @torch.inference_mode()
-    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> RowScorer:
+    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> RowScorer:
         """See `AnswerScorer`."""
-        return RowScorer(self._rows([list(prompt) for prompt in prompts], [read_ahead(trie) for trie in tries]), tries)
+        ahead = [read_ahead(trie) for trie in tries]
+        asked = [list(prompt) for prompt in prompts]
+        if over == "model":
+            return RowScorer(self._rows(asked, ahead), tries)
+        tokens = tuple(sorted({token for trie in tries for token in trie.alphabet}))
+        column = {token: number for number, token in enumerate(tokens)}
+        return RowScorer(self._rows(asked, ahead, tokens), tries, column)
 
-    def _rows(self, prompts: list[list[int]], ahead: Sequence[Sequence[int]] = ()) -> Rows:
+    def _rows(
+        self,
+        prompts: list[list[int]],
+        ahead: Sequence[Sequence[int]] = (),
+        vocabulary: tuple[int, ...] | None = None,
+    ) -> Rows:
         """Read prompts: first what several begin with, then, if they are many, all but their ends in a few passes."""
         given = sum(map(len, prompts))
         self._used = CacheUse(self._used.tokens + given, self._used.reused + given - sum(map(self._lack, prompts)))
         self._fill(_shared_beginnings([prompt[:-1] for prompt in prompts]))
         if len(list(self._passes(prompts))) > 1:
             self._fill([prompt[: (len(prompt) - 1) // BLOCK * BLOCK] for prompt in prompts])
-        return Rows(self.engine, prompts, ahead)
+        return Rows(self.engine, prompts, ahead, vocabulary)
 
     def _fill(self, beginnings: list[list[int]]) -> None:
         """Bring beginnings of prompts, in whole blocks, into the prefix cache."""

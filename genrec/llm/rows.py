@@ -1,13 +1,13 @@
 """Prompts read side by side, each with its own tree of continuations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 
 from genrec.llm.columns import Columns
-from genrec.llm.decoding import Node, Trie
+from genrec.llm.decoding import Node, Trie, given_children
 from genrec.llm.engine import Engine
 from genrec.llm.prefix_cache import BLOCK
 
@@ -27,12 +27,19 @@ class Rows:
     prompts, `ahead` (tokens, vocabulary) those behind the tokens read ahead, row by row.
     """
 
-    def __init__(self, engine: Engine, prompts: Sequence[list[int]], ahead: Sequence[Sequence[int]] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        prompts: Sequence[list[int]],
+        ahead: Sequence[Sequence[int]] = (),
+        vocabulary: tuple[int, ...] | None = None,
+    ) -> None:
         """Read the prompts, as far as the model's prefix cache does not know them.
 
-        In the same pass, read the tokens of `ahead` behind them, as the first nodes of each row's tree.
+        In the same pass, read the tokens of `ahead` behind them, as the first nodes of each row's tree. `vocabulary`:
+        the tokens that get logits, in this order; else all.
         """
-        self._engine = engine
+        self._engine, self._vocabulary = engine, vocabulary
         device = engine.device
         self._width = max(map(len, prompts))
         self._lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
@@ -115,6 +122,7 @@ class Rows:
             key_positions=positions.clamp(min=0),
             visible=torch.cat([visible, seen], dim=2),
             wanted=torch.tensor(flat, device=device),
+            vocabulary=self._vocabulary,
         )
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -131,10 +139,14 @@ def read_ahead(trie: Trie) -> list[int]:
 
 
 class RowScorer:
-    """Scores candidate answers as trees behind their prompts; `rows` were read with what `read_ahead` says."""
+    """Scores candidate answers as trees behind their prompts; `rows` were read with what `read_ahead` says.
 
-    def __init__(self, rows: Rows, tries: Sequence[Trie]) -> None:
-        self._rows = rows
+    `column`: where the logits of a token are, if the rows were read for some tokens only; then probabilities are over
+    the catalogue.
+    """
+
+    def __init__(self, rows: Rows, tries: Sequence[Trie], column: Mapping[int, int] | None = None) -> None:
+        self._rows, self._column = rows, column
         self._prompts = list(range(len(rows)))  # which prompt stands in which row
         self._nodes: dict[Place, int] = {(prompt, ()): ROOT for prompt in self._prompts}
         places: list[Place] = list(self._nodes)
@@ -155,7 +167,7 @@ class RowScorer:
             place = node.prompt, node.path
             if place in self._read:
                 row = self._read[place]
-                scored[place] = _children(self._logits[row], self._totals[row], node)
+                scored[place] = self._children(self._logits[row], self._totals[row], node)
             else:
                 new.setdefault(node.prompt, []).append(node)
         if new:
@@ -180,10 +192,12 @@ class RowScorer:
         numbered = [(number, node) for row in rows for number, node in enumerate(row, start=first)]
         for (number, node), scores, total in zip(numbered, logits, totals, strict=True):
             self._nodes[node.prompt, node.path] = number
-            scored[node.prompt, node.path] = _children(scores, total, node)
+            scored[node.prompt, node.path] = self._children(scores, total, node)
         return scored
 
-
-def _children(logits: torch.Tensor, total: torch.Tensor, node: Node) -> list[float]:
-    scores: list[float] = (logits[list(node.children)].float() - total).tolist()
-    return scores
+    def _children(self, logits: torch.Tensor, total: torch.Tensor, node: Node) -> list[float]:
+        if self._column is not None:
+            chosen: list[float] = logits[[self._column[token] for token in node.children]].float().tolist()
+            return given_children(chosen)
+        scores: list[float] = (logits[list(node.children)].float() - total).tolist()
+        return scores

@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerBase
 from genrec.errors import GenRecError
 from genrec.llm.adapter import Adapter
 from genrec.llm.answers import ChatCompletion, Completion, read
-from genrec.llm.backend import CacheUse, Generation, Message
+from genrec.llm.backend import CacheUse, Generation, Message, Over
 from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens
-from genrec.llm.decoding import Node, Trie
+from genrec.llm.decoding import Node, Trie, given_children
 from genrec.llm.endpoint import Endpoint, RolesError
 from genrec.llm.plain_text import plain
 
@@ -98,7 +98,7 @@ class VllmModel(ServerModel):
         """See `AnswerScorer`."""
         return count_tokens(self.tokenizer, text)
 
-    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> "ServerScorer":
+    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> "ServerScorer":
         """See `AnswerScorer`."""
         limit = self.endpoint.entry.max_model_len
         for prompt, trie in zip(prompts, tries, strict=True):
@@ -106,7 +106,7 @@ class VllmModel(ServerModel):
                 raise GenRecError(
                     f"a prompt of {len(prompt)} tokens exceeds the {limit} that {self.endpoint.url} can read"
                 )
-        return ServerScorer(self.endpoint, prompts, tries)
+        return ServerScorer(self.endpoint, prompts, tries, over)
 
     def cache_use(self) -> CacheUse:
         """See `AnswerScorer`: what all clients of the server asked for, by its own count."""
@@ -132,8 +132,10 @@ class ServerScorer:
     end of an answer, and what it passes is kept: the search is likely to ask for it next.
     """
 
-    def __init__(self, endpoint: Endpoint, prompts: Sequence[Sequence[int]], tries: Sequence[Trie]) -> None:
-        self._endpoint = endpoint
+    def __init__(
+        self, endpoint: Endpoint, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model"
+    ) -> None:
+        self._endpoint, self._over = endpoint, over
         self._prompts = prompts
         self._tries = tries
         self._known: dict[Place, dict[int, float]] = {}
@@ -203,7 +205,8 @@ class ServerScorer:
         known = self._known.get((node.prompt, node.path), {})
         if not known.keys() >= set(node.children):
             raise GenRecError(self._no_scores())
-        return [known[token] for token in node.children]
+        scores = [known[token] for token in node.children]
+        return scores if self._over == "model" else given_children(scores)
 
     def _no_scores(self) -> str:
         return (

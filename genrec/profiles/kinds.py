@@ -50,6 +50,10 @@ class KindIndex:
         self._lengths: dict[str, set[int]] = {}
         for key in self._names:
             self._lengths.setdefault(key[0], set()).add(len(key))
+        self._headed: dict[str, list[str]] = {}
+        for key, named in self._names.items():
+            if telling := [word for word in key if not (word in PLAIN_WORDS or is_silent(word))]:
+                self._headed.setdefault(telling[-1], []).extend(name.category for name in named)
         # Words that belong to some kinds of places.
         self.words = {word for key in self._names for word in key if not (word in PLAIN_WORDS or is_silent(word))}
 
@@ -67,6 +71,14 @@ class KindIndex:
     def name(self, key: Words) -> str:
         """A name of the kind."""
         return self._names[key][0].category
+
+    def headed(self, word: str) -> list[str]:
+        """The categories that a word alone stands for: "museum" for science museums, "coffee" for coffee shops."""
+        return self._headed.get(word, [])
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """The categories that a kind found in a text stands for: those that are spelled so, or all with its words."""
+        return tuple(sorted(kind.names)) or tuple(name.category for name in self._names[kind.key])
 
 
 def _name(category: str) -> _Name:

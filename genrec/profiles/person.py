@@ -78,7 +78,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _LONGEST_FRAME = 12  # words
 
 
-def _verb(word: str) -> str:
+def verb_of(word: str) -> str:
     """The verb of which a word is a form; "" if it is none that the tables know."""
     if word in _GOING or word in _DOING:
         return word
@@ -101,7 +101,7 @@ def _verb(word: str) -> str:
 
 def is_silent(word: str) -> bool:
     """Whether a word says nothing by itself of a kind of place, whatever the kinds of the catalogue are called."""
-    return word in _SILENT or _verb(word) in _GOING
+    return word in _SILENT or verb_of(word) in _GOING
 
 
 _SILENT = FUNCTION_WORDS | ADVERBS | BEING | HELPING | {*_NOUNS, "someone", "somebody", "time"}
@@ -128,13 +128,13 @@ def frame(text: str, start: int) -> Frame | None:
     spelled = [word[0].lower().removesuffix("n't").removesuffix("n\u2019t") for word in words] + [""]
     at = _behind(spelled, 0, ADVERBS)
     begins = BEING | HELPING if person else _WITHOUT_A_SUBJECT
-    if not (spelled[at] in begins or (_verb(spelled[at]) if person else _is_third_or_past(spelled[at]))):
+    if not (spelled[at] in begins or (verb_of(spelled[at]) if person else _is_third_or_past(spelled[at]))):
         return None
-    is_it, verb = spelled[at] in BEING, _verb(spelled[at])
+    is_it, verb = spelled[at] in BEING, verb_of(spelled[at])
     at += 1
     if spelled[at - 1] in BEING | HELPING:
         at = _behind(spelled, at, ADVERBS | BEING)
-        verb = _verb(spelled[at])
+        verb = verb_of(spelled[at])
         at += bool(verb)
     if spelled[at] == "to" and verb in _TAKING_A_VERB and spelled[at + 1] in _GOING | _DOING | {"be"}:
         at += 2
@@ -149,7 +149,7 @@ def _behind(words: list[str], at: int, skipped: Collection[str]) -> int:
 
 def _is_third_or_past(word: str) -> bool:
     """Whether a verb does without a subject: "goes" and "went" do; "go" is a request, and "going" nobody's."""
-    return bool(_verb(word)) and word not in _GOING | _DOING and not word.endswith("ing")
+    return bool(verb_of(word)) and word not in _GOING | _DOING and not word.endswith("ing")
 
 
 def is_note(words: Iterable[str]) -> bool:

@@ -1,0 +1,90 @@
+"""Words that turn a sentence round: "not", "hate", "no longer", "except", and those that only look as if they did."""
+
+import re
+from dataclasses import dataclass
+
+_N = r"(?: ?n['\u2019]?t| not)"  # don't, do not; and dont, as people type it
+_AUX = rf"(?:(?:do|does|did|is|are|was|were|has|have|had|would|should|could|must|need){_N}|wo(?:n['\u2019]?t)|will not|"
+_AUX += r"can(?:['\u2019]?t|not| not)|ain['\u2019]?t)"
+
+# Two turns that make none: "cannot live without", "never miss"; and "not" that turns nothing round.
+_NONE = re.compile(
+    rf"\b(?:not (?:only|just|to mention|far)|no (?:doubt|matter|better|wonder)|why not"
+    rf"|nothing (?:beats|but|like|better)|{_AUX} (?:mind|wait)|(?:{_AUX}|never) (?:get|have|do) enough(?: of)?"
+    rf"|(?:{_AUX}|never) get tired of|(?:{_AUX}|never|not|no)(?: \S+){{1,6}} without"
+    r"|never (?:miss|skip|tire of|bored (?:of|with))|more or less|none other than|without (?:a )?doubt)\b",
+    re.IGNORECASE,
+)
+# What takes the place of a verb of liking; the words before it that go with it.
+_WITH = (
+    r"(?:(?:am|are|is|was|have|has|had|been|got|getting|just|really|now|all|so|simply|i['\u2019]?m|i['\u2019]?ve) )*"
+)
+_MUCH = r"(?: (?:really|much|even|usually|particularly|especially))?"
+_DISLIKING = (
+    rf"{_AUX} (?:stand|bear|abide)", rf"{_AUX}{_MUCH} (?:like|love|enjoy|want|fancy|care for|need)",
+    rf"(?:{_AUX}|not?) (?:interested in|a (?:big )?fan of|fond of|into|keen on)", r"avoid(?:s|ed|ing)?",
+    r"hat(?:e|es|ed|ing)", r"dislik(?:e|es|ed|ing)", r"detest\w*", r"loath\w+", r"despis\w+",
+    r"(?:stop|stops|stopped|stopping|quit|quits|quitting)(?= (?:to )?(?:the )?\w+ing\b)", r"quit",
+    r"(?:gave|given|giving|gives?) up", r"cut(?:ting)? (?:out|down on|back on)", r"(?:tired|sick) of",
+    r"fed up with", r"bored (?:of|with|by)", r"allergic to", r"(?:afraid|scared) of", r"fewer", r"less(?! than)",
+    r"(?:keep|keeps|keeping|kept|stay|stays|staying|stayed) away from", r"steer(?:ing)? clear of",
+    r"skip(?:s|ped|ping)?", r"refus(?:e|es|ed|ing)(?: to)?", r"had enough of", r"lost (?:all )?interest in",
+    r"no (?:interest in|fan of|more)", r"except(?: for)?", r"apart from", r"other than", r"instead of",
+    r"rather than", r"anything but", r"but not", r"done with", r"without", r"no(?! longer| one|body)", r"neither",
+    r"nor", r"none of",
+)  # fmt: skip
+_TOO = "loud noisy expensive crowded busy boring far dirty dark smoky fancy cold hot".replace(" ", "|")
+_JUDGED = (
+    r"(?:is|are|was|were|feels?|gets?|got) (?:(?:just|far|way|much|so|simply|all|really|very) )*"
+    rf"(?:too (?:{_TOO})|boring|awful|terrible|horrible|overrated|disgusting|gross|a waste of (?:my )?(?:time|money))"
+    r"|bores? me|annoys? me|(?:is|are)(?: not|n['\u2019]t) (?:for me|my thing)"
+)
+_HAVE = r"(?:do|does|did|is|are|was|were|has|have|had|would|should|could|must|need|can|will|am)"
+_CUE = re.compile(
+    rf"\b(?P<judged>{_JUDGED})\b|^(?P<than>(?:than|over)(?: to(?: the)?)?)\b"
+    rf"|\b{_WITH}(?P<disliking>{'|'.join(_DISLIKING)})\b"
+    rf"|\b(?P<kept>{_HAVE}){_N}\b|\bcannot\b|\b(?:ca|wo|ai)n['\u2019]?t\b"
+    r"|\b(?P<never>never|no longer|not|rarely|seldom|hardly(?: ever)?|scarcely|barely)\b"
+    r"|\b(?P<late>(?:any ?more|any longer)(?![\w ]*\w))",
+    re.IGNORECASE,
+)
+_BEING = ("is", "are", "was", "were", "has", "have", "had", "am")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A cue that turns round what a clause says, and the clause without it, in the words of somebody who likes it."""
+
+    cue: str
+    wording: str
+
+
+def turns(clause: str, masked: str) -> list[Turn]:
+    """The cues of a clause; `masked` is the clause with its names blotted out, as they may hold such words."""
+    blotted = _NONE.sub(lambda match: "x" * len(match[0]), masked)
+    found = list(_CUE.finditer(blotted))
+    late = [match for match in found if match["late"]]
+    if len(late) < len(found):  # "do not ... any more" is one
+        found = [match for match in found if not match["late"]]
+    cut = late[0].start() if late else len(clause)
+    return [Turn(match[0], _positive(clause[: match.start()], match, clause[match.end() : cut])) for match in found]
+
+
+def _positive(before: str, cue: re.Match[str], behind: str) -> str:
+    """What is left of a clause without its cue, put in a positive way."""
+    before, behind = before.strip(" ,"), behind.strip(" ,")
+    if cue["judged"]:
+        return f"I like {before}"
+    if cue["disliking"]:
+        return f"{before or 'I'} like {behind}"
+    kept = cue["kept"] or ""
+    if kept.lower() in _BEING:
+        return f"{before} {kept} {behind}".strip()
+    if not before:
+        return f"I like {behind}"
+    return f"{before} {behind}".strip()
+
+
+def begins_with_turn(masked: str) -> bool:
+    """Whether a text opens with a cue."""
+    return _CUE.match(masked) is not None and _NONE.match(masked) is None

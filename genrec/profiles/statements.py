@@ -1,0 +1,200 @@
+"""What a person says of themselves, taken apart: whether they like or avoid it, which places, kinds, days and hours.
+
+What is avoided gets a positive wording, because a small model reads past a "not": the sign is kept apart from the
+words. What cannot be told is called unclear, and counts for nothing. A person corrects the reading by saying it as
+"likes: museums, parks", "avoids: bars" or "routine: gym, on Mondays around 18".
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from genrec.errors import GenRecError
+from genrec.profiles.cues import Turn, begins_with_turn, turns
+from genrec.profiles.kinds import KindIndex, index_of
+from genrec.profiles.person import ADVERBS, BEING, FUNCTION_WORDS, HELPING, verb_of
+from genrec.profiles.sentence import Sentence, readings, split
+from genrec.profiles.when import days_said, hours_said
+from genrec.words import is_known, tokens
+
+Polarity = Literal["likes", "avoids", "routine", "unclear"]
+
+LONGEST: Final = 2000  # characters of all that is said at once
+MOST: Final = 50  # clauses
+
+_PREFIX = re.compile(r"(likes|avoids|routine):\s*", re.IGNORECASE)
+_WISHING = frozenset(["want", "love", "like", "enjoy", "prefer", "need", "adore"])
+_GOING_ON = _WISHING | frozenset(["go", "visit"])
+_SUBJECTS = frozenset(["i", "we", "he", "she", "they", "you", "it", "my", "our", "the"])
+_TURNING = frozenset(["never", "not", "rarely", "seldom"])
+_ADVERBS = (ADVERBS | {"now", "nowadays", "instead", "please", "lately", "today"}) - _TURNING
+# "museums but no parks": what stands behind is another clause, whatever it begins with.
+_ALWAYS = re.compile(
+    r";|\s[\u2013\u2014-]\s|,? \b(?:but|yet|however|although|though|whereas|while)\b"
+    r"|,? (?=(?:except(?: for)?|apart from|other than|instead of|rather than|nor|but not)\b)",
+    re.IGNORECASE,
+)
+_SOMETIMES = re.compile(r",? (?:and then|and|or|so) |, ", re.IGNORECASE)  # ... and these, if a new clause begins there
+_PREFERRED = re.compile(r"\b(?:rather|prefer|preferred|better|sooner|more fun)\b.*?(?= (?:than|over)\b)", re.IGNORECASE)
+_OTHERS = re.compile(r"my \S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b", re.IGNORECASE)
+_EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
+# Words of other languages, too.
+_AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
+_ENGLISH = (FUNCTION_WORDS | ADVERBS | BEING | HELPING | {"more", "please", "lots"}) - _AMBIGUOUS
+_THINGS = frozenset(["it", "that", "this", "them", "those", "these", "everything", "anything", "something", "thing"])
+
+
+@dataclass(frozen=True)
+class Said:
+    """One clause of what a person says.
+
+    Attributes:
+        text: the clause, verbatim.
+        polarity: "unclear" counts for nothing.
+        wording: the same in a positive way, for a model.
+        kinds: categories of the catalogue that it names.
+        pois: places that it names.
+        days: weekdays (0 = Monday) that it is about; none for all.
+        hours: hours of the day that it is about; none for all.
+        note: why it is unclear.
+
+    """
+
+    text: str
+    polarity: Polarity
+    wording: str
+    kinds: tuple[str, ...] = ()
+    pois: tuple[int, ...] = ()
+    days: tuple[int, ...] = ()
+    hours: tuple[int, ...] = ()
+    note: str = ""
+
+    @property
+    def sign(self) -> int:
+        """1 for what is liked or done, -1 for what is avoided, 0 for what is unclear."""
+        return {"avoids": -1, "unclear": 0}.get(self.polarity, 1)
+
+
+def parse(text: str, vocabulary: Collection[str], own: Mapping[int, str]) -> list[Said]:
+    """The clauses of a text, in their order.
+
+    `vocabulary`: every category of the catalogue; `own`: the category of each place that may be named by its number.
+    Raises GenRecError for a text that is too long.
+    """
+    if len(text) > LONGEST:
+        raise GenRecError(f"{len(text):,} characters said at once ({text[:40]}...); at most {LONGEST:,}")
+    index = index_of(frozenset(vocabulary))
+    said: list[Said] = []
+    for sentence in split(text, index):
+        before: Said | None = None
+        for reading, clause, joint in _clauses(sentence, index, own):
+            before = _said(reading, clause, joint, before, index)
+            said.append(before)
+    if len(said) > MOST:
+        raise GenRecError(f"{len(said)} things said at once; at most {MOST}")
+    return said
+
+
+def _clauses(sentence: str, index: KindIndex, own: Mapping[int, str]) -> Iterator[tuple[Sentence, str, str]]:
+    """Clauses, each read, with the words that join it to the one before."""
+    whole = readings(sentence, index, own)[0]
+    text, masked = whole.text, masked_text(whole)
+    found = [match.span() for match in _ALWAYS.finditer(masked)]
+    found += [match.span() for match in _SOMETIMES.finditer(masked) if _begins(masked[match.end() :])]
+    if preferred := _PREFERRED.search(masked):
+        found.append((preferred.end(), preferred.end() + 1))
+    ends = sorted(set(found))
+    start, joint = 0, ""
+    for left, right in [*ends, (len(text), len(text))]:
+        if left < start:  # inside the words that join
+            continue
+        clause = text[start:left].strip(" ,.!?;")
+        if clause:
+            yield readings(clause, index, own)[0], clause, joint
+        start, joint = right, masked[left:right].strip(" ,")
+
+
+def masked_text(sentence: Sentence) -> str:
+    """The text with the names of places and kinds blotted out."""
+    text = sentence.text
+    for name in (*sentence.kinds, *sentence.places):
+        text = text[: name.start] + "\u2588" * (name.end - name.start) + text[name.end :]
+    return text
+
+
+def _begins(masked: str) -> bool:
+    """Whether a clause of its own begins here: with a person, with what turns it round, or with a wish."""
+    first = _first(masked)
+    return first in _SUBJECTS - {"the"} or _wishes(masked) or verb_of(first) in _GOING_ON or begins_with_turn(masked)
+
+
+def _said(reading: Sentence, clause: str, joint: str, before: Said | None, index: KindIndex) -> Said:
+    polarity, wording, note = _polarity(clause, masked_text(reading), joint, before)
+    times = [phrase.text for phrase in reading.times]
+    days = tuple(sorted(days_said(times)))
+    hours = tuple(sorted({hour for _, span, _ in hours_said(times) for hour in span}))
+    named = [name for kind in reading.kinds for name in index.names(kind)]
+    named += [name for token in reading.words for name in index.headed(token.word)]
+    kinds = tuple(dict.fromkeys(filter(is_known, named)))
+    pois = tuple(dict.fromkeys(place.poi for place in reading.places))
+    if not note and not (kinds or pois or times or _says_something(wording)):
+        polarity, note = "unclear", "it does not say what"
+    if not note and polarity != "avoids" and not _is_english(reading, index):
+        polarity, note = "unclear", "it is not understood; say it as a plain English sentence"
+    if polarity == "likes" and (days or hours):
+        polarity = "routine"
+    return Said(clause, polarity, wording, kinds, pois, days, hours, note)
+
+
+def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tuple[Polarity, str, str]:
+    """Polarity, positive wording, and why it is unclear."""
+    if prefix := _PREFIX.match(clause):
+        given: Polarity = prefix[1].lower()  # type: ignore[assignment]
+        return given, f"I like {clause[prefix.end() :]}", ""
+    found = turns(clause, masked)
+    if problem := _unclear(found, masked, joint, before):
+        return "unclear", clause, problem
+    if found:
+        return "avoids", found[0].wording, ""
+    if before is None or _first(masked) in _SUBJECTS:
+        return "likes", clause, ""
+    wording = f"I {clause}" if verb_of(_first(masked)) else f"I like {clause}"
+    return "avoids" if before.polarity == "avoids" and joint == "or" else "likes", wording, ""
+
+
+def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None) -> str:
+    """Why the sign of a clause cannot be told; empty if it can."""
+    if found and _OTHERS.match(masked):
+        return "it speaks of somebody else"
+    if len(found) > 1:
+        return f'it turns round twice: "{found[0].cue}" and "{found[1].cue}"'
+    if found and before and before.polarity in ("avoids", "unclear") and _EXCEPT.match(masked):
+        return "an exception from what is avoided"
+    goes_on = before and before.polarity == "avoids" and joint in ("and", "") and _first(masked) not in _SUBJECTS
+    if before and goes_on and not found and not _wishes(masked):
+        return f'it is not clear whether "{before.text}" is meant here, too'
+    return ""
+
+
+def _first(masked: str) -> str:
+    """The first word that is no adverb."""
+    words = [re.split("['\u2019]", word.lower().strip(",."))[0] for word in masked.split()]
+    return next((word for word in words if word not in _ADVERBS), "")
+
+
+def _wishes(masked: str) -> bool:
+    return _first(masked) == "more" or verb_of(_first(masked)) in _WISHING
+
+
+def _says_something(wording: str) -> bool:
+    plain = FUNCTION_WORDS | ADVERBS | BEING | HELPING | _THINGS | _SUBJECTS
+    return any(not (token.word in plain or verb_of(token.word) in _GOING_ON) for token in tokens(wording))
+
+
+def _is_english(reading: Sentence, index: KindIndex) -> bool:
+    """Whether a clause has a word that only English has, or little but names of places and kinds."""
+    words = [token.word for token in reading.words]
+    if any(word in _ENGLISH or verb_of(word) for word in words):
+        return True
+    return len(words) <= 1 and (bool(reading.kinds or reading.places) or any(word in index.words for word in words))

@@ -1,0 +1,157 @@
+"""What a person's words add to a ranking: nothing where nothing is said, and else a term for each place.
+
+log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
+the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
+clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
+avoided has a positive wording and a negative sign. A kind or a place that a clause names is always moved.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genrec.cache import cache_home
+from genrec.columns import CATEGORY
+from genrec.files import write_text
+from genrec.llm.backend import AnswerScorer, Message
+from genrec.llm.decoding import Trie, all_logprobs
+from genrec.profiles.statements import Said
+from genrec.prompting import name_in_prompt, one_line, prompt_version, render
+from genrec.words import is_known
+
+Floats = NDArray[np.float64]
+
+SAID: Final = ("said_user", "said_reference")  # the prompts
+FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
+STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
+MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
+NAMED: Final = 3.0  # by which it moves what it names, at least
+BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one
+LONGEST_CLAUSE: Final = 300  # characters that the model reads
+TOLD: Final = 0.5  # nats from which on a reason says that words moved a place
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What clauses add to the log-score of each place at strength 1. `parts`: shape (clauses, pois)."""
+
+    said: tuple[Said, ...]
+    parts: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Of all clauses together. Shape: (pois,)."""
+        return np.asarray(self.parts.sum(axis=0))
+
+    def told(self, poi: int) -> list[str]:
+        """The clauses that move a place notably, the strongest first."""
+        part = self.parts[:, poi]
+        return [self.said[i].text for i in np.argsort(-np.abs(part), kind="stable") if abs(part[i]) >= TOLD]
+
+
+class Steering:
+    """Asks a model what clauses say about the kinds of one catalogue.
+
+    `identity`: the model's settings, to keep what indifferent clauses say in the cache folder; None to keep nothing.
+    """
+
+    def __init__(self, scorer: AnswerScorer, pois: pl.DataFrame, identity: Mapping[str, Any] | None = None) -> None:
+        self._scorer, self._identity = scorer, identity
+        names = sorted(filter(is_known, pois[CATEGORY].unique().to_list()))
+        self._texts = list(dict.fromkeys(map(name_in_prompt, names)))
+        self._kind = {name: self._texts.index(name_in_prompt(name)) for name in names}
+        self._of_poi = np.array([self._kind.get(name, -1) for name in pois[CATEGORY].to_list()], dtype=np.int64)
+        self._known: dict[str, Floats] = {}
+
+    def shift(self, said: Sequence[Said], at: datetime | None) -> Shift:
+        """What clauses add at a local time (None: unknown); those about other days and hours add nothing then."""
+        counting = tuple(clause for clause in said if clause.sign and _applies(clause, at))
+        self._ask([clause.wording for clause in counting if not clause.pois])
+        parts = [self._part(clause) for clause in counting]
+        return Shift(counting, np.array(parts).reshape(len(parts), len(self._of_poi)))
+
+    def standing_out(self, wording: str) -> Floats:
+        """How far a clause's difference stands out for each kind of the catalogue, in spreads. Shape: (kinds,)."""
+        self._ask([wording])
+        return self._known[wording]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the catalogue, as the model reads them."""
+        return self._texts
+
+    def _part(self, clause: Said) -> Floats:
+        part = np.zeros(len(self._of_poi))
+        if clause.pois:
+            part[[poi for poi in clause.pois if poi < len(part)]] = NAMED
+            return clause.sign * part
+        effect = np.append(np.zeros(len(self._texts)), 0.0)  # the last is of places of no known kind
+        if self._texts:
+            effect[:-1] = np.clip(self._known[clause.wording] - STANDS_OUT, 0, MOST)
+        named = [self._kind[name] for name in clause.kinds if name in self._kind]
+        if named:
+            effect[:-1] *= BESIDE
+            effect[named] = np.maximum(effect[named] / BESIDE, NAMED)
+        return np.asarray(clause.sign * effect[self._of_poi])
+
+    def _ask(self, wordings: Sequence[str]) -> None:
+        """Ask the model about new wordings, side by side."""
+        new = [wording for wording in dict.fromkeys(wordings) if wording not in self._known]
+        if not new or not self._texts:
+            return
+        mean, spread = self._reference
+        for wording, scores in zip(new, self._scores(new), strict=True):
+            self._known[wording] = (scores - mean) / (spread + FLOOR)
+
+    def _scores(self, wordings: Sequence[str]) -> Floats:
+        """Log-probability of each kind behind each wording. Shape: (wordings, kinds)."""
+        prompts = [self._scorer.prompt_tokens(_question(wording)) for wording in wordings]
+        tries = [self._trie] * len(prompts)
+        return np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))
+
+    @cached_property
+    def _trie(self) -> Trie:
+        return Trie(self._scorer.answer_tokens(self._texts))
+
+    @cached_property
+    def _reference(self) -> tuple[Floats, Floats]:
+        """Mean and spread of each kind's log-probability behind clauses that say nothing of places."""
+        path = None
+        if self._identity is not None:
+            made_of = json.dumps([self._identity, prompt_version(SAID), self._texts], sort_keys=True)
+            path = cache_home() / "steering" / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.json"
+            if path.exists() and (kept := _read(path.read_bytes(), len(self._texts))) is not None:
+                return kept[0], kept[1]
+        scores = self._scores(render("said_reference").splitlines())
+        both = np.stack([scores.mean(axis=0), scores.std(axis=0)])
+        if path is not None:
+            write_text(path, json.dumps(both.round(6).tolist()))
+        return both[0], both[1]
+
+
+def _question(wording: str) -> list[Message]:
+    return [{"role": "user", "content": render("said_user", wording=one_line(wording)[:LONGEST_CLAUSE])}]
+
+
+def _applies(clause: Said, at: datetime | None) -> bool:
+    """Whether a clause is about this time."""
+    if at is None:
+        return True
+    return (not clause.days or at.weekday() in clause.days) and (not clause.hours or at.hour in clause.hours)
+
+
+def _read(data: bytes, kinds: int) -> Floats | None:
+    """What was kept; None if it is damaged."""
+    try:
+        kept = np.array(json.loads(data), dtype=np.float64)
+    except (ValueError, TypeError):
+        return None
+    return kept if kept.shape == (2, kinds) and np.isfinite(kept).all() else None

@@ -1,0 +1,119 @@
+"""What people say of themselves: sign, positive wording, targets."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genrec.errors import GenRecError
+from genrec.profiles.statements import LONGEST, parse
+
+KINDS = [
+    "Bar", "Sports Bar", "Pub", "Nightclub", "Park", "Gym", "Mall", "Casino", "Coffee Shop", "History Museum",
+    "Science Museum", "Steakhouse", "Fast Food Restaurant", "No Frills Store", "unknown",
+]  # fmt: skip
+OWN = {12: "Bar", 7: "Park"}
+
+AVOIDED = [
+    ("I don't drink alcohol.", "I drink alcohol", ()),
+    ("I do not go to bars", "I go to bars", ("Bar",)),
+    ("dont like bars", "I like bars", ("Bar",)),
+    ("I don\u2019t like bars.", "I like bars", ("Bar",)),
+    ("I never eat meat.", "I eat meat", ()),
+    ("I no longer go to the gym.", "I go to the gym", ("Gym",)),
+    ("I don't go to casinos anymore", "I go to casinos", ("Casino",)),
+    ("I hate malls.", "I like malls", ("Mall",)),
+    ("I can't stand malls.", "I like malls", ("Mall",)),
+    ("I have stopped drinking.", "I like drinking", ()),
+    ("I quit smoking", "I like smoking", ()),
+    ("I'm tired of malls.", "I like malls", ("Mall",)),
+    ("I am not a morning person.", "I am a morning person", ()),
+    ("Not a fan of steakhouses.", "I like steakhouses", ("Steakhouse",)),
+    ("Fewer coffee shops", "I like coffee shops", ("Coffee Shop",)),
+    ("I avoid bars, pubs and nightclubs.", "I like bars, pubs and nightclubs", ("Bar", "Pub", "Nightclub")),
+    ("Coffee is not for me.", "I like Coffee", ("Coffee Shop",)),
+    ("Bars are too loud for me.", "I like Bars", ("Bar",)),
+    ("I am allergic to coffee", "I like coffee", ("Coffee Shop",)),
+    ("avoids: bars, pubs", "I like bars, pubs", ("Bar", "Pub")),
+]  # fmt: skip
+LIKED = [
+    ("I love art and history.", ()),
+    ("I cannot live without coffee.", ("Coffee Shop",)),
+    ("I cannot start a day without coffee.", ("Coffee Shop",)),
+    ("I never miss a hockey game.", ()),
+    ("I only go to parks.", ("Park",)),
+    ("We have two small children.", ()),
+    ("Museums", ("History Museum", "Science Museum")),
+    ("I shop at No Frills Store.", ("No Frills Store",)),
+    ("likes: parks", ("Park",)),
+]  # fmt: skip
+UNCLEAR = [
+    "I don't dislike bars.",
+    "I no longer avoid bars.",
+    "I don't want to stop going to bars",
+    "I hate it.",
+    "Ich hasse Bars",
+    "J'adore les bars",
+]
+BOTH = [
+    ("I have stopped drinking and want museums", [("avoids", ()), ("likes", ("History Museum", "Science Museum"))]),
+    ("I do not drink alcohol and avoid bars", [("avoids", ()), ("avoids", ("Bar",))]),
+    ("I hate bars but love parks.", [("avoids", ("Bar",)), ("likes", ("Park",))]),
+    ("not bars but parks", [("avoids", ("Bar",)), ("likes", ("Park",))]),
+    ("neither bars nor casinos", [("avoids", ("Bar",)), ("avoids", ("Casino",))]),
+    ("I like all bars except sports bars.", [("likes", ("Bar",)), ("avoids", ("Sports Bar",))]),
+    ("I avoid everything except parks.", [("unclear", ()), ("unclear", ("Park",))]),
+    ("Fewer coffee shops, more parks.", [("avoids", ("Coffee Shop",)), ("likes", ("Park",))]),
+    ("I would rather go to parks than to bars.", [("likes", ("Park",)), ("avoids", ("Bar",))]),
+    ("I want parks instead of malls.", [("likes", ("Park",)), ("avoids", ("Mall",))]),
+    ("I do not drink and go to parks", [("avoids", ()), ("unclear", ("Park",))]),
+    ("I like bars, not pubs.", [("likes", ("Bar",)), ("avoids", ("Pub",))]),
+    ("I like parks and my husband hates them", [("likes", ("Park",)), ("unclear", ())]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wording", "kinds"), AVOIDED)
+def test_what_is_avoided_has_a_positive_wording(text: str, wording: str, kinds: tuple[str, ...]) -> None:
+    [said] = parse(text, KINDS, OWN)
+    assert (said.polarity, said.sign, said.wording, said.kinds) == ("avoids", -1, wording, kinds)
+
+
+@pytest.mark.parametrize(("text", "kinds"), LIKED)
+def test_what_is_liked(text: str, kinds: tuple[str, ...]) -> None:
+    [said] = parse(text, KINDS, OWN)
+    assert (said.polarity, said.kinds) == ("likes", kinds)
+
+
+@pytest.mark.parametrize("text", UNCLEAR)
+def test_what_cannot_be_told_is_unclear_and_counts_for_nothing(text: str) -> None:
+    [said] = parse(text, KINDS, OWN)
+    assert said.sign == 0
+    assert said.note
+
+
+@pytest.mark.parametrize(("text", "clauses"), BOTH)
+def test_each_clause_has_a_sign_of_its_own(text: str, clauses: list[tuple[str, tuple[str, ...]]]) -> None:
+    assert [(said.polarity, said.kinds) for said in parse(text, KINDS, OWN)] == clauses
+
+
+def test_places_days_and_hours() -> None:
+    [said] = parse("On Fridays I go to POI 12 between 18 and 21.", KINDS, OWN)
+    assert (said.polarity, said.pois, said.days, said.hours) == ("routine", (12,), (4,), (18, 19, 20))
+    [said] = parse("I never go to bars on weekends", KINDS, OWN)
+    assert (said.polarity, said.kinds, said.days) == ("avoids", ("Bar",), (5, 6))
+
+
+def test_too_much_is_refused() -> None:
+    with pytest.raises(GenRecError, match="at most 2,000"):
+        parse("x" * (LONGEST + 1), KINDS, OWN)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(max_size=200)
+    | st.lists(st.sampled_from("i not never bars , but and except hate no POI 7 .".split())).map(" ".join)
+)
+def test_any_text_is_read_and_clauses_are_its_own_words(text: str) -> None:
+    for said in parse(text, KINDS, OWN):
+        assert said.text in " ".join(text.split())
+        assert (said.sign == 0) == bool(said.note)
+        assert set(said.kinds) <= set(KINDS)
