@@ -19,13 +19,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrec.cache import cache_home
-from genrec.columns import CATEGORY
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Message
 from genrec.llm.decoding import Trie, all_logprobs
+from genrec.place_kinds import place_kinds, vocabulary
 from genrec.profiles.statements import Said
 from genrec.prompting import name_in_prompt, one_line, prompt_version, render
-from genrec.words import is_known
 
 Floats = NDArray[np.float64]
 
@@ -65,10 +64,16 @@ class Steering:
 
     def __init__(self, scorer: AnswerScorer, pois: pl.DataFrame, identity: Mapping[str, Any] | None = None) -> None:
         self._scorer, self._identity = scorer, identity
-        names = sorted(filter(is_known, pois[CATEGORY].unique().to_list()))
-        self._texts = list(dict.fromkeys(map(name_in_prompt, names)))
-        self._kind = {name: self._texts.index(name_in_prompt(name)) for name in names}
-        self._of_poi = np.array([self._kind.get(name, -1) for name in pois[CATEGORY].to_list()], dtype=np.int64)
+        kinds = place_kinds(pois)
+        self.vocabulary = vocabulary(kinds)
+        self._texts = list(dict.fromkeys(map(name_in_prompt, self.vocabulary)))
+        number = {text: i for i, text in enumerate(self._texts)}
+        self._kind = {name: number[name_in_prompt(name)] for name in self.vocabulary}
+        # The numbers of each place's kinds, filled up with that of no kind. Shape: (pois, most).
+        most = max(map(len, kinds), default=0)
+        self._of_poi = np.full((len(kinds), max(most, 1)), len(self._texts), dtype=np.int64)
+        for poi, of_place in enumerate(kinds):
+            self._of_poi[poi, : len(of_place)] = [self._kind[kind] for kind in of_place]
         self._known: dict[str, Floats] = {}
 
     def shift(self, said: Sequence[Said], at: datetime | None) -> Shift:
@@ -93,14 +98,14 @@ class Steering:
         if clause.pois:
             part[[poi for poi in clause.pois if poi < len(part)]] = NAMED
             return clause.sign * part
-        effect = np.append(np.zeros(len(self._texts)), 0.0)  # the last is of places of no known kind
+        effect = np.zeros(len(self._texts) + 1)  # the last is of places of no known kind
         if self._texts:
             effect[:-1] = np.clip(self._known[clause.wording] - STANDS_OUT, 0, MOST)
         named = [self._kind[name] for name in clause.kinds if name in self._kind]
         if named:
             effect[:-1] *= BESIDE
             effect[named] = np.maximum(effect[named] / BESIDE, NAMED)
-        return np.asarray(clause.sign * effect[self._of_poi])
+        return np.asarray(clause.sign * effect[self._of_poi].max(axis=1))
 
     def _ask(self, wordings: Sequence[str]) -> None:
         """Ask the model about new wordings, side by side."""

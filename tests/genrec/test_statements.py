@@ -12,6 +12,7 @@ KINDS = [
     "Science Museum", "Steakhouse", "Fast Food Restaurant", "No Frills Store", "unknown",
 ]  # fmt: skip
 OWN = {12: "Bar", 7: "Park"}
+WORDS = ["i", "not", "never", "bars", ",", "but", "and", "except", "hate", "no", "POI", "7", "."]
 
 AVOIDED = [
     ("I don't drink alcohol.", "I drink alcohol", ()),
@@ -108,12 +109,7 @@ def test_too_much_is_refused() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.text(max_size=200)
-    | st.lists(
-        st.sampled_from(["i", "not", "never", "bars", ",", "but", "and", "except", "hate", "no", "POI", "7", "."])
-    ).map(" ".join)
-)
+@given(st.text(max_size=200) | st.lists(st.sampled_from(WORDS)).map(" ".join))
 def test_any_text_is_read_and_clauses_are_its_own_words(text: str) -> None:
     for said in parse(text, KINDS, OWN):
         assert said.text in " ".join(text.split())

@@ -100,3 +100,13 @@ def test_markers_of_a_chat_in_words_are_plain_text(model: LocalModel, steering: 
 def test_a_catalogue_without_kinds(model: LocalModel) -> None:
     pois = pl.DataFrame({"category": ["unknown", "unknown"]})
     assert Steering(model, pois).shift(parse("I love art.", ["unknown"], {}), None).total.tolist() == [0, 0]
+
+
+def test_without_categories_the_words_that_names_share_are_kinds(model: LocalModel) -> None:
+    names = [*(f"{who}'s Pizza" for who in ("Joe", "Ann", "Bo", "Li", "Max")), "Central Park", None]
+    pois = pl.DataFrame({"category": ["unknown"] * 7, "name": names})
+    steering = Steering(model, pois)
+    assert steering.vocabulary == ["Pizza"]
+    shift = steering.shift(parse("No more pizza!", steering.vocabulary, {}), None).total
+    assert (shift[:5] <= -NAMED).all()
+    assert shift[5:].tolist() == [0, 0]
