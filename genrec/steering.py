@@ -22,7 +22,7 @@ from genrec.cache import cache_home
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Message
 from genrec.llm.decoding import Trie, all_logprobs
-from genrec.place_kinds import place_kinds, vocabulary
+from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.statements import Said
 from genrec.prompting import name_in_prompt, one_line, prompt_version, render
 
