@@ -160,3 +160,11 @@ def _read(data: bytes, kinds: int) -> Floats | None:
     except (ValueError, TypeError):
         return None
     return kept if kept.shape == (2, kinds) and np.isfinite(kept).all() else None
+
+
+def steered(scores: Floats, shift: Floats) -> Floats:
+    """Log-probabilities of places with a term for each, normalised again; they are not changed where it is 0."""
+    if not shift.any():
+        return scores
+    moved = scores + shift
+    return np.asarray(moved - np.logaddexp.reduce(moved))

@@ -1,0 +1,77 @@
+"""`genrec-eval steer`: what a person's words do to a ranking."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eval.cli.command_line import command_line
+from eval.cli.experiments import rich_table
+from eval.cli.options import Aggregates, ModelNames, Output
+from eval.experiments.experiment import to_json
+from eval.protocol import cases
+from eval.steer import study as studies
+from eval.steer.scenarios import Topics, scenarios
+from genrec.cli.bundle import bundled
+from genrec.cli.console import err, out, progress_bar
+from genrec.cli.options import CheckinsPath, Reading
+from genrec.errors import GenRecError
+from genrec.files import one_writer, require_only, write_text
+from genrec.llm.connect import connect_scorer
+from genrec.llm.identity import model_settings
+from genrec.steering import Steering
+from genrec.trajectories import Part
+
+
+@bundled
+def steer(
+    context: typer.Context,
+    path: CheckinsPath,
+    output: Output,
+    *,
+    persons: Annotated[int, typer.Option(min=2, metavar="N", help="People who say something.")] = 40,
+    kinds: Annotated[int, typer.Option(min=1, metavar="N", help="Kinds of places that each talks about.")] = 24,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Visits of newcomers.")] = 400,
+    strength: Annotated[float, typer.Option(min=0, max=2, help="How much words count.")] = 1.0,
+    part: Annotated[Part, typer.Option(help="For choices use the validation part.")] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
+    rankers: Annotated[Path | None, typer.Option(metavar="DIR", help="Trained rankers, whose fusion ranks.")] = None,
+    model: ModelNames,
+    aggregates: Aggregates = None,
+    reading: Reading,
+) -> None:
+    """Say what words do: scripted edits with placebos, free text, and words in place of a history."""
+    from genrec.rankers.fusion import Fusion  # deferred: loads torch
+
+    context.with_resource(one_writer(output, folder=True))
+    checkins = reading.checkins(path)
+    require_only(output, studies.contents())
+    asked = cases(checkins, "all-visits", part=part, seed=seed)
+    topics = Topics(checkins.pois)
+    if not topics.places:
+        raise GenRecError(f"{path}: neither categories nor names say the kinds of places: nothing to talk about")
+    with err.status("loading the model"):
+        scorer = connect_scorer(model.model, model.server)
+        steering = Steering(scorer, checkins.pois, model_settings(model.model, model.server, None))
+    study = studies.Study(asked, Fusion(rankers), steering, strength, seed)
+    made = scenarios(asked, topics, persons=persons, kinds=kinds, seed=seed)
+    with progress_bar() as bar:
+        task = bar.add_task("scripted edits", total=len(made))
+        more = studies.scripted(study, made, lambda done, _: bar.update(task, completed=done))
+        more |= studies.written(study)
+        more |= studies.words_for_history(
+            study,
+            output,
+            users=persons * 5,
+            limit=limit,
+            name=path.name,
+            progress=lambda method, done, total: None,
+        )
+    outcome = studies.conclude(output, more, made, study, path.name)
+    for table in [*studies.tables(more), *studies.history_tables(more[studies.HISTORY])]:
+        out.print(rich_table(table))
+    for verdict in outcome.verdicts:
+        out.print(verdict.headline, markup=False)
+    if aggregates:
+        write_text(aggregates, to_json(asdict(outcome) | {"command": command_line(context)}))

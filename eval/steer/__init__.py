@@ -1,0 +1,1 @@
+"""What a person's words do to a ranking."""
