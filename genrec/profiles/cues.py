@@ -11,8 +11,9 @@ _AUX += r"can(?:['\u2019]?t|not| not)|ain['\u2019]?t)"
 _NONE = re.compile(
     rf"\b(?:not (?:only|just|to mention|far)|no (?:doubt|matter|better|wonder)|why not"
     rf"|nothing (?:beats|but|like|better)|{_AUX} (?:mind|wait)|(?:{_AUX}|never) (?:get|have|do) enough(?: of)?"
-    rf"|(?:{_AUX}|never) get tired of|(?:{_AUX}|never|not|no)(?: \S+){{1,6}} without"
-    r"|never (?:miss|skip|tire of|bored (?:of|with))|more or less|none other than|without (?:a )?doubt)\b",
+    rf"|(?:{_AUX}|never) get tired of|(?:{_AUX}|never|not|no)(?: \S+){{1,6}} (?:without|before|until)"
+    rf"|(?:{_AUX}|never) (?:once )?(?:miss|missed|skip|skipped|tire of|bored (?:of|with)|said? no to|been happier)"
+    rf"|never (?:felt|been|looked) better|{_AUX} help|more or less|none other than|without (?:a )?doubt)\b",
     re.IGNORECASE,
 )
 # What takes the place of a verb of liking; the words before it that go with it.
@@ -28,6 +29,8 @@ _DISLIKING = (
     r"(?:gave|given|giving|gives?) up", r"cut(?:ting)? (?:out|down on|back on)", r"(?:tired|sick) of",
     r"fed up with", r"bored (?:of|with|by)", r"allergic to", r"(?:afraid|scared) of", r"fewer", r"less(?! than)",
     r"(?:keep|keeps|keeping|kept|stay|stays|staying|stayed) away from", r"steer(?:ing)? clear of",
+    r"(?:keep|keeps|leave) (?:me|us)(?: well)? (?:away|clear) (?:from|of)", r"(?:keep|stay) well away from", r"had my fill of",
+    r"so over", r"through with", r"turned off by", r"no (?:wish|desire|intention) to", r"kicked",
     r"skip(?:s|ped|ping)?", r"refus(?:e|es|ed|ing)(?: to)?", r"had enough of", r"lost (?:all )?interest in",
     r"no (?:interest in|fan of|more)", r"except(?: for)?", r"apart from", r"other than", r"instead of",
     r"rather than", r"anything but", r"but not", r"done with", r"without", r"no(?! longer| one|body)", r"neither",
@@ -37,7 +40,11 @@ _TOO = "loud noisy expensive crowded busy boring far dirty dark smoky fancy cold
 _JUDGED = (
     r"(?:is|are|was|were|feels?|gets?|got) (?:(?:just|far|way|much|so|simply|all|really|very) )*"
     rf"(?:too (?:{_TOO})|boring|awful|terrible|horrible|overrated|disgusting|gross|a waste of (?:my )?(?:time|money))"
-    r"|bores? me|annoys? me|(?:is|are)(?: not|n['\u2019]t) (?:for me|my thing)"
+    r"|(?:bore|annoy|scare|terrif[iy]e?|frighten|disgust|sicken|exhaust|depress|stress)(?:e?s)? (?:me|us)\b(?: out)?"
+    r"|(?:puts?|sends?) (?:me|us) to sleep|turns? (?:me|us) off|wrecks? my|brings? on my"
+    r"|(?:is|are) off (?:the table|limits)|makes? (?:me|us) (?:sick|ill|freeze|nervous|anxious|sad|dizzy)"
+    r"|gives? (?:me|us) (?:a headache|headaches|hives|anxiety|the creeps)"
+    r"|(?:is|are)(?: not|n['\u2019]t) (?:for me|my thing)"
 )
 _HAVE = r"(?:do|does|did|is|are|was|were|has|have|had|would|should|could|must|need|can|will|am)"
 _CUE = re.compile(

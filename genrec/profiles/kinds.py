@@ -50,10 +50,14 @@ class KindIndex:
         self._lengths: dict[str, set[int]] = {}
         for key in self._names:
             self._lengths.setdefault(key[0], set()).add(len(key))
-        self._headed: dict[str, list[str]] = {}
+        headed: dict[str, list[tuple[bool, str]]] = {}
         for key, named in self._names.items():
             if telling := [word for word in key if not (word in PLAIN_WORDS or is_silent(word))]:
-                self._headed.setdefault(telling[-1], []).extend(name.category for name in named)
+                headed.setdefault(telling[-1], []).extend((len(telling) == 1, name.category) for name in named)
+        # One kind alone must have no other word: not every house is a noodle house.
+        self._headed = {
+            word: [name for _, name in named] for word, named in headed.items() if len(named) > 1 or named[0][0]
+        }
         # Words that belong to some kinds of places.
         self.words = {word for key in self._names for word in key if not (word in PLAIN_WORDS or is_silent(word))}
 

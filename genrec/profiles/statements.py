@@ -41,7 +41,7 @@ _OTHERS = re.compile(r"my \S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b"
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 # Words of other languages, too.
 _AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
-_ENGLISH = (FUNCTION_WORDS | ADVERBS | BEING | HELPING | {"more", "please", "lots"}) - _AMBIGUOUS
+_ENGLISH = (FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im"}) - _AMBIGUOUS
 _THINGS = frozenset(["it", "that", "this", "them", "those", "these", "everything", "anything", "something", "thing"])
 
 
@@ -126,7 +126,12 @@ def masked_text(sentence: Sentence) -> str:
 def _begins(masked: str) -> bool:
     """Whether a clause of its own begins here: with a person, with what turns it round, or with a wish."""
     first = _first(masked)
-    return first in _SUBJECTS - {"the"} or _wishes(masked) or verb_of(first) in _GOING_ON or begins_with_turn(masked)
+    return (
+        first in (_SUBJECTS - {"the"}) | BEING | HELPING
+        or _wishes(masked)
+        or verb_of(first) in _GOING_ON
+        or begins_with_turn(masked)
+    )
 
 
 def _said(reading: Sentence, clause: str, joint: str, before: Said | None, index: KindIndex) -> Said:
@@ -195,6 +200,7 @@ def _says_something(wording: str) -> bool:
 def _is_english(reading: Sentence, index: KindIndex) -> bool:
     """Whether a clause has a word that only English has, or little but names of places and kinds."""
     words = [token.word for token in reading.words]
-    if any(word in _ENGLISH or verb_of(word) for word in words):
+    plain = [re.split("['\u2019]", reading.text[token.start : token.end].lower())[0] for token in reading.words]
+    if any(word in _ENGLISH or verb_of(word) for word in {*words, *plain}):
         return True
     return len(words) <= 1 and (bool(reading.kinds or reading.places) or any(word in index.words for word in words))
