@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from genrec.plain_yaml import TextLoader, load_yaml
 
-# What the reading of statements was written with; those of held_out.yaml were written by somebody who had not seen it.
+# Known to whoever wrote the reading of statements. Those of held_out.yaml come from somebody who had not seen it.
 MORE = (
     "I want to go to a {kind} more often.",
     "I would love to see more of every {kind}.",
@@ -18,6 +18,10 @@ MORE = (
     "Show me a {kind}, please.",
     "I have come to love a {kind}.",
     "A {kind} is what I am after.",
+    "I can never walk past any {kind} without going in.",
+    "Please point me to the nearest {kind} as often as you can.",
+    "Nothing makes my week like an afternoon at some nice {kind}.",
+    "honestly cant wait to hit up the next {kind}",
 )
 FEWER = (
     "I want to go to a {kind} less often.",
@@ -28,6 +32,10 @@ FEWER = (
     "No {kind}, please.",
     "I have never liked a {kind}.",
     "I can't stand a {kind}.",
+    "Please keep me away from any {kind}.",
+    "You won't catch me at any {kind} these days.",
+    "It would be a relief if no {kind} ever came up again.",
+    "I would rather go home than to a {kind}.",
 )
 
 
