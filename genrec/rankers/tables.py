@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, diags_array
 
 from genrec.columns import POI, TIME, USER
 from genrec.evidence import Evidence
-from genrec.rankers.places import Places
+from genrec.rankers.places import Places, places_of
 from genrec.rankers.sparse import Floats, Ints, Keyed, best_of_groups, best_of_rows, counted, with_best_of_rows
 
 DAY = 86_400.0
@@ -115,6 +115,23 @@ class Tables:
         own = self.own
         shape = (len(own.distinct), self.places.count)
         return csr_array((np.ones(len(own.user)), (own.user, own.poi)), shape=shape)
+
+
+class LatestTables:
+    """The tables of the evidence asked about last; what the catalogue alone says is kept as long as it stays."""
+
+    def __init__(self) -> None:
+        self._catalogue: tuple[pl.DataFrame, Places] | None = None
+        self._latest: tuple[Evidence, Tables] | None = None
+
+    def of(self, evidence: Evidence) -> Tables:
+        """The tables of this evidence."""
+        if self._latest is None or self._latest[0] is not evidence:
+            pois = evidence.past.pois
+            if self._catalogue is None or self._catalogue[0] is not pois:
+                self._catalogue = pois, places_of(pois)
+            self._latest = evidence, Tables(evidence, self._catalogue[1])
+        return self._latest[1]
 
 
 class OwnPlaces:

@@ -25,8 +25,9 @@ from genrec.habits import city_habits
 from genrec.profiles.editing import apply_sheet, to_sheet
 from genrec.profiles.profile import dumps, read_profiles, require_catalogue, write_profiles
 from genrec.profiles.run import summarise
-from genrec.rankers.habits import rank_habits, reasons
+from genrec.rankers.habits import rank_habits
 from genrec.rankers.ranking_prompt import ranking_messages
+from genrec.rankers.why import habit_reasons
 from genrec.reading.reader import read_checkins
 from genrec.recommender import query
 
@@ -49,7 +50,7 @@ def use(profile):
         scores = rank_habits(profile.habits, city, CITY.pois, at=moment)
         assert abs(scores.sum() - 1) < 1e-6
         for poi in range(len(CITY.pois)):
-            reasons(profile.habits, city, CITY.pois, poi, at=moment)
+            habit_reasons(profile.habits, city, CITY.pois, poi, at=moment)
     ranking_messages(profile, city, CITY.pois, at=at(15, 8), prefix=(), level="full", count_tokens=len, budget=400)
     assert apply_sheet(profile, to_sheet(profile), "sheet").habits == profile.habits
     evidence = evidence_of([profile], None)
