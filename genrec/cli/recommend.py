@@ -14,10 +14,12 @@ from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.dialogue import Dialogue
 from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Reading, Server
-from genrec.cli.render import print_ranking
+from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 from genrec.profiles.profile import Level, read_profiles
+from genrec.ranking import By
+from genrec.terminal import note
 
 LONGEST_ABOUT = 2000  # characters
 
@@ -39,13 +41,7 @@ class _Models(Models):
 def recommend(
     path: CheckinsPath,
     *,
-    profiles: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Profiles, as `genrec profile` wrote them; else written now.")
-    ] = None,
     user: Annotated[str | None, typer.Option(help="One user; without, a dialogue.")] = None,
-    about: Annotated[
-        str | None, typer.Option(help="For somebody without check-ins: what they say of themselves.")
-    ] = None,
     at: Annotated[
         datetime | None,
         typer.Option(
@@ -55,9 +51,34 @@ def recommend(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Length of the ranking.")] = 10,
+    by: Annotated[
+        By | None,
+        typer.Option(
+            help="Who ranks: the fusion (the default), habits alone, or a language model (the default with an option "
+            "that only a model reads)."
+        ),
+    ] = None,
+    rankers: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Trained rankers (`genrec-train rankers`), whose fusion ranks.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what the fusion weighed; --json and --out always hold it.")
+    ] = False,
+    profiles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="By llm: profiles, as `genrec profile` wrote them; those missing are written now."
+        ),
+    ] = None,
+    about: Annotated[
+        str | None, typer.Option(help="By llm: what somebody without check-ins says of themselves.")
+    ] = None,
     level: Annotated[
-        Level, typer.Option(help="How much of the profile the model sees; the habit table is always there.")
-    ] = "full",
+        Level | None,
+        typer.Option(
+            help="By llm: how much of the profile the model sees; the habit table is always there. Default: full."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     users_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Many users: a line each, `user` or `user,time`. Needs --out.")
@@ -66,24 +87,66 @@ def recommend(
     models: _Models,
     reading: Reading,
 ) -> None:
-    """Rank the places where a user may go next, beside what their habits alone would say."""
+    """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
     _check_who(user, about, users_from, output)
     if models.adapter and models.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
+    for_llm = {"--profiles": profiles, "--about": about, "--level": level, **_named(models)}
+    for_fusion = {"--rankers": rankers, "--explain": explain}
+    talk = user is None and about is None and users_from is None
+    ranks = _who_ranks(by, _given(for_llm), _given(for_fusion), talk=talk)
     known = read_profiles(profiles) if profiles else {}
-    checkins = reading.checkins(path)
-    assistant = Assistant(checkins, known, models, err.status)
-    if users_from and output:
-        rank_all(assistant, read_asks(users_from, at, assistant.users), output, k, level)
-    elif user is not None or about is not None:
-        [ranking] = assistant.rank([(assistant.profile(user, about, at), at)], k, level)
+    assistant = Assistant(reading.checkins(path), known, models, err.status, rankers)
+    if talk:
+        Dialogue(assistant, at, ranks, k, level or "full", explain=explain).run()
+    elif users_from and output:
+        rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level or "full")
+    else:
+        if ranks == "llm":
+            [ranking] = assistant.rank_profiles([(assistant.profile(user, about, at), at)], k, level or "full")
+        else:
+            [ranking] = assistant.rank([(user or "", at)], ranks, k, "full")
         if as_json:
             out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
-        else:
-            print_ranking(out, ranking)
+            return
+        print_ranking(out, ranking)
+        if explain:
+            print_explanation(out, ranking)
+        if ranks == "llm":
             err.print(f"prefix cache: {assistant.reused():.0%} of the prompt's tokens were known")
-    else:
-        Dialogue(assistant, at, k, level).run()
+
+
+def _named(models: Models) -> dict[str, object]:
+    """The options about models with what they were given."""
+    return {
+        "--model": models.model,
+        "--server": models.server,
+        "--adapter": models.adapter,
+        "--no-adapter": models.plain,
+        "--profile-model": models.profile_model,
+    }
+
+
+def _given(options: dict[str, object]) -> list[str]:
+    return [option for option, value in options.items() if value not in (None, False)]
+
+
+def _who_ranks(by: By | None, for_llm: list[str], for_fusion: list[str], *, talk: bool) -> By:
+    """Who ranks, as the options say; in a dialogue all may be given, since who ranks can be changed there.
+
+    Raises GenRecError if an option would be without effect.
+    """
+    ranks: By = by or ("llm" if for_llm and not for_fusion else "fusion")
+    idle = [(option, "a language model", "llm") for option in for_llm if ranks != "llm"]
+    idle += [(option, "the fusion", "fusion") for option in for_fusion if ranks != "fusion"]
+    if idle and not talk:
+        option, whom, remedy = idle[0]
+        if by is None:
+            raise GenRecError(f"{option} is for {whom}, and {for_fusion[0]} for the fusion: leave out one of them")
+        raise GenRecError(f"{option} is for {whom}, and --by {by} was given: say --by {remedy}, or leave it out")
+    if by is None and ranks == "llm":
+        note(f"note: a language model ranks, since {for_llm[0]} is for one (--by llm); without it the fusion would")
+    return ranks
 
 
 def _check_who(user: str | None, about: str | None, users_from: Path | None, output: Path | None) -> None:

@@ -16,11 +16,12 @@ import polars as pl
 import torch
 
 from genrec.evidence import Evidence
+from genrec.files import file_hash
 from genrec.prepared import catalogue_hash
 from genrec.rankers.asked import Asked, asked
 from genrec.rankers.candidates import PRIOR, Candidates, candidates
 from genrec.rankers.features import ALL_FIELDS, Features, features, layout
-from genrec.rankers.fusion_file import SHIPPED, read_fusion
+from genrec.rankers.fusion_file import NAME, SHIPPED, read_fusion
 from genrec.rankers.fusion_net import Fused
 from genrec.rankers.ranker import Floats, Query, Ranker, best
 from genrec.rankers.reasons import PersonFacts, Reason
@@ -118,7 +119,8 @@ class Fusion:
     name = "fusion"
 
     def __init__(self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None) -> None:
-        self.trained, self._network = read_fusion(folder or SHIPPED, layout())
+        self._folder = folder or SHIPPED
+        self.trained, self._network = read_fusion(self._folder, layout())
         counted = {name: CountingRanker(name) for name in COUNTED}
         learned = self.trained.learned.rankers
         self._rankers = {name: r for name, r in (counted | dict(rankers or {})).items() if name in learned}
@@ -130,6 +132,13 @@ class Fusion:
         return {
             **self.trained.model_dump(mode="json", exclude={"learned"}),
             "rankers": {name: ranker.settings() for name, ranker in self._rankers.items()},
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """What tells its rankings from those of another fusion, in plain types."""
+        return {
+            "fusion_sha256": file_hash(self._folder / f"{NAME}.safetensors"),
+            "trained_on": self.trained.trained_on.model_dump(mode="json"),
         }
 
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:

@@ -66,7 +66,7 @@ def _own(told: _Told) -> Iterator[str]:
 def _at_hour(facts: Facts, at: datetime | None) -> str:
     """How many visits were around this hour, if this stands out."""
     count = facts.at_hour
-    if not at or not count or count * 12 <= facts.visits * STANDS_OUT:
+    if not at or not count or count * 12 <= facts.visits * STANDS_OUT or count == 1 < facts.visits:
         return ""
     which = "" if facts.visits == 1 else "all of them " if count == facts.visits else f"{count} of them "
     return f", {which}within an hour of {at:%H:%M}"
@@ -74,16 +74,16 @@ def _at_hour(facts: Facts, at: datetime | None) -> str:
 
 def _sequence(told: _Told) -> Iterator[str]:
     facts = told.facts
-    if facts.steps:
-        yield f"follows {told.last} in {facts.steps} of {_many(facts.departures, 'case')}"
     if facts.here:
         yield "where the last visit was"
+    elif facts.steps > 1 or facts.steps == facts.departures > 0:
+        yield f"follows {told.last} in {facts.steps} of {_many(facts.departures, 'case')}"
 
 
 def _crowd(told: _Told) -> Iterator[str]:
     facts = told.facts
-    if facts.crowd_steps and not facts.here:
-        yield f"others went on to there from {told.last} {_many(facts.crowd_steps, 'time')}"
+    if facts.crowd_steps > 1 and not facts.here:
+        yield f"others went on from {told.last} to there {facts.crowd_steps} times"
     if facts.alike >= LIKE:
         yield "people with like habits go there"
 
