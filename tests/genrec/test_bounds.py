@@ -178,7 +178,9 @@ def test_a_profile_of_other_places_is_refused_where_it_is_used(tmp_path, genrec,
     with pytest.raises(GenRecError, match="was written for other data"):
         query(read_checkins(csv_of(CITY, tmp_path / "in.csv")), written(other), None)
     table, profiles = tmp_path / "in.csv", tmp_path / "p.jsonl"
-    failed(genrec("recommend", table, "--profiles", profiles, "--user", "u0"), "was written for other data")
+    failed(
+        genrec("recommend", table, "--by", "llm", "--profiles", profiles, "--user", "u0"), "was written for other data"
+    )
     failed(genrec_eval("profiles", profiles, "--checkins", table), "was written for other data")
     asked = ("run", table, "--method", "habits", "--profiles", profiles, "--out", tmp_path / "run")
     failed(genrec_eval(*asked), "was written for other data")

@@ -229,7 +229,16 @@ def test_a_restart_in_the_middle_of_a_batch(server, checkins, tmp_path):
     out, profiles = tmp_path / "r.jsonl", tmp_path / "p.jsonl"
     read = read_checkins(data)
     write_profiles(profiles, [written(read, f"u{i}", as_of=at(11)) for i in range(6)])
-    command = [sys.executable, "-c", "from genrec.cli import main; main()", "recommend", str(data), "--server"]
+    command = [
+        sys.executable,
+        "-c",
+        "from genrec.cli import main; main()",
+        "recommend",
+        str(data),
+        "--by",
+        "llm",
+        "--server",
+    ]
     command += [
         server.url,
         "--users-from",
