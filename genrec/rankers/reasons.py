@@ -78,7 +78,7 @@ class PersonFacts:
 
     def __init__(self, tables: Tables, asked: Asked, number: int, positions: Positions) -> None:
         self._tables, self._positions = tables, positions
-        self._user, self._last = int(asked.user[number]), int(asked.last[number])
+        self._user = int(asked.user[number])
         self._hour = float(asked.hour[number]) if asked.timed[number] and tables.tells_hours else None
         self._day = int(asked.day[number]) if asked.timed[number] else None
         own = tables.visits.user == self._user
@@ -87,6 +87,7 @@ class PersonFacts:
         self._poi = np.concatenate([tables.visits.poi[own], later_poi[query == number]])
         self._time = np.concatenate([tables.visits.time[own], later_time[query == number]])
         self.checkins = len(self._poi)
+        self._last = int(self._poi[-1]) if self.checkins else -1
         near = np.diff(self._time) < GAP
         self._left = np.flatnonzero(near & (self._poi[:-1] == self._last))  # where the person went on from `last`
 
