@@ -1,6 +1,7 @@
 """`genrec recommend`: the next place of one user, of many, or in a dialogue."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -127,7 +128,7 @@ def _named(models: Models) -> dict[str, object]:
     }
 
 
-def _given(options: dict[str, object]) -> list[str]:
+def _given(options: Mapping[str, object]) -> list[str]:
     return [option for option, value in options.items() if value not in (None, False)]
 
 

@@ -1,5 +1,7 @@
 """How profiles and rankings look on a terminal."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +11,7 @@ from genrec.profiles.run import Summary
 from genrec.ranking import By, Fused, Place, Prompted, Ranking
 from genrec.words import is_known
 
-NAMES: dict[By, str] = {"fusion": "fusion", "habits": "habits", "llm": "LLM"}
+NAMES: dict[By, str] = {"fusion": "fusion", "habits": "habits", "llm": "LLM"}  # in headings
 LEAST = 0.005  # share of a field that is shown
 
 
@@ -46,8 +48,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def print_ranking(console: Console, ranking: Ranking, truth: int | None = None) -> None:
-    """A ranking with reasons, then that of habits alone; `truth` marks the place really visited."""
+def print_ranking(console: Console, ranking: Ranking, truth: int | None = None, beside: Sequence[Ranking] = ()) -> None:
+    """A ranking with reasons, then others in short and that of habits alone; `truth` marks the place really visited."""
     when = f"{ranking.at:%A %Y-%m-%d %H:%M}" if ranking.at else "time unknown"
     table = Table(title=f"Next place of {ranking.user_id}, {when}", title_justify="left")
     for heading in ("#", "POI", "km", f"P({NAMES[ranking.by]})"):
@@ -66,15 +68,24 @@ def print_ranking(console: Console, ranking: Ranking, truth: int | None = None) 
             "; ".join(place.reasons),
         )
     console.print(table)
+    others = {_whose(other.by): other.places for other in beside}
     if ranking.by != "habits":
-        console.print(Text("  By habits alone: ") + short(ranking.by_habits, truth))
+        others[_whose("habits")] = ranking.by_habits
+    for whose, places in others.items():
+        console.print(Text(f"  By {whose}: ") + _short(places, truth))
     if truth is not None:
-        console.print(f"  Truth: POI {truth}, {_ranks(ranking, truth)}")
+        ranks = {_whose(ranking.by): ranking.places} | others
+        console.print(
+            f"  Truth: POI {truth}, {', '.join(f'{_rank(p, truth)} by {whose}' for whose, p in ranks.items())}"
+        )
     console.print(f"  {_made(ranking)}", style="dim")
 
 
-def short(places: list[Place], truth: int | None = None) -> Text:
-    """A ranking in one line."""
+def _whose(by: By) -> str:
+    return "habits alone" if by == "habits" else f"the {NAMES[by]}"
+
+
+def _short(places: list[Place], truth: int | None) -> Text:
     return Text(", ").join(
         Text.assemble(
             _poi(place, truth),
@@ -82,13 +93,6 @@ def short(places: list[Place], truth: int | None = None) -> Text:
         )
         for place in places
     )
-
-
-def _ranks(ranking: Ranking, truth: int) -> str:
-    by_habits = f"{_rank(ranking.by_habits, truth)} by habits alone"
-    if ranking.by == "habits":
-        return by_habits
-    return f"{_rank(ranking.places, truth)} by the {NAMES[ranking.by]}, {by_habits}"
 
 
 def _made(ranking: Ranking) -> str:
