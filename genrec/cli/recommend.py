@@ -19,16 +19,31 @@ from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 from genrec.profiles.profile import Level, read_profiles
-from genrec.ranking import By
+from genrec.ranking import By, Ranking
 from genrec.terminal import note
 
 LONGEST_ABOUT = 2000  # characters
 
 
 @dataclass(frozen=True)
-class _Models(Models):
-    """The same as options."""
+class _ForLlm(Models):
+    """What only a language model reads, as options."""
 
+    profiles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="By llm: profiles, as `genrec profile` wrote them; those missing are written now."
+        ),
+    ] = None
+    about: Annotated[str | None, typer.Option(help="By llm: what somebody without check-ins says of themselves.")] = (
+        None
+    )
+    level: Annotated[
+        Level | None,
+        typer.Option(
+            help="By llm: how much of the profile the model sees; the habit table is always there. Default: full."
+        ),
+    ] = None
     model: Model = None
     server: Server = None
     adapter: Adapter = None
@@ -55,8 +70,8 @@ def recommend(
     by: Annotated[
         By | None,
         typer.Option(
-            help="Who ranks: the fusion (the default), habits alone, or a language model (the default with an option "
-            "that only a model reads)."
+            help="Who ranks: the fusion, habits alone, or a language model. Default: the fusion; with an option that "
+            "only a model reads, the model."
         ),
     ] = None,
     rankers: Annotated[
@@ -65,66 +80,64 @@ def recommend(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what the fusion weighed; --json and --out always hold it.")
     ] = False,
-    profiles: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="By llm: profiles, as `genrec profile` wrote them; those missing are written now."
-        ),
-    ] = None,
-    about: Annotated[
-        str | None, typer.Option(help="By llm: what somebody without check-ins says of themselves.")
-    ] = None,
-    level: Annotated[
-        Level | None,
-        typer.Option(
-            help="By llm: how much of the profile the model sees; the habit table is always there. Default: full."
-        ),
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     users_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Many users: a line each, `user` or `user,time`. Needs --out.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Rankings as JSON Lines.")] = None,
-    models: _Models,
+    llm: _ForLlm,
     reading: Reading,
 ) -> None:
     """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
-    _check_who(user, about, users_from, output)
-    if models.adapter and models.plain:
+    _check_who(user, llm.about, users_from, output)
+    if llm.adapter and llm.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
-    for_llm = {"--profiles": profiles, "--about": about, "--level": level, **_named(models)}
-    for_fusion = {"--rankers": rankers, "--explain": explain}
-    talk = user is None and about is None and users_from is None
-    ranks = _who_ranks(by, _given(for_llm), _given(for_fusion), talk=talk)
-    known = read_profiles(profiles) if profiles else {}
-    assistant = Assistant(reading.checkins(path), known, models, err.status, rankers)
+    talk = user is None and llm.about is None and users_from is None
+    ranks = _who_ranks(
+        by, _given(_read_by_models(llm)), _given({"--rankers": rankers, "--explain": explain}), talk=talk
+    )
+    level = llm.level or "full"
+    known = read_profiles(llm.profiles) if llm.profiles else {}
+    assistant = Assistant(reading.checkins(path), known, llm, err.status, rankers)
     if talk:
-        Dialogue(assistant, at, ranks, k, level or "full", explain=explain).run()
+        Dialogue(assistant, at, ranks, k, level, explain=explain).run()
     elif users_from and output:
-        rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level or "full")
+        rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level)
     else:
-        if ranks == "llm":
-            [ranking] = assistant.rank_profiles([(assistant.profile(user, about, at), at)], k, level or "full")
-        else:
-            [ranking] = assistant.rank([(user or "", at)], ranks, k, "full")
-        if as_json:
-            out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
-            return
-        print_ranking(out, ranking)
-        if explain:
-            print_explanation(out, ranking)
-        if ranks == "llm":
-            err.print(f"prefix cache: {assistant.reused():.0%} of the prompt's tokens were known")
+        ranking = _ranking(assistant, user, llm.about, at, ranks, k, level)
+        _show(ranking, assistant, as_json=as_json, explain=explain)
 
 
-def _named(models: Models) -> dict[str, object]:
-    """The options about models with what they were given."""
+def _ranking(
+    assistant: Assistant, user: str | None, about: str | None, at: datetime | None, by: By, k: int, level: Level
+) -> Ranking:
+    if by == "llm":
+        return assistant.rank_profiles([(assistant.profile(user, about, at), at)], k, level)[0]
+    return assistant.rank([(user or "", at)], by, k, level)[0]
+
+
+def _show(ranking: Ranking, assistant: Assistant, *, as_json: bool, explain: bool) -> None:
+    if as_json:
+        out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
+        return
+    print_ranking(out, ranking)
+    if explain:
+        print_explanation(out, ranking)
+    if ranking.by == "llm":
+        err.print(f"prefix cache: {assistant.reused():.0%} of the prompt's tokens were known")
+
+
+def _read_by_models(llm: _ForLlm) -> dict[str, object]:
+    """The options that only a model reads, with what they were given."""
     return {
-        "--model": models.model,
-        "--server": models.server,
-        "--adapter": models.adapter,
-        "--no-adapter": models.plain,
-        "--profile-model": models.profile_model,
+        "--profiles": llm.profiles,
+        "--about": llm.about,
+        "--level": llm.level,
+        "--model": llm.model,
+        "--server": llm.server,
+        "--adapter": llm.adapter,
+        "--no-adapter": llm.plain,
+        "--profile-model": llm.profile_model,
     }
 
 
