@@ -76,7 +76,7 @@ def _sequence(told: _Told) -> Iterator[str]:
     facts = told.facts
     if facts.here:
         yield "where the last visit was"
-    elif facts.steps > 1 or facts.steps == facts.departures > 0:
+    elif facts.steps > 1:
         yield f"follows {told.last} in {facts.steps} of {_many(facts.departures, 'case')}"
 
 
