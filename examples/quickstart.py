@@ -49,14 +49,18 @@ with progress_bar() as bar:
 profiles = read_profiles(folder / "profiles.jsonl")
 out.print(summary_table(summarise(list(profiles.values())), time.perf_counter() - start, len(written)))
 
-# %% Rankings: the exact five most probable places, beside what the habits alone would say.
+# %% Rankings: the fusion's five most probable places, from all that was before the visit. Beside them stand those of
+# the model, which reads the profile, and those of habits alone.
 from genrec.llm.adapter import SHIPPED
-from genrec.recommender import Query, Recommender
+from genrec.rankers.llm import ProfileQuery
+from genrec.recommender import LlmRecommender, Recommender
 
-recommender = Recommender(LocalModel.load("embedded", SHIPPED), checkins)
+recommender = Recommender(checkins)
+llm = LlmRecommender(LocalModel.load("embedded", SHIPPED), checkins)
 for example in examples[:3]:
     profile = profiles[example.user_id]
     out.print()
     print_profile(out, profile, backing=False)
-    ranking = recommender.recommend(Query(profile, example.time, example.prefix), k=5)
-    print_ranking(out, ranking, truth=example.target)
+    [ranking] = recommender.rank([(example.user_id, example.time)], "fusion", k=5)
+    by_llm = llm.recommend(ProfileQuery(profile, example.time, example.prefix), k=5)
+    print_ranking(out, ranking, truth=example.target, beside=[by_llm])

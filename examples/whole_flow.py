@@ -52,8 +52,12 @@ def flow(model: str) -> None:
         "genrec profile show u0001 --profiles profiles.jsonl",
     )
     step(
-        "Where will this person go next? The exact five most probable places.",
-        "genrec recommend checkins --profiles profiles.jsonl --user u0001 --at '2024-02-29 13:30' -k 5 "
+        "Where will this person go next? The five most probable places, from the check-ins alone.",
+        "genrec recommend checkins --user u0001 --at '2024-02-29 13:30' -k 5 --explain",
+    )
+    step(
+        "The same by the language model, which reads the profile.",
+        "genrec recommend checkins --by llm --profiles profiles.jsonl --user u0001 --at '2024-02-29 13:30' -k 5 "
         f"--model {model}",
     )
 
@@ -76,7 +80,7 @@ def flow(model: str) -> None:
     )
     step(
         "Evaluate: the same visits for each method, and a report with intervals.",
-        "genrec-eval run checkins --limit 6 --method habits --method most-frequent --method llm:full "
+        "genrec-eval run checkins --limit 6 --method fusion --method habits --method most-frequent --method llm:full "
         f"--method llm:full-adapted --model {model} --adapter dpo --profiles profiles.jsonl --out evaluation",
     )
 

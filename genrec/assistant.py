@@ -1,4 +1,7 @@
-"""What an application does for people: profiles from a file or written now, and rankings. The command line calls it."""
+"""What an application does for people: profiles from a file or written now, and rankings, by whoever is to rank.
+
+The command line calls it.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -7,6 +10,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 from genrec.checkins import Checkins
@@ -17,7 +21,8 @@ from genrec.llm.backend import CacheUse
 from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject, Writer
-from genrec.recommender import Ranking, Recommender, query
+from genrec.ranking import By, Ranking
+from genrec.recommender import Ask, LlmRecommender, Recommender, query
 from genrec.terminal import note
 
 STRANGER = "(somebody new)"  # stands for the user id of a person without check-ins
@@ -38,11 +43,20 @@ class Models:
 
 
 class Assistant:
-    """Data, profiles, and models that are loaded when first used."""
+    """Data, profiles, rankers, and models that are loaded when first used.
+
+    `rankers`: a folder whose fusion ranks, instead of the one that comes with GenRec.
+    """
 
     def __init__(
-        self, checkins: Checkins, profiles: dict[str, Profile], models: Models, busy: Busy = nullcontext
+        self,
+        checkins: Checkins,
+        profiles: dict[str, Profile],
+        models: Models,
+        busy: Busy = nullcontext,
+        rankers: Path | None = None,
     ) -> None:
+        self.recommender = Recommender(checkins, rankers)
         self.checkins = checkins
         self.profiles = profiles
         self.models = models
@@ -88,17 +102,26 @@ class Assistant:
         return default_adapter(self.models.model, self.models.server)
 
     @cached_property
-    def _recommender(self) -> Recommender:
+    def _llm(self) -> LlmRecommender:
         with self._busy("loading the model"):
             scorer = connect_scorer(self.models.model, self.models.server, self.adapter)
-            return Recommender(scorer, self.checkins)
+            return LlmRecommender(scorer, self.checkins)
 
-    def rank(self, asks: Sequence[tuple[Profile, datetime | None]], k: int, level: Level) -> list[Ranking]:
-        """Rank for users at times, side by side."""
+    def rank(self, asks: Sequence[Ask], by: By, k: int, level: Level) -> list[Ranking]:
+        """Rank for users at times, side by side; `level` is for the LLM, for which missing profiles are written."""
+        if by == "llm":
+            return self.rank_profiles([(self.profile(user, None, at), at) for user, at in asks], k, level)
+        for user, _ in asks:
+            check_user(user, self.users)
+        with self._busy("counting"):
+            return self.recommender.rank(asks, by, k=k)
+
+    def rank_profiles(self, asks: Sequence[tuple[Profile, datetime | None]], k: int, level: Level) -> list[Ranking]:
+        """Rank by the LLM for people at times, side by side."""
         queries = [query(self.checkins, profile, at) for profile, at in asks]
-        before = self._recommender.cache_use()
-        rankings = self._recommender.recommend_all(queries, k=k, level=level)
-        self._used += self._recommender.cache_use().since(before)
+        before = self._llm.cache_use()
+        rankings = self._llm.recommend_all(queries, k=k, level=level)
+        self._used += self._llm.cache_use().since(before)
         return rankings
 
     def reused(self) -> float:

@@ -1,260 +1,229 @@
-"""(profile, trajectory, time) -> ranking: the exact top-k of the model beside that of the habits alone."""
+"""Who, when -> ranking with reasons: by the fusion or by habits from the check-ins alone, by a model from a profile."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from genrec.checkins import Checkins
-from genrec.clock import before
+from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
-from genrec.errors import GenRecError
+from genrec.evidence import Evidence
 from genrec.geo import haversine_km
-from genrec.habits import CityHabits, city_habits
 from genrec.llm.backend import AnswerScorer, CacheUse
-from genrec.llm.decoding import Trie, top_k
-from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Level, Profile, require_catalogue
-from genrec.prompting import prompt_version
-from genrec.rankers.genup_prompt import GENUP, genup_messages
-from genrec.rankers.habits import rank_habits, reasons
-from genrec.rankers.ranking_prompt import MOST_VISITS, RANKING, RankingPrompt, ranking_messages
+from genrec.rankers.asked import asked
+from genrec.rankers.habits import rank_habits
+from genrec.rankers.llm import LlmRanker, ProfileQuery, TopK
+from genrec.rankers.ranker import Floats, Query, best
+from genrec.rankers.reasons import PersonFacts, Reason
+from genrec.rankers.simple import CountingRanker
+from genrec.rankers.tables import LatestTables
+from genrec.rankers.why import habit_reasons, reasons
+from genrec.ranking import Fused, Place, Prompted, Ranking
 from genrec.trajectories import GAP_HOURS, Visit, sessionise
 
-# Tokens for the user's lines of a prompt (profile and habit table).
-TOKEN_BUDGET = 400
+if TYPE_CHECKING:
+    from genrec.rankers.fusion import Fusion
 
-PromptStyle = Literal["genrec", "genup"]
-PROMPTS: dict[PromptStyle, tuple[str, ...]] = {"genrec": RANKING, "genup": GENUP}
-
-
-@dataclass(frozen=True)
-class Place:
-    """One row of a ranking. `distance_km` is from the user's last known place, None if there is none."""
-
-    poi: int
-    poi_id: str
-    name: str | None
-    category: str
-    distance_km: float | None
-    probability: float
-    habits_probability: float
-    reasons: list[str]
+Ask = tuple[str, datetime | None]  # a user, and the local time of the visit; None if it is unknown
 
 
-@dataclass(frozen=True)
-class Query:
-    """Who asks, when (None: unknown), and the earlier visits of the current trajectory.
+def trajectory(checkins: Checkins, user: str, at: datetime | None) -> tuple[Visit, ...]:
+    """The user's trajectory that is going on at a time, or their latest if the time is unknown; empty if there is none.
 
-    Raises GenRecError if the profile knows visits after that time.
+    Nothing at or after that time is looked at.
     """
-
-    profile: Profile
-    at: datetime | None
-    prefix: Sequence[tuple[datetime, int]] = ()
-
-    def __post_init__(self) -> None:
-        if self.at and self.at < self.profile.as_of:
-            raise GenRecError(
-                f"the profile of {self.profile.user_id!r} is as of {self.profile.as_of}, after the time asked about, "
-                f"{self.at}: it may know the answer. Ask about a later time, or write profiles with an earlier --as-of."
-            )
-
-
-@dataclass(frozen=True)
-class TopK:
-    """The k most probable POIs by the model, best first, and what its prompt was like."""
-
-    pois: list[int]
-    probabilities: list[float]
-    prompt_pois: frozenset[int]
-    prompt_tokens: int
-    dropped_lines: int
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The k most probable next places by the model, and by habits alone."""
-
-    user_id: str
-    at: datetime | None
-    level: Level
-    model: str
-    places: list[Place]
-    by_habits: list[Place]
-    prompt_tokens: int
-    dropped_lines: int
-    seconds: float  # of the model; of rankings made side by side, each one's share
-
-
-def query(checkins: Checkins, profile: Profile, at: datetime | None) -> Query:
-    """Ask about a user at a time: the trajectory that is going on then, or the latest if the time is unknown.
-
-    Raises GenRecError, before any model is loaded, if the profile was written for other data or knows later visits.
-    """
-    require_catalogue([profile], checkins.pois)
-    visits = checkins.frame.filter(pl.col(USER).cast(pl.String) == profile.user_id)
+    visits = checkins.frame.filter(pl.col(USER).cast(pl.String) == user)
     if at is not None:
         visits = before(visits, at)
     over = at is not None and len(visits) and at - visits[-1, TIME] >= timedelta(hours=GAP_HOURS)
     if over or visits.is_empty():
-        return Query(profile, at)
+        return ()
     trajectories = sessionise(visits)
-    return Query(profile, at, tuple(visits.filter(trajectories == trajectories[-1]).select(TIME, POI).iter_rows()))
+    return tuple(visits.filter(trajectories == trajectories[-1]).select(TIME, POI).iter_rows())
 
 
-def place_trie(ranker: AnswerScorer, count: int) -> Trie:
-    """The answers to a ranking prompt: the numbers of a catalogue's `count` places, as the ranker reads them."""
-    return Trie(ranker.answer_tokens([str(poi) for poi in range(count)]))
+def query(checkins: Checkins, profile: Profile, at: datetime | None) -> ProfileQuery:
+    """Ask a model about a user at a time, during the trajectory of then.
 
-
-def ask(
-    style: PromptStyle,
-    profile: Profile,
-    city: CityHabits,
-    pois: pl.DataFrame,
-    *,
-    at: datetime | None,
-    prefix: Sequence[Visit],
-    level: Level,
-    count_tokens: Callable[[str], int],
-    budget: int,
-    habit_table: bool = True,
-    most_visits: int = MOST_VISITS,
-) -> RankingPrompt:
-    """Ask for the next place in GenRec's words, as `ranking_messages` says, or in GenUP's, which are never cut."""
-    if style == "genup":
-        return genup_messages(profile, pois, at=at, prefix=prefix, level=level)
-    return ranking_messages(
-        profile,
-        city,
-        pois,
-        at=at,
-        prefix=prefix,
-        level=level,
-        count_tokens=count_tokens,
-        budget=budget,
-        habit_table=habit_table,
-        most_visits=most_visits,
-    )
+    Raises GenRecError, before any model is loaded, if the profile was written for other data or knows later visits.
+    """
+    require_catalogue([profile], checkins.pois)
+    return ProfileQuery(profile, at, trajectory(checkins, profile.user_id, at))
 
 
 class Recommender:
-    """Ranks the POIs of one catalogue with one model."""
+    """Ranks the places of one catalogue from the check-ins before the time asked about; no model is loaded.
 
-    def __init__(self, scorer: AnswerScorer, checkins: Checkins, prompt: PromptStyle = "genrec") -> None:
-        """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
-        if scorer.adapter:
-            scorer.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[prompt]))
-        self._prompt_style = prompt
-        self._scorer = scorer
+    `rankers`: a folder of trained rankers whose fusion ranks, instead of the one that comes with GenRec.
+    """
+
+    def __init__(self, checkins: Checkins, rankers: Path | None = None) -> None:
         self._checkins = checkins
-        self._pois = checkins.pois
-        self._cities: dict[datetime, CityHabits] = {}
+        self._folder = rankers
+        self._habits = CountingRanker("habits")
+        self._end = local_span(checkins.frame)[1] + timedelta(seconds=1)
+        self._tables = LatestTables()
 
     @cached_property
-    def _trie(self) -> Trie:
-        return place_trie(self._scorer, len(self._pois))
+    def fusion(self) -> "Fusion":
+        """The fusion; raises InputError for a folder that holds none, or a damaged one."""
+        from genrec.rankers.fusion import Fusion  # deferred: loads torch, which habits do without
 
-    def cache_use(self) -> CacheUse:
-        """How much of the prompts the model's prefix cache has spared so far."""
-        return self._scorer.cache_use()
+        return Fusion(self._folder)
 
-    def rank(
-        self, queries: Sequence[Query], *, k: int = 10, level: Level = "full", habit_table: bool = True
-    ) -> list[TopK]:
-        """Rank all POIs for each query, side by side; `habit_table` may leave the table out of the prompts.
+    def rank(self, asks: Sequence[Ask], by: Literal["fusion", "habits"], *, k: int = 10) -> list[Ranking]:
+        """Rank all places for users at times, together where the evidence is the same; a stranger has none.
 
-        Raises GenRecError if a profile was written for other data.
+        Raises InputError if the fusion was trained for another catalogue.
         """
-        require_catalogue((query.profile for query in queries), self._pois)
-        prompts = [self._prompt(query, level, habit_table=habit_table) for query in queries]
-        tokens = [self._scorer.prompt_tokens(prompt.messages) for prompt in prompts]
-        tries = [self._trie] * len(tokens)
-        return [
-            TopK(
-                [scored.answer for scored in best],
-                [float(np.exp(scored.logprob)) for scored in best],
-                prompt.pois,
-                len(read),
-                prompt.dropped,
-            )
-            for prompt, read, best in zip(
-                prompts, tokens, top_k(self._scorer.read(tokens, tries), tries, k), strict=True
-            )
+        # The fusion is loaded before the clock starts.
+        rank = self._by_habits if by == "habits" else partial(self._by_fusion, self.fusion)
+        moments = [self._end if at is None else min(at, self._end) for _, at in asks]
+        rankings: dict[int, Ranking] = {}
+        for moment in dict.fromkeys(moments):
+            rows = [row for row, other in enumerate(moments) if other == moment]
+            queries = [Query(user, at, trajectory(self._checkins, user, at)) for user, at in (asks[i] for i in rows)]
+            start = time.perf_counter()
+            made = rank(queries, self._evidence(moment), k)
+            seconds = (time.perf_counter() - start) / len(rows)
+            rankings |= {row: replace(ranking, seconds=seconds) for row, ranking in zip(rows, made, strict=True)}
+        return [rankings[row] for row in range(len(asks))]
+
+    def _evidence(self, moment: datetime) -> Evidence:
+        """All that was before a moment; what is counted of the latest is kept."""
+        return self._latest if moment == self._end else Evidence(self._checkins, moment)
+
+    @cached_property
+    def _latest(self) -> Evidence:
+        return Evidence(self._checkins, self._end)
+
+    def _by_fusion(self, fusion: "Fusion", queries: Sequence[Query], evidence: Evidence, k: int) -> list[Ranking]:
+        habits = np.exp(self._habits.score(queries, evidence))
+        made: list[Ranking] = []
+        for looked in fusion.look(queries, evidence):
+            scores = looked.scores  # a term per place that is to steer rankings would be added here
+            for row, pois in enumerate(best(scores, k)):
+                case = _Case(queries[len(made)], evidence, looked.person(row), habits[len(made)])
+                explained = looked.explain(row, pois.tolist())
+                made.append(self._ranking(case, k, explained.places, Fused(explained.gate, explained.rest)))
+        return made
+
+    def _by_habits(self, queries: Sequence[Query], evidence: Evidence, k: int) -> list[Ranking]:
+        tables = self._tables.of(evidence)
+        questions = asked(queries, tables, evidence.as_of)
+        persons = [PersonFacts(tables, questions, row, evidence.positions) for row in range(len(queries))]
+        habits = np.exp(self._habits.score(queries, evidence))
+        cases = zip(queries, persons, habits, strict=True)
+        return [self._ranking(_Case(query, evidence, person, scores), k) for query, person, scores in cases]
+
+    def _ranking(
+        self, case: "_Case", k: int, chosen: Sequence[Reason] | None = None, how: Fused | None = None
+    ) -> Ranking:
+        """What was chosen, or else what habits alone say, described."""
+        usual = [
+            Reason(poi, float(case.habits[poi]), {"habits": 1.0}, case.person.about(poi))
+            for poi in best(case.habits[None], k)[0].tolist()
         ]
-
-    def _prompt(self, query: Query, level: Level, *, habit_table: bool) -> RankingPrompt:
-        return ask(
-            self._prompt_style,
-            query.profile,
-            self._city(query.profile.as_of),
-            self._pois,
-            at=query.at,
-            prefix=query.prefix,
-            level=level,
-            count_tokens=self._scorer.count_tokens,
-            budget=TOKEN_BUDGET,
-            habit_table=habit_table,
-        )
-
-    def recommend(self, query: Query, *, k: int = 10, level: Level = "full") -> Ranking:
-        """As `recommend_all`, for one."""
-        return self.recommend_all([query], k=k, level=level)[0]
-
-    def recommend_all(self, queries: Sequence[Query], *, k: int = 10, level: Level = "full") -> list[Ranking]:
-        """Rank all POIs for each query and say what speaks for them; errors as in `rank`."""
-        start = time.perf_counter()
-        ranked = self.rank(queries, k=k, level=level)
-        seconds = (time.perf_counter() - start) / max(len(queries), 1)
-        return [self._explain(query, top, k, level, seconds) for query, top in zip(queries, ranked, strict=True)]
-
-    def _explain(self, query: Query, top: TopK, k: int, level: Level, seconds: float) -> Ranking:
-        profile = query.profile
-        city = self._city(profile.as_of)
-        habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
-        best = np.argsort(-habits, kind="stable")[:k]
         return Ranking(
-            user_id=profile.user_id,
-            at=query.at,
-            level=level,
-            model=self._scorer.name,
-            places=[
-                self._place(query, city, habits, poi, p) for poi, p in zip(top.pois, top.probabilities, strict=True)
-            ],
-            by_habits=[self._place(query, city, habits, int(poi), float(habits[poi])) for poi in best],
-            prompt_tokens=top.prompt_tokens,
-            dropped_lines=top.dropped_lines,
-            seconds=seconds,
+            user_id=case.query.user_id,
+            at=case.query.at,
+            by="habits" if how is None else "fusion",
+            as_of=case.evidence.as_of,
+            checkins=case.person.checkins,
+            places=[self._place(case, reason) for reason in (usual if chosen is None else chosen)],
+            by_habits=[self._place(case, reason) for reason in usual],
+            seconds=0.0,
+            how=how,
         )
 
-    def _city(self, as_of: datetime) -> CityHabits:
-        if as_of not in self._cities:
-            self._cities = {as_of: city_habits(self._checkins, as_of)}
-        return self._cities[as_of]
-
-    def _place(
-        self, query: Query, city: CityHabits, habits: NDArray[np.float64], poi: int, probability: float
-    ) -> Place:
-        row = self._pois.row(poi, named=True)
+    def _place(self, case: "_Case", reason: Reason) -> Place:
+        row = self._checkins.pois.row(reason.poi, named=True)
         return Place(
-            poi=poi,
+            poi=reason.poi,
             poi_id=row[POI_ID],
             name=row.get(NAME),
             category=row[CATEGORY],
-            distance_km=self._distance(query, row[LATITUDE], row[LONGITUDE]),
-            probability=probability,
-            habits_probability=float(habits[poi]),
-            reasons=reasons(query.profile.habits, city, self._pois, poi, at=query.at, prefix=query.prefix),
+            distance_km=reason.facts.km,
+            probability=reason.probability,
+            habits_probability=float(case.habits[reason.poi]),
+            reasons=reasons(reason, self._checkins.pois, case.query.at),
+            fields=reason.fields,
         )
 
-    def _distance(self, query: Query, latitude: float, longitude: float) -> float | None:
+
+@dataclass(frozen=True)
+class _Case:
+    """One query with what is known of its person; `habits`: probabilities by habits alone. Shape: (pois,)."""
+
+    query: Query
+    evidence: Evidence
+    person: PersonFacts
+    habits: Floats
+
+
+class LlmRecommender:
+    """Ranks the places of one catalogue by a model that reads a profile, beside what its habits alone would say."""
+
+    def __init__(self, scorer: AnswerScorer, checkins: Checkins) -> None:
+        """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
+        self._ranker = LlmRanker(scorer, checkins)
+        self._pois = checkins.pois
+
+    def cache_use(self) -> CacheUse:
+        """How much of the prompts the model's prefix cache has spared so far."""
+        return self._ranker.cache_use()
+
+    def recommend(self, query: ProfileQuery, *, k: int = 10, level: Level = "full") -> Ranking:
+        """As `recommend_all`, for one."""
+        return self.recommend_all([query], k=k, level=level)[0]
+
+    def recommend_all(self, queries: Sequence[ProfileQuery], *, k: int = 10, level: Level = "full") -> list[Ranking]:
+        """Rank all places for each query and say what speaks for them; errors as in `LlmRanker.rank`."""
+        start = time.perf_counter()
+        ranked = self._ranker.rank(queries, k=k, level=level)
+        seconds = (time.perf_counter() - start) / max(len(queries), 1)
+        return [self._explain(query, top, k, level, seconds) for query, top in zip(queries, ranked, strict=True)]
+
+    def _explain(self, query: ProfileQuery, top: TopK, k: int, level: Level, seconds: float) -> Ranking:
+        profile = query.profile
+        city = self._ranker.city(profile.as_of)
+        habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
+
+        def place(poi: int, probability: float) -> Place:
+            row = self._pois.row(poi, named=True)
+            return Place(
+                poi=poi,
+                poi_id=row[POI_ID],
+                name=row.get(NAME),
+                category=row[CATEGORY],
+                distance_km=self._distance(query, row[LATITUDE], row[LONGITUDE]),
+                probability=probability,
+                habits_probability=float(habits[poi]),
+                reasons=habit_reasons(profile.habits, city, self._pois, poi, at=query.at, prefix=query.prefix),
+            )
+
+        [usual] = best(habits[None], k)
+        return Ranking(
+            user_id=profile.user_id,
+            at=query.at,
+            by="llm",
+            as_of=profile.as_of,
+            checkins=profile.habits.checkins,
+            places=[place(poi, p) for poi, p in zip(top.pois, top.probabilities, strict=True)],
+            by_habits=[place(poi, float(habits[poi])) for poi in usual.tolist()],
+            seconds=seconds,
+            how=Prompted(self._ranker.name, level, top.prompt_tokens, top.dropped_lines),
+        )
+
+    def _distance(self, query: ProfileQuery, latitude: float, longitude: float) -> float | None:
         recent = query.profile.habits.recent
         if query.prefix:
             last = query.prefix[-1][1]

@@ -13,8 +13,8 @@ from eval.protocol import cases
 from eval.run import run
 from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf
+from genrec.rankers.llm import TopK
 from genrec.rankers.simple import CountingRanker
-from genrec.recommender import TopK
 
 
 class RuleModel:

@@ -17,5 +17,7 @@ def test_quickstart_prints_profiles_rankings_and_truth(tmp_path, embedded_folder
         [sys.executable, EXAMPLE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.count("Truth: POI") == 3
-    assert done.stdout.count("By habits alone:") == 3
+    assert (
+        done.stdout.count("P(fusion)") == done.stdout.count("By the LLM:") == done.stdout.count("By habits alone:") == 3
+    )
     assert (tmp_path / "demo" / "profiles.jsonl").read_text().count("\n") == 6

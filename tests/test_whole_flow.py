@@ -32,11 +32,11 @@ def test_from_checkins_to_an_evaluated_adapter(tmp_path, tiny_folder):
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "whole-flow"
     assert (folder / "profiles.jsonl").read_text().count("\n") == 3
-    assert "Next place of u0001, Thursday 2024-02-29 13:30" in done.stdout
+    assert done.stdout.count("Next place of u0001, Thursday 2024-02-29 13:30") == 2
     for stage in ("sft", "dpo"):
         assert read_adapter(folder / stage).catalogue != ANY
     rankings = pl.read_parquet(folder / "evaluation" / "rankings.parquet")
-    assert set(rankings["method"]) == {"habits", "most-frequent", "llm:full", "llm:full-adapted"}
+    assert set(rankings["method"]) == {"fusion", "habits", "most-frequent", "llm:full", "llm:full-adapted"}
     assert rankings["failure"].null_count() == len(rankings)
     assert (folder / "evaluation" / "report.html").exists()
 

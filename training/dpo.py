@@ -19,7 +19,7 @@ from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.local import LocalModel
 from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
-from genrec.recommender import PROMPTS
+from genrec.rankers.llm import PROMPTS
 from training import record
 from training.data.preferences import About, Preference
 from training.merge import merged, save_stacked

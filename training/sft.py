@@ -15,7 +15,7 @@ from genrec.llm.lora import lora_rank, put_on
 from genrec.llm.quiet import quiet_transformers
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
-from genrec.recommender import PROMPTS
+from genrec.rankers.llm import PROMPTS
 from training import record
 from training.data.encoding import Encoder, encoded_dataset, examples_hash
 from training.data.examples import TrainingExample, read, training_examples

@@ -28,9 +28,9 @@ from genrec.llm.local import CACHE_BYTES, LocalModel
 from genrec.llm.prefix_cache import PrefixCache
 from genrec.llm.server import VllmModel
 from genrec.profiles.writer import HabitsWriter, Subject
+from genrec.rankers.llm import TOKEN_BUDGET
 from genrec.rankers.ranking_prompt import ranking_messages
 from genrec.reading.reader import read_checkins
-from genrec.recommender import TOKEN_BUDGET
 from genrec.trajectories import Example, all_visits
 
 K = 10

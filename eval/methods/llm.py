@@ -17,7 +17,7 @@ from genrec.llm.identity import model_settings
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.shelf import ProfileShelf, Show, shown
 from genrec.prompting import prompt_version
-from genrec.recommender import PROMPTS, PromptStyle, Query, Recommender, TopK
+from genrec.rankers.llm import PROMPTS, LlmRanker, ProfileQuery, PromptStyle, TopK
 
 LLM_NAME = re.compile(
     rf"llm:(?P<level>{'|'.join(get_args(Level))})"
@@ -74,10 +74,10 @@ class Models:
         return model_settings(self._model, self._server, self.adapter if adapted else None)
 
     @cache  # noqa: B019 - lives as long as the run
-    def recommender(self, adapted: bool, prompt: PromptStyle) -> Recommender:
+    def recommender(self, adapted: bool, prompt: PromptStyle) -> LlmRanker:
         """The model that ranks, with or without the adapter, asked in a style."""
         ranker = connect_scorer(self._model, self._server, self.adapter if adapted else None)
-        return Recommender(ranker, self._checkins, prompt)
+        return LlmRanker(ranker, self._checkins, prompt)
 
 
 class LlmMethod:
@@ -122,7 +122,7 @@ class LlmMethod:
         queries = []
         for number, source in sources.items():
             example = cases.examples[number]
-            queries.append(Query(shown(source, example.user_id, evidence), cases.at(example), example.prefix))
+            queries.append(ProfileQuery(shown(source, example.user_id, evidence), cases.at(example), example.prefix))
         for (number, source), answer in zip(sources.items(), self._ask(recommender, queries, k), strict=True):
             ranked = Ranked(
                 number,
@@ -143,7 +143,7 @@ class LlmMethod:
             return self._shelf.other(user_id, evidence)
         return self._shelf.source(user_id, evidence)
 
-    def _ask(self, recommender: Recommender, queries: Sequence[Query], k: int) -> list[TopK | GenRecError]:
+    def _ask(self, recommender: LlmRanker, queries: Sequence[ProfileQuery], k: int) -> list[TopK | GenRecError]:
         """Rank all at once; if that fails, one by one, so that one bad prompt costs no other its answer."""
         try:
             return list(recommender.rank(queries, k=k, level=self._spec.level, habit_table=self._spec.habit_table))

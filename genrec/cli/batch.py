@@ -20,15 +20,14 @@ from genrec.llm.identity import model_settings
 from genrec.profiles.profile import Level
 from genrec.prompting import prompt_version
 from genrec.rankers.ranking_prompt import RANKING
-from genrec.recommender import Ranking
+from genrec.ranking import By, Ranking
+from genrec.recommender import Ask
 
 # Rankings made side by side, and lost together if the run is killed.
 BATCH = 32
 
-Ask = tuple[str, datetime | None]  # a user, and the local time of the visit
 
-
-def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, k: int, level: Level) -> None:
+def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, by: By, k: int, level: Level) -> None:
     """Add rankings to `output` batch by batch; those already there are not made again.
 
     Batches are fixed by the list of asks, not by what is missing: after a kill, the same call gives the same file as an
@@ -38,7 +37,7 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, k: int, le
     for user, _ in asks:
         check_user(user, assistant.users)
     with one_writer(output):
-        origin = _Origin(assistant, k, level)
+        origin = _Origin(assistant, by, k, level)
         done = _finished(output, origin)
         missing = [ask for ask in asks if _key(*ask) not in done]
         with progress_bar() as bar:
@@ -47,36 +46,41 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, k: int, le
                 batch = asks[start : start + BATCH]
                 lacking = [ask for ask in batch if _key(*ask) not in done]
                 if lacking:
-                    rankings = assistant.rank([(assistant.profile(user, None, at), at) for user, at in batch], k, level)
-                    records = [_record(ranking, origin) for ranking in rankings]
+                    records = [_record(ranking, origin) for ranking in assistant.rank(batch, by, k, level)]
                     new = [record for record in records if (record["user_id"], record["at"]) not in done]
                     jsonl.append(output, map(jsonl.line, new), private=True)
                     bar.advance(task, len(lacking))
     out.print(f"{len(asks)} rankings in {output}, {len(asks) - len(missing)} of them from before", markup=False)
-    if missing:
+    if missing and by == "llm":
         err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
 
 
 class _Origin:
     """What rankings are made from: `of` gives it for a user, in plain types."""
 
-    def __init__(self, assistant: Assistant, k: int, level: Level) -> None:
-        named = assistant.models
+    def __init__(self, assistant: Assistant, by: By, k: int, level: Level) -> None:
         self._profiles = assistant.profiles
-        writer = named.profile_model or named.model or named.server or "embedded"
-        self._writer = f"written now by {public(writer)}"
+        self._by = by
         self._common = {
-            **model_settings(named.model, named.server, assistant.adapter),
-            "level": level,
+            "by": by,
             "k": k,
             "check-ins": fingerprint(assistant.checkins),
             "places": places_fingerprint(assistant.checkins),
-            "prompt": prompt_version(RANKING),
             "genrec": __version__,
         }
+        if by == "fusion":
+            self._common |= assistant.recommender.fusion.identity()
+        elif by == "llm":
+            named = assistant.models
+            self._common |= model_settings(named.model, named.server, assistant.adapter)
+            self._common |= {"level": level, "prompt": prompt_version(RANKING)}
+            writer = named.profile_model or named.model or named.server or "embedded"
+            self._writer = f"written now by {public(writer)}"
         self.of = cache(self._of)
 
     def _of(self, user: str) -> dict[str, Any]:
+        if self._by != "llm":
+            return self._common
         profile = self._profiles.get(user)
         text = profile and profile.model_dump_json()
         return self._common | {"profile": hashlib.sha256(text.encode()).hexdigest() if text else self._writer}
@@ -136,7 +140,9 @@ def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[A
 
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """A ranking in plain types."""
-    return asdict(ranking) | {"at": ranking.at.isoformat() if ranking.at else None}
+    record = asdict(ranking)
+    how = record.pop("how") or {}
+    return record | how | {"at": ranking.at.isoformat() if ranking.at else None, "as_of": ranking.as_of.isoformat()}
 
 
 def _record(ranking: Ranking, origin: _Origin) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`genrec recommend`: the next place of one user, of many, or in a dialogue."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,18 +15,35 @@ from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.dialogue import Dialogue
 from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Reading, Server
-from genrec.cli.render import print_ranking
+from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
 from genrec.profiles.profile import Level, read_profiles
+from genrec.ranking import By, Ranking
+from genrec.terminal import note
 
 LONGEST_ABOUT = 2000  # characters
 
 
 @dataclass(frozen=True)
-class _Models(Models):
-    """The same as options."""
+class _ForLlm(Models):
+    """What only a language model reads, as options."""
 
+    profiles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="By llm: profiles, as `genrec profile` wrote them; those missing are written now."
+        ),
+    ] = None
+    about: Annotated[str | None, typer.Option(help="By llm: what somebody without check-ins says of themselves.")] = (
+        None
+    )
+    level: Annotated[
+        Level | None,
+        typer.Option(
+            help="By llm: how much of the profile the model sees; the habit table is always there. Default: full."
+        ),
+    ] = None
     model: Model = None
     server: Server = None
     adapter: Adapter = None
@@ -39,13 +57,7 @@ class _Models(Models):
 def recommend(
     path: CheckinsPath,
     *,
-    profiles: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Profiles, as `genrec profile` wrote them; else written now.")
-    ] = None,
     user: Annotated[str | None, typer.Option(help="One user; without, a dialogue.")] = None,
-    about: Annotated[
-        str | None, typer.Option(help="For somebody without check-ins: what they say of themselves.")
-    ] = None,
     at: Annotated[
         datetime | None,
         typer.Option(
@@ -55,35 +67,100 @@ def recommend(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Length of the ranking.")] = 10,
-    level: Annotated[
-        Level, typer.Option(help="How much of the profile the model sees; the habit table is always there.")
-    ] = "full",
+    by: Annotated[
+        By | None,
+        typer.Option(
+            help="Who ranks: the fusion, habits alone, or a language model. Default: the fusion; with an option that "
+            "only a model reads, the model."
+        ),
+    ] = None,
+    rankers: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Trained rankers (`genrec-train rankers`), whose fusion ranks.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what the fusion weighed; --json and --out always hold it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     users_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Many users: a line each, `user` or `user,time`. Needs --out.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Rankings as JSON Lines.")] = None,
-    models: _Models,
+    llm: _ForLlm,
     reading: Reading,
 ) -> None:
-    """Rank the places where a user may go next, beside what their habits alone would say."""
-    _check_who(user, about, users_from, output)
-    if models.adapter and models.plain:
+    """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
+    _check_who(user, llm.about, users_from, output)
+    if llm.adapter and llm.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
-    known = read_profiles(profiles) if profiles else {}
-    checkins = reading.checkins(path)
-    assistant = Assistant(checkins, known, models, err.status)
-    if users_from and output:
-        rank_all(assistant, read_asks(users_from, at, assistant.users), output, k, level)
-    elif user is not None or about is not None:
-        [ranking] = assistant.rank([(assistant.profile(user, about, at), at)], k, level)
-        if as_json:
-            out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
-        else:
-            print_ranking(out, ranking)
-            err.print(f"prefix cache: {assistant.reused():.0%} of the prompt's tokens were known")
+    talk = user is None and llm.about is None and users_from is None
+    ranks = _who_ranks(
+        by, _given(_read_by_models(llm)), _given({"--rankers": rankers, "--explain": explain}), talk=talk
+    )
+    level = llm.level or "full"
+    known = read_profiles(llm.profiles) if llm.profiles else {}
+    assistant = Assistant(reading.checkins(path), known, llm, err.status, rankers)
+    if talk:
+        Dialogue(assistant, at, ranks, k, level, explain=explain).run()
+    elif users_from and output:
+        rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level)
     else:
-        Dialogue(assistant, at, k, level).run()
+        ranking = _ranking(assistant, user, llm.about, at, ranks, k, level)
+        _show(ranking, assistant, as_json=as_json, explain=explain)
+
+
+def _ranking(
+    assistant: Assistant, user: str | None, about: str | None, at: datetime | None, by: By, k: int, level: Level
+) -> Ranking:
+    if by == "llm":
+        return assistant.rank_profiles([(assistant.profile(user, about, at), at)], k, level)[0]
+    return assistant.rank([(user or "", at)], by, k, level)[0]
+
+
+def _show(ranking: Ranking, assistant: Assistant, *, as_json: bool, explain: bool) -> None:
+    if as_json:
+        out.print(json.dumps(to_json(ranking), indent=2, ensure_ascii=False), markup=False, emoji=False)
+        return
+    print_ranking(out, ranking)
+    if explain:
+        print_explanation(out, ranking)
+    if ranking.by == "llm":
+        err.print(f"prefix cache: {assistant.reused():.0%} of the prompt's tokens were known")
+
+
+def _read_by_models(llm: _ForLlm) -> dict[str, object]:
+    """The options that only a model reads, with what they were given."""
+    return {
+        "--profiles": llm.profiles,
+        "--about": llm.about,
+        "--level": llm.level,
+        "--model": llm.model,
+        "--server": llm.server,
+        "--adapter": llm.adapter,
+        "--no-adapter": llm.plain,
+        "--profile-model": llm.profile_model,
+    }
+
+
+def _given(options: Mapping[str, object]) -> list[str]:
+    return [option for option, value in options.items() if value not in (None, False)]
+
+
+def _who_ranks(by: By | None, for_llm: list[str], for_fusion: list[str], *, talk: bool) -> By:
+    """Who ranks, as the options say; in a dialogue all may be given, since who ranks can be changed there.
+
+    Raises GenRecError if an option would be without effect.
+    """
+    ranks: By = by or ("llm" if for_llm and not for_fusion else "fusion")
+    idle = [(option, "a language model", "llm") for option in for_llm if ranks != "llm"]
+    idle += [(option, "the fusion", "fusion") for option in for_fusion if ranks != "fusion"]
+    if idle and not talk:
+        option, whom, remedy = idle[0]
+        if by is None:
+            raise GenRecError(f"{option} is for {whom}, and {for_fusion[0]} for the fusion: leave out one of them")
+        raise GenRecError(f"{option} is for {whom}, and --by {by} was given: say --by {remedy}, or leave it out")
+    if by is None and ranks == "llm":
+        note(f"note: a language model ranks, since {for_llm[0]} is for one (--by llm); without it the fusion would")
+    return ranks
 
 
 def _check_who(user: str | None, about: str | None, users_from: Path | None, output: Path | None) -> None:

@@ -1,12 +1,18 @@
 """How profiles and rankings look on a terminal."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from genrec.profiles.profile import Profile
 from genrec.profiles.run import Summary
-from genrec.recommender import Place, Ranking
+from genrec.ranking import By, Fused, Place, Prompted, Ranking
+from genrec.words import is_known
+
+NAMES: dict[By, str] = {"fusion": "fusion", "habits": "habits", "llm": "LLM"}  # in headings
+LEAST = 0.005  # share of a field that is shown
 
 
 def print_profile(console: Console, profile: Profile, *, backing: bool = True) -> None:
@@ -42,36 +48,84 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def print_ranking(console: Console, ranking: Ranking, truth: int | None = None) -> None:
-    """The model's ranking with reasons, then the habits' ranking; `truth` marks the place really visited."""
+def print_ranking(console: Console, ranking: Ranking, truth: int | None = None, beside: Sequence[Ranking] = ()) -> None:
+    """A ranking with reasons, then others in short and that of habits alone; `truth` marks the place really visited."""
     when = f"{ranking.at:%A %Y-%m-%d %H:%M}" if ranking.at else "time unknown"
     table = Table(title=f"Next place of {ranking.user_id}, {when}", title_justify="left")
-    for heading in ("#", "POI", "km", "P(LLM)"):
+    for heading in ("#", "POI", "km", f"P({NAMES[ranking.by]})"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("place", ratio=2)
     table.add_column("why", ratio=3)
     for i, place in enumerate(ranking.places, start=1):
         distance = "" if place.distance_km is None else f"{place.distance_km:.1f}"
-        label = f"{place.name or place.poi_id} ({place.category})"
+        kind = f" ({place.category})" if is_known(place.category) else ""
         table.add_row(
             str(i),
             _poi(place, truth),
             distance,
             f"{place.probability:.4f}",
-            label,
+            f"{place.name or place.poi_id}{kind}",
             "; ".join(place.reasons),
         )
     console.print(table)
-    theirs = [Text.assemble(_poi(p, truth), f" {p.category} {p.probability:.3f}") for p in ranking.by_habits]
-    console.print(Text("  By habits alone: ") + Text(", ").join(theirs))
+    others = {_whose(other.by): other.places for other in beside}
+    if ranking.by != "habits":
+        others[_whose("habits")] = ranking.by_habits
+    for whose, places in others.items():
+        console.print(Text(f"  By {whose}: ") + _short(places, truth))
     if truth is not None:
-        by_model, by_habits = _rank(ranking.places, truth), _rank(ranking.by_habits, truth)
-        console.print(f"  Truth: POI {truth}, {by_model} by the LLM, {by_habits} by habits alone")
-    console.print(
-        f"  {ranking.model}, level {ranking.level}, {ranking.prompt_tokens} prompt tokens, "
-        f"{ranking.seconds:.1f} s; probabilities are exact, over all places",
-        style="dim",
+        ranks = {_whose(ranking.by): ranking.places} | others
+        console.print(
+            f"  Truth: POI {truth}, {', '.join(f'{_rank(p, truth)} by {whose}' for whose, p in ranks.items())}"
+        )
+    console.print(f"  {_made(ranking)}", style="dim")
+
+
+def _whose(by: By) -> str:
+    return "habits alone" if by == "habits" else f"the {NAMES[by]}"
+
+
+def _short(places: list[Place], truth: int | None) -> Text:
+    return Text(", ").join(
+        Text.assemble(
+            _poi(place, truth),
+            f" {place.category if is_known(place.category) else place.name or place.poi_id} {place.probability:.3f}",
+        )
+        for place in places
     )
+
+
+def _made(ranking: Ranking) -> str:
+    """Who ranked, how long it took, what they saw."""
+    if isinstance(ranking.how, Prompted):
+        return (
+            f"{ranking.how.model}, level {ranking.how.level}, {ranking.how.prompt_tokens} prompt tokens, "
+            f"{_took(ranking.seconds)}; probabilities are exact, over all places"
+        )
+    return (
+        f"{NAMES[ranking.by]}, {_took(ranking.seconds)}; as of {ranking.as_of:%Y-%m-%d %H:%M}, with "
+        f"{ranking.checkins:,} check-ins of {ranking.user_id}; probabilities over all places"
+    )
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def print_explanation(console: Console, ranking: Ranking) -> None:
+    """What the fusion weighed: the gate, and which part of each place's probability each field brought."""
+    if not isinstance(ranking.how, Fused):
+        return
+    console.print("  Weights of the fields in this situation, and what each field brought to a place:")
+    console.print(f"    gate: {_shares(ranking.how.gate)}")
+    for i, place in enumerate(ranking.places, start=1):
+        console.print(f"    {i}. POI {place.poi}: {_shares(place.fields) or 'not looked at'}")
+    console.print(f"    all places not looked at, together: {ranking.how.not_looked_at:.4f}")
+
+
+def _shares(shares: dict[str, float]) -> str:
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return ", ".join(f"{field} {share:.2f}" for field, share in ordered if share >= LEAST)
 
 
 def _poi(place: Place, truth: int | None) -> Text:

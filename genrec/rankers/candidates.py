@@ -16,6 +16,7 @@ POPULAR_NEAR = 50  # popular at this hour and near
 TOGETHER = 60  # visited by the same persons as the last places
 KINDRED = 40  # of kinds that the person goes to, around their own places
 HUBS, AROUND = 3, 60  # a person's own main places, and the places around each
+FEW = 4  # queries for which it is not worth while to find out what goes together with all places
 PRIOR = 0.5  # visits that a place without any counts as
 
 
@@ -77,8 +78,13 @@ def kind_fit(tables: Tables, asked: Asked) -> Floats:
 def recently_together(tables: Tables, asked: Asked) -> csr_array:
     """See `Candidates.together`; later places count more."""
     query, place = np.nonzero(asked.recent >= 0)
-    weights = csr_array((0.8**place, (query, asked.recent[query, place])), shape=(len(asked), tables.places.count))
-    return csr_array(weights @ tables.together)
+    poi, weight = asked.recent[query, place], 0.8**place
+    if len(asked) > FEW:
+        weights = csr_array((weight, (query, poi)), shape=(len(asked), tables.places.count))
+        return csr_array(weights @ tables.together)
+    pois, column = np.unique(poi, return_inverse=True)
+    weights = csr_array((weight, (query, column)), shape=(len(asked), len(pois)))
+    return csr_array(weights @ tables.together_of(pois))
 
 
 def _popular(tables: Tables, fit: Floats) -> Ints:

@@ -5,7 +5,9 @@ nearness, so that probabilities over the whole catalogue sum to 1.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +16,22 @@ import polars as pl
 import torch
 
 from genrec.evidence import Evidence
+from genrec.files import file_hash
 from genrec.prepared import catalogue_hash
 from genrec.rankers.asked import Asked, asked
 from genrec.rankers.candidates import PRIOR, Candidates, candidates
 from genrec.rankers.features import ALL_FIELDS, Features, features, layout
-from genrec.rankers.fusion_file import SHIPPED, read_fusion
+from genrec.rankers.fusion_file import NAME, SHIPPED, read_fusion
 from genrec.rankers.fusion_net import Fused
-from genrec.rankers.places import Places, places_of
-from genrec.rankers.ranker import Floats, Query, Ranker
-from genrec.rankers.reasons import Facts, facts
+from genrec.rankers.ranker import Floats, Query, Ranker, best
+from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
-from genrec.rankers.tables import Tables
+from genrec.rankers.tables import LatestTables, Tables
 from genrec.rankers.trained import require_catalogue
 
 BATCH = 256  # queries computed at once
+FEW = 4  # queries that one thread computes as fast as several
 COUNTED = ("habits", "markov")  # rankers that need no training
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a place is where it is in a ranking.
-
-    Attributes:
-        poi: the place.
-        probability: of a visit there next.
-        fields: which part of the place's probability each field brought, the largest first; they sum to 1.
-        facts: what is known of the person and the place.
-
-    """
-
-    poi: int
-    probability: float
-    fields: dict[str, float]
-    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -59,15 +44,69 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """One batch, with all that was computed of it."""
+class Looked:
+    """One batch of queries, with all that was computed of it.
 
+    `rest`: probability of all places that are not candidates. Shape: (queries,).
+    """
+
+    evidence: Evidence
     tables: Tables
     asked: Asked
     found: Candidates
     features: Features
     fused: Fused
-    rest: Floats  # (queries,) probability of all places that are not candidates
+    rest: Floats
+
+    @cached_property
+    def scores(self) -> Floats:
+        """Log-probabilities of all places. Shape: (queries, pois)."""
+        found, rest = self.found, self.rest
+        scores = self._draw()
+        inside = found.mask.nonzero()
+        scores[inside[0], found.poi[inside]] = -np.inf
+        outside = np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        outside[rest == 0] = 0.0
+        with np.errstate(divide="ignore"):
+            scores += np.log(rest)[:, None] - outside
+        own = self.fused.log.double().numpy()
+        own -= np.logaddexp.reduce(np.where(found.mask, own, -np.inf), axis=1, keepdims=True)
+        scores[inside[0], found.poi[inside]] = (own + np.log1p(-rest)[:, None])[inside]
+        return scores
+
+    def _draw(self) -> Floats:
+        """How much each place draws the person as such, as logarithms: by its visits, and how near it is."""
+        tables, questions = self.tables, self.asked
+        draw = np.log(tables.crowd.popularity[:, 1] + PRIOR)
+        scores = np.repeat(draw[None], len(questions), axis=0)
+        seen = np.flatnonzero(questions.last >= 0)
+        xy = tables.places.xy
+        scores[seen] -= np.log1p(np.linalg.norm(xy[None] - xy[questions.last[seen]][:, None], axis=2))
+        return scores
+
+    def person(self, row: int) -> PersonFacts:
+        """What is known of one query's person."""
+        return PersonFacts(self.tables, self.asked, row, self.evidence.positions)
+
+    def explain(self, row: int, pois: Sequence[int]) -> Explanation:
+        """The gate of one query, and what carried each of these places."""
+        gate, person = self.fused.gate[row].double().numpy(), self.person(row)
+        places = tuple(
+            Reason(poi, float(np.exp(self.scores[row, poi])), self._shares(row, gate, poi), person.about(poi))
+            for poi in pois
+        )
+        weights = {field: float(gate[i]) for i, field in enumerate(ALL_FIELDS) if self.features.present[row, i]}
+        return Explanation(weights, places, float(self.rest[row]))
+
+    def _shares(self, row: int, gate: Floats, poi: int) -> dict[str, float]:
+        """See `Reason.fields`."""
+        [place] = np.flatnonzero(self.found.poi[row] == poi)[:1].tolist() or [None]
+        if place is None:
+            return {}
+        parts = gate * np.exp(self.fused.fields[row, place].double().numpy())
+        parts /= max(parts.sum(), 1e-300)
+        order = np.argsort(-parts, kind="stable")
+        return {ALL_FIELDS[i]: float(parts[i]) for i in order if parts[i] > 0}
 
 
 class Fusion:
@@ -80,12 +119,13 @@ class Fusion:
     name = "fusion"
 
     def __init__(self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None) -> None:
-        self.trained, self._network = read_fusion(folder or SHIPPED, layout())
+        self._folder = folder or SHIPPED
+        self.trained, self._network = read_fusion(self._folder, layout())
         counted = {name: CountingRanker(name) for name in COUNTED}
         learned = self.trained.learned.rankers
         self._rankers = {name: r for name, r in (counted | dict(rankers or {})).items() if name in learned}
-        self._places: tuple[pl.DataFrame, Places] | None = None
-        self._tables: tuple[Evidence, Tables] | None = None
+        self._tables = LatestTables()
+        self._for: pl.DataFrame | None = None  # the catalogue that it has been found to be for
 
     def settings(self) -> dict[str, Any]:
         """See `Ranker`."""
@@ -94,19 +134,28 @@ class Fusion:
             "rankers": {name: ranker.settings() for name, ranker in self._rankers.items()},
         }
 
+    def identity(self) -> dict[str, Any]:
+        """What tells its rankings from those of another fusion, in plain types."""
+        return {
+            "fusion_sha256": file_hash(self._folder / f"{NAME}.safetensors"),
+            "trained_on": self.trained.trained_on.model_dump(mode="json"),
+        }
+
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
         """See `Ranker`."""
-        rows = [self._spread(looked) for looked in self._look(queries, evidence)]
+        rows = [looked.scores for looked in self.look(queries, evidence)]
         return np.concatenate(rows) if rows else np.zeros((0, len(evidence.past.pois)))
 
     def explain(self, queries: Sequence[Query], evidence: Evidence, k: int = 5) -> list[Explanation]:
         """For each query the gate, and the first `k` places with what carried them."""
-        explained = []
-        for looked in self._look(queries, evidence):
-            explained += [_explanation(looked, row, k) for row in range(len(looked.asked))]
-        return explained
+        return [
+            looked.explain(row, pois.tolist())
+            for looked in self.look(queries, evidence)
+            for row, pois in enumerate(best(looked.scores, k))
+        ]
 
-    def _look(self, queries: Sequence[Query], evidence: Evidence) -> Iterator[_Looked]:
+    def look(self, queries: Sequence[Query], evidence: Evidence) -> Iterator[Looked]:
+        """The queries in batches, in their order."""
         tables = self._counted(evidence)
         for first in range(0, len(queries), BATCH):
             batch = queries[first : first + BATCH]
@@ -114,7 +163,7 @@ class Fusion:
             found = candidates(tables, questions)
             scores = {name: ranker.score(batch, evidence) for name, ranker in self._rankers.items()}
             made = features(tables, questions, found, scores)
-            with torch.inference_mode():
+            with torch.inference_mode(), _threads(len(batch)):
                 fused = self._network(
                     torch.from_numpy(made.x),
                     torch.from_numpy(made.about),
@@ -123,63 +172,23 @@ class Fusion:
                 )
             rest = torch.sigmoid(fused.rest.double()).numpy()
             rest[found.mask.sum(axis=1) == tables.places.count] = 0.0  # all places are candidates
-            yield _Looked(tables, questions, found, made, fused, rest)
+            yield Looked(evidence, tables, questions, found, made, fused, rest)
 
     def _counted(self, evidence: Evidence) -> Tables:
-        """The tables of the evidence; those of the last one are kept, and the catalogue as long as it stays."""
-        if self._tables is None or self._tables[0] is not evidence:
-            pois = evidence.past.pois
-            if self._places is None or self._places[0] is not pois:
-                require_catalogue(self.trained, catalogue_hash(pois))
-                self._places = pois, places_of(pois)
-            self._tables = evidence, Tables(evidence, self._places[1])
-        return self._tables[1]
-
-    def _spread(self, looked: _Looked) -> Floats:
-        """Log-probabilities of all places."""
-        found, rest = looked.found, looked.rest
-        scores = _draw(looked)
-        inside = found.mask.nonzero()
-        scores[inside[0], found.poi[inside]] = -np.inf
-        outside = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-        outside[rest == 0] = 0.0
-        with np.errstate(divide="ignore"):
-            scores += np.log(rest)[:, None] - outside
-        own = looked.fused.log.double().numpy()
-        own -= np.logaddexp.reduce(np.where(found.mask, own, -np.inf), axis=1, keepdims=True)
-        scores[inside[0], found.poi[inside]] = (own + np.log1p(-rest)[:, None])[inside]
-        return scores
+        pois = evidence.past.pois
+        if self._for is not pois:
+            require_catalogue(self.trained, catalogue_hash(pois))
+            self._for = pois
+        return self._tables.of(evidence)
 
 
-def _draw(looked: _Looked) -> Floats:
-    """How much each place draws the person as such, as logarithms: by its visits, and how near it is."""
-    tables, questions = looked.tables, looked.asked
-    draw = np.log(tables.crowd.popularity[:, 1] + PRIOR)
-    scores = np.repeat(draw[None], len(questions), axis=0)
-    seen = np.flatnonzero(questions.last >= 0)
-    xy = tables.places.xy
-    scores[seen] -= np.log1p(np.linalg.norm(xy[None] - xy[questions.last[seen]][:, None], axis=2))
-    return scores
-
-
-def _explanation(looked: _Looked, row: int, k: int) -> Explanation:
-    fused, found = looked.fused, looked.found
-    gate = fused.gate[row].double().numpy()
-    rest = float(looked.rest[row])
-    log = fused.log[row].double().numpy()
-    best = [place for place in np.argsort(-log, kind="stable")[:k] if found.mask[row, place]]
-    places = []
-    for place in best:
-        parts = gate * np.exp(fused.fields[row, place].double().numpy())
-        parts /= max(parts.sum(), 1e-300)
-        order = np.argsort(-parts, kind="stable")
-        places.append(
-            Reason(
-                poi=int(found.poi[row, place]),
-                probability=float(np.exp(log[place]) * (1 - rest)),
-                fields={ALL_FIELDS[i]: float(parts[i]) for i in order if parts[i] > 0},
-                facts=facts(looked.tables, looked.asked, row, int(found.poi[row, place])),
-            )
-        )
-    weights = {field: float(gate[i]) for i, field in enumerate(ALL_FIELDS) if looked.features.present[row, i]}
-    return Explanation(weights, tuple(places), rest)
+@contextmanager
+def _threads(queries: int) -> Iterator[None]:
+    """One thread for a few queries: several would wait for each other longer than they work."""
+    usual = torch.get_num_threads()
+    if queries <= FEW:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)

@@ -1,4 +1,4 @@
-"""The next place by habits alone: a baseline that any model has to beat, and the reasons behind it.
+"""The next place by habits alone: a baseline that any model has to beat.
 
 A mixture of two distributions. Known places: visits, discounted by the time since the last one, blended with
 the steps usually taken from the place the user is at; times how well the hour and the weekday fit. New places:
@@ -15,17 +15,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrec.columns import CATEGORY
-from genrec.evidence import Evidence, positions_of
-from genrec.habit_models import Habits, PlaceHabit
+from genrec.evidence import Evidence
+from genrec.habit_models import Habits
 from genrec.habits import CityHabits
-from genrec.phrases import days_phrase, hours_phrase
 from genrec.rankers.blocks import in_blocks
 from genrec.rankers.habit_weights import HabitWeights, fitted_weights
 from genrec.rankers.ranker import Floats, Query
 from genrec.rankers.situations import UNKNOWN_DAY, Situations, situation_of, situations
 from genrec.trajectories import Visit
-from genrec.words import is_known
 
 # Added to every POI's visits, so that none is impossible.
 UNVISITED = 0.5
@@ -145,76 +142,3 @@ def _time_fit(asked: Situations, kernels: Floats, category_fit: Floats, weights:
     rate = (np.where(day < 5, workdays, weekend) + prior / 7) / (known.visits + prior)
     day_fit = (known.weekdays[np.arange(len(day)), day] + prior * rate) / (known.visits + prior)
     return np.where(day == UNKNOWN_DAY, 1.0, hour_fit * day_fit)
-
-
-def reasons(
-    habits: Habits,
-    city: CityHabits,
-    pois: pl.DataFrame,
-    poi: int,
-    *,
-    at: datetime | None,
-    prefix: Sequence[Visit] = (),
-) -> list[str]:
-    """Why habits speak for a place: short facts, each read off the evidence."""
-    place = next((place for place in habits.places if place.poi == poi), None)
-    here = poi in {visited for _, visited in prefix}
-    facts = [f"visited {place.visits} of {habits.checkins} times"] if place else []
-    if place and at:
-        facts += _time_facts(place, at)
-    facts += [
-        f"follows {_named(pois, step.from_poi)} in {step.count} of {step.departures} cases"
-        for step in habits.transitions
-        if prefix and (step.from_poi, step.to_poi) == (prefix[-1][1], poi)
-    ]
-    if here:
-        facts.append("visited earlier in this trajectory")
-    elif place:
-        facts.append(_last_visit(place.last_visit, at))
-    else:
-        facts += _newcomer_facts(habits, city, pois, poi, prefix)
-    return facts
-
-
-def _named(pois: pl.DataFrame, poi: int) -> str:
-    """A place with its kind, if that is known."""
-    category = pois[CATEGORY][poi]
-    return f"POI {poi} ({category})" if is_known(category) else f"POI {poi}"
-
-
-def _time_facts(place: PlaceHabit, at: datetime) -> list[str]:
-    """How many of a place's visits were within an hour of the hour of `at`, and on its weekday."""
-    around = [(at.hour + shift) % 24 for shift in (-1, 0, 1)]
-    at_hours, on_day = sum(place.hours.get(hour, 0) for hour in around), place.weekdays.get(at.weekday(), 0)
-    facts = []
-    if at_hours:
-        facts.append(f"{at_hours} of its visits {hours_phrase((around[0], around[-1]))}")
-    if on_day:
-        facts.append(f"{on_day} of its visits on {days_phrase((at.weekday(),))}")
-    return facts
-
-
-def _last_visit(last: datetime, at: datetime | None) -> str:
-    if at is None or at < last:
-        return f"last visit on {last:%Y-%m-%d}"
-    days = (at - last).days
-    return f"last visit {_many(days, 'day')} ago" if days else "last visit less than a day ago"
-
-
-def _newcomer_facts(
-    habits: Habits, city: CityHabits, pois: pl.DataFrame, poi: int, prefix: Sequence[Visit]
-) -> list[str]:
-    """What speaks for a place where the user has not been."""
-    visits, people = int(city.visits[poi]), int(city.users[poi])
-    popularity = (
-        f"{_many(visits, 'visit')} by {_many(people, 'person', 'people')}" if visits else "no visits by anybody"
-    )
-    facts = ["never visited before", popularity]
-    last = prefix[-1][1] if prefix else habits.recent[-1].poi if habits.recent else None
-    if last is not None:
-        facts.append(f"{positions_of(pois).km_from(last)[poi]:.1f} km from the last visit")
-    return facts
-
-
-def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"

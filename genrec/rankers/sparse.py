@@ -1,6 +1,7 @@
 """Counts by a whole-number key, and the largest entries of the rows of a sparse matrix."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +52,24 @@ def best_of_groups(group: Ints, value: Floats, item: Ints, groups: int, most: in
 
 def best_of_rows(matrix: csr_array, most: int) -> Ints:
     """The columns of each row with the largest entries, best first; -1 where there are fewer. Shape: (rows, most)."""
+    matrix = with_best_of_rows(matrix, most)  # so that there is less to sort
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     return best_of_groups(rows, matrix.data, matrix.indices.astype(np.int64), matrix.shape[0], most)
 
 
 def with_best_of_rows(matrix: csr_array, most: int) -> csr_array:
-    """The matrix with nothing but the `most` largest entries of each row."""
+    """The matrix with nothing but the `most` largest entries of each row; of equal ones the first."""
     if not matrix.nnz or np.diff(matrix.indptr).max() <= most:
         return matrix
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    kept = order[(np.arange(len(order)) - matrix.indptr[rows[order]]) < most]
-    return csr_array((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+    matrix.sort_indices()
+    kept = np.ones(matrix.nnz, dtype=np.bool_)
+    bounds = matrix.indptr.tolist()
+    for first, end in pairwise(bounds):
+        if end - first > most:
+            row = matrix.data[first:end]
+            floor = np.partition(row, -most)[-most]
+            kept[first:end] = row > floor
+            even = first + np.flatnonzero(row == floor)
+            kept[even[: most - np.count_nonzero(kept[first:end])]] = True
+    counts = np.concatenate([[0], np.cumsum(kept)])
+    return csr_array((matrix.data[kept], matrix.indices[kept], counts[matrix.indptr]), shape=matrix.shape)

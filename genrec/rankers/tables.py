@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, diags_array
 
 from genrec.columns import POI, TIME, USER
 from genrec.evidence import Evidence
-from genrec.rankers.places import Places
+from genrec.rankers.places import Places, places_of
 from genrec.rankers.sparse import Floats, Ints, Keyed, best_of_groups, best_of_rows, counted, with_best_of_rows
 
 DAY = 86_400.0
@@ -72,11 +72,17 @@ class Tables:
     @cached_property
     def together(self) -> csr_array:
         """How much the visitors of two places are the same: cosine, the busy ones' votes discounted."""
+        return self.together_of(np.arange(self.places.count))
+
+    def together_of(self, pois: Ints) -> csr_array:
+        """The rows of `together` of some places, which are found without the others. Shape: (pois, places)."""
         went = self._went
         visitors, distinct = np.maximum(self.crowd.visitors, 1), np.maximum(self.own.distinct, 1)
-        norm = diags_array(1 / np.sqrt(visitors))
-        pairs = csr_array(norm @ (went.T @ diags_array(1 / np.sqrt(distinct)) @ went) @ norm)
-        pairs.setdiag(0)
+        norm = 1 / np.sqrt(visitors)
+        votes = csr_array(csr_array(went.T)[pois] @ diags_array(1 / np.sqrt(distinct)))
+        votes.sort_indices()  # sums of rounded numbers depend on their order
+        pairs = csr_array(diags_array(norm[pois]) @ (votes @ went) @ diags_array(norm))
+        pairs.data[pairs.indices == np.repeat(pois, np.diff(pairs.indptr))] = 0  # of a place with itself
         pairs.eliminate_zeros()
         return with_best_of_rows(pairs, TOGETHER)
 
@@ -115,6 +121,23 @@ class Tables:
         own = self.own
         shape = (len(own.distinct), self.places.count)
         return csr_array((np.ones(len(own.user)), (own.user, own.poi)), shape=shape)
+
+
+class LatestTables:
+    """The tables of the evidence asked about last; what the catalogue alone says is kept as long as it stays."""
+
+    def __init__(self) -> None:
+        self._catalogue: tuple[pl.DataFrame, Places] | None = None
+        self._latest: tuple[Evidence, Tables] | None = None
+
+    def of(self, evidence: Evidence) -> Tables:
+        """The tables of this evidence."""
+        if self._latest is None or self._latest[0] is not evidence:
+            pois = evidence.past.pois
+            if self._catalogue is None or self._catalogue[0] is not pois:
+                self._catalogue = pois, places_of(pois)
+            self._latest = evidence, Tables(evidence, self._catalogue[1])
+        return self._latest[1]
 
 
 class OwnPlaces:

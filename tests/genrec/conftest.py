@@ -11,11 +11,11 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def recommend(data, tiny_folder, genrec, tmp_path, monkeypatch):
-    """The command over the town with the tiny model."""
+    """The command over the town, by the tiny model."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, **options):
-        return genrec("recommend", data, "--model", tiny_folder, *arguments, **options)
+        return genrec("recommend", data, "--by", "llm", "--model", tiny_folder, *arguments, **options)
 
     return run
 

@@ -15,8 +15,8 @@ from genrec.llm.lora import lora_rank
 from genrec.llm.vllm.plan import plan
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
+from genrec.rankers.llm import LlmRanker, ProfileQuery
 from genrec.rankers.ranking_prompt import RANKING
-from genrec.recommender import Query, Recommender
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,10 @@ def adapter(tmp_path):
 
 
 def test_an_adapter_changes_the_ranking_and_a_merged_one_is_exact(adapter, tiny_folder, checkins):
-    asked = [Query(written(checkins, as_of=at(10)), at(10, 9))]
-    [plain] = Recommender(tiny_model(), checkins).rank(asked)
+    asked = [ProfileQuery(written(checkins, as_of=at(10)), at(10, 9))]
+    [plain] = LlmRanker(tiny_model(), checkins).rank(asked)
     folder = adapter(catalogue=catalogue_hash(checkins.pois))
-    [tuned] = Recommender(LocalModel.load(str(tiny_folder), folder), checkins).rank(asked)
+    [tuned] = LlmRanker(LocalModel.load(str(tiny_folder), folder), checkins).rank(asked)
     assert tuned.probabilities != pytest.approx(plain.probabilities, rel=0.01)
 
     from peft import PeftModel
@@ -41,7 +41,7 @@ def test_an_adapter_changes_the_ranking_and_a_merged_one_is_exact(adapter, tiny_
     unmerged = LocalModel(
         PeftModel.from_pretrained(tiny_model().engine.model, folder).eval(), tiny_model().tokenizer, "x"
     )
-    [expected] = Recommender(unmerged, checkins).rank(asked)
+    [expected] = LlmRanker(unmerged, checkins).rank(asked)
     assert tuned.pois == expected.pois
     assert tuned.probabilities == pytest.approx(expected.probabilities, rel=1e-3)
 
@@ -57,7 +57,7 @@ def test_an_adapter_changes_the_ranking_and_a_merged_one_is_exact(adapter, tiny_
 def test_made_for_something_else(settings, reason, adapter, tiny_folder, checkins):
     folder = adapter(**settings)
     with pytest.raises(GenRecError, match=reason):
-        Recommender(LocalModel.load(str(tiny_folder), folder), checkins)
+        LlmRanker(LocalModel.load(str(tiny_folder), folder), checkins)
 
 
 def test_made_for_another_shape(adapter, tiny_folder, monkeypatch):

@@ -158,7 +158,7 @@ def test_strange_lines_do_not_end_a_dialogue(recommend, profiles):
 
 def test_a_dialogue_begins_at_the_time_given(genrec, profiles, data, tiny_folder):
     code, out, _ = genrec(
-        "recommend", data, "--model", tiny_folder, "--profiles", profiles, "--at", "2024-01-11 09:00",
+        "recommend", data, "--by", "llm", "--model", tiny_folder, "--profiles", profiles, "--at", "2024-01-11 09:00",
         stdin="user u0\nquit\n",
     )  # fmt: skip
     assert code == 0

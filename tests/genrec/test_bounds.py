@@ -25,8 +25,9 @@ from genrec.habits import city_habits
 from genrec.profiles.editing import apply_sheet, to_sheet
 from genrec.profiles.profile import dumps, read_profiles, require_catalogue, write_profiles
 from genrec.profiles.run import summarise
-from genrec.rankers.habits import rank_habits, reasons
+from genrec.rankers.habits import rank_habits
 from genrec.rankers.ranking_prompt import ranking_messages
+from genrec.rankers.why import habit_reasons
 from genrec.reading.reader import read_checkins
 from genrec.recommender import query
 
@@ -49,7 +50,7 @@ def use(profile):
         scores = rank_habits(profile.habits, city, CITY.pois, at=moment)
         assert abs(scores.sum() - 1) < 1e-6
         for poi in range(len(CITY.pois)):
-            reasons(profile.habits, city, CITY.pois, poi, at=moment)
+            habit_reasons(profile.habits, city, CITY.pois, poi, at=moment)
     ranking_messages(profile, city, CITY.pois, at=at(15, 8), prefix=(), level="full", count_tokens=len, budget=400)
     assert apply_sheet(profile, to_sheet(profile), "sheet").habits == profile.habits
     evidence = evidence_of([profile], None)
@@ -177,7 +178,9 @@ def test_a_profile_of_other_places_is_refused_where_it_is_used(tmp_path, genrec,
     with pytest.raises(GenRecError, match="was written for other data"):
         query(read_checkins(csv_of(CITY, tmp_path / "in.csv")), written(other), None)
     table, profiles = tmp_path / "in.csv", tmp_path / "p.jsonl"
-    failed(genrec("recommend", table, "--profiles", profiles, "--user", "u0"), "was written for other data")
+    failed(
+        genrec("recommend", table, "--by", "llm", "--profiles", profiles, "--user", "u0"), "was written for other data"
+    )
     failed(genrec_eval("profiles", profiles, "--checkins", table), "was written for other data")
     asked = ("run", table, "--method", "habits", "--profiles", profiles, "--out", tmp_path / "run")
     failed(genrec_eval(*asked), "was written for other data")

@@ -5,7 +5,8 @@ from made_city import town, written
 from tiny import tiny_model
 
 from genrec.rankers.genup_prompt import genup_messages
-from genrec.recommender import Query, Recommender, query
+from genrec.rankers.llm import LlmRanker, ProfileQuery
+from genrec.recommender import query
 
 
 def test_the_words():
@@ -38,9 +39,9 @@ def test_data_are_no_template():
 
 def test_rankings_by_it():
     checkins = town()
-    asked = Query(written(checkins, as_of=at(10)), at(10, 9))
+    asked = ProfileQuery(written(checkins, as_of=at(10)), at(10, 9))
     tiny = tiny_model()
-    theirs, ours = Recommender(tiny, checkins, "genup"), Recommender(tiny, checkins)
+    theirs, ours = LlmRanker(tiny, checkins, "genup"), LlmRanker(tiny, checkins)
     [a], [b] = theirs.rank([asked], k=8), ours.rank([asked], k=8)
     assert set(a.pois) == set(b.pois)
     assert a.probabilities != b.probabilities

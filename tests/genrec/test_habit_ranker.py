@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from made import KINDS, at, made_checkins, make, quick
 
 from genrec.habits import city_habits, habits_of
-from genrec.rankers.habits import HabitWeights, rank_habits, reasons
+from genrec.rankers.habits import HabitWeights, rank_habits
+from genrec.rankers.why import habit_reasons
 from genrec.trajectories import all_visits
 
 HOME, OFFICE, COFFEE, UNIVERSITY, PUB, GYM, PARK, MUSEUM = range(8)
@@ -113,7 +114,7 @@ def test_a_user_who_knows_every_place_has_no_new_ones():
 
 
 def test_reasons_of_a_known_place(town):
-    facts = reasons(*town, OFFICE, at=at(29, 9.5), prefix=[(at(29, 8), COFFEE)])
+    facts = habit_reasons(*town, OFFICE, at=at(29, 9.5), prefix=[(at(29, 8), COFFEE)])
     assert facts == [
         "visited 20 of 62 times",
         "20 of its visits between 8 and 11",
@@ -121,19 +122,19 @@ def test_reasons_of_a_known_place(town):
         "follows POI 2 (Coffee Shop) in 20 of 20 cases",
         "last visit 4 days ago",
     ]
-    assert reasons(*town, OFFICE, at=None) == ["visited 20 of 62 times", "last visit on 2024-01-26"]
-    assert reasons(*town, PUB, at=at(28, 22.5))[1] == "14 of its visits between 21 and 0"
+    assert habit_reasons(*town, OFFICE, at=None) == ["visited 20 of 62 times", "last visit on 2024-01-26"]
+    assert habit_reasons(*town, PUB, at=at(28, 22.5))[1] == "14 of its visits between 21 and 0"
 
 
 def test_reasons_of_a_new_place(town):
-    assert reasons(*town, GYM, at=at(28, 9)) == [
+    assert habit_reasons(*town, GYM, at=at(28, 9)) == [
         "never visited before",
         "10 visits by 2 people",
         "1.0 km from the last visit",
     ]
-    assert reasons(*town, MUSEUM, at=None)[1] == "1 visit by 1 person"
-    assert reasons(*town, UNIVERSITY, at=None)[1] == "no visits by anybody"
-    assert reasons(*town, MUSEUM, at=None, prefix=[(at(28, 9), MUSEUM)]) == ["visited earlier in this trajectory"]
+    assert habit_reasons(*town, MUSEUM, at=None)[1] == "1 visit by 1 person"
+    assert habit_reasons(*town, UNIVERSITY, at=None)[1] == "no visits by anybody"
+    assert habit_reasons(*town, MUSEUM, at=None, prefix=[(at(28, 9), MUSEUM)]) == ["visited earlier in this trajectory"]
 
 
 @quick
@@ -147,7 +148,7 @@ def test_reasons_are_true(checkins, poi, timed):
     everybody = past.filter(poi=poi)
     now = example.time if timed else None
     habits, city = habits_of(checkins, example.user_id, example.as_of), city_habits(checkins, example.as_of)
-    facts = reasons(habits, city, checkins.pois, poi, at=now, prefix=example.prefix)
+    facts = habit_reasons(habits, city, checkins.pois, poi, at=now, prefix=example.prefix)
     assert facts
     for fact in facts:
         numbers = [int(number) for number in re.findall(r"\d+", fact)]
@@ -173,6 +174,6 @@ def test_reasons_say_nothing_of_a_kind_that_is_not_known():
     visits = [("u", poi, at(day, 8 + poi)) for day in range(3) for poi in (0, 1)]
     checkins = make(visits, ["unknown", "Office"])
     habits, city = habits_of(checkins, "u"), city_habits(checkins)
-    said = reasons(habits, city, checkins.pois, 1, at=at(4, 9), prefix=((at(4, 8), 0),))
+    said = habit_reasons(habits, city, checkins.pois, 1, at=at(4, 9), prefix=((at(4, 8), 0),))
     assert "follows POI 0 in 3 of 3 cases" in said
     assert "unknown" not in str(said)

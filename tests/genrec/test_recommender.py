@@ -16,8 +16,9 @@ from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.geo import haversine_km
 from genrec.habits import city_habits
+from genrec.rankers.llm import TOKEN_BUDGET, ProfileQuery
 from genrec.rankers.ranking_prompt import ranking_messages
-from genrec.recommender import TOKEN_BUDGET, Query, Recommender, query
+from genrec.recommender import LlmRecommender, query
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def recommender(checkins, tiny):
-    return Recommender(tiny, checkins)
+    return LlmRecommender(tiny, checkins)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_equal_to_scoring_every_place(time, level, tiny, checkins, recommender, 
 
 @pytest.mark.parametrize("k", [1, 3, 8, 1000])
 def test_distinct_valid_places_in_order(k, checkins, recommender, profile):
-    ranking = recommender.recommend(Query(profile, at(10, 9)), k=k)
+    ranking = recommender.recommend(ProfileQuery(profile, at(10, 9)), k=k)
     for places, score in (
         (ranking.places, lambda place: place.probability),
         (ranking.by_habits, lambda place: place.habits_probability),
@@ -88,22 +89,22 @@ def test_distinct_valid_places_in_order(k, checkins, recommender, profile):
 
 
 def test_the_account(recommender, profile):
-    ranking = recommender.recommend(Query(profile, at(10, 9)), k=2, level="routines")
-    assert (ranking.user_id, ranking.at, ranking.level, ranking.model) == ("u0", at(10, 9), "routines", "tiny")
-    assert ranking.prompt_tokens > 100
-    assert ranking.dropped_lines == 0
+    ranking = recommender.recommend(ProfileQuery(profile, at(10, 9)), k=2, level="routines")
+    assert (ranking.user_id, ranking.at, ranking.by) == ("u0", at(10, 9), "llm")
+    assert (ranking.how.model, ranking.how.level, ranking.how.dropped_lines) == ("tiny", "routines", 0)
+    assert ranking.how.prompt_tokens > 100
     assert ranking.seconds > 0
-    assert recommender.recommend(Query(profile, at(10, 9)), k=2, level="routines").places == ranking.places
+    assert recommender.recommend(ProfileQuery(profile, at(10, 9)), k=2, level="routines").places == ranking.places
 
 
 def test_a_time_that_the_profile_knows_is_refused(recommender, profile):
     with pytest.raises(GenRecError, match="may know the answer"):
-        recommender.recommend(Query(profile, profile.as_of - timedelta(seconds=1)))
-    recommender.recommend(Query(profile, profile.as_of), k=1)
+        recommender.recommend(ProfileQuery(profile, profile.as_of - timedelta(seconds=1)))
+    recommender.recommend(ProfileQuery(profile, profile.as_of), k=1)
 
 
 def test_distances_and_reasons(checkins, recommender, profile):
-    asked = Query(profile, at(10, 9), ((at(10, 8), 2),))
+    asked = ProfileQuery(profile, at(10, 9), ((at(10, 8), 2),))
     ranking = recommender.recommend(asked, k=8)
     here = checkins.pois.row(2, named=True)
     for place in ranking.places:
@@ -115,7 +116,7 @@ def test_distances_and_reasons(checkins, recommender, profile):
     assert "visited earlier in this trajectory" in by_poi[2].reasons
     assert "follows POI 2 (Coffee Shop) in 8 of 8 cases" in by_poi[1].reasons
     assert by_poi[7].reasons[:2] == ["never visited before", "no visits by anybody"]
-    last_known = recommender.recommend(Query(profile, at(10, 9)), k=8)
+    last_known = recommender.recommend(ProfileQuery(profile, at(10, 9)), k=8)
     assert {p.poi: p.distance_km for p in last_known.places}[profile.habits.recent[-1].poi] == 0
 
 
@@ -139,7 +140,7 @@ def test_profiles_of_other_data_are_refused(tiny, checkins, profile):
     for pois in (other, checkins.pois[:2]):
         frame = checkins.frame.filter(checkins.frame["poi"] < len(pois))
         with pytest.raises(GenRecError, match="was written for other data"):
-            Recommender(tiny, Checkins(frame, pois, "other", [])).recommend(Query(profile, None))
+            LlmRecommender(tiny, Checkins(frame, pois, "other", [])).recommend(ProfileQuery(profile, None))
 
 
 def test_the_trajectory_that_goes_on(checkins):

@@ -25,7 +25,8 @@ from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.decoding import Trie, top_k
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import ServerModel, VllmModel, read_cache_use
-from genrec.recommender import Query, Recommender
+from genrec.rankers.llm import ProfileQuery
+from genrec.recommender import LlmRecommender
 
 HELLO = [[{"role": "system", "content": "Guess."}, {"role": "user", "content": "hello"}]]
 fuzz = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -405,4 +406,4 @@ def test_hostile_scores_end_a_ranking_in_one_line(serve, tiny_folder):
     )
     connect.cache_clear()
     with pytest.raises(GenRecError, match="gave no log-probabilities"):
-        Recommender(connect_scorer(None, url), town()).recommend(Query(written(town()), None))
+        LlmRecommender(connect_scorer(None, url), town()).recommend(ProfileQuery(written(town()), None))

@@ -13,7 +13,8 @@ from genrec.llm.connect import connect_scorer
 from genrec.llm.decoding import Trie, top_k
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import MAX_SCORED_TOKENS, VllmModel
-from genrec.recommender import Query, Recommender
+from genrec.rankers.llm import ProfileQuery
+from genrec.recommender import LlmRecommender
 
 
 def like_vllm(tiny, folder):
@@ -70,15 +71,15 @@ def test_exact_for_any_tokeniser_and_with_few_requests(split_digits, serve, tiny
 
 def test_the_same_ranking_as_in_this_process(vllm):
     checkins = town()
-    asked = Query(written(checkins, as_of=at(10)), at(10, 9))
-    ours = Recommender(tiny_model(), checkins).recommend(asked, k=5)
+    asked = ProfileQuery(written(checkins, as_of=at(10)), at(10, 9))
+    ours = LlmRecommender(tiny_model(), checkins).recommend(asked, k=5)
     ranker = connect_scorer(None, vllm)
     assert isinstance(ranker, VllmModel)
-    theirs = Recommender(ranker, checkins).recommend(asked, k=5)
+    theirs = LlmRecommender(ranker, checkins).recommend(asked, k=5)
     assert [p.poi for p in theirs.places] == [p.poi for p in ours.places]
     for a, b in zip(theirs.places, ours.places, strict=True):
         assert a.probability == pytest.approx(b.probability, rel=1e-3)
-    assert theirs.prompt_tokens == ours.prompt_tokens
+    assert theirs.how.prompt_tokens == ours.how.prompt_tokens
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,6 @@ def test_the_same_ranking_as_in_this_process(vllm):
 def test_a_server_without_scores_of_given_tokens(logprobs, serve, tiny_folder):
     models = {"data": [{"id": "m", "owned_by": "vllm", "root": str(tiny_folder)}]}
     url, _ = serve(lambda path, body: (200, models if path == "/v1/models" else {"choices": [{"logprobs": logprobs}]}))
-    recommender = Recommender(connect_scorer(None, url), town())
+    recommender = LlmRecommender(connect_scorer(None, url), town())
     with pytest.raises(GenRecError, match="does not return the log-probabilities of given tokens"):
-        recommender.recommend(Query(written(town()), None))
+        recommender.recommend(ProfileQuery(written(town()), None))

@@ -83,7 +83,7 @@ def test_hostile_data_through_the_commands(hostile, genrec, genrec_eval, tiny_fo
         ["data", "describe", hostile],
         ["profile", hostile, "--writer", "habits", "--out", "p.jsonl"],
         ["profile", "show", user, "--profiles", "p.jsonl"],
-        ["recommend", hostile, "--profiles", "p.jsonl", "--user", user, "--model", tiny_folder],
+        ["recommend", hostile, "--by", "llm", "--profiles", "p.jsonl", "--user", user, "--model", tiny_folder],
     ):
         code, out, err = genrec(*words)
         assert code == 0, err
@@ -91,12 +91,24 @@ def test_hostile_data_through_the_commands(hostile, genrec, genrec_eval, tiny_fo
     assert "[red]" in out
     for words in (
         ["profile", "show", user, "--profiles", "p.jsonl", "--json"],
-        ["recommend", hostile, "--profiles", "p.jsonl", "--user", user, "--model", tiny_folder, "--json"],
+        [
+            "recommend",
+            hostile,
+            "--by",
+            "llm",
+            "--profiles",
+            "p.jsonl",
+            "--user",
+            user,
+            "--model",
+            tiny_folder,
+            "--json",
+        ],
     ):
         code, out, _ = genrec(*words)
         harmless(out)
         assert json.loads(out)["user_id"] == user
-    code, out, err = genrec("recommend", hostile, "--profiles", "p.jsonl", "--model", tiny_folder,
+    code, out, err = genrec("recommend", hostile, "--by", "llm", "--profiles", "p.jsonl", "--model", tiny_folder,
                             stdin=f"user {user}\nline 1 {BAD}\nuser nobody{BAD}\nquit\n")  # fmt: skip
     harmless(out, err)
     assert "has no check-ins" in out
@@ -115,8 +127,8 @@ def test_hostile_data_through_the_commands(hostile, genrec, genrec_eval, tiny_fo
         ["recommend", "FILE", "--k", BAD],
         ["recommend", "FILE", f"--{BAD}"],
         ["recommend", "FILE", "--user", f"nobody{BAD}"],
-        ["recommend", "FILE", "--user", "u0", "--model", f"./{BAD}"],
-        ["recommend", "FILE", "--user", "u0", "--server", f"http://{BAD}"],
+        ["recommend", "FILE", "--user", "u0", "--by", "llm", "--model", f"./{BAD}"],
+        ["recommend", "FILE", "--user", "u0", "--by", "llm", "--server", f"http://{BAD}"],
         ["profile", "show", BAD, "--profiles", f"p{BAD}"],
     ],
 )

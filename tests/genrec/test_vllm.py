@@ -23,8 +23,8 @@ from genrec.llm.connect import connect, connect_scorer
 from genrec.llm.local import LocalModel
 from genrec.profiles.profile import write_profiles
 from genrec.profiles.writer import LlmWriter, Subject
+from genrec.rankers.llm import LlmRanker, ProfileQuery
 from genrec.reading.reader import read_checkins
-from genrec.recommender import Query, Recommender
 from genrec.trajectories import rolling
 
 pytestmark = pytest.mark.slow
@@ -104,7 +104,7 @@ def checkins():
 @pytest.fixture(scope="module")
 def queries(checkins):
     examples = rolling(checkins).examples[:40:3]
-    return [Query(written(checkins, e.user_id, as_of=e.as_of), e.time, e.prefix) for e in examples]
+    return [ProfileQuery(written(checkins, e.user_id, as_of=e.as_of), e.time, e.prefix) for e in examples]
 
 
 def test_the_start_is_accounted_for(server):
@@ -125,14 +125,14 @@ def same(theirs, ours):
 
 @pytest.mark.parametrize("k", [1, 3, 20])
 def test_the_same_rankings_as_in_this_process(k, server, checkins, queries):
-    there = Recommender(connect_scorer(None, server.url), checkins)
-    here = Recommender(tiny_model(), checkins)
+    there = LlmRanker(connect_scorer(None, server.url), checkins)
+    here = LlmRanker(tiny_model(), checkins)
     same(there.rank(queries, k=k), here.rank(queries, k=k))
     assert there.rank(queries[:1], k=k)[0].pois == here.rank(queries[:1], k=k)[0].pois
 
 
 def test_the_prefix_cache_is_reported(server, checkins, queries):
-    recommender = Recommender(connect_scorer(None, server.url), checkins)
+    recommender = LlmRanker(connect_scorer(None, server.url), checkins)
     recommender.rank(queries)
     before = recommender.cache_use()
     recommender.rank(queries)
@@ -172,17 +172,17 @@ def recording(ask):
 
 
 def test_adapters_are_switched_by_name(server, checkins, queries, tiny_folder):
-    base = Recommender(connect_scorer(None, server.url), checkins).rank(queries)
+    base = LlmRanker(connect_scorer(None, server.url), checkins).rank(queries)
     rankings = []
     for folder in server.adapters[:2]:
-        there = Recommender(connect_scorer(None, server.url, folder.name), checkins).rank(queries)
-        here = Recommender(LocalModel.load(str(tiny_folder), folder), checkins).rank(queries)
+        there = LlmRanker(connect_scorer(None, server.url, folder.name), checkins).rank(queries)
+        here = LlmRanker(LocalModel.load(str(tiny_folder), folder), checkins).rank(queries)
         same(there, here)
         rankings.append(there)
     for a, b in ((rankings[0], rankings[1]), (rankings[0], base), (rankings[1], base)):
         with pytest.raises(AssertionError):
             same(a, b)
-    again = Recommender(connect_scorer(None, server.url), checkins).rank(queries)
+    again = LlmRanker(connect_scorer(None, server.url), checkins).rank(queries)
     same(again, base)
 
 
@@ -206,7 +206,7 @@ def test_wrong_names_and_catalogues(server, checkins):
     with pytest.raises(GenRecError, match="does not serve 'third'; it serves: "):
         connect(None, server.url, "third")
     with pytest.raises(GenRecError, match="was trained for another catalogue"):
-        Recommender(connect_scorer(None, server.url, "elsewhere"), checkins)
+        LlmRanker(connect_scorer(None, server.url, "elsewhere"), checkins)
     model = connect(None, server.url).generator.name
     with pytest.raises(GenRecError, match="as a base model, not as an adapter"):
         connect(None, server.url, model)
@@ -214,7 +214,7 @@ def test_wrong_names_and_catalogues(server, checkins):
 
 def test_a_prompt_beyond_the_context(server, checkins):
     ranker = connect_scorer(None, server.url)
-    recommender = Recommender(ranker, checkins)
+    recommender = LlmRanker(ranker, checkins)
     with pytest.raises(GenRecError, match="a prompt of 3000 tokens exceeds the 2048"):
         ranker.read([[5] * 3000], [recommender._trie])
     with pytest.raises(GenRecError, match=r"HTTP 400.*context length"):
@@ -229,7 +229,16 @@ def test_a_restart_in_the_middle_of_a_batch(server, checkins, tmp_path):
     out, profiles = tmp_path / "r.jsonl", tmp_path / "p.jsonl"
     read = read_checkins(data)
     write_profiles(profiles, [written(read, f"u{i}", as_of=at(11)) for i in range(6)])
-    command = [sys.executable, "-c", "from genrec.cli import main; main()", "recommend", str(data), "--server"]
+    command = [
+        sys.executable,
+        "-c",
+        "from genrec.cli import main; main()",
+        "recommend",
+        str(data),
+        "--by",
+        "llm",
+        "--server",
+    ]
     command += [
         server.url,
         "--users-from",

@@ -58,7 +58,11 @@ WRITERS = {
     "prepare": ("genrec", ["data", "prepare", "in.csv", "--out"], "folder"),
     "synth": ("genrec", ["data", "synth", "--users", 3, "--pois", 60, "--days", 5, "--out"], "folder"),
     "profile": ("genrec", ["profile", "in.csv", "--writer", "habits", "--as-of", "2024-01-12", "--out"], "file"),
-    "rankings": ("genrec", ["recommend", "in.csv", "--users-from", "asks.txt", "--model", "MODEL", "--out"], "file"),
+    "rankings": (
+        "genrec",
+        ["recommend", "in.csv", "--by", "llm", "--users-from", "asks.txt", "--model", "MODEL", "--out"],
+        "file",
+    ),
     "edit": ("genrec", ["profile", "edit", "u0", "--from", "sheet.yaml", "--profiles"], "file"),
     "run": ("eval", ["run", "in.csv", "--method", "habits", "--split", "rolling", "--out"], "folder"),
     "report": ("eval", ["report"], "folder"),
@@ -167,7 +171,18 @@ def kill_after(process, seconds):
 def test_killed_at_any_moment_the_file_ends_the_same(model, folder, profiles, tiny_folder):
     arguments = ["profile", "in.csv", "--writer", "habits", "--out"]
     if model:
-        arguments = ["recommend", "in.csv", "--users-from", "asks.txt", "--profiles", profiles, "--model", tiny_folder]
+        arguments = [
+            "recommend",
+            "in.csv",
+            "--by",
+            "llm",
+            "--users-from",
+            "asks.txt",
+            "--profiles",
+            profiles,
+            "--model",
+            tiny_folder,
+        ]
         arguments += ["-k", 3, "--out"]
     whole = start("genrec", *arguments, "whole.jsonl", before=slow(0))
     assert (whole.wait(), whole.communicate())[0] == 0
@@ -209,7 +224,7 @@ def test_a_killed_prepare_is_done_again_to_the_same_folder(folder):
 @pytest.fixture
 def rank(folder, genrec, tiny_folder, profiles):
     def rank(**changes):
-        options = {"--users-from": "asks.txt", "--out": "r.jsonl", "--model": tiny_folder, "-k": 3}
+        options = {"--by": "llm", "--users-from": "asks.txt", "--out": "r.jsonl", "--model": tiny_folder, "-k": 3}
         options |= {"--profiles": profiles, "IN": "in.csv"} | changes
         source = options.pop("IN")
         return genrec("recommend", source, *(word for pair in options.items() for word in pair if word is not None))

@@ -8,7 +8,7 @@ from tiny import tiny_model
 
 from genrec.errors import InputError
 from genrec.llm.decoding import top_k
-from genrec.recommender import place_trie
+from genrec.rankers.llm import place_trie
 from training.budget.chain import Chain
 from training.budget.execution import bought_pairs, serving
 from training.budget.tasks.jsonl import JsonlTask

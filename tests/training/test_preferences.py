@@ -19,8 +19,8 @@ from genrec.errors import GenRecError, InputError
 from genrec.fingerprint import fingerprint
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
+from genrec.rankers.llm import LlmRanker, ProfileQuery
 from genrec.rankers.ranking_prompt import RANKING
-from genrec.recommender import Query, Recommender
 from genrec.trajectories import llm4poi, rolling, training
 from training.data.judge import Judge
 from training.data.pairs import CANDIDATES, Mix, PairMaker, pair_examples
@@ -152,13 +152,13 @@ def test_the_model_is_asked_as_in_serving(tiny, checkins, examples, tmp_path):
     pairs = found.pairs
     by_prompt = {json.dumps(list(pair.prompt)): pair for pair in pairs}
     read = []
-    recommender = Recommender(tiny, checkins)
+    recommender = LlmRanker(tiny, checkins)
     tiny_read, asked = tiny.prompt_tokens, []
     tiny.prompt_tokens = lambda messages: (asked.append(messages), tiny_read(messages))[1]
     try:
         for example in examples:
             habits = written(checkins, example.user_id, as_of=example.as_of)
-            [top] = recommender.rank([Query(habits, example.time, example.prefix)], k=CANDIDATES)
+            [top] = recommender.rank([ProfileQuery(habits, example.time, example.prefix)], k=CANDIDATES)
             pair = by_prompt[json.dumps(asked[-1])]
             assert pair.chosen == str(example.target)
             assert int(pair.rejected) in top.pois

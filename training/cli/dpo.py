@@ -44,4 +44,4 @@ def _print_result(recipe: DpoRecipe, output: Path) -> None:
         markup=False,
     )
     options = f"--model {recipe.model} --adapter {output}" if recipe.adapts else f"--model {output}"
-    out.print(f"rank with it: genrec recommend ... {options}", markup=False)
+    out.print(f"rank with it: genrec recommend ... --by llm {options}", markup=False)

@@ -20,7 +20,7 @@ def merge(
 
     with err.status("merging"):
         declared = write_merged(model or "embedded", adapter, output)
-    out.print(f"use it as any model: genrec recommend ... --model {output}", markup=False)
+    out.print(f"use it as any model: genrec recommend ... --by llm --model {output}", markup=False)
     if declared.catalogue != ANY:
         err.print(
             f"note: it ranks the POIs of one catalogue only ({declared.catalogue}), which is not checked any more: a "

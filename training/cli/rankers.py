@@ -34,4 +34,4 @@ def rankers(
     with stages() as stage:
         trained = train_rankers(recipe, checkins, output, stage)
     out.print(f"{output}: {', '.join(trained)}", markup=False)
-    out.print(f"rank with it: genrec-eval run ... --method fusion --rankers {output}", markup=False)
+    out.print(f"rank with it: genrec recommend ... --rankers {output}", markup=False)

@@ -40,4 +40,4 @@ def _print_result(recipe: SftRecipe, output: Path) -> None:
     last = jsonl.read(output / record.METRICS)[-1]
     out.print(f"{last['step']:,} steps, loss {last['loss']:.4f} at the last; {output}/loss.png shows all", markup=False)
     option = "--adapter" if recipe.adapts else "--model"
-    out.print(f"rank with it: genrec recommend ... {option} {output}", markup=False)
+    out.print(f"rank with it: genrec recommend ... --by llm {option} {output}", markup=False)

@@ -15,9 +15,9 @@ from genrec.evidence import Evidence
 from genrec.filters import PRESETS, frequent
 from genrec.llm.backend import Message
 from genrec.profiles.shelf import ProfileShelf, read_given, shown
+from genrec.rankers.llm import ask
 from genrec.rankers.ranking_prompt import RankingPrompt, first_told
 from genrec.reading.reader import read_checkins
-from genrec.recommender import ask
 from genrec.trajectories import Example, training
 from training.data.cities import training_city
 from training.progress import Progress, nothing

@@ -29,7 +29,7 @@ from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.rankers.habits import rank_habits
-from genrec.recommender import PROMPTS, place_trie
+from genrec.rankers.llm import PROMPTS, place_trie
 from genrec.trajectories import Example
 from training.data.examples import Prompter, learnable, read
 from training.data.judge import CANDIDATES, Judge

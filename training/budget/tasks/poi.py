@@ -18,7 +18,7 @@ from genrec.files import file_hash
 from genrec.fingerprint import fingerprint
 from genrec.llm.decoding import Trie, top_k
 from genrec.prompting import prompt_version
-from genrec.recommender import PROMPTS, place_trie
+from genrec.rankers.llm import PROMPTS, place_trie
 from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
 from training.budget.tasks.task import Model, Pair, Question, Questions

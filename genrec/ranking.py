@@ -1,0 +1,73 @@
+"""What a ranking of next places is, whoever made it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from genrec.profiles.profile import Level
+
+By = Literal["fusion", "habits", "llm"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One row of a ranking. `distance_km` is from the user's last known place, None if there is none.
+
+    `fields`: of the fusion, which part of the probability each field brought, the largest first; they sum to 1.
+    """
+
+    poi: int
+    poi_id: str
+    name: str | None
+    category: str
+    distance_km: float | None
+    probability: float
+    habits_probability: float
+    reasons: list[str]
+    fields: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fused:
+    """How the fusion made a ranking: the weight of each field in this situation, and what it left to other places."""
+
+    gate: dict[str, float]
+    not_looked_at: float  # probability of all places that were not looked at, together
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """How a model made a ranking."""
+
+    model: str
+    level: Level
+    prompt_tokens: int
+    dropped_lines: int
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The k most probable next places, and those by habits alone.
+
+    Attributes:
+        user_id: who.
+        at: local time of the visit; None if unknown.
+        by: who ranked.
+        as_of: what was known is before this local time.
+        checkins: of the user, before it.
+        places: the ranking, best first.
+        by_habits: the one by habits alone.
+        seconds: it took; of rankings made side by side, each one's share.
+        how: how it was made, where more is to be said.
+
+    """
+
+    user_id: str
+    at: datetime | None
+    by: By
+    as_of: datetime
+    checkins: int
+    places: list[Place]
+    by_habits: list[Place]
+    seconds: float
+    how: Fused | Prompted | None = None
