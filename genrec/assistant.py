@@ -13,16 +13,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.habits import habits_of
 from genrec.llm.backend import CacheUse
 from genrec.llm.connect import connect, connect_scorer, default_adapter
+from genrec.llm.identity import model_settings
+from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.profile import Level, Profile
+from genrec.profiles.statements import parse
 from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject, Writer
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask, LlmRecommender, Recommender, query
+from genrec.steering import Shift, Steering
 from genrec.terminal import note
 
 STRANGER = "(somebody new)"  # stands for the user id of a person without check-ins
@@ -123,6 +129,34 @@ class Assistant:
         rankings = self._llm.recommend_all(queries, k=k, level=level)
         self._used += self._llm.cache_use().since(before)
         return rankings
+
+    def rank_with_words(
+        self, user: str | None, at: datetime | None, says: Sequence[str], k: int, strength: float = 1.0
+    ) -> Ranking:
+        """Rank by the fusion for a user, or for somebody new (None), who says something of themselves.
+
+        The model is loaded only if some of it counts.
+        """
+        if user is not None:
+            check_user(user, self.users)
+        own = dict(enumerate(self.checkins.pois[CATEGORY].to_list()))
+        said = [clause for text in says for clause in parse(text, self._kinds, own)]
+        if strength and any(clause.sign for clause in said):
+            with self._busy("reading what was said"):
+                words = self._steering.shift(said, at, strength)
+        else:
+            words = Shift(tuple(said), np.zeros((len(said), len(self.checkins.pois))))
+        return self.recommender.rank([(STRANGER if user is None else user, at)], "fusion", k=k, words=words)[0]
+
+    @cached_property
+    def _kinds(self) -> list[str]:
+        return vocabulary(place_kinds(self.checkins.pois))
+
+    @cached_property
+    def _steering(self) -> Steering:
+        """The model reads words as it is: the adapter can rank only."""
+        model, server = self.models.model, self.models.server
+        return Steering(connect_scorer(model, server), self.checkins.pois, model_settings(model, server, None))
 
     def reused(self) -> float:
         """Share of the tokens of all prompts so far that the model's prefix cache held."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from genrec.profiles.profile import Level
+from genrec.profiles.statements import Said
 
 By = Literal["fusion", "habits", "llm"]
 
@@ -14,6 +15,7 @@ class Place:
     """One row of a ranking. `distance_km` is from the user's last known place, None if there is none.
 
     `fields`: of the fusion, which part of the probability each field brought, the largest first; they sum to 1.
+    `rank_before`: where it stood before the person's words counted; None if nothing was said.
     """
 
     poi: int
@@ -25,6 +27,7 @@ class Place:
     habits_probability: float
     reasons: list[str]
     fields: dict[str, float] = field(default_factory=dict)
+    rank_before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Ranking:
         by_habits: the one by habits alone.
         seconds: it took; of rankings made side by side, each one's share.
         how: how it was made, where more is to be said.
+        said: what the person said, as it was read.
 
     """
 
@@ -71,3 +75,4 @@ class Ranking:
     by_habits: list[Place]
     seconds: float
     how: Fused | Prompted | None = None
+    said: tuple[Said, ...] = ()

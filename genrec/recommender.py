@@ -27,6 +27,7 @@ from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import LatestTables
 from genrec.rankers.why import habit_reasons, reasons
 from genrec.ranking import Fused, Place, Prompted, Ranking
+from genrec.steering import Shift, steered
 from genrec.trajectories import GAP_HOURS, Visit, sessionise
 
 if TYPE_CHECKING:
@@ -79,13 +80,16 @@ class Recommender:
 
         return Fusion(self._folder)
 
-    def rank(self, asks: Sequence[Ask], by: Literal["fusion", "habits"], *, k: int = 10) -> list[Ranking]:
+    def rank(
+        self, asks: Sequence[Ask], by: Literal["fusion", "habits"], *, k: int = 10, words: Shift | None = None
+    ) -> list[Ranking]:
         """Rank all places for users at times, together where the evidence is the same; a stranger has none.
 
-        Raises InputError if the fusion was trained for another catalogue.
+        `words`: what was said, which counts with the fusion. Raises InputError if the fusion was trained for another
+        catalogue.
         """
         # The fusion is loaded before the clock starts.
-        rank = self._by_habits if by == "habits" else partial(self._by_fusion, self.fusion)
+        rank = self._by_habits if by == "habits" else partial(self._by_fusion, self.fusion, words)
         moments = [self._end if at is None else min(at, self._end) for _, at in asks]
         rankings: dict[int, Ranking] = {}
         for moment in dict.fromkeys(moments):
@@ -105,15 +109,18 @@ class Recommender:
     def _latest(self) -> Evidence:
         return Evidence(self._checkins, self._end)
 
-    def _by_fusion(self, fusion: "Fusion", queries: Sequence[Query], evidence: Evidence, k: int) -> list[Ranking]:
+    def _by_fusion(
+        self, fusion: "Fusion", words: Shift | None, queries: Sequence[Query], evidence: Evidence, k: int
+    ) -> list[Ranking]:
         habits = np.exp(self._habits.score(queries, evidence))
         made: list[Ranking] = []
         for looked in fusion.look(queries, evidence):
-            scores = looked.scores  # a term per place that is to steer rankings would be added here
+            scores = looked.scores if words is None else steered(looked.scores, words.total)
             for row, pois in enumerate(best(scores, k)):
                 case = _Case(queries[len(made)], evidence, looked.person(row), habits[len(made)])
                 explained = looked.explain(row, pois.tolist())
-                made.append(self._ranking(case, k, explained.places, Fused(explained.gate, explained.rest)))
+                ranking = self._ranking(case, k, explained.places, Fused(explained.gate, explained.rest))
+                made.append(ranking if words is None else _with_words(ranking, words, looked.scores[row], scores[row]))
         return made
 
     def _by_habits(self, queries: Sequence[Query], evidence: Evidence, k: int) -> list[Ranking]:
@@ -157,6 +164,20 @@ class Recommender:
             reasons=reasons(reason, self._checkins.pois, case.query.at),
             fields=reason.fields,
         )
+
+
+def _with_words(ranking: Ranking, words: Shift, before: Floats, after: Floats) -> Ranking:
+    """A ranking of what words moved, which says so; scores of all places before and after. Shape: (pois,)."""
+    places = [
+        replace(
+            place,
+            probability=float(np.exp(after[place.poi])),
+            reasons=[*words.told(place.poi), *place.reasons],
+            rank_before=1 + int((before > before[place.poi]).sum()),
+        )
+        for place in ranking.places
+    ]
+    return replace(ranking, places=places, said=words.said)
 
 
 @dataclass(frozen=True)

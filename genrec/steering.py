@@ -40,7 +40,7 @@ TOLD: Final = 0.5  # nats from which on a reason says that words moved a place
 
 @dataclass(frozen=True)
 class Shift:
-    """What clauses add to the log-score of each place at strength 1. `parts`: shape (clauses, pois)."""
+    """What clauses add to the log-score of each place. `said`: all clauses; `parts`: shape (clauses, pois)."""
 
     said: tuple[Said, ...]
     parts: Floats
@@ -51,9 +51,10 @@ class Shift:
         return np.asarray(self.parts.sum(axis=0))
 
     def told(self, poi: int) -> list[str]:
-        """The clauses that move a place notably, the strongest first."""
+        """What to say of the clauses that move a place notably, the strongest first."""
         part = self.parts[:, poi]
-        return [self.said[i].text for i in np.argsort(-np.abs(part), kind="stable") if abs(part[i]) >= TOLD]
+        order = [i for i in np.argsort(-np.abs(part), kind="stable") if abs(part[i]) >= TOLD]
+        return [f'{"because" if part[i] > 0 else "although"} you said "{self.said[i].text}"' for i in order]
 
 
 class Steering:
@@ -76,12 +77,19 @@ class Steering:
             self._of_poi[poi, : len(of_place)] = [self._kind[kind] for kind in of_place]
         self._known: dict[str, Floats] = {}
 
-    def shift(self, said: Sequence[Said], at: datetime | None) -> Shift:
-        """What clauses add at a local time (None: unknown); those about other days and hours add nothing then."""
-        counting = tuple(clause for clause in said if clause.sign and _applies(clause, at))
-        self._ask([clause.wording for clause in counting if not clause.pois])
-        parts = [self._part(clause) for clause in counting]
-        return Shift(counting, np.array(parts).reshape(len(parts), len(self._of_poi)))
+    def shift(self, said: Sequence[Said], at: datetime | None, strength: float = 1.0) -> Shift:
+        """What clauses add at a local time (None: unknown).
+
+        Those that are unclear, or about other days and hours, add nothing.
+        """
+        counting = [bool(clause.sign) and _applies(clause, at) for clause in said]
+        asked = [clause.wording for clause, counts in zip(said, counting, strict=True) if counts and not clause.pois]
+        self._ask(asked if strength else [])
+        parts = np.zeros((len(said), len(self._of_poi)))
+        for row, (clause, counts) in enumerate(zip(said, counting, strict=True)):
+            if counts and strength:
+                parts[row] = strength * self._part(clause)
+        return Shift(tuple(said), parts)
 
     def standing_out(self, wording: str) -> Floats:
         """How far a clause's difference stands out for each kind of the catalogue, in spreads. Shape: (kinds,)."""
@@ -163,8 +171,11 @@ def _read(data: bytes, kinds: int) -> Floats | None:
 
 
 def steered(scores: Floats, shift: Floats) -> Floats:
-    """Log-probabilities of places with a term for each, normalised again; they are not changed where it is 0."""
+    """Log-probabilities of places with a term for each, normalised again; as they are if all terms are 0.
+
+    Shape of the scores: (..., pois).
+    """
     if not shift.any():
         return scores
     moved = scores + shift
-    return np.asarray(moved - np.logaddexp.reduce(moved))
+    return np.asarray(moved - np.logaddexp.reduce(moved, axis=-1, keepdims=True))

@@ -8,7 +8,7 @@ from genrec.cli.console import out
 from genrec.cli.render import print_explanation, print_profile, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
-from genrec.profiles.editing import replace_statement
+from genrec.profiles.editing import replace_statement, stated
 from genrec.profiles.profile import Level, Profile
 from genrec.prompting import one_line
 from genrec.ranking import By, Ranking
@@ -16,9 +16,11 @@ from genrec.ranking import By, Ranking
 HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
 [bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
 [bold]by WHOM[/bold]        who ranks: fusion, habits or llm        [bold]quit[/bold]      leave
-By llm only:
+[bold]says TEXT[/bold]      what the person says of themselves, `says` alone: nothing (by fusion)
+[bold]steer N[/bold]        how much that counts, 0 to 2 (by fusion)
 [bold]line N TEXT[/bold]    replace line N of the profile, without TEXT remove it: to try out, not saved
-[bold]level L[/bold]        none, routines, attributes or full"""
+[bold]level L[/bold]        none, routines, attributes or full (by llm)"""
+MOST = 2.0  # strength
 
 
 class Dialogue:
@@ -28,7 +30,15 @@ class Dialogue:
     """
 
     def __init__(
-        self, assistant: Assistant, at: datetime | None, by: By, k: int, level: Level, *, explain: bool = False
+        self,
+        assistant: Assistant,
+        at: datetime | None,
+        by: By,
+        k: int,
+        level: Level,
+        strength: float = 1.0,
+        *,
+        explain: bool = False,
     ) -> None:
         self._assistant, self._k, self._explain = assistant, k, explain
         self._by: By = by
@@ -37,6 +47,8 @@ class Dialogue:
         self._user: str | None = None
         self._profile: Profile | None = None
         self._last: Ranking | None = None
+        self._says: list[str] = []
+        self._strength = strength
 
     def run(self) -> None:
         """Read commands until `quit` or the end of input; a mistake does not end the dialogue."""
@@ -62,7 +74,7 @@ class Dialogue:
         match command:
             case "user":
                 check_user(rest, self._assistant.users)
-                self._user, self._profile, self._last = rest, None, None
+                self._user, self._profile, self._last, self._says = rest, None, None, []
                 self._rank()
             case "at":
                 self._at = local_time(rest) if rest else None
@@ -72,9 +84,15 @@ class Dialogue:
                 self._by = rest  # type: ignore[assignment]
                 if self._user is not None:
                     self._rank()
+            case "says":
+                self._says = [*self._says, rest] if rest else []
+                self._rank_again("what a person says", "fusion")
+            case "steer":
+                self._strength = _strength(rest)
+                self._rank_again("the strength of words", "fusion")
             case "level" if rest in get_args(Level):
                 self._level = rest  # type: ignore[assignment]
-                self._rank_again("the level of the profile")
+                self._rank_again("the level of the profile", "llm")
             case "line":
                 self._change(rest)
             case "show":
@@ -96,6 +114,11 @@ class Dialogue:
             self._profile = self._assistant.profile(user, None, self._at)
         return self._profile
 
+    def _words(self) -> list[str]:
+        """What was said here, and what was put into the profile."""
+        profile = self._profile or self._assistant.profiles.get(self._picked())
+        return self._says + (stated(profile) if profile else [])
+
     def _number_lines(self, profile: Profile) -> None:
         for i, statement in enumerate(profile.statements(), start=1):
             out.print(f"  {i}. {statement.text}")
@@ -109,20 +132,27 @@ class Dialogue:
             raise GenRecError(f"give the number of a line, 1 to {len(statements)}, and its new text")
         self._profile = replace_statement(profile, statements[numbers.index(number)], one_line(text))
         self._number_lines(self._profile)
-        self._rank_again("a changed profile")
+        if self._by == "habits":
+            out.print(
+                "a changed profile does not count with habits alone: type `by fusion` or `by llm` to rank with it"
+            )
+        else:
+            self._rank()
 
-    def _rank_again(self, changed: str) -> None:
-        """Rank after a change that counts with the LLM only, or say that it is without effect."""
-        if self._by == "llm":
+    def _rank_again(self, changed: str, with_whom: By) -> None:
+        """Rank after a change that counts with one ranker only, or say that it is without effect."""
+        if self._by == with_whom:
             self._rank()
         else:
-            out.print(f"{changed} counts with the LLM only, and the {self._by} ranks: type `by llm` to rank with it")
+            out.print(f"{changed} counts by {with_whom} only, and {self._by} ranks: type `by {with_whom}`")
 
     def _rank(self) -> None:
         if self._by == "llm":
             if self._profile is None:
                 self._number_lines(self._needed_profile())
             [ranking] = self._assistant.rank_profiles([(self._needed_profile(), self._at)], self._k, self._level)
+        elif self._by == "fusion" and (says := self._words()):
+            ranking = self._assistant.rank_with_words(self._picked(), self._at, says, self._k, self._strength)
         else:
             [ranking] = self._assistant.rank([(self._picked(), self._at)], self._by, self._k, self._level)
         print_ranking(out, ranking)
@@ -131,6 +161,16 @@ class Dialogue:
         if self._last:
             _print_changes(self._last, ranking)
         self._last = ranking
+
+
+def _strength(text: str) -> float:
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = -1.0
+    if not 0 <= strength <= MOST:
+        raise GenRecError(f"steer N: a number from 0 to {MOST:g}, and not {text[:20]!r}")
+    return strength
 
 
 def _print_changes(before: Ranking, after: Ranking) -> None:

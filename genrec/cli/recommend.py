@@ -18,11 +18,13 @@ from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Reading,
 from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
-from genrec.profiles.profile import Level, read_profiles
+from genrec.profiles.editing import stated
+from genrec.profiles.profile import Level, Profile, read_profiles
 from genrec.ranking import By, Ranking
 from genrec.terminal import note
 
 LONGEST_ABOUT = 2000  # characters
+READ_WORDS = ("--profiles", "--model", "--server")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ def recommend(
     rankers: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Trained rankers (`genrec-train rankers`), whose fusion ranks.")
     ] = None,
+    says: Annotated[
+        str | None,
+        typer.Option(help="What the person says of themselves: it steers the fusion. Alone: somebody new."),
+    ] = None,
+    strength: Annotated[float, typer.Option("--steer", min=0, max=2, metavar="0..2", help="How much it counts.")] = 1.0,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what the fusion weighed; --json and --out always hold it.")
     ] = False,
@@ -89,23 +96,39 @@ def recommend(
     reading: Reading,
 ) -> None:
     """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
-    _check_who(user, llm.about, users_from, output)
+    _check_who({"--user": user, "--about": llm.about, "--says": says}, users_from, output)
     if llm.adapter and llm.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
-    talk = user is None and llm.about is None and users_from is None
-    ranks = _who_ranks(
-        by, _given(_read_by_models(llm)), _given({"--rankers": rankers, "--explain": explain}), talk=talk
-    )
+    talk = user is None and llm.about is None and says is None and users_from is None
+    for_fusion = {"--says": says, "--steer": strength != 1, "--rankers": rankers, "--explain": explain}
+    # The fusion takes the sentences that were put into a profile as words; a model reads words.
+    words = says is not None or (by == "fusion" and llm.profiles is not None and user is not None)
+    for_llm = {name: value for name, value in _read_by_models(llm).items() if not (words and name in READ_WORDS)}
+    ranks = _who_ranks(by, _given(for_llm), _given(for_fusion), talk=talk)
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
     assistant = Assistant(reading.checkins(path), known, llm, err.status, rankers)
     if talk:
-        Dialogue(assistant, at, ranks, k, level, explain=explain).run()
+        Dialogue(assistant, at, ranks, k, level, strength, explain=explain).run()
     elif users_from and output:
         rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level)
     else:
-        ranking = _ranking(assistant, user, llm.about, at, ranks, k, level)
+        said = [*([says] if says else []), *_stated(known, user, ranks)]
+        if said:
+            ranking = assistant.rank_with_words(user, at, said, k, strength)
+        else:
+            ranking = _ranking(assistant, user, llm.about, at, ranks, k, level)
         _show(ranking, assistant, as_json=as_json, explain=explain)
+
+
+def _stated(known: Mapping[str, Profile], user: str | None, by: By) -> list[str]:
+    """What the user has put into their profile, if the fusion ranks and there is one."""
+    if by != "fusion" or user not in known:
+        return []
+    sentences = stated(known[user])
+    if not sentences:
+        note(f"note: the profile of {user!r} holds only what visits back, which the fusion knows; it changes nothing")
+    return sentences
 
 
 def _ranking(
@@ -163,11 +186,11 @@ def _who_ranks(by: By | None, for_llm: list[str], for_fusion: list[str], *, talk
     return ranks
 
 
-def _check_who(user: str | None, about: str | None, users_from: Path | None, output: Path | None) -> None:
+def _check_who(texts: Mapping[str, str | None], users_from: Path | None, output: Path | None) -> None:
     """Raise GenRecError unless the options say clearly who is asked about."""
     if (users_from is None) != (output is None):
         raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")
-    for option, text in (("--user", user), ("--about", about)):
+    for option, text in texts.items():
         if text is None:
             continue
         if users_from:
@@ -176,5 +199,8 @@ def _check_who(user: str | None, about: str | None, users_from: Path | None, out
             raise GenRecError(f"{option} is empty; give it a text, or leave it out")
         if any("\ud800" <= c <= "\udfff" for c in text):  # bytes of the command line that are no text
             raise GenRecError(f"{option} is not UTF-8 text")
+    if texts["--about"] and texts["--says"]:
+        raise GenRecError("--about is for a language model, and --says for the fusion: leave out one of them")
+    about = texts["--about"]
     if about and len(about) > LONGEST_ABOUT:
         raise GenRecError(f"--about has {len(about):,} characters; at most {LONGEST_ABOUT:,}")

@@ -6,8 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from genrec.phrases import WEEKDAYS
 from genrec.profiles.profile import Profile
 from genrec.profiles.run import Summary
+from genrec.profiles.statements import Said
 from genrec.ranking import By, Fused, Place, Prompted, Ranking
 from genrec.words import is_known
 
@@ -60,7 +62,7 @@ def print_ranking(console: Console, ranking: Ranking, truth: int | None = None, 
         distance = "" if place.distance_km is None else f"{place.distance_km:.1f}"
         kind = f" ({place.category})" if is_known(place.category) else ""
         table.add_row(
-            str(i),
+            _moved(i, place.rank_before),
             _poi(place, truth),
             distance,
             f"{place.probability:.4f}",
@@ -78,7 +80,27 @@ def print_ranking(console: Console, ranking: Ranking, truth: int | None = None, 
         console.print(
             f"  Truth: POI {truth}, {', '.join(f'{_rank(p, truth)} by {whose}' for whose, p in ranks.items())}"
         )
+    for clause in ranking.said:
+        console.print(Text(f"  {_read(clause)}", "" if clause.sign else "yellow"))
     console.print(f"  {_made(ranking)}", style="dim")
+
+
+def _moved(rank: int, before: int | None) -> str:
+    """A rank, and how far words have moved the place."""
+    return f"{rank}" if before is None or before == rank else f"{rank} ({before})"
+
+
+def _read(clause: Said) -> str:
+    """How one clause was read."""
+    about = [*clause.kinds, *(f"POI {poi}" for poi in clause.pois), *(WEEKDAYS[day] for day in clause.days)]
+    if clause.hours:
+        about.append(f"at {', '.join(map(str, clause.hours))} o'clock")
+    named = f": {', '.join(about)}" if about else ""
+    return (
+        f'Unclear, so without effect: "{clause.text}" ({clause.note})'
+        if not clause.sign
+        else (f'Read as {clause.polarity}: "{clause.text}"{named}')
+    )
 
 
 def _whose(by: By) -> str:

@@ -105,6 +105,11 @@ def backing(text: str, habits: Habits) -> list[str]:
     return [claim.note for claim in claims] if supported(claims) else []
 
 
+def stated(profile: Profile) -> list[str]:
+    """The sentences that a person has put in and that no visit backs."""
+    return [statement.text for statement in profile.statements() if statement.backed_by == [EDITOR]]
+
+
 def replace_statement(profile: Profile, old: Statement, text: str) -> Profile:
     """The profile with one sentence replaced, or removed if `text` is empty."""
     sections = {
