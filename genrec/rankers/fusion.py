@@ -16,12 +16,12 @@ import polars as pl
 import torch
 
 from genrec.evidence import Evidence
-from genrec.files import file_hash
+from genrec.llm.identity import folder_hash
 from genrec.prepared import catalogue_hash
 from genrec.rankers.asked import Asked, asked
 from genrec.rankers.candidates import PRIOR, Candidates, candidates
 from genrec.rankers.features import ALL_FIELDS, Features, features, layout
-from genrec.rankers.fusion_file import NAME, SHIPPED, read_fusion
+from genrec.rankers.fusion_file import SHIPPED, read_fusion
 from genrec.rankers.fusion_net import Fused
 from genrec.rankers.ranker import Floats, Query, Ranker, best
 from genrec.rankers.reasons import PersonFacts, Reason
@@ -137,7 +137,7 @@ class Fusion:
     def identity(self) -> dict[str, Any]:
         """What tells its rankings from those of another fusion, in plain types."""
         return {
-            "fusion_sha256": file_hash(self._folder / f"{NAME}.safetensors"),
+            "rankers_sha256": folder_hash(self._folder),
             "trained_on": self.trained.trained_on.model_dump(mode="json"),
         }
 

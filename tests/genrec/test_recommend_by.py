@@ -244,7 +244,7 @@ def test_a_resumed_run_ends_the_same(by, ask, tmp_path):
     made_from = json.loads(made_from)
     assert made_from["by"] == by
     assert not {"model", "adapter", "level", "prompt", "profile"} & made_from.keys()
-    assert ("fusion_sha256" in made_from) == (by == "fusion")
+    assert ("rankers_sha256" in made_from) == (by == "fusion")
 
 
 def test_rankings_of_another_ranker_are_not_added_to(ask, tmp_path):
@@ -253,7 +253,10 @@ def test_rankings_of_another_ranker_are_not_added_to(ask, tmp_path):
     before = (tmp_path / "r.jsonl").read_bytes()
     failed(ask("--users-from", "asks.txt", "--out", "r.jsonl", "--by", "habits"), "made with another by, ")
     folder = rankers(tmp_path, lambda settings: settings["trained_on"].update(seed=7))
-    failed(ask("--users-from", "asks.txt", "--out", "r.jsonl", "--rankers", folder), "made with another trained_on;")
+    failed(
+        ask("--users-from", "asks.txt", "--out", "r.jsonl", "--rankers", folder),
+        "made with another rankers_sha256, trained_on;",
+    )
     assert (tmp_path / "r.jsonl").read_bytes() == before
 
 
