@@ -27,7 +27,7 @@ from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import LatestTables
 from genrec.rankers.why import habit_reasons, reasons
 from genrec.ranking import Fused, Place, Prompted, Ranking
-from genrec.steering import Shift, steered
+from genrec.steering import Shift
 from genrec.trajectories import GAP_HOURS, Visit, sessionise
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Recommender:
         habits = np.exp(self._habits.score(queries, evidence))
         made: list[Ranking] = []
         for looked in fusion.look(queries, evidence):
-            scores = looked.scores if words is None else steered(looked.scores, words.total)
+            scores = looked.scores if words is None else words.applied(looked.scores)
             for row, pois in enumerate(best(scores, k)):
                 case = _Case(queries[len(made)], evidence, looked.person(row), habits[len(made)])
                 explained = looked.explain(row, pois.tolist())

@@ -3,7 +3,8 @@
 log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
 the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
 clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
-avoided has a positive wording and a negative sign. A kind or a place that a clause names is always moved.
+avoided has a positive wording and a negative sign. A kind or a place that a clause names is always moved, and what a
+person likes gets at least a small share of the probability together, however little their visits speak for it.
 """
 
 import hashlib
@@ -35,20 +36,37 @@ MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 NAMED: Final = 3.0  # by which it moves what it names, at least
 BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one
 LONGEST_CLAUSE: Final = 300  # characters that the model reads
+STRONGLY: Final = 2.5  # nats from which on a kind that is not named counts as meant
+LEAST_SHARE: Final = 0.15  # of the probability, at strength 1, of all places that a liking clause means
 TOLD: Final = 0.5  # nats from which on a reason says that words moved a place
 
 
 @dataclass(frozen=True)
 class Shift:
-    """What clauses add to the log-score of each place. `said`: all clauses; `parts`: shape (clauses, pois)."""
+    """What clauses add to the log-score of each place.
+
+    `said`: all clauses. `parts`: shape (clauses, pois). `strength`: with which they are to count.
+    """
 
     said: tuple[Said, ...]
     parts: Floats
+    strength: float = 1.0
 
     @property
     def total(self) -> Floats:
         """Of all clauses together. Shape: (pois,)."""
-        return np.asarray(self.parts.sum(axis=0))
+        return np.asarray(self.strength * self.parts.sum(axis=0))
+
+    def applied(self, scores: Floats) -> Floats:
+        """Log-probabilities of all places after the words; as they are if nothing counts. Shape: (..., pois), twice."""
+        if not self.total.any():
+            return scores
+        moved = _normal(scores + self.total)
+        for part in self.parts:
+            meant = part >= STRONGLY
+            if meant.any():
+                moved = _with_share(moved, meant, LEAST_SHARE * self.strength)
+        return moved
 
     def told(self, poi: int) -> list[str]:
         """What to say of the clauses that move a place notably, the strongest first."""
@@ -88,8 +106,8 @@ class Steering:
         parts = np.zeros((len(said), len(self._of_poi)))
         for row, (clause, counts) in enumerate(zip(said, counting, strict=True)):
             if counts and strength:
-                parts[row] = strength * self._part(clause)
-        return Shift(tuple(said), parts)
+                parts[row] = self._part(clause)
+        return Shift(tuple(said), parts, strength)
 
     def standing_out(self, wording: str) -> Floats:
         """How far a clause's difference stands out for each kind of the catalogue, in spreads. Shape: (kinds,)."""
@@ -170,12 +188,12 @@ def _read(data: bytes, kinds: int) -> Floats | None:
     return kept if kept.shape == (2, kinds) and np.isfinite(kept).all() else None
 
 
-def steered(scores: Floats, shift: Floats) -> Floats:
-    """Log-probabilities of places with a term for each, normalised again; as they are if all terms are 0.
+def _normal(scores: Floats) -> Floats:
+    return np.asarray(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
 
-    Shape of the scores: (..., pois).
-    """
-    if not shift.any():
-        return scores
-    moved = scores + shift
-    return np.asarray(moved - np.logaddexp.reduce(moved, axis=-1, keepdims=True))
+
+def _with_share(scores: Floats, meant: NDArray[np.bool_], least: float) -> Floats:
+    """Log-probabilities in which some places have at least a share together, each as much of it as before."""
+    have = np.logaddexp.reduce(scores[..., meant], axis=-1, keepdims=True)
+    lacking = np.log(least) - np.log1p(-least) - have + np.log1p(-np.minimum(np.exp(have), 1 - 1e-12))
+    return _normal(scores + meant * np.maximum(lacking, 0))

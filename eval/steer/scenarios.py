@@ -17,7 +17,7 @@ from genrec.columns import USER
 from genrec.profiles.place_kinds import place_kinds
 from genrec.profiles.statements import parse
 from genrec.rankers.ranker import Ranker
-from genrec.steering import Steering, steered
+from genrec.steering import Steering
 
 Floats = NDArray[np.float64]
 Direction = Literal["more", "fewer", "placebo"]
@@ -98,9 +98,8 @@ def measure(
     for done, one in enumerate(made, start=1):
         example = cases.examples[one.example]
         said = parse(one.sentence, steering.vocabulary, {})
-        shift = steering.shift(said, cases.at(example))
         before = base[one.example]
-        after = steered(before, strength * shift.total)
+        after = steering.shift(said, cases.at(example), strength).applied(before)
         sign = {"more": 1, "fewer": -1, "placebo": 1}[one.direction]
         values = _moved(before, after, topics.places[one.kind], one.target, sign)
         values["difference_auc"] = _of_difference(steering, said[0].wording, one.kind)

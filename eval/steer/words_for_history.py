@@ -18,7 +18,7 @@ from genrec.columns import POI, USER
 from genrec.profiles.place_kinds import place_kinds
 from genrec.profiles.statements import parse
 from genrec.rankers.ranker import Ranker, best
-from genrec.steering import Steering, steered
+from genrec.steering import Steering
 
 HISTORIES: Final = (0, 1, 3)
 KINDS = 3  # that a person speaks of
@@ -42,10 +42,8 @@ class SaidMethod:
         for number in examples:
             evidence = evidence_at(cases, cases.examples[number].as_of)
             [scores] = self._ranker.score([cases.query(number)], evidence)
-            shift = self._steering.shift(
-                parse(self.says(cases, number), self._steering.vocabulary, {}), cases.at(cases.examples[number])
-            )
-            moved = steered(scores, self._strength * shift.total)
+            said = parse(self.says(cases, number), self._steering.vocabulary, {})
+            moved = self._steering.shift(said, cases.at(cases.examples[number]), self._strength).applied(scores)
             [pois] = best(moved[None], k)
             yield Ranked(number, evidence.fingerprint, pois.tolist(), np.exp(moved[pois]).tolist())
 

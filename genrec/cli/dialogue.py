@@ -76,6 +76,18 @@ class Dialogue:
                 check_user(rest, self._assistant.users)
                 self._user, self._profile, self._last, self._says = rest, None, None, []
                 self._rank()
+            case "line":
+                self._change(rest)
+            case "show":
+                print_profile(out, self._needed_profile())
+            case "rank":
+                self._rank()
+            case _ if not self._set(command, rest):
+                out.print(HELP, markup=True)
+
+    def _set(self, command: str, rest: str) -> bool:
+        """Change how is ranked, and rank again; False if that is not what the command does."""
+        match command:
             case "at":
                 self._at = local_time(rest) if rest else None
                 if self._user is not None:
@@ -93,14 +105,9 @@ class Dialogue:
             case "level" if rest in get_args(Level):
                 self._level = rest  # type: ignore[assignment]
                 self._rank_again("the level of the profile", "llm")
-            case "line":
-                self._change(rest)
-            case "show":
-                print_profile(out, self._needed_profile())
-            case "rank":
-                self._rank()
             case _:
-                out.print(HELP, markup=True)
+                return False
+        return True
 
     def _picked(self) -> str:
         if self._user is None:

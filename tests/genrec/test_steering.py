@@ -10,7 +10,7 @@ from tiny import tiny_model
 
 from genrec.llm.local import LocalModel
 from genrec.profiles.statements import parse
-from genrec.steering import BESIDE, MOST, NAMED, Steering
+from genrec.steering import BESIDE, LEAST_SHARE, MOST, NAMED, Steering
 
 POIS = pl.DataFrame({"category": ["Bar", "Park", "Museum", "unknown", "Bar", "Gym"]})
 KINDS = POIS["category"].to_list()
@@ -57,6 +57,20 @@ def test_a_named_place_moves_alone(steering: Steering) -> None:
         -NAMED,
         0,
     ]
+
+
+def test_what_is_liked_gets_a_share_and_the_others_keep_their_proportions(steering: Steering) -> None:
+    scores = np.log(np.array([0.5, 0.3, 1e-9, 0.1, 0.1 - 1e-9, 1e-12]))
+    said = parse("I love POI 2 (Museum).", KINDS, {2: "Museum"})
+    after = np.exp(steering.shift(said, None).applied(scores))
+    assert after.sum() == pytest.approx(1)
+    assert after[2] == pytest.approx(LEAST_SHARE)
+    assert after[0] / after[1] == pytest.approx(5 / 3)
+    assert np.exp(steering.shift(said, None, 2.0).applied(scores)[2]) == pytest.approx(2 * LEAST_SHARE)
+    assert steering.shift(said, None, 0.0).applied(scores) is scores
+    both = steering.shift(parse("I love parks but hate bars.", KINDS, {}), None).applied(np.stack([scores, scores]))
+    assert both.shape == (2, 6)
+    assert np.allclose(both[0], both[1])
 
 
 def test_days_and_hours_hold(steering: Steering) -> None:
