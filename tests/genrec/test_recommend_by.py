@@ -77,7 +77,7 @@ def test_habits_have_no_yardstick_but_themselves(ask):
     assert "By habits alone" not in out
 
 
-@pytest.mark.parametrize("option", ["--profiles", "--about", "--level", "--model", "--server", "--adapter"])
+@pytest.mark.parametrize("option", ["--about", "--level", "--model", "--server", "--adapter"])
 def test_what_only_a_model_reads_is_refused_elsewhere(option, ask, tmp_path):
     value = "none" if option == "--level" else "x"
     user = [] if option == "--about" else ["--user", "u0"]
@@ -90,7 +90,7 @@ def test_what_only_a_model_reads_is_refused_elsewhere(option, ask, tmp_path):
 
 @pytest.mark.parametrize("by", ["habits", "llm"])
 def test_what_only_the_fusion_reads_is_refused_elsewhere(by, ask):
-    for option in (["--rankers", "x"], ["--explain"]):
+    for option in (["--rankers", "x"], ["--explain"], ["--says", "I like it."], ["--steer", 2]):
         failed(ask("--user", "u0", "--by", by, *option), f"{option[0]} is for the fusion", "say --by fusion")
 
 
@@ -319,9 +319,8 @@ def test_a_dialogue_begins_with_the_fusion_and_changes_over(ask, profiles, tiny_
         "--by", "fusion", "--profiles", profiles, "--model", tiny_folder, "-k", 3, stdin="\n".join([*words, "quit", ""])
     )
     assert (code, err) == (0, "")
-    assert [out.count(f"P({who})") for who in ("fusion", "habits", "LLM")] == [3, 1, 1]
-    assert "a changed profile counts with the LLM only, and the fusion ranks: type `by llm` to rank with it" in out
-    assert "the level of the profile counts with the LLM only" in out
+    assert [out.count(f"P({who})") for who in ("fusion", "habits", "LLM")] == [4, 1, 1]
+    assert "the level of the profile counts by llm only, and fusion ranks: type `by llm`" in out
     assert "1. Goes to POI 6 at night" in out
     assert "level none" in out
     assert out.count("by WHOM") == 2, "help: at the start, and for a ranker that does not exist"
