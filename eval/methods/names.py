@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.methods.fusion import FusionSpec
 from eval.methods.llm import LlmMethod, LlmSpec, Models
 from eval.methods.method import Method
 from eval.methods.rankers import RankerMethod
@@ -10,13 +11,17 @@ from eval.methods.sasrec import SasRec
 from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf
 from genrec.rankers.crowd import CROWD, CrowdRanker
+from genrec.rankers.fields import FIELDS
 from genrec.rankers.simple import COUNTING, CountingRanker
 
 TRAINED = ("fusion", "m2trec", "cml", "coder")
 RANKERS = (*COUNTING, *CROWD, "fusion", "sasrec")  # what ranks without a language model and without --rankers
 NAMES = (
-    f"{', '.join((*RANKERS, *TRAINED[1:]))}, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
-    "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
+    f"{', '.join(RANKERS)}; with --rankers {', '.join(TRAINED[1:])}; the fusion without a part: "
+    f"fusion-without-FIELD ({', '.join(FIELDS)}, or a ranker that it weighs), fusion-mixture (no residual network), "
+    "fusion-fixed-gate (its mean gate for everybody); the model: llm:none, llm:routines, llm:attributes, llm:full, and "
+    "the controls llm:full-swapped (another user's profile) and llm:full-emptied; behind an llm: -notable (no habit "
+    "table), -adapted (with --adapter, or the one that comes with 'embedded')"
 )
 
 
@@ -29,7 +34,10 @@ def make_methods(
     """
     if len(set(names)) < len(names):
         raise GenRecError(f"--method names one twice: {', '.join(names)}")
-    if rankers and not set(names) & set(TRAINED):
+    if joined := [name for name in names if "," in name]:
+        apart = " ".join(f"--method {name.strip()}" for name in joined[0].split(","))
+        raise GenRecError(f"--method takes one name: for {joined[0]!r} write {apart}")
+    if rankers and not any(name in TRAINED or FusionSpec.parse(name) for name in names):
         raise GenRecError(f"--rankers is for the methods {', '.join(TRAINED)}, and none is named")
     methods = [_method(name, models, shelf, seed, rankers) for name in names]
     adapted = [spec.name for spec in map(LlmSpec.parse, names) if spec is not None and spec.adapted]
@@ -45,6 +53,11 @@ def _method(name: str, models: Models, shelf: ProfileShelf, seed: int, rankers: 
         return RankerMethod(CountingRanker(name))
     if name in CROWD:
         return RankerMethod(CrowdRanker(name))
+    fusion = FusionSpec.parse(name)
+    if fusion is not None:
+        from eval.methods.fusion_parts import fusion_method  # deferred: loads torch
+
+        return fusion_method(fusion, rankers)
     if name in TRAINED:
         from eval.methods.trained import TrainedMethod  # deferred: loads torch
 

@@ -11,17 +11,21 @@ from genrec.rankers.cml import Cml
 from genrec.rankers.coder import Coder
 from genrec.rankers.fusion import Fusion
 from genrec.rankers.m2trec import M2TRec
+from genrec.rankers.parts import WHOLE, Parts
 
 Loaded = Fusion | M2TRec | Cml | Coder
 NETWORKS: dict[str, Callable[[Path], Loaded]] = {"m2trec": M2TRec.load, "cml": Cml.load, "coder": Coder.load}
 
 
 class TrainedMethod(RankerMethod):
-    """A ranker of a folder that has seen nothing of what is asked; without a folder, the fusion that ships."""
+    """A ranker of a folder that has seen nothing of what is asked; without a folder, the fusion that ships.
 
-    def __init__(self, name: str, folder: Path | None) -> None:
+    `parts`: what the fusion ranks with.
+    """
+
+    def __init__(self, name: str, folder: Path | None, parts: Parts = WHOLE) -> None:
         if name == "fusion":
-            ranker: Loaded = Fusion(folder)
+            ranker: Loaded = Fusion(folder, parts=parts)
         elif folder is None:
             raise GenRecError(f"{name} needs --rankers DIR, a folder that `genrec-train rankers` has written")
         else:

@@ -5,7 +5,7 @@ nearness, so that probabilities over the whole catalogue sum to 1.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from genrec.rankers.candidates import PRIOR, Candidates, candidates
 from genrec.rankers.features import ALL_FIELDS, Features, features, layout
 from genrec.rankers.fusion_file import SHIPPED, read_fusion
 from genrec.rankers.fusion_net import Fused
+from genrec.rankers.parts import WHOLE, Parts
 from genrec.rankers.places import Places, places_of
 from genrec.rankers.ranker import Floats, Query, Ranker
 from genrec.rankers.reasons import Facts, facts
@@ -73,16 +74,20 @@ class _Looked:
 class Fusion:
     """The fusion as a ranker: the one that comes with GenRec, or a trained one from a folder.
 
-    `rankers`: trained rankers whose scores it weighs, by their names; any may be missing. Raises InputError for a
-    folder that holds no fusion, or a damaged one.
+    `rankers`: trained rankers whose scores it weighs, by their names; any may be missing. `parts`: what is left out, to
+    be measured. Raises InputError for a folder that holds no fusion, or a damaged one.
     """
 
     name = "fusion"
 
-    def __init__(self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None, parts: Parts = WHOLE
+    ) -> None:
         self.trained, self._network = read_fusion(folder or SHIPPED, layout())
+        parts.require(self.trained.learned.rankers)
+        self.parts = parts
         counted = {name: CountingRanker(name) for name in COUNTED}
-        learned = self.trained.learned.rankers
+        learned = set(self.trained.learned.rankers) - {parts.without}
         self._rankers = {name: r for name, r in (counted | dict(rankers or {})).items() if name in learned}
         self._places: tuple[pl.DataFrame, Places] | None = None
         self._tables: tuple[Evidence, Tables] | None = None
@@ -91,6 +96,7 @@ class Fusion:
         """See `Ranker`."""
         return {
             **self.trained.model_dump(mode="json", exclude={"learned"}),
+            **self.parts.settings(),
             "rankers": {name: ranker.settings() for name, ranker in self._rankers.items()},
         }
 
@@ -114,13 +120,11 @@ class Fusion:
             found = candidates(tables, questions)
             scores = {name: ranker.score(batch, evidence) for name, ranker in self._rankers.items()}
             made = features(tables, questions, found, scores)
+            made = replace(made, present=self.parts.heard(made.present))
+            mask, present = torch.from_numpy(found.mask), torch.from_numpy(made.present)
             with torch.inference_mode():
-                fused = self._network(
-                    torch.from_numpy(made.x),
-                    torch.from_numpy(made.about),
-                    torch.from_numpy(found.mask),
-                    torch.from_numpy(made.present),
-                )
+                fused = self._network(torch.from_numpy(made.x), torch.from_numpy(made.about), mask, present)
+                fused = self.parts.of(fused, mask, present, self._network.temperature)
             rest = torch.sigmoid(fused.rest.double()).numpy()
             rest[found.mask.sum(axis=1) == tables.places.count] = 0.0  # all places are candidates
             yield _Looked(tables, questions, found, made, fused, rest)
