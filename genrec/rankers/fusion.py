@@ -29,6 +29,7 @@ from genrec.rankers.tables import Tables
 from genrec.rankers.trained import require_catalogue
 
 BATCH = 256  # queries computed at once
+TINY = 1e-300  # instead of nothing, below a fraction
 COUNTED = ("habits", "markov")  # rankers that need no training
 
 
@@ -102,7 +103,7 @@ class Fusion:
 
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
         """See `Ranker`."""
-        rows = [self._spread(looked) for looked in self._look(queries, evidence)]
+        rows = [_spread(looked) for looked in self._look(queries, evidence)]
         return np.concatenate(rows) if rows else np.zeros((0, len(evidence.past.pois)))
 
     def explain(self, queries: Sequence[Query], evidence: Evidence, k: int = 5) -> list[Explanation]:
@@ -139,31 +140,33 @@ class Fusion:
             self._tables = evidence, Tables(evidence, self._places[1])
         return self._tables[1]
 
-    def _spread(self, looked: _Looked) -> Floats:
-        """Log-probabilities of all places."""
-        found, rest = looked.found, looked.rest
-        scores = _draw(looked)
-        inside = found.mask.nonzero()
-        scores[inside[0], found.poi[inside]] = -np.inf
-        outside = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-        outside[rest == 0] = 0.0
-        with np.errstate(divide="ignore"):
-            scores += np.log(rest)[:, None] - outside
-        own = looked.fused.log.double().numpy()
-        own -= np.logaddexp.reduce(np.where(found.mask, own, -np.inf), axis=1, keepdims=True)
-        scores[inside[0], found.poi[inside]] = (own + np.log1p(-rest)[:, None])[inside]
-        return scores
 
-
-def _draw(looked: _Looked) -> Floats:
-    """How much each place draws the person as such, as logarithms: by its visits, and how near it is."""
-    tables, questions = looked.tables, looked.asked
-    draw = np.log(tables.crowd.popularity[:, 1] + PRIOR)
-    scores = np.repeat(draw[None], len(questions), axis=0)
-    seen = np.flatnonzero(questions.last >= 0)
-    xy = tables.places.xy
-    scores[seen] -= np.log1p(np.linalg.norm(xy[None] - xy[questions.last[seen]][:, None], axis=2))
+def _spread(looked: _Looked) -> Floats:
+    """Log-probabilities of all places: of candidates by the network, of the others by how much they draw people."""
+    found, rest = looked.found, looked.rest
+    own = looked.fused.log.double().numpy()
+    own -= np.logaddexp.reduce(np.where(found.mask, own, -np.inf), axis=1, keepdims=True)
+    own += np.log1p(-rest)[:, None]
+    scores = np.empty((len(own), looked.tables.places.count))
+    with np.errstate(divide="ignore"):  # nothing is left for places that are not candidates
+        for row, mask in enumerate(found.mask):  # one by one: all that is computed of all places stays in the cache
+            inside = found.poi[row, mask]
+            draw = _draw(looked, row)
+            draw[inside] = 0
+            draw *= rest[row] / max(draw.sum(), TINY)
+            np.log(draw, out=scores[row])
+            scores[row, inside] = own[row, mask]
     return scores
+
+
+def _draw(looked: _Looked, row: int) -> Floats:
+    """How much each place draws the person as such: by its visits, and how near it is. Shape: (places,)."""
+    tables, last = looked.tables, looked.asked.last[row]
+    draw = tables.crowd.popularity[:, 1] + PRIOR
+    if last >= 0:
+        east, north = (tables.places.xy - tables.places.xy[last]).T
+        draw /= 1 + np.sqrt(east**2 + north**2)
+    return np.asarray(draw)
 
 
 def _explanation(looked: _Looked, row: int, k: int) -> Explanation:
@@ -175,7 +178,7 @@ def _explanation(looked: _Looked, row: int, k: int) -> Explanation:
     places = []
     for place in best:
         parts = gate * np.exp(fused.fields[row, place].double().numpy())
-        parts /= max(parts.sum(), 1e-300)
+        parts /= max(parts.sum(), TINY)
         order = np.argsort(-parts, kind="stable")
         places.append(
             Reason(
