@@ -60,6 +60,20 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Home:
+    """Another city, in which methods learn what they know in a new one; a bundle of options."""
+
+    train: Annotated[
+        Path | None,
+        typer.Option("--train", metavar="IN", help="Another city, in which trained methods learn for the cold city."),
+    ] = None
+    train_rankers: Annotated[
+        Path | None,
+        typer.Option("--train-rankers", metavar="DIR", help="Rankers trained in that city; the cold city asks m2trec."),
+    ] = None
+
+
+@dataclass(frozen=True)
 class ModelNames:
     """The model that ranks; a bundle of options."""
 

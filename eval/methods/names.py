@@ -14,10 +14,11 @@ from genrec.rankers.crowd import CROWD, CrowdRanker
 from genrec.rankers.fields import FIELDS
 from genrec.rankers.simple import COUNTING, CountingRanker
 
-TRAINED = ("fusion", "m2trec", "cml", "coder")
+NETWORKS = ("m2trec", "cml", "coder")  # of a folder of trained rankers
+CARRIED = ("m2trec",)  # those that know no place by its number, and so rank in other cities, too
 RANKERS = (*COUNTING, *CROWD, "fusion", "sasrec")  # what ranks without a language model and without --rankers
 NAMES = (
-    f"{', '.join(RANKERS)}; with --rankers {', '.join(TRAINED[1:])}; the fusion without a part: "
+    f"{', '.join(RANKERS)}; with --rankers {', '.join(NETWORKS)}; the fusion without a part: "
     f"fusion-without-FIELD ({', '.join(FIELDS)}, or a ranker that it weighs), fusion-mixture (no residual network), "
     "fusion-fixed-gate (its mean gate for everybody); the model: llm:none, llm:routines, llm:attributes, llm:full, and "
     "the controls llm:full-swapped (another user's profile) and llm:full-emptied; behind an llm: -notable (no habit "
@@ -37,8 +38,8 @@ def make_methods(
     if joined := [name for name in names if "," in name]:
         apart = " ".join(f"--method {name.strip()}" for name in joined[0].split(","))
         raise GenRecError(f"--method takes one name: for {joined[0]!r} write {apart}")
-    if rankers and not any(name in TRAINED or FusionSpec.parse(name) for name in names):
-        raise GenRecError(f"--rankers is for the methods {', '.join(TRAINED)}, and none is named")
+    if rankers and not any(name in NETWORKS or FusionSpec.parse(name) for name in names):
+        raise GenRecError(f"--rankers is for the methods fusion, {', '.join(NETWORKS)}, and none is named")
     methods = [_method(name, models, shelf, seed, rankers) for name in names]
     adapted = [spec.name for spec in map(LlmSpec.parse, names) if spec is not None and spec.adapted]
     if adapted and models.adapter is None:
@@ -58,7 +59,7 @@ def _method(name: str, models: Models, shelf: ProfileShelf, seed: int, rankers: 
         from eval.methods.fusion_parts import fusion_method  # deferred: loads torch
 
         return fusion_method(fusion, rankers)
-    if name in TRAINED:
+    if name in NETWORKS:
         from eval.methods.trained import TrainedMethod  # deferred: loads torch
 
         return TrainedMethod(name, rankers)
@@ -68,3 +69,10 @@ def _method(name: str, models: Models, shelf: ProfileShelf, seed: int, rankers: 
     if spec is None:
         raise GenRecError(f"there is no method {name!r}; there are {NAMES}")
     return LlmMethod(name, spec, models, shelf)
+
+
+def carried_methods(names: Sequence[str], folder: Path) -> list[Method]:
+    """Those of the named networks, trained in another city, that rank the places of any."""
+    from eval.methods.trained import TrainedMethod  # deferred: loads torch
+
+    return [TrainedMethod(name, folder) for name in names if name in CARRIED]

@@ -10,6 +10,7 @@ import polars as pl
 from eval.measures.intervals import compare, expected_calibration_error, intervals
 from eval.measures.metrics import DISTANCE, METRICS, disagreeing, reliability, score
 from eval.measures.strata import STRATA, strata, stratifier_power
+from eval.methods.fusion import WHOLE, FusionSpec
 from eval.methods.llm import LlmSpec
 from eval.run import CONFIG, RANKINGS, TIMES, read_times
 from eval.run_files import FINISH, read_tables
@@ -82,7 +83,7 @@ def find(run: Run) -> Findings:
         overall=_in_order(intervals(scores, [*METRICS, DISTANCE], resamples=DRAWS), methods),
         failures=_in_order(_failures(scores), methods),
         controls=_compare(scores, _control_pairs(methods)),
-        comparisons=_compare(scores, _pairs(methods)),
+        comparisons=_compare(scores, pairs(methods)),
         slices=_in_order(_slices(scores, strata(*data)), methods),
         disagreement=_disagreement(scores, methods),
         curve=_in_order(reliability(scores), methods),
@@ -116,15 +117,19 @@ def _control_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for pair in pairs if pair[0] in methods]
 
 
-def _pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Every method with the yardstick; each model with itself without a profile, without an adapter, with the table."""
+def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Every method with the yardstick; a model without profile or adapter, a fusion without a part, with the whole."""
     others = [method for method in methods if method != YARDSTICK and not is_control(method)]
-    pairs = [(method, YARDSTICK) for method in others] if YARDSTICK in methods else []
-    for method in others:
-        spec = LlmSpec.parse(method)
-        relatives = [relative.name for relative in spec.relatives()] if spec is not None else []
-        pairs += [(method, relative) for relative in relatives if relative in methods]
-    return pairs
+    found = [(method, YARDSTICK) for method in others] if YARDSTICK in methods else []
+    return found + [(method, whole) for method in others for whole in _relatives(method) if whole in methods]
+
+
+def _relatives(method: str) -> list[str]:
+    """What a method is compared with beside the yardstick."""
+    model, fusion = LlmSpec.parse(method), FusionSpec.parse(method)
+    if model is not None:
+        return [relative.name for relative in model.relatives()]
+    return [WHOLE.name] if fusion is not None and fusion != WHOLE else []
 
 
 def _compare(scores: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from made import at, make
 
-from eval.report.findings import Run, _control_pairs, _pairs, find
+from eval.report.findings import Run, _control_pairs, find, pairs
 from eval.report.tables import p_value
 from eval.report.verdict import verdicts
 from eval.run import SCHEMA
@@ -118,14 +118,14 @@ def test_figures_by_hand():
 
 def test_who_is_compared_with_whom():
     methods = ["llm:none", "llm:full", "llm:full-swapped", "llm:full-notable", "llm:full-adapted", "llm:none-adapted"]
-    assert _pairs([*methods, "markov"]) == [
+    assert pairs([*methods, "markov"]) == [
         ("llm:full", "llm:none"),
         ("llm:full-notable", "llm:full"),
         ("llm:full-adapted", "llm:none-adapted"),
         ("llm:full-adapted", "llm:full"),
         ("llm:none-adapted", "llm:none"),
     ]
-    assert _pairs(["habits", "markov", "llm:full-emptied"]) == [("markov", "habits")]
+    assert pairs(["habits", "markov", "llm:full-emptied"]) == [("markov", "habits")]
     assert _control_pairs([*methods, "llm:full-swapped-adapted"]) == [
         ("llm:full", "llm:full-swapped"),
         ("llm:full-adapted", "llm:full-swapped-adapted"),
