@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.box import SIMPLE
@@ -26,7 +26,7 @@ from eval.cli.options import (
     Split,
 )
 from eval.cli.run import print_examples
-from eval.experiments import cold_more, experiment
+from eval.experiments import cold_more, cold_report, experiment, parts
 from eval.experiments import cold_start as newcomers
 from eval.experiments import cross_city as cities
 from eval.methods.llm import Models
@@ -53,29 +53,45 @@ def ablation(
     path: CheckinsPath,
     output: Output,
     *,
+    of: Annotated[Literal["profile", "fusion"], typer.Option("--of", help="What is taken apart.")] = "profile",
     profiles: Profiles = None,
     choice: Choice,
     draw: Draw,
     model: ModelNames,
     adapter: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter to put on the model.")] = None,
     plain: NoAdapter = False,
+    rankers: Rankers = None,
     aggregates: Aggregates = None,
     reading: Reading,
 ) -> None:
-    """Say which parts of the profile matter: GenUP's table, without the habit table, controls, and yardsticks."""
+    """Say which parts of the profile matter: GenUP's table, without the habit table, controls, and yardsticks.
+
+    With --of fusion: which parts of the fusion matter; each field left out, no residual network, a fixed gate.
+    """
+    if of == "fusion" and (profiles or model.model or model.server or adapter or plain):
+        raise GenRecError("--of fusion asks no model: leave out --profiles, --model, --server, --adapter, --no-adapter")
     context.with_resource(one_writer(output, folder=True))
     given = read_given(profiles or [])
     checkins = reading.checkins(path)
     asked = cases(checkins, choice.split, part=choice.part, preset=choice.preset, limit=draw.limit, seed=draw.seed)
     shelf = ProfileShelf(given, asked.checkins, seed=draw.seed)
     models = Models(asked.checkins, model.model, model.server, adapter)
-    names = experiment.ablation_methods(adapted=not plain and models.adapter is not None)
-    methods = make_methods(names, models, shelf, seed=draw.seed)
+    if of == "fusion":
+        names = parts.part_methods(rankers)
+    else:
+        names = experiment.ablation_methods(adapted=not plain and models.adapter is not None)
+    methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)
     print_examples(asked)
+    tables = []
     with _progress() as progress:
-        outcome = experiment.ablation(asked, methods, output, name=path.name, profiles=shelf.given, progress=progress)
-    table = experiment.compact_table(f"{path.name}, {choice.split}", outcome.overall)
-    _conclude(context, outcome, output, aggregates, table)
+        if of == "fusion":
+            outcome = parts.ablation_of_fusion(asked, methods, output, name=path.name, progress=progress)
+            tables = [parts.part_table(outcome)]
+        else:
+            given = shelf.given
+            outcome = experiment.ablation(asked, methods, output, name=path.name, profiles=given, progress=progress)
+    tables.insert(0, experiment.compact_table(f"{path.name}, {choice.split}", outcome.overall))
+    _conclude(context, outcome, output, aggregates, *tables)
 
 
 @bundled
@@ -127,9 +143,9 @@ def cold_start(
             home=city,
             city_methods_for=partial(methods_for, elsewhere=True),
         )
-    tables = [newcomers.history_table(outcome.overall, metric) for metric in ("acc@1", "acc@10")]
+    tables = cold_report.tables(outcome, ("acc@1", "acc@10"))
     if outcome.groups:
-        tables.append(newcomers.newcomer_table(outcome.groups))
+        tables.append(cold_report.newcomer_table(outcome.groups))
     elif sample.real:
         count = len(sample.real.examples)
         out.print(f"real newcomers: {count:,} visits, of which each group has a single user, so none is shown")

@@ -18,15 +18,23 @@ METRICS: Final = ("acc@1", "acc@5", "acc@10", "mrr")
 HISTORY: Final = "history"
 
 
-def history_table(overall: Sequence[Row], metric: str) -> Table:
+def tables(outcome: Outcome, metrics: Sequence[str]) -> list[Table]:
+    """Accuracy and paired differences after each length of history."""
+    found = [_history_table(outcome.overall, metric) for metric in metrics]
+    compared = [metric for metric in metrics if metric in COMPARED and outcome.differences]
+    return found + [_compared_table(outcome.differences, metric) for metric in compared]
+
+
+def _history_table(overall: Sequence[Row], metric: str) -> Table:
     """A metric of each method after each length of history."""
     values = {(row["method"], row[HISTORY]): row for row in overall if row["metric"] == metric}
+    lengths = _lengths(overall)
     methods = dict.fromkeys(method for method, _ in values)
-    rows = [(str(length), [cell(values[method, length]) for method in methods]) for length in _lengths(overall)]
-    return Table(f"{METRIC_NAMES[metric]} by earlier check-ins of the user", list(methods), rows)
+    rows = [(method, [cell(values[method, length]) for length in lengths]) for method in methods]
+    return Table(f"{METRIC_NAMES[metric]} by earlier check-ins of the user", list(map(str, lengths)), rows)
 
 
-def compared_table(differences: Sequence[Row], metric: str) -> Table:
+def _compared_table(differences: Sequence[Row], metric: str) -> Table:
     """Differences in a metric after each length of history; the significant ones stand out."""
     values = {(row["a"], row["b"], row[HISTORY]): row for row in differences if row["metric"] == metric}
     lengths = _lengths(differences)
@@ -86,10 +94,7 @@ def write(out: Path, outcome: Outcome) -> None:
             "trajectory. All sampled users are cut at once, so what is known of everybody lacks their check-ins, too; "
             "only what a ranker of --rankers was trained on was not cut. 95% intervals, bootstrapped over users. "
             "Differences are paired, those in bold significant after Holm's correction for one length.",
-            [
-                *(history_table(outcome.overall, metric) for metric in METRICS),
-                *(compared_table(outcome.differences, metric) for metric in COMPARED if outcome.differences),
-            ],
+            tables(outcome, METRICS),
             list(_figures(outcome.overall)),
         )
     ]

@@ -134,6 +134,7 @@ def run_figures(folder: Path, command: str) -> dict[str, Any]:
         **{name: metrics[name] for name in FIGURES},
         "failures": failures(metrics),
         "slices": [row for row in metrics["slices"] if row["users"] > 1],
+        "slice_comparisons": [row for row in metrics["slice_comparisons"] if row["low"] is not None],
     }
 
 

@@ -174,8 +174,8 @@ def test_metrics_are_tidy(folder, metrics):
     assert text == json.dumps(metrics, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     assert "NaN" not in text
     assert not re.search(r"\d\.\d{0,3}[1-9]\d{4,}", text), "four significant digits"
-    assert metrics.keys() == {"verdicts", "overall", "failures", "controls", "comparisons", "slices", "disagreement",
-                              "curve", "ece", "distances", "power"}  # fmt: skip
+    assert metrics.keys() == {"verdicts", "overall", "failures", "controls", "comparisons", "slices",
+                              "slice_comparisons", "disagreement", "curve", "ece", "distances", "power"}  # fmt: skip
     assert "seconds" not in text
 
 
