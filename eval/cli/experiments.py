@@ -11,6 +11,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table as RichTable
 
+from eval.cli.asked import prepared, print_examples
 from eval.cli.command_line import command_line
 from eval.cli.options import (
     METHOD,
@@ -25,7 +26,6 @@ from eval.cli.options import (
     Rankers,
     Split,
 )
-from eval.cli.run import print_examples
 from eval.experiments import cold_more, cold_report, experiment, parts
 from eval.experiments import cold_start as newcomers
 from eval.experiments import cross_city as cities
@@ -70,11 +70,7 @@ def ablation(
     """
     if of == "fusion" and (profiles or model.model or model.server or adapter or plain):
         raise GenRecError("--of fusion asks no model: leave out --profiles, --model, --server, --adapter, --no-adapter")
-    context.with_resource(one_writer(output, folder=True))
-    given = read_given(profiles or [])
-    checkins = reading.checkins(path)
-    asked = cases(checkins, choice.split, part=choice.part, preset=choice.preset, limit=draw.limit, seed=draw.seed)
-    shelf = ProfileShelf(given, asked.checkins, seed=draw.seed)
+    asked, shelf = prepared(context, path, output, profiles, choice, draw, reading)
     models = Models(asked.checkins, model.model, model.server, adapter)
     if of == "fusion":
         names = parts.part_methods(rankers)

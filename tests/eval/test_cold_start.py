@@ -112,6 +112,11 @@ def test_cold_start_from_the_command_line(genrec_eval, tmp_path, some_lengths):
     assert [row["history"] for row in found["overall"] if (row["method"], row["metric"]) == ("habits", "acc@1")] == [
         *SOME
     ]
+    compared = {(row["a"], row["b"], row["metric"], row["history"]) for row in found["differences"]}
+    assert compared == {
+        ("popularity", "habits", metric, length) for metric in ("acc@1", "acc@10", "mrr") for length in SOME
+    }
+    assert "Differences in Acc@10 by earlier check-ins" in said
     assert found["settings"]["sampled_users"] == 3
     no_person_and_no_path(figures.read_text(), [f"u{i}" for i in range(9)], tmp_path)
     runs = [out / f"history-{length}" for length in SOME] + [out / "newcomers"]
