@@ -1,8 +1,9 @@
 """Cold start of places and of a whole city: what methods know before anybody has been there.
 
 Cold places: the visits of the last tenth of the check-ins to places that nobody had been to before it; all places of
-the catalogue are candidates. Cold city: the same four weeks of visits, asked with the catalogue alone, and with the
-check-ins of the first week. What is trained learns in another city if one is given.
+the catalogue are candidates. Cold city: four weeks of visits, asked with the catalogue alone, and with the check-ins of
+the week before; these are the busiest five weeks, as if nobody had been there earlier. What is trained learns in
+another city if one is given.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from eval.experiments.experiment import COMPARED, Row, cell, compact_table, difference_table, differences, examine
@@ -21,6 +23,7 @@ from eval.report.tables import METRIC_NAMES, Table
 from eval.run import Progress
 from genrec.checkins import Checkins
 from genrec.clock import local_span
+from genrec.columns import TIME
 from genrec.trajectories import Example, first_weeks
 
 PLACES, PLACES_COMPARED = "cold places", "cold places, differences"
@@ -52,6 +55,7 @@ def cold_city(
     checkins: Checkins, home: Checkins | None, methods_for: MethodsFor, out: Path, *, name: str, progress: Progress
 ) -> dict[str, list[Row]]:
     """Rank four weeks of visits without any check-in of the city, and with those of its first week."""
+    checkins = _busiest(checkins, max(KNOWN) + ASKED_DAYS)
     split = first_weeks(checkins, max(KNOWN), ASKED_DAYS)
     if not split.examples:
         return {}
@@ -92,10 +96,11 @@ def sections(more: Mapping[str, list[Row]]) -> list[Section]:
         found.append(Section("places", "Cold places", text, tables_of_places(more)))
     if CITY in more:
         text = (
-            "Four weeks of visits, asked without any check-in of the city but the current trajectory, and with those "
-            "of its first week. Of --train-rankers, m2trec is asked, which is for any catalogue; cml and "
-            "coder know the places of their own city only. Differences are paired, those in bold significant after "
-            "Holm's correction. 95% intervals, bootstrapped over users."
+            "The city's busiest five weeks, as if nobody had been there before: the visits of the last four, asked "
+            "without any check-in but the current trajectory, and with those of the first week. Of --train-rankers, "
+            "m2trec is asked, which is for any catalogue; cml and coder know the places of their own city only. "
+            "Differences are paired, those in bold significant after Holm's correction. 95% intervals, bootstrapped "
+            "over users."
         )
         found.append(Section("city", "Cold city", text, list(_tables_of_city(more))))
     return found
@@ -121,6 +126,16 @@ def _tables_of_city(more: Mapping[str, list[Row]]) -> Iterator[Table]:
     for days, known in KNOWN.items():
         if compared := [row for row in more[CITY_COMPARED] if row["known_days"] == days]:
             yield difference_table(f"Differences in a cold city, {known}", compared)
+
+
+def _busiest(checkins: Checkins, days: int) -> Checkins:
+    """The check-ins from the day on after which most fall within so many days."""
+    time = checkins.frame[TIME]
+    day = (time - time.min()).dt.total_days().to_numpy()
+    until = np.concatenate([[0], np.cumsum(np.bincount(day))])
+    first = np.arange(max(len(until) - days, 1))
+    start = int(np.argmax(until[np.minimum(first + days, len(until) - 1)] - until[first]))
+    return replace(checkins, frame=checkins.frame.filter(pl.Series(day >= start)))
 
 
 def _with(every: Cases, examples: Sequence[Example]) -> Cases:

@@ -8,7 +8,16 @@ from made_trained import cml, m2trec
 
 from eval.bench.networks import untrained
 from eval.bench.rankers import Row, made_checkins, measure, ratios, workload
-from eval.experiments.cold_more import CITY, CITY_COMPARED, PLACES, PLACES_COMPARED, cold_city, cold_places, sections
+from eval.experiments.cold_more import (
+    CITY,
+    CITY_COMPARED,
+    PLACES,
+    PLACES_COMPARED,
+    _busiest,
+    cold_city,
+    cold_places,
+    sections,
+)
 from eval.methods.names import carried_methods
 from eval.methods.rankers import RankerMethod
 from eval.methods.sasrec import NOTHING_LEARNED, SasRec, training_rows
@@ -98,3 +107,12 @@ def test_networks_of_a_bench_need_no_training():
     for method in found:
         answers = list(method.rank(asked, range(8), 3))
         assert [len(answer.pois) for answer in answers if answer.failure is None] == [3] * 8
+
+
+def test_a_cold_city_is_one_in_its_busiest_weeks():
+    quiet_year = [("a", 0, at(day)) for day in range(0, 300, 10)]
+    rush = [("b", day % 3, at(300 + day, hour)) for day in range(35) for hour in (8, 12)]
+    found = _busiest(make([*quiet_year, *rush, ("a", 0, at(400))]), 35)
+    assert found.frame["time"].to_list() == [*(time for _, _, time in rush), at(400)]
+    short = make(rush[:6])
+    assert _busiest(short, 35).frame.equals(short.frame)
