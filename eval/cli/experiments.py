@@ -73,7 +73,7 @@ def ablation(
     asked, shelf = prepared(context, path, output, profiles, choice, draw, reading)
     models = Models(asked.checkins, model.model, model.server, adapter)
     if of == "fusion":
-        names = parts.part_methods(rankers)
+        names = parts.part_methods(asked, rankers)
     else:
         names = experiment.ablation_methods(adapted=not plain and models.adapter is not None)
     methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)

@@ -7,22 +7,26 @@ from typing import Any
 from eval.experiments.experiment import Outcome, Row, difference_table, differences, examine, failures, settings_of
 from eval.methods.fusion import WHOLE, FusionSpec
 from eval.methods.method import Method
-from eval.protocol import Cases
+from eval.protocol import Cases, evidence_at
 from eval.report.findings import YARDSTICK, pairs
 from eval.report.tables import Table, signed
 from eval.report.verdict import SIGNIFICANCE, Verdict
 from eval.run import Progress
-from genrec.rankers.fields import FIELDS
+from genrec.rankers.features import ALL_FIELDS
 
+LOOKED_AT = 100  # examples, to see which fields say something
 CLAIMED = ("acc@1", "acc@10")  # metrics that the verdict is about
 
 
-def part_methods(folder: Path | None) -> list[str]:
-    """The names of the methods: the fusion, each without a part of it, and the yardstick."""
+def part_methods(asked: Cases, folder: Path | None) -> list[str]:
+    """The names of the methods: the fusion, each without a part that it uses in these check-ins, and the yardstick."""
     from genrec.rankers.fusion import Fusion  # deferred: loads torch
 
-    fields = (*FIELDS, *Fusion(folder).trained.learned.rankers)
-    specs = [WHOLE, FusionSpec(form="mixture"), FusionSpec(form="fixed-gate"), *map(FusionSpec, fields)]
+    last = asked.examples[-1].as_of
+    late = [number for number, example in enumerate(asked.examples) if example.as_of == last][:LOOKED_AT]
+    explained = Fusion(folder).explain([asked.query(number) for number in late], evidence_at(asked, last), k=0)
+    heard = [field for field in ALL_FIELDS if any(field in found.gate for found in explained)]
+    specs = [WHOLE, FusionSpec(form="mixture"), FusionSpec(form="fixed-gate"), *map(FusionSpec, heard)]
     return [*(spec.name for spec in specs), YARDSTICK]
 
 

@@ -104,7 +104,9 @@ def test_the_fusion_is_taken_apart(genrec_eval, tmp_path):
     assert code == 0, noise
     assert "Without a part" in said
     found = json.loads(figures.read_text())
-    names = part_methods(None)
+    names = part_methods(cases(town(6), "rolling"), None)
+    assert "fusion-without-category" in names
+    assert "fusion-without-words" not in names  # where places have no names
     assert set(found["settings"]["methods"]) == set(names)
     pairs = {(row["a"], row["b"], row["metric"]) for row in found["differences"]}
     assert {(name, "fusion", "acc@10") for name in names[1:-1]} < pairs
