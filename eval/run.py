@@ -35,6 +35,21 @@ K = 20
 # Examples ranked and written at once. Fixed, because a model's last digits may depend on what it ranks together.
 BATCH = 32
 AGAIN = "Remove the file: its rankings are made again."
+# What a run is told apart by: options, and what else there is; all other settings follow from these.
+OPTIONS = {
+    "split": "--split",
+    "part": "--part",
+    "preset": "--preset",
+    "refresh_days": "--refresh",
+    "time": "--time",
+    "limit": "--limit",
+    "sample_seed": "--seed",
+}
+CAUSES = {
+    "data": "other check-ins",
+    "name": "check-ins of another name",
+    "versions": "other versions of GenRec, Python or packages",
+}
 PACKAGES = ("numpy", "polars", "torch", "transformers")
 
 CONFIG, EXAMPLES, RANKINGS, POIS = "config.json", "examples.parquet", "rankings.parquet", "pois.parquet"
@@ -140,9 +155,15 @@ def _require_same(out: Path, config: dict[str, Any]) -> None:
         require_only(out, ())
         return
     old = read_config(out)
-    differing = [key for key in config.keys() | old.keys() if key != "methods" and config.get(key) != old.get(key)]
+    differing = {key for key in config.keys() | old.keys() if key != "methods" and config.get(key) != old.get(key)}
     if differing:
-        raise GenRecError(f"{out} holds a run with other {', '.join(sorted(differing))}; name another --out")
+        told = [f"{option} {_shown(old.get(key))}" for key, option in OPTIONS.items() if key in differing]
+        told += [words for key, words in CAUSES.items() if key in differing]
+        raise GenRecError(f"{out} holds a run with {' and '.join(told) or 'other settings'}; name another --out")
+
+
+def _shown(value: Any) -> str:
+    return "left out" if value is None else str(value)
 
 
 def read_config(out: Path) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def rows_table(rows: Sequence[Row]) -> Table:
     against = {(each["ranker"], each["against"], each["pois"], each["batch"]): each["ratio"] for each in ratios(rows)}
     table = Table(title=f"Rankers, top {K}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("ranker", "POIs", "batch", "rankings/s", "ready s", *(f"x {other}" for other in BASELINES)):
-        table.add_column(heading, justify="left" if heading == "ranker" else "right")
+        table.add_column(heading, justify="left" if heading == "ranker" else "right", no_wrap=heading == "ranker")
     for row in rows:
         found = (against.get((row.ranker, other, row.pois, row.batch)) for other in BASELINES)
         figures = (f"{row.pois:,}", str(row.batch), f"{row.per_second:,.0f}", f"{row.ready_s:.2f}")

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from eval.bench.networks import untrained
 from eval.bench.rankers import BASELINES, baselines, measure, rows_table, to_json, workload
 from eval.methods.llm import Models
-from eval.methods.names import RANKERS, make_methods
+from eval.methods.names import NETWORKS, RANKERS, make_methods
 from genrec.cli.console import err, out
 from genrec.files import write_text
 from genrec.profiles.shelf import ProfileShelf
@@ -31,16 +32,19 @@ def rankers(
 ) -> None:
     """Time the rankers at several sizes of the catalogue, 256 queries at once and one by one, on made check-ins.
 
-    Where Cornac is installed, its SASRec and LightGCN stand beside them. Figures are of one machine; ratios travel.
+    The networks are untrained here: they rank as fast as trained ones. Where Cornac is installed, its SASRec and
+    LightGCN stand beside them. Figures are of one machine; ratios travel.
     """
-    chosen = names or [name for name in RANKERS if name not in BASELINES]
+    chosen = names or [*(name for name in RANKERS if name not in BASELINES), *NETWORKS]
     batches, epochs = (QUICK, 0) if quick else (FULL, 1)
     rows = []
     with err.status("rankers") as status:
         for pois in sizes or SIZES:
             asked = workload(pois, max(count for _, count in batches), seed)
             models = Models(asked.checkins, None, None, None)
-            ours = make_methods(chosen, models, ProfileShelf([], asked.checkins, seed=seed), seed=seed)
+            counted = [name for name in chosen if name not in NETWORKS]
+            ours = make_methods(counted, models, ProfileShelf([], asked.checkins, seed=seed), seed=seed)
+            ours += [network for network in untrained(asked, seed) if network.name in chosen]
             for method in [*ours, *(each for each in baselines(seed, epochs) if each.name not in chosen)]:
                 status.update(f"{pois:,} POIs: {method.name}")
                 rows += list(measure(method, asked, batches[1:] if method.name in BASELINES else batches))

@@ -3,22 +3,35 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.box import SIMPLE
 from rich.table import Table as RichTable
 
+from eval.cli.asked import prepared, print_examples
 from eval.cli.command_line import command_line
-from eval.cli.options import METHOD, AdaptedNames, Aggregates, Choice, Draw, ModelNames, Output, Profiles, Split
-from eval.cli.run import print_examples
-from eval.experiments import cold_more, experiment
+from eval.cli.options import (
+    METHOD,
+    AdaptedNames,
+    Aggregates,
+    Choice,
+    Draw,
+    Home,
+    ModelNames,
+    Output,
+    Profiles,
+    Rankers,
+    Split,
+)
+from eval.experiments import cold_more, cold_report, experiment, parts
 from eval.experiments import cold_start as newcomers
 from eval.experiments import cross_city as cities
 from eval.methods.llm import Models
 from eval.methods.method import Method
-from eval.methods.names import make_methods
+from eval.methods.names import NETWORKS, carried_methods, make_methods
 from eval.protocol import Cases, FrozenSplit, cases
 from eval.report.tables import Table
 from eval.run import Progress
@@ -40,29 +53,41 @@ def ablation(
     path: CheckinsPath,
     output: Output,
     *,
+    of: Annotated[Literal["profile", "fusion"], typer.Option("--of", help="What is taken apart.")] = "profile",
     profiles: Profiles = None,
     choice: Choice,
     draw: Draw,
     model: ModelNames,
     adapter: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter to put on the model.")] = None,
     plain: NoAdapter = False,
+    rankers: Rankers = None,
     aggregates: Aggregates = None,
     reading: Reading,
 ) -> None:
-    """Say which parts of the profile matter: GenUP's table, without the habit table, controls, and yardsticks."""
-    context.with_resource(one_writer(output, folder=True))
-    given = read_given(profiles or [])
-    checkins = reading.checkins(path)
-    asked = cases(checkins, choice.split, part=choice.part, preset=choice.preset, limit=draw.limit, seed=draw.seed)
-    shelf = ProfileShelf(given, asked.checkins, seed=draw.seed)
+    """Say which parts of the profile matter: GenUP's table, without the habit table, controls, and yardsticks.
+
+    With --of fusion: which parts of the fusion matter; each field left out, no residual network, a fixed gate.
+    """
+    if of == "fusion" and (profiles or model.model or model.server or adapter or plain):
+        raise GenRecError("--of fusion asks no model: leave out --profiles, --model, --server, --adapter, --no-adapter")
+    asked, shelf = prepared(context, path, output, profiles, choice, draw, reading)
     models = Models(asked.checkins, model.model, model.server, adapter)
-    names = experiment.ablation_methods(adapted=not plain and models.adapter is not None)
-    methods = make_methods(names, models, shelf, seed=draw.seed)
+    if of == "fusion":
+        names = parts.part_methods(asked, rankers)
+    else:
+        names = experiment.ablation_methods(adapted=not plain and models.adapter is not None)
+    methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)
     print_examples(asked)
+    tables = []
     with _progress() as progress:
-        outcome = experiment.ablation(asked, methods, output, name=path.name, profiles=shelf.given, progress=progress)
-    table = experiment.compact_table(f"{path.name}, {choice.split}", outcome.overall)
-    _conclude(context, outcome, output, aggregates, table)
+        if of == "fusion":
+            outcome = parts.ablation_of_fusion(asked, methods, output, name=path.name, progress=progress)
+            tables = [parts.part_table(outcome)]
+        else:
+            given = shelf.given
+            outcome = experiment.ablation(asked, methods, output, name=path.name, profiles=given, progress=progress)
+    tables.insert(0, experiment.compact_table(f"{path.name}, {choice.split}", outcome.overall))
+    _conclude(context, outcome, output, aggregates, *tables)
 
 
 @bundled
@@ -74,10 +99,8 @@ def cold_start(
     names: Annotated[list[str] | None, METHOD] = None,
     split: Annotated[FrozenSplit, typer.Option(help="Which visits are to be predicted.")] = "all-visits",
     users: Annotated[int, typer.Option(min=1, metavar="N", help="Cut the history of N users, drawn at random.")] = 20,
-    home: Annotated[
-        Path | None,
-        typer.Option("--train", metavar="IN", help="Another city, in which trained methods learn for the cold city."),
-    ] = None,
+    rankers: Rankers = None,
+    home: Home,
     draw: Draw,
     model: AdaptedNames,
     aggregates: Aggregates = None,
@@ -85,28 +108,40 @@ def cold_start(
 ) -> None:
     """Say how accuracy grows with the user's history, and how it is at new places and in a new city.
 
-    Without --method: popularity, most-frequent, habits and the model as it ranks by default. Profiles are those by
-    templates of what is left of a history, as one written from all of it would know too much.
+    Without --method: popularity, most-frequent, habits, fusion and the model as it ranks by default. Profiles are those
+    by templates of what is left of a history, as one written from all of it would know too much.
     """
     context.with_resource(one_writer(output, folder=True))
     checkins = reading.checkins(path)
-    city = None if home is None else Reading().checkins(home)
+    city = None if home.train is None else Reading().checkins(home.train)
+    if home.train_rankers and home.train is None:
+        raise GenRecError("--train-rankers goes with --train, the city in which they were trained")
     require_only(output, newcomers.contents())
     sample = newcomers.newcomers(cases(checkins, split), users=users, limit=draw.limit, seed=draw.seed)
 
-    def methods_for(asked: Cases) -> list[Method]:
+    def methods_for(asked: Cases, *, elsewhere: bool = False) -> list[Method]:
         models = Models(asked.checkins, model.model, model.server, model.adapter)
         chosen = names or newcomers.default_methods(adapted=models.adapter is not None)
-        return make_methods(chosen, models, ProfileShelf([], asked.checkins, seed=draw.seed), seed=draw.seed)
+        here = [name for name in chosen if not (elsewhere and name in NETWORKS)]
+        shelf = ProfileShelf([], asked.checkins, seed=draw.seed)
+        made = make_methods(here, models, shelf, seed=draw.seed, rankers=None if elsewhere else rankers)
+        return made + (carried_methods(chosen, home.train_rankers) if elsewhere and home.train_rankers else [])
 
     print_examples(sample.asked)
     with _progress() as progress:
         outcome = newcomers.cold_start(
-            sample, methods_for, output, name=path.name, progress=progress, whole=checkins, home=city
+            sample,
+            methods_for,
+            output,
+            name=path.name,
+            progress=progress,
+            whole=checkins,
+            home=city,
+            city_methods_for=partial(methods_for, elsewhere=True),
         )
-    tables = [newcomers.history_table(outcome.overall, metric) for metric in ("acc@1", "acc@10")]
+    tables = cold_report.tables(outcome, ("acc@1", "acc@10"))
     if outcome.groups:
-        tables.append(newcomers.newcomer_table(outcome.groups))
+        tables.append(cold_report.newcomer_table(outcome.groups))
     elif sample.real:
         count = len(sample.real.examples)
         out.print(f"real newcomers: {count:,} visits, of which each group has a single user, so none is shown")

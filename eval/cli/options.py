@@ -6,18 +6,13 @@ from typing import Annotated
 
 import typer
 
+from eval.methods.names import NAMES
 from eval.protocol import SplitName
 from genrec.cli.options import Model, Server
 from genrec.filters import PresetName
 from genrec.trajectories import Part
 
-METHODS = (
-    "popularity, popularity-by-hour, most-frequent, most-recent, markov, nearest, habits, item-item, user-user, "
-    "crowd-markov, sasrec, fusion; with --rankers m2trec, cml, coder; the model: llm:none, llm:routines, "
-    "llm:attributes, llm:full, and the controls llm:full-swapped (another user's profile) and llm:full-emptied; "
-    "behind an llm: -notable (no habit table), -adapted (with --adapter, or the one that comes with 'embedded')."
-)
-METHOD = typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {METHODS}")
+METHOD = typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {NAMES}.")
 
 Output = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the run and its report.")]
 Profiles = Annotated[
@@ -62,6 +57,20 @@ class Draw:
 
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examine a sample of N examples only.")] = None
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn, and of trained methods.")] = 0
+
+
+@dataclass(frozen=True)
+class Home:
+    """Another city, in which methods learn what they know in a new one; a bundle of options."""
+
+    train: Annotated[
+        Path | None,
+        typer.Option("--train", metavar="IN", help="Another city, in which trained methods learn for the cold city."),
+    ] = None
+    train_rankers: Annotated[
+        Path | None,
+        typer.Option("--train-rankers", metavar="DIR", help="Rankers trained in that city; the cold city asks m2trec."),
+    ] = None
 
 
 @dataclass(frozen=True)

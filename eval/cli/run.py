@@ -8,6 +8,7 @@ import polars as pl
 import typer
 from rich.table import Table
 
+from eval.cli.asked import prepared, print_examples
 from eval.cli.command_line import command_line
 from eval.cli.options import METHOD, AdaptedNames, Aggregates, Choice, Draw, Output, Profiles, Rankers
 from eval.cli.report import report
@@ -16,16 +17,13 @@ from eval.measures.metrics import score
 from eval.methods.llm import Models
 from eval.methods.method import Method
 from eval.methods.names import make_methods
-from eval.protocol import REFRESH_DAYS, Cases, TimeKnown, cases
+from eval.protocol import REFRESH_DAYS, Cases, TimeKnown
 from eval.run import CONFIG, RANKINGS, TIMES, read_config, read_times
 from eval.run import run as run_all
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Reading
-from genrec.files import one_writer, write_text
-from genrec.profiles.shelf import ProfileShelf, read_given
-
-COUNTS = {"check_ins": "check-ins", "users": "users", "pois": "POIs"}
+from genrec.files import write_text
 
 
 @bundled
@@ -48,20 +46,9 @@ def run(
     reading: Reading,
 ) -> None:
     """Rank the same examples with several methods; run again after a kill, it goes on where it stopped."""
-    context.with_resource(one_writer(output, folder=True))
-    given = read_given(profiles or [])
-    checkins = reading.checkins(path)
-    asked = cases(
-        checkins,
-        choice.split,
-        part=choice.part,
-        preset=choice.preset,
-        refresh_days=refresh,
-        timed=time == "given",
-        limit=draw.limit,
-        seed=draw.seed,
+    asked, shelf = prepared(
+        context, path, output, profiles, choice, draw, reading, refresh_days=refresh, timed=time == "given"
     )
-    shelf = ProfileShelf(given, asked.checkins, seed=draw.seed)
     models = Models(asked.checkins, model.model, model.server, model.adapter)
     methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)
     print_examples(asked)
@@ -83,22 +70,6 @@ def run(
         )
     if aggregates:
         write_text(aggregates, to_json(run_figures(output, command_line(context))))
-
-
-def print_examples(asked: Cases) -> None:
-    """How many examples there are, what was left out and why, and what a reader must know."""
-    seed, data, kept = (asked.settings[name] for name in ("sample_seed", "data", "kept"))
-    if kept != data:
-        sizes = (f"{kept[name]:,} of {data[name]:,} {word}" for name, word in COUNTS.items())
-        out.print(f"the preset keeps {', '.join(sizes)}", markup=False)
-    sample = f", drawn from {asked.sampled_from:,} with seed {seed}" if asked.sampled_from else ""
-    out.print(f"{len(asked.examples):,} examples{sample}", markup=False)
-    if not asked.excluded:
-        out.print("  nothing was left out")
-    for reason, count in sorted(asked.excluded.items()):
-        out.print(f"  left out: {count:,}, {reason}", markup=False)
-    for warning in asked.warnings:
-        err.print(f"warning: {warning}", markup=False)
 
 
 def _ranked_before(output: Path) -> set[str]:

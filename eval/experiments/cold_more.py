@@ -1,37 +1,37 @@
 """Cold start of places and of a whole city: what methods know before anybody has been there.
 
 Cold places: the visits of the last tenth of the check-ins to places that nobody had been to before it; all places of
-the catalogue are candidates. Cold city: the same four weeks of visits, asked with the catalogue alone, and with the
-check-ins of the first week. What is trained learns in another city if one is given.
+the catalogue are candidates. Cold city: four weeks of visits, asked with the catalogue alone, and with the check-ins of
+the week before; these are the busiest five weeks, as if nobody had been there earlier. What is trained learns in
+another city if one is given.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from eval.experiments.experiment import Row, cell, compact_table, examine
-from eval.measures.intervals import compare, holm
-from eval.measures.metrics import score
+from eval.experiments.experiment import COMPARED, Row, cell, compact_table, difference_table, differences, examine
 from eval.methods.method import Method
 from eval.protocol import Cases, cases, examples_frame
+from eval.report.findings import pairs
 from eval.report.sections import Section
-from eval.report.tables import METRIC_NAMES, MINUS, Cell, Table, signed
-from eval.report.verdict import SIGNIFICANCE
-from eval.run import EXAMPLES, POIS, RANKINGS, Progress
+from eval.report.tables import METRIC_NAMES, Table
+from eval.run import Progress
 from genrec.checkins import Checkins
 from genrec.clock import local_span
+from genrec.columns import TIME
 from genrec.trajectories import Example, first_weeks
 
-PLACES, PLACES_COMPARED, CITY = "cold places", "cold places, differences", "cold city"
-KNOWN_DAYS: Final = (0, 7)
+PLACES, PLACES_COMPARED = "cold places", "cold places, differences"
+CITY, CITY_COMPARED = "cold city", "cold city, differences"
+KNOWN: Final = {0: "catalogue alone", 7: "first week"}  # days of check-ins
 ASKED_DAYS = 28
-FOLDERS = ("places", *(f"city-{days}" for days in KNOWN_DAYS))
+FOLDERS = ("places", *(f"city-{days}" for days in KNOWN))
 YARDSTICKS: Final = ("popularity", "nearest")
-COMPARED: Final = ("acc@1", "acc@10", "mrr")
-DRAWS = 10_000  # of users
 
 MethodsFor = Callable[[Cases], Sequence[Method]]
 
@@ -48,20 +48,22 @@ def cold_places(
     asked = replace(asked, excluded=every.excluded | {"place known before": len(every.examples) - len(numbers)})
     folder = out / FOLDERS[0]
     metrics = examine(asked, methods_for(asked), folder, name=name, progress=progress)
-    return {PLACES: metrics["overall"], PLACES_COMPARED: _differences(folder, list(_methods(metrics["overall"])))}
+    return {PLACES: metrics["overall"], PLACES_COMPARED: differences(folder, _yardstick_pairs(metrics["overall"]))}
 
 
 def cold_city(
     checkins: Checkins, home: Checkins | None, methods_for: MethodsFor, out: Path, *, name: str, progress: Progress
 ) -> dict[str, list[Row]]:
     """Rank four weeks of visits without any check-in of the city, and with those of its first week."""
-    split = first_weeks(checkins, max(KNOWN_DAYS), ASKED_DAYS)
+    checkins = _busiest(checkins, max(KNOWN) + ASKED_DAYS)
+    split = first_weeks(checkins, max(KNOWN), ASKED_DAYS)
     if not split.examples:
         return {}
     start = local_span(checkins.frame)[0]
     base = cases(checkins, "all-visits")  # for the description of the data alone
     rows: list[Row] = []
-    for days, folder in zip(KNOWN_DAYS, FOLDERS[1:], strict=True):
+    compared: list[Row] = []
+    for days, folder in zip(KNOWN, FOLDERS[1:], strict=True):
         moment = split.start if days else start
         asked = _with(base, [replace(example, as_of=moment) for example in split.examples])
         asked = replace(
@@ -72,9 +74,14 @@ def cold_city(
             settings=base.settings | {"known_days": days, "start": split.start.isoformat()},
             warnings=[f"Asked about all visits of the {ASKED_DAYS} days after the first week; known: {days} days."],
         )
-        metrics = examine(asked, methods_for(asked), out / folder, name=name, progress=progress)
+        methods = methods_for(asked)
+        if not methods:
+            return {}
+        metrics = examine(asked, methods, out / folder, name=name, progress=progress)
         rows += [{"known_days": days} | row for row in metrics["overall"]]
-    return {CITY: rows}
+        found = differences(out / folder, pairs(list(_methods(metrics["overall"]))))
+        compared += [{"known_days": days} | row for row in found]
+    return {CITY: rows, CITY_COMPARED: compared}
 
 
 def sections(more: Mapping[str, list[Row]]) -> list[Section]:
@@ -89,28 +96,46 @@ def sections(more: Mapping[str, list[Row]]) -> list[Section]:
         found.append(Section("places", "Cold places", text, tables_of_places(more)))
     if CITY in more:
         text = (
-            "Four weeks of visits, asked without any check-in of the city but the current trajectory, and with those "
-            "of its first week. 95% intervals, bootstrapped over users."
+            "The city's busiest five weeks, as if nobody had been there before: the visits of the last four, asked "
+            "without any check-in but the current trajectory, and with those of the first week. Of --train-rankers, "
+            "m2trec is asked, which is for any catalogue; cml and coder know the places of their own city only. "
+            "Differences are paired, those in bold significant after Holm's correction. 95% intervals, bootstrapped "
+            "over users."
         )
-        found.append(Section("city", "Cold city", text, [city_table(more[CITY], metric) for metric in COMPARED]))
+        found.append(Section("city", "Cold city", text, list(_tables_of_city(more))))
     return found
 
 
 def tables_of_places(more: Mapping[str, list[Row]]) -> list[Table]:
     """Accuracy at new places, and differences from the yardsticks."""
     found = [compact_table("Cold places", more[PLACES])]
-    values = {(row["a"], row["b"], row["metric"]): row for row in more[PLACES_COMPARED]}
-    pairs = dict.fromkeys((a, b) for a, b, _ in values)
-    rows = [(f"{a} {MINUS} {b}", [_difference(values[a, b, metric]) for metric in COMPARED]) for a, b in pairs]
-    return [*found, Table("Differences at cold places", [METRIC_NAMES[m] for m in COMPARED], rows)] if rows else found
+    compared = more[PLACES_COMPARED]
+    return [*found, difference_table("Differences at cold places", compared)] if compared else found
 
 
 def city_table(rows: Sequence[Row], metric: str) -> Table:
     """A metric of each method by what is known of the city."""
     values = {(row["method"], row["known_days"]): row for row in rows if row["metric"] == metric}
-    columns = ["catalogue alone", "first week"]
-    lines = [(method, [cell(values[method, days]) for days in KNOWN_DAYS]) for method in _methods(rows)]
-    return Table(f"{METRIC_NAMES[metric]} in a cold city", columns, lines)
+    lines = [(method, [cell(values[method, days]) for days in KNOWN]) for method in _methods(rows)]
+    return Table(f"{METRIC_NAMES[metric]} in a cold city", list(KNOWN.values()), lines)
+
+
+def _tables_of_city(more: Mapping[str, list[Row]]) -> Iterator[Table]:
+    for metric in COMPARED:
+        yield city_table(more[CITY], metric)
+    for days, known in KNOWN.items():
+        if compared := [row for row in more[CITY_COMPARED] if row["known_days"] == days]:
+            yield difference_table(f"Differences in a cold city, {known}", compared)
+
+
+def _busiest(checkins: Checkins, days: int) -> Checkins:
+    """The check-ins from the day on after which most fall within so many days."""
+    time = checkins.frame[TIME]
+    day = (time - time.min()).dt.total_days().to_numpy()
+    until = np.concatenate([[0], np.cumsum(np.bincount(day))])
+    first = np.arange(max(len(until) - days, 1))
+    start = int(np.argmax(until[np.minimum(first + days, len(until) - 1)] - until[first]))
+    return replace(checkins, frame=checkins.frame.filter(pl.Series(day >= start)))
 
 
 def _with(every: Cases, examples: Sequence[Example]) -> Cases:
@@ -122,20 +147,7 @@ def _methods(rows: Sequence[Row]) -> dict[str, None]:
     return dict.fromkeys(row["method"] for row in rows)
 
 
-def _differences(run: Path, methods: Sequence[str]) -> list[Row]:
-    """Each method against the yardsticks that were run, in all metrics, with Holm's correction for their number."""
-    pairs = [(method, other) for other in YARDSTICKS for method in methods if other in methods and method != other]
-    if not pairs:
-        return []
-    examples, rankings, pois = (pl.read_parquet(run / name, glob=False) for name in (EXAMPLES, RANKINGS, POIS))
-    scores = score(examples, rankings, pois)
-    frames = [
-        compare(scores, pairs, metric, resamples=DRAWS).with_columns(metric=pl.lit(metric)) for metric in COMPARED
-    ]
-    table = pl.concat(frames)
-    return table.with_columns(p_holm=holm(table["p_bootstrap"])).to_dicts()
-
-
-def _difference(row: Row) -> Cell:
-    span = "" if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}"
-    return Cell(signed(row["difference"]), span, strong=bool(row["p_holm"] < SIGNIFICANCE))
+def _yardstick_pairs(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Each method with the yardsticks that were run."""
+    methods = _methods(rows)
+    return [(method, other) for other in YARDSTICKS for method in methods if other in methods and method != other]

@@ -6,7 +6,7 @@ with too few check-ins to be cut back, are ranked beside them.
 """
 
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +14,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from eval.experiments import cold_more
-from eval.experiments.experiment import OVERVIEW, Outcome, Row, cell, examine, failures, settings_of, write_overview
+from eval.experiments import cold_more, cold_report
+from eval.experiments.cold_report import HISTORY
+from eval.experiments.experiment import OVERVIEW, Outcome, Row, differences, examine, failures, settings_of
 from eval.methods.method import Method
 from eval.protocol import Cases, examples_frame
-from eval.report import charts
-from eval.report.charts import Estimate
-from eval.report.sections import Figure, Section
-from eval.report.tables import METRIC_NAMES, Table, share, slice_table
-from eval.report.verdict import Verdict
+from eval.report.findings import pairs
 from eval.run import Progress
 from genrec.checkins import Checkins
 from genrec.clock import before, rows_before
@@ -32,8 +29,6 @@ from genrec.fingerprint import fingerprint
 from genrec.trajectories import Visit, since
 
 LENGTHS: Final = (0, 1, 3, 5, 10, 20)
-METRICS: Final = ("acc@1", "acc@5", "acc@10", "mrr")
-HISTORY = "history"
 REAL = "newcomers"
 TOO_FEW = f"user with fewer than {max(LENGTHS)} earlier check-ins"
 NOT_SAMPLED = "user not in the sample"
@@ -44,7 +39,7 @@ MethodsFor = Callable[[Cases], Sequence[Method]]
 
 def default_methods(*, adapted: bool) -> tuple[str, ...]:
     """The names of the methods that are examined unless others are named."""
-    return ("popularity", "most-frequent", "habits", "llm:full-adapted" if adapted else "llm:full")
+    return ("popularity", "most-frequent", "habits", "fusion", "llm:full-adapted" if adapted else "llm:full")
 
 
 @dataclass(frozen=True)
@@ -144,13 +139,15 @@ def cold_start(
     progress: Progress,
     whole: Checkins,
     home: Checkins | None = None,
+    city_methods_for: MethodsFor | None = None,
 ) -> Outcome:
     """Run the methods after each length of history, at new places and in a new city, and write the overview.
 
-    Each run has a folder of its own. `whole`: all check-ins; `home`: another city for what is trained, in the new city.
+    Each run has a folder of its own. `whole`: all check-ins. In the new city: `home`, another city for what is trained;
+    `city_methods_for`, its methods, if they are others.
     """
     overall: list[Row] = []
-    differences: list[Row] = []
+    compared: list[Row] = []
     failed: list[Row] = []
     for length in LENGTHS:
         asked = after(sample, length)
@@ -163,7 +160,7 @@ def cold_start(
         )
         known = {HISTORY: length}
         overall += [known | row for row in metrics["overall"]]
-        differences += [known | row | {"metric": "acc@1"} for row in metrics["comparisons"] + metrics["controls"]]
+        compared += [known | row for row in differences(folder_of(out, length), pairs(_methods(metrics)))]
         failed += [known | row for row in failures(metrics)]
     groups: list[Row] = []
     if sample.real:
@@ -172,10 +169,12 @@ def cold_start(
         groups = [row for row in metrics["slices"] if row["slicing"] == "cold" and row["users"] > 1]
         failed += [{HISTORY: REAL} | row for row in failures(metrics)]
     more = cold_more.cold_places(whole, methods_for, out, name=name, progress=_named(progress, "cold places"))
-    more |= cold_more.cold_city(whole, home, methods_for, out, name=name, progress=_named(progress, "cold city"))
+    more |= cold_more.cold_city(
+        whole, home, city_methods_for or methods_for, out, name=name, progress=_named(progress, "cold city")
+    )
     settings = _settings(sample, folder_of(out, LENGTHS[-1]))
-    outcome = Outcome("cold-start", settings, [_verdict(overall)], overall, differences, failed, groups, more)
-    _write(out, outcome)
+    outcome = Outcome("cold-start", settings, [cold_report.verdict(overall)], overall, compared, failed, groups, more)
+    cold_report.write(out, outcome)
     return outcome
 
 
@@ -189,22 +188,13 @@ def folder_of(out: Path, length: int) -> Path:
     return out / f"history-{length}"
 
 
-def history_table(overall: Sequence[Row], metric: str) -> Table:
-    """A metric of each method after each length of history."""
-    values = {(row["method"], row[HISTORY]): row for row in overall if row["metric"] == metric}
-    methods = dict.fromkeys(method for method, _ in values)
-    rows = [(str(length), [cell(values[method, length]) for method in methods]) for length in LENGTHS]
-    return Table(f"{METRIC_NAMES[metric]} by earlier check-ins of the user", list(methods), rows)
-
-
-def newcomer_table(groups: Sequence[Row]) -> Table:
-    """Acc@1 of each method for the real newcomers, by their earlier check-ins."""
-    return slice_table("Acc@1 for real newcomers, by earlier check-ins of the user", pl.DataFrame(groups))
-
-
 def _named(progress: Progress, which: str) -> Progress:
     """Say which of the runs a method is in."""
     return lambda method, done, total: progress(f"{method}, {which}", done, total)
+
+
+def _methods(metrics: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(row["method"] for row in metrics["overall"]))
 
 
 def _cut(prefix: Sequence[Visit], as_of: datetime, length: int) -> tuple[Visit, ...]:
@@ -218,82 +208,3 @@ def _settings(sample: Newcomers, folder: Path) -> dict[str, Any]:
     settings = settings_of(folder) | {"warnings": sample.asked.warnings, "train_rows": sample.asked.train_rows}
     del settings["kept"], settings[HISTORY]
     return settings | {"histories": list(LENGTHS), "share_of_past_check_ins": sample.share}
-
-
-def _verdict(overall: Sequence[Row]) -> Verdict:
-    """Who is best without a history and with the longest, and how each method grows."""
-    first, last = LENGTHS[0], LENGTHS[-1]
-    values = {(row["method"], row[HISTORY]): row["value"] for row in overall if row["metric"] == "acc@1"}
-    methods = list(dict.fromkeys(method for method, _ in values))
-
-    def best(length: int) -> str:
-        highest = max(values[method, length] for method in methods)
-        tied = [method for method in methods if values[method, length] == highest]
-        return f"{' and '.join(tied)}, {share(highest)}"
-
-    headline = f"Highest Acc@1 without earlier check-ins: {best(first)}; with {last}: {best(last)}."
-    growth = "; ".join(
-        f"{method} {share(values[method, first])} to {share(values[method, last])}" for method in methods
-    )
-    return Verdict(None, headline, (f"Acc@1 from none to {last}: {growth}.",))
-
-
-def _write(out: Path, outcome: Outcome) -> None:
-    settings = outcome.settings
-    sampled = f"{settings['sampled_users']:,} with at least {max(LENGTHS)} earlier check-ins"
-    drawn = settings["sampled_from"]
-    facts = [
-        ("Data", f"{settings['name']}: {settings['data']['check_ins']:,} check-ins"),
-        ("Split", settings["split"]),
-        ("Users", f"{sampled}, drawn with seed {settings['sample_seed']}"),
-        ("Their share of the check-ins so far", f"{settings['share_of_past_check_ins']:.0%}, before the cut"),
-        ("Examples", f"{settings['examples']:,}" + (f", drawn from {drawn:,}" if drawn else "")),
-        *((f"Left out: {reason}", f"{count:,}") for reason, count in settings["excluded"].items()),
-        ("Failures", ", ".join(_failures(outcome.failures)) or "none"),
-        ("Runs", "one a length of history, in the folders beside, each with its own report"),
-    ]
-    sections = [
-        Section(
-            "history",
-            "Accuracy by history",
-            "The same visits, ranked after the user's last so many check-ins before the test part and the current "
-            "trajectory. All sampled users are cut at once, so what is known of everybody lacks their check-ins, too. "
-            "95% intervals, bootstrapped over users.",
-            [history_table(outcome.overall, metric) for metric in METRICS],
-            list(_figures(outcome.overall)),
-        )
-    ]
-    if outcome.groups:
-        text = (
-            f"Visits of users who have fewer than {max(LENGTHS)} check-ins before the test part. Other people, other "
-            "visits than above. Groups of a single user are left out."
-        )
-        sections.append(Section("newcomers", "Real newcomers", text, [newcomer_table(outcome.groups)]))
-    sections += cold_more.sections(outcome.more)
-    write_overview(
-        out,
-        outcome,
-        summary=f"{settings['name']}: {settings['examples']:,} visits after each of {len(LENGTHS)} lengths of history.",
-        settings=facts,
-        sections=sections,
-    )
-
-
-def _failures(rows: Collection[Row]) -> Iterator[str]:
-    for row in rows:
-        yield f"{row['method']}, {row[HISTORY]} earlier: {row['n']:,}"
-
-
-def _figures(overall: Sequence[Row]) -> Iterator[Figure]:
-    """Curves of the first methods, as many as a chart can tell apart."""
-    methods = list(dict.fromkeys(row["method"] for row in overall))[: len(charts.SERIES)]
-    for metric in ("acc@1", "acc@10"):
-        values = {(row["method"], row[HISTORY]): row for row in overall if row["metric"] == metric}
-        series = {method: [_estimate(values[method, length]) for length in LENGTHS] for method in methods}
-        name = METRIC_NAMES[metric]
-        svg = charts.groups(metric.replace("@", ""), [str(length) for length in LENGTHS], series, name)
-        yield Figure(f"{name} by earlier check-ins", svg)
-
-
-def _estimate(row: Mapping[str, Any]) -> Estimate:
-    return Estimate(row["value"], *(row["value"] if row[end] is None else row[end] for end in ("low", "high")))

@@ -8,16 +8,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import polars as pl
+
+from eval.measures.intervals import compare, holm
+from eval.measures.metrics import score
 from eval.methods.llm import LlmSpec
 from eval.methods.method import Method
 from eval.protocol import Cases
+from eval.report.findings import COMPARISON_DRAWS
 from eval.report.sections import Section
-from eval.report.tables import METRIC_NAMES, NONE, Cell, Table, share
-from eval.report.verdict import Verdict
+from eval.report.tables import METRIC_NAMES, MINUS, NONE, Cell, Table, share, signed
+from eval.report.verdict import SIGNIFICANCE, Verdict
 from eval.report.write import render, rounded, write_report
-from eval.run import Progress, read_config, run
+from eval.run import EXAMPLES, POIS, RANKINGS, Progress, read_config, run
 from genrec.files import write_text
 from genrec.profiles.profile import Profile
 
@@ -37,6 +42,7 @@ ABLATION = (
     "popularity",
 )
 SHOWN = ("acc@1", "acc@5", "acc@10", "mrr")
+COMPARED: Final = ("acc@1", "acc@10", "mrr")
 TIMES = {"start", "first", "last"}  # settings that are a time of somebody's check-in
 FIGURES = ("verdicts", "overall", "controls", "comparisons", "ece", "power")  # of a run, none about one person
 
@@ -128,6 +134,7 @@ def run_figures(folder: Path, command: str) -> dict[str, Any]:
         **{name: metrics[name] for name in FIGURES},
         "failures": failures(metrics),
         "slices": [row for row in metrics["slices"] if row["users"] > 1],
+        "slice_comparisons": [row for row in metrics["slice_comparisons"] if row["low"] is not None],
     }
 
 
@@ -173,6 +180,32 @@ def cell(row: Mapping[str, Any]) -> Cell:
     if row["value"] is None:
         return Cell(NONE)
     return Cell(share(row["value"]), "" if row["low"] is None else f"{share(row['low'])} to {share(row['high'])}")
+
+
+def differences(folder: Path, pairs: Sequence[tuple[str, str]]) -> list[Row]:
+    """Pairs of methods of a finished run in the metrics of COMPARED, paired, with Holm's correction for all of them."""
+    if not pairs:
+        return []
+    scores = score(*(pl.read_parquet(folder / name, glob=False) for name in (EXAMPLES, RANKINGS, POIS)))
+    table = pl.concat(
+        compare(scores, pairs, metric, resamples=COMPARISON_DRAWS).with_columns(metric=pl.lit(metric))
+        for metric in COMPARED
+    )
+    return table.with_columns(p_holm=holm(table["p_bootstrap"])).to_dicts()
+
+
+def difference_table(caption: str, compared: Sequence[Row]) -> Table:
+    """Pairs by the metrics of COMPARED; what is significant after Holm's correction stands out."""
+    values = {(row["a"], row["b"], row["metric"]): row for row in compared}
+    pairs = dict.fromkeys((a, b) for a, b, _ in values)
+    rows = [(f"{a} {MINUS} {b}", [difference_cell(values[a, b, metric]) for metric in COMPARED]) for a, b in pairs]
+    return Table(caption, [METRIC_NAMES[metric] for metric in COMPARED], rows)
+
+
+def difference_cell(row: Mapping[str, Any]) -> Cell:
+    """A difference with its interval."""
+    span = "" if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}"
+    return Cell(signed(row["difference"]), span, strong=bool(row["p_holm"] < SIGNIFICANCE))
 
 
 def _metrics(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.methods.fusion import FusionSpec
 from eval.methods.llm import LlmMethod, LlmSpec, Models
 from eval.methods.method import Method
 from eval.methods.rankers import RankerMethod
@@ -10,13 +11,18 @@ from eval.methods.sasrec import SasRec
 from genrec.errors import GenRecError
 from genrec.profiles.shelf import ProfileShelf
 from genrec.rankers.crowd import CROWD, CrowdRanker
+from genrec.rankers.fields import FIELDS
 from genrec.rankers.simple import COUNTING, CountingRanker
 
-TRAINED = ("fusion", "m2trec", "cml", "coder")
+NETWORKS = ("m2trec", "cml", "coder")  # of a folder of trained rankers
+CARRIED = ("m2trec",)  # those that know no place by its number, and so rank in other cities, too
 RANKERS = (*COUNTING, *CROWD, "fusion", "sasrec")  # what ranks without a language model and without --rankers
 NAMES = (
-    f"{', '.join((*RANKERS, *TRAINED[1:]))}, llm:none, llm:routines, llm:attributes, llm:full, llm:full-swapped, "
-    "llm:full-emptied; behind an llm: -notable (no habit table), -adapted (with an adapter)"
+    f"{', '.join(RANKERS)}; with --rankers {', '.join(NETWORKS)}; the fusion without a part: "
+    f"fusion-without-FIELD ({', '.join(FIELDS)}, or a ranker that it weighs), fusion-mixture (no residual network), "
+    "fusion-fixed-gate (its mean gate for everybody); the model: llm:none, llm:routines, llm:attributes, llm:full, and "
+    "the controls llm:full-swapped (another user's profile) and llm:full-emptied; behind an llm: -notable (no habit "
+    "table), -adapted (with --adapter, or the one that comes with 'embedded')"
 )
 
 
@@ -29,8 +35,11 @@ def make_methods(
     """
     if len(set(names)) < len(names):
         raise GenRecError(f"--method names one twice: {', '.join(names)}")
-    if rankers and not set(names) & set(TRAINED):
-        raise GenRecError(f"--rankers is for the methods {', '.join(TRAINED)}, and none is named")
+    if joined := [name for name in names if "," in name]:
+        apart = " ".join(f"--method {name.strip()}" for name in joined[0].split(","))
+        raise GenRecError(f"--method takes one name: for {joined[0]!r} write {apart}")
+    if rankers and not any(name in NETWORKS or FusionSpec.parse(name) for name in names):
+        raise GenRecError(f"--rankers is for the methods fusion, {', '.join(NETWORKS)}, and none is named")
     methods = [_method(name, models, shelf, seed, rankers) for name in names]
     adapted = [spec.name for spec in map(LlmSpec.parse, names) if spec is not None and spec.adapted]
     if adapted and models.adapter is None:
@@ -45,7 +54,12 @@ def _method(name: str, models: Models, shelf: ProfileShelf, seed: int, rankers: 
         return RankerMethod(CountingRanker(name))
     if name in CROWD:
         return RankerMethod(CrowdRanker(name))
-    if name in TRAINED:
+    fusion = FusionSpec.parse(name)
+    if fusion is not None:
+        from eval.methods.fusion_parts import fusion_method  # deferred: loads torch
+
+        return fusion_method(fusion, rankers)
+    if name in NETWORKS:
         from eval.methods.trained import TrainedMethod  # deferred: loads torch
 
         return TrainedMethod(name, rankers)
@@ -55,3 +69,10 @@ def _method(name: str, models: Models, shelf: ProfileShelf, seed: int, rankers: 
     if spec is None:
         raise GenRecError(f"there is no method {name!r}; there are {NAMES}")
     return LlmMethod(name, spec, models, shelf)
+
+
+def carried_methods(names: Sequence[str], folder: Path) -> list[Method]:
+    """Those of the named networks, trained in another city, that rank the places of any."""
+    from eval.methods.trained import TrainedMethod  # deferred: loads torch
+
+    return [TrainedMethod(name, folder) for name in names if name in CARRIED]

@@ -1,27 +1,35 @@
 """Trained rankers as methods of a run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eval.methods.rankers import RankerMethod
 from eval.protocol import Cases
+from genrec.checkins import Checkins
 from genrec.errors import GenRecError
+from genrec.fingerprint import fingerprint
 from genrec.rankers.cml import Cml
 from genrec.rankers.coder import Coder
 from genrec.rankers.fusion import Fusion
 from genrec.rankers.m2trec import M2TRec
+from genrec.rankers.parts import WHOLE, Parts
+from genrec.rankers.trained import TrainedOn
 
 Loaded = Fusion | M2TRec | Cml | Coder
 NETWORKS: dict[str, Callable[[Path], Loaded]] = {"m2trec": M2TRec.load, "cml": Cml.load, "coder": Coder.load}
 
 
 class TrainedMethod(RankerMethod):
-    """A ranker of a folder that has seen nothing of what is asked; without a folder, the fusion that ships."""
+    """A ranker of a folder that has seen nothing of what is asked; without a folder, the fusion that ships.
 
-    def __init__(self, name: str, folder: Path | None) -> None:
+    `parts`: what the fusion ranks with.
+    """
+
+    def __init__(self, name: str, folder: Path | None, parts: Parts = WHOLE) -> None:
         if name == "fusion":
-            ranker: Loaded = Fusion(folder)
+            ranker: Loaded = Fusion(folder, parts=parts)
         elif folder is None:
             raise GenRecError(f"{name} needs --rankers DIR, a folder that `genrec-train rankers` has written")
         else:
@@ -38,11 +46,23 @@ class TrainedMethod(RankerMethod):
         }
         if self._folder is None:  # made from other cities
             return own
+        if cases.home is not None:
+            return own | {"trained_on": self._trained_in(cases.home)}
         if seen.last >= first:
             raise GenRecError(
                 f"{self._folder}: trained on check-ins up to {seen.last}, and the first visit to predict has evidence "
                 f"up to {first}; train on this split's train part (`genrec-train rankers --set train=rolling`, or "
                 "llm4poi)."
             )
-        trained_on = {"check_ins": seen.rows, "last": seen.last.isoformat(), "sha256": seen.fingerprint}
-        return own | {"trained_on": trained_on}
+        return own | {"trained_on": _told(seen)}
+
+    def _trained_in(self, home: Checkins) -> dict[str, Any]:
+        """What it was trained on; raises GenRecError if that was not this city."""
+        seen = self._trained_on
+        if fingerprint(replace(home, frame=home.frame[: seen.rows])) != seen.fingerprint:
+            raise GenRecError(f"{self._folder}: not trained on the check-ins of --train")
+        return _told(seen)
+
+
+def _told(seen: TrainedOn) -> dict[str, Any]:
+    return {"check_ins": seen.rows, "last": seen.last.isoformat(), "sha256": seen.fingerprint}

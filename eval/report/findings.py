@@ -1,15 +1,16 @@
 """What a run shows: every figure of its report, from the files in its folder. No figure comes from anywhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from eval.measures.intervals import compare, expected_calibration_error, intervals
+from eval.measures.intervals import compare, expected_calibration_error, holm, intervals
 from eval.measures.metrics import DISTANCE, METRICS, disagreeing, reliability, score
 from eval.measures.strata import STRATA, strata, stratifier_power
+from eval.methods.fusion import WHOLE, FusionSpec
 from eval.methods.llm import LlmSpec
 from eval.run import CONFIG, RANKINGS, TIMES, read_times
 from eval.run_files import FINISH, read_tables
@@ -46,6 +47,8 @@ class Findings:
         controls: columns of `eval.measures.intervals.compare`, each profile against its two controls.
         comparisons: the same, of every method with the yardstick and of each profile with none.
         slices: slicing, group, and the columns of `overall`: Acc of parts of the examples.
+        slice_comparisons: slicing, group, metric, and the columns of `compare`: every method with the yardstick in
+            parts of the examples; p_holm is corrected for the parts of one pair and metric.
         disagreement: model, first_place ("same" or "other"), method (the model or the yardstick), n, value, low, high.
         curve, ece: columns of `reliability` and `expected_calibration_error` (eval.measures).
         distances: method, n, share, km: this share of the distance errors is at most so long.
@@ -58,6 +61,7 @@ class Findings:
     controls: pl.DataFrame
     comparisons: pl.DataFrame
     slices: pl.DataFrame
+    slice_comparisons: pl.DataFrame
     disagreement: pl.DataFrame
     curve: pl.DataFrame
     ece: pl.DataFrame
@@ -78,12 +82,14 @@ def find(run: Run) -> Findings:
     methods = list(run.config["methods"])
     scores = score(run.examples, run.rankings, run.checkins.pois)
     data = (run.examples, run.checkins, run.config["train_rows"])
+    parts = list(_parts(scores, strata(*data)))
     return Findings(
         overall=_in_order(intervals(scores, [*METRICS, DISTANCE], resamples=DRAWS), methods),
         failures=_in_order(_failures(scores), methods),
         controls=_compare(scores, _control_pairs(methods)),
-        comparisons=_compare(scores, _pairs(methods)),
-        slices=_in_order(_slices(scores, strata(*data)), methods),
+        comparisons=_compare(scores, pairs(methods)),
+        slices=_in_order(_slices(parts), methods),
+        slice_comparisons=_slice_comparisons(parts, [pair for pair in pairs(methods) if pair[1] == YARDSTICK]),
         disagreement=_disagreement(scores, methods),
         curve=_in_order(reliability(scores), methods),
         ece=_in_order(expected_calibration_error(scores, resamples=DRAWS), methods),
@@ -116,34 +122,62 @@ def _control_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for pair in pairs if pair[0] in methods]
 
 
-def _pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Every method with the yardstick; each model with itself without a profile, without an adapter, with the table."""
+def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Every method with the yardstick; a model without profile or adapter, a fusion without a part, with the whole."""
     others = [method for method in methods if method != YARDSTICK and not is_control(method)]
-    pairs = [(method, YARDSTICK) for method in others] if YARDSTICK in methods else []
-    for method in others:
-        spec = LlmSpec.parse(method)
-        relatives = [relative.name for relative in spec.relatives()] if spec is not None else []
-        pairs += [(method, relative) for relative in relatives if relative in methods]
-    return pairs
+    found = [(method, YARDSTICK) for method in others] if YARDSTICK in methods else []
+    return found + [(method, whole) for method in others for whole in _relatives(method) if whole in methods]
+
+
+def _relatives(method: str) -> list[str]:
+    """What a method is compared with beside the yardstick."""
+    model, fusion = LlmSpec.parse(method), FusionSpec.parse(method)
+    if model is not None:
+        return [relative.name for relative in model.relatives()]
+    return [WHOLE.name] if fusion is not None and fusion != WHOLE else []
 
 
 def _compare(scores: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
     return compare(scores, pairs, resamples=COMPARISON_DRAWS) if pairs else pl.DataFrame()
 
 
-def _slices(scores: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
-    """Acc of parts of the examples: by visit, by prompt, and by stratum."""
+def _parts(scores: pl.DataFrame, groups: pl.DataFrame) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """The scores by visit, by prompt, and by stratum: (slicing, group, scores)."""
     split = scores.join(groups, on="example", maintain_order="left").with_columns(
         visit=pl.when("repeat").then(pl.lit("repeat")).otherwise(pl.lit("novel")),
         prompt=pl.when("in_prompt").then(pl.lit("named")).when(~pl.col("in_prompt")).then(pl.lit("not named")),
     )
-    frames = []
     for slicing, names in SLICINGS.items():
         for group in names:
-            part = split.filter(pl.col(slicing) == group)
-            means = intervals(part, SLICED, resamples=DRAWS)
-            frames.append(means.select(pl.lit(slicing).alias("slicing"), pl.lit(group).alias("group"), pl.all()))
-    return pl.concat(frames)
+            yield slicing, group, split.filter(pl.col(slicing) == group)
+
+
+def _slices(parts: Sequence[tuple[str, str, pl.DataFrame]]) -> pl.DataFrame:
+    """Acc of parts of the examples."""
+    return pl.concat(
+        intervals(part, SLICED, resamples=DRAWS).select(
+            pl.lit(slicing).alias("slicing"), pl.lit(group).alias("group"), pl.all()
+        )
+        for slicing, group, part in parts
+    )
+
+
+def _slice_comparisons(
+    parts: Sequence[tuple[str, str, pl.DataFrame]], pairs: Sequence[tuple[str, str]]
+) -> pl.DataFrame:
+    """Paired differences in parts of the examples that all methods share."""
+    shared = [each for each in parts if each[0] != "prompt" and len(each[2])] if pairs else []
+    frames = [
+        compare(part, pairs, metric, resamples=DRAWS).select(
+            pl.lit(slicing).alias("slicing"), pl.lit(group).alias("group"), pl.lit(metric).alias("metric"), pl.all()
+        )
+        for metric in SLICED
+        for slicing, group, part in shared
+    ]
+    if not frames:
+        return pl.DataFrame()
+    pair = pl.concat(frames).partition_by("metric", "a", "b", maintain_order=True)
+    return pl.concat(own.with_columns(p_holm=holm(own["p_bootstrap"])) for own in pair)
 
 
 def _disagreement(scores: pl.DataFrame, methods: Sequence[str]) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from eval.report.tables import (
     failure_table,
     overall_table,
     power_table,
+    slice_comparison_table,
     slice_table,
     speed_table,
 )
@@ -162,7 +163,8 @@ def _strata(findings: Findings) -> Section:
         "concentration are cut into terciles. A place is new if nobody had been there before. What "
         "is known ages: where evidence is frozen, later visits are ranked by older habits. Topological "
         "concentration asks whether people who share a user's other places share this one, too (Wang et al., arXiv "
-        "2310.04612). The last table says how well activity and concentration predict who is served well.",
+        "2310.04612). Differences are paired; bold ones are significant after Holm's correction for the groups of all "
+        "these tables. The last table says how well activity and concentration predict who is served well.",
         [*_slice_tables(findings, STRATA), power_table(findings)],
         list(_slice_figures(findings, STRATA)),
     )
@@ -192,6 +194,8 @@ def _slice_tables(findings: Findings, titles: dict[str, str]) -> Iterator[Table]
         rows = findings.slices.filter(slicing=slicing)
         if len(rows):
             yield slice_table(title, rows)
+        if len(findings.slice_comparisons) and len(compared := findings.slice_comparisons.filter(slicing=slicing)):
+            yield slice_comparison_table(title, compared)
 
 
 def _slice_figures(findings: Findings, titles: dict[str, str]) -> Iterator[Figure]:

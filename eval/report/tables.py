@@ -99,6 +99,19 @@ def slice_table(caption: str, slices: pl.DataFrame) -> Table:
     return Table(caption, columns, rows)
 
 
+def slice_comparison_table(caption: str, compared: pl.DataFrame) -> Table:
+    """Differences in Acc@1 from the yardstick in each group of one slicing; the significant ones stand out."""
+    accuracy = compared.filter(metric="acc@1")
+    values = {(row["a"], row["group"]): row for row in accuracy.to_dicts()}
+    counts = dict(accuracy.select("group", "n").iter_rows())
+    rows = []
+    for method in dict.fromkeys(method for method, _ in values):
+        own = [values[method, group] for group in counts]
+        cells = [Cell(signed(row["difference"]), _span(row, signed), row["p_holm"] < SIGNIFICANCE) for row in own]
+        rows.append((f"{method} {MINUS} {YARDSTICK}", cells))
+    return Table(f"{caption}: differences", [f"{group} (n = {n:,})" for group, n in counts.items()], rows)
+
+
 def disagreement_table(findings: Findings) -> Table:
     """Acc@1 of each model and the yardstick, where they put the same place first and where not."""
     values = {(row["model"], row["first_place"], row["method"]): row for row in findings.disagreement.to_dicts()}

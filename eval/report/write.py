@@ -17,6 +17,7 @@ from genrec.columns import USER
 from genrec.files import write_text
 
 TITLE = "Evaluation of next-place rankings"
+SEVERAL = 4  # methods that are equally good and not named
 DIGITS = 4  # significant ones, of the figures in metrics.json
 
 
@@ -50,12 +51,12 @@ def _summary(run: Run, findings: Findings) -> str:
     """The run in one line: how much, and which method is right most often."""
     accuracy = findings.overall.filter(metric="acc@1").sort("value", descending=True, maintain_order=True)
     best = accuracy.row(0, named=True)
-    span = "" if best["low"] is None else f" (95% interval {best['low']:.3f} to {best['high']:.3f})"
+    tied = accuracy.filter(value=best["value"])["method"].to_list()
+    span = "" if best["low"] is None or len(tied) > 1 else f" (95% interval {best['low']:.3f} to {best['high']:.3f})"
     methods = f"{len(accuracy)} methods" if len(accuracy) > 1 else "one method"
-    return (
-        f"{run.config['name']}, {run.config['split']}: {methods} on {len(run.examples):,} examples. "
-        f"Highest Acc@1: {best['method']}, {best['value']:.3f}{span}."
-    )
+    names = " and ".join(tied) if len(tied) < SEVERAL else f"{len(tied)} methods alike"
+    said = f"Highest Acc@1: {names}, {best['value']:.3f}{span}." if best["value"] else "No first place was right."
+    return f"{run.config['name']}, {run.config['split']}: {methods} on {len(run.examples):,} examples. {said}"
 
 
 def rounded(value: Any) -> Any:

@@ -6,7 +6,7 @@ nearness, so that probabilities over the whole catalogue sum to 1.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from genrec.rankers.candidates import PRIOR, Candidates, candidates
 from genrec.rankers.features import ALL_FIELDS, Features, features, layout
 from genrec.rankers.fusion_file import SHIPPED, read_fusion
 from genrec.rankers.fusion_net import Fused
+from genrec.rankers.parts import WHOLE, Parts
 from genrec.rankers.ranker import Floats, Query, Ranker, best
 from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
@@ -31,6 +32,7 @@ from genrec.rankers.trained import require_catalogue
 
 BATCH = 256  # queries computed at once
 FEW = 4  # queries that one thread computes as fast as several
+TINY = 1e-300  # instead of nothing, below a fraction
 COUNTED = ("habits", "markov")  # rankers that need no training
 
 
@@ -60,29 +62,33 @@ class Looked:
 
     @cached_property
     def scores(self) -> Floats:
-        """Log-probabilities of all places. Shape: (queries, pois)."""
+        """Log-probabilities of all places: of candidates by the network, of the others by how much they draw people.
+
+        Shape: (queries, pois).
+        """
         found, rest = self.found, self.rest
-        scores = self._draw()
-        inside = found.mask.nonzero()
-        scores[inside[0], found.poi[inside]] = -np.inf
-        outside = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-        outside[rest == 0] = 0.0
-        with np.errstate(divide="ignore"):
-            scores += np.log(rest)[:, None] - outside
         own = self.fused.log.double().numpy()
         own -= np.logaddexp.reduce(np.where(found.mask, own, -np.inf), axis=1, keepdims=True)
-        scores[inside[0], found.poi[inside]] = (own + np.log1p(-rest)[:, None])[inside]
+        own += np.log1p(-rest)[:, None]
+        scores = np.empty((len(own), self.tables.places.count))
+        with np.errstate(divide="ignore"):  # nothing is left for places that are not candidates
+            for row, mask in enumerate(found.mask):  # one by one: all that is computed of all places stays in the cache
+                inside = found.poi[row, mask]
+                draw = self._draw(row)
+                draw[inside] = 0
+                draw *= rest[row] / max(draw.sum(), TINY)
+                np.log(draw, out=scores[row])
+                scores[row, inside] = own[row, mask]
         return scores
 
-    def _draw(self) -> Floats:
-        """How much each place draws the person as such, as logarithms: by its visits, and how near it is."""
-        tables, questions = self.tables, self.asked
-        draw = np.log(tables.crowd.popularity[:, 1] + PRIOR)
-        scores = np.repeat(draw[None], len(questions), axis=0)
-        seen = np.flatnonzero(questions.last >= 0)
-        xy = tables.places.xy
-        scores[seen] -= np.log1p(np.linalg.norm(xy[None] - xy[questions.last[seen]][:, None], axis=2))
-        return scores
+    def _draw(self, row: int) -> Floats:
+        """How much each place draws the person as such: by its visits, and how near it is. Shape: (places,)."""
+        tables, last = self.tables, self.asked.last[row]
+        draw = tables.crowd.popularity[:, 1] + PRIOR
+        if last >= 0:
+            east, north = (tables.places.xy - tables.places.xy[last]).T
+            draw /= 1 + np.sqrt(east**2 + north**2)
+        return np.asarray(draw)
 
     def person(self, row: int) -> PersonFacts:
         """What is known of one query's person."""
@@ -104,7 +110,7 @@ class Looked:
         if place is None:
             return {}
         parts = gate * np.exp(self.fused.fields[row, place].double().numpy())
-        parts /= max(parts.sum(), 1e-300)
+        parts /= max(parts.sum(), TINY)
         order = np.argsort(-parts, kind="stable")
         return {ALL_FIELDS[i]: float(parts[i]) for i in order if parts[i] > 0}
 
@@ -112,17 +118,21 @@ class Looked:
 class Fusion:
     """The fusion as a ranker: the one that comes with GenRec, or a trained one from a folder.
 
-    `rankers`: trained rankers whose scores it weighs, by their names; any may be missing. Raises InputError for a
-    folder that holds no fusion, or a damaged one.
+    `rankers`: trained rankers whose scores it weighs, by their names; any may be missing. `parts`: what is left out, to
+    be measured. Raises InputError for a folder that holds no fusion, or a damaged one.
     """
 
     name = "fusion"
 
-    def __init__(self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None, parts: Parts = WHOLE
+    ) -> None:
         self._folder = folder or SHIPPED
         self.trained, self._network = read_fusion(self._folder, layout())
+        parts.require(self.trained.learned.rankers)
+        self.parts = parts
         counted = {name: CountingRanker(name) for name in COUNTED}
-        learned = self.trained.learned.rankers
+        learned = set(self.trained.learned.rankers) - {parts.without}
         self._rankers = {name: r for name, r in (counted | dict(rankers or {})).items() if name in learned}
         self._tables = LatestTables()
         self._for: pl.DataFrame | None = None  # the catalogue that it has been found to be for
@@ -131,6 +141,7 @@ class Fusion:
         """See `Ranker`."""
         return {
             **self.trained.model_dump(mode="json", exclude={"learned"}),
+            **self.parts.settings(),
             "rankers": {name: ranker.settings() for name, ranker in self._rankers.items()},
         }
 
@@ -163,13 +174,11 @@ class Fusion:
             found = candidates(tables, questions)
             scores = {name: ranker.score(batch, evidence) for name, ranker in self._rankers.items()}
             made = features(tables, questions, found, scores)
+            made = replace(made, present=self.parts.heard(made.present))
+            mask, present = torch.from_numpy(found.mask), torch.from_numpy(made.present)
             with torch.inference_mode(), _threads(len(batch)):
-                fused = self._network(
-                    torch.from_numpy(made.x),
-                    torch.from_numpy(made.about),
-                    torch.from_numpy(found.mask),
-                    torch.from_numpy(made.present),
-                )
+                fused = self._network(torch.from_numpy(made.x), torch.from_numpy(made.about), mask, present)
+                fused = self.parts.of(fused, mask, present, self._network.temperature)
             rest = torch.sigmoid(fused.rest.double()).numpy()
             rest[found.mask.sum(axis=1) == tables.places.count] = 0.0  # all places are candidates
             yield Looked(evidence, tables, questions, found, made, fused, rest)

@@ -23,7 +23,7 @@ def test_run(genrec_eval, tmp_path):
     assert genrec_eval(*command, 4)[:2] == (code, said)
     code, _, noise = genrec_eval(*command, 5)
     assert code == 2
-    assert "holds a run with other sample_seed" in noise
+    assert "holds a run with --seed 4; name another --out" in noise
 
 
 def test_the_command_counts_what_is_left_out_and_warns(genrec_eval, tmp_path):
@@ -73,3 +73,16 @@ def test_fitting_from_the_command_line(genrec_eval, tmp_path):
     fitted = FittedWeights.model_validate_json(out.read_text())
     assert fitted.command == "genrec-eval fit-habits town.csv --cities=0 --limit=5 --seed=0"
     assert [data.name for data in fitted.data] == ["town.csv"]
+
+
+def test_a_limit_that_is_not_reached_is_said(genrec_eval, tmp_path):
+    path = csv_of(town(6), tmp_path / "town.csv")
+    command = ["run", path, "--method", "habits", "--split", "rolling", "--out", tmp_path / "run", "--limit"]
+    assert genrec_eval(*command, 500)[1].startswith("96 examples, all that there are, though --limit asks for 500\n")
+    assert genrec_eval(*command[:-2], tmp_path / "all", "--limit", 96)[1].startswith("96 examples\n")
+
+
+def test_names_joined_by_a_comma_are_taken_apart(genrec_eval, tmp_path):
+    path = csv_of(town(6), tmp_path / "town.csv")
+    result = genrec_eval("run", path, "--method", "habits, markov", "--out", tmp_path / "run")
+    failed(result, "write --method habits --method markov")

@@ -11,7 +11,8 @@ from made import at, make, quick
 from made_city import csv_of, routine, town
 from made_runs import WRITTEN, contents, kill, leaks, no_person_and_no_path
 
-from eval.experiments.cold_start import LENGTHS, _verdict, after, newcomers
+from eval.experiments.cold_report import verdict
+from eval.experiments.cold_start import LENGTHS, after, newcomers
 from eval.protocol import cases
 from genrec.errors import GenRecError
 
@@ -77,7 +78,7 @@ def test_every_example_is_asked_or_counted(users, limit, seed):
 def test_methods_that_are_equally_good_are_all_named():
     values = {("popularity", 0): 0.5, ("habits", 0): 0.5, ("popularity", 20): 0.0, ("habits", 20): 0.25}
     rows = [{"method": m, "history": n, "metric": "acc@1", "value": value} for (m, n), value in values.items()]
-    assert _verdict(rows).headline == (
+    assert verdict(rows).headline == (
         "Highest Acc@1 without earlier check-ins: popularity and habits, 0.500; with 20: habits, 0.250."
     )
 
@@ -111,6 +112,11 @@ def test_cold_start_from_the_command_line(genrec_eval, tmp_path, some_lengths):
     assert [row["history"] for row in found["overall"] if (row["method"], row["metric"]) == ("habits", "acc@1")] == [
         *SOME
     ]
+    compared = {(row["a"], row["b"], row["metric"], row["history"]) for row in found["differences"]}
+    assert compared == {
+        ("popularity", "habits", metric, length) for metric in ("acc@1", "acc@10", "mrr") for length in SOME
+    }
+    assert "Differences in Acc@10 by earlier check-ins" in said
     assert found["settings"]["sampled_users"] == 3
     no_person_and_no_path(figures.read_text(), [f"u{i}" for i in range(9)], tmp_path)
     runs = [out / f"history-{length}" for length in SOME] + [out / "newcomers"]

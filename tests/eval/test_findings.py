@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from made import at, make
 
-from eval.report.findings import Run, _control_pairs, _pairs, find
+from eval.report.findings import Run, _control_pairs, find, pairs
 from eval.report.tables import p_value
 from eval.report.verdict import verdicts
 from eval.run import SCHEMA
@@ -104,6 +104,13 @@ def test_figures_by_hand():
     novel = of(found.slices, slicing="visit", group="novel", method="habits", metric="acc@1")
     named = of(found.slices, slicing="prompt", group="named", method="llm:full", metric="acc@1")
     assert [(row["n"], row["value"]) for row in (novel, named)] == [(1, 1), (2, 1)]
+    part = of(found.slice_comparisons, slicing="visit", group="novel", metric="acc@1")
+    assert (part["a"], part["b"], part["n"]) == ("llm:full", "habits", novel["n"])
+    assert (
+        part["difference"]
+        == of(found.slices, slicing="visit", group="novel", method="llm:full", metric="acc@1")["value"] - novel["value"]
+    )
+    assert "prompt" not in found.slice_comparisons["slicing"]  # which is of the model alone
     shares = {(row["first_place"], row["method"]): (row["n"], row["value"]) for row in found.disagreement.to_dicts()}
     assert shares == {
         ("same", "llm:full"): (1, 1), ("same", "habits"): (1, 1),
@@ -118,14 +125,17 @@ def test_figures_by_hand():
 
 def test_who_is_compared_with_whom():
     methods = ["llm:none", "llm:full", "llm:full-swapped", "llm:full-notable", "llm:full-adapted", "llm:none-adapted"]
-    assert _pairs([*methods, "markov"]) == [
+    assert pairs([*methods, "markov"]) == [
         ("llm:full", "llm:none"),
         ("llm:full-notable", "llm:full"),
         ("llm:full-adapted", "llm:none-adapted"),
         ("llm:full-adapted", "llm:full"),
         ("llm:none-adapted", "llm:none"),
     ]
-    assert _pairs(["habits", "markov", "llm:full-emptied"]) == [("markov", "habits")]
+    assert pairs(["habits", "markov", "llm:full-emptied"]) == [("markov", "habits")]
+    parts = ["fusion", "fusion-without-own", "fusion-mixture"]
+    assert pairs(parts) == [("fusion-without-own", "fusion"), ("fusion-mixture", "fusion")]
+    assert pairs(parts[1:]) == []
     assert _control_pairs([*methods, "llm:full-swapped-adapted"]) == [
         ("llm:full", "llm:full-swapped"),
         ("llm:full-adapted", "llm:full-swapped-adapted"),

@@ -32,7 +32,7 @@ def shape(value):
 
 
 def test_a_run_gives_the_figures_that_are_kept_beside_the_code(genrec_eval, tmp_path):
-    kept = json.loads((Path(__file__).parents[2] / "eval/results/calgary-rolling.json").read_text())
+    kept = json.loads((Path(__file__).parents[2] / "eval/results/calgary-rolling-fusion.json").read_text())
     path, run, figures = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "run", tmp_path / "figures.json"
     command = ["run", path, "--method", "habits", "--method", "markov", "--split", "rolling", "--seed", 3]
     assert genrec_eval(*command, "--out", run, "--aggregates", figures)[0] == 0
@@ -42,7 +42,7 @@ def test_a_run_gives_the_figures_that_are_kept_beside_the_code(genrec_eval, tmp_
     )
     for figure in (kept, found):
         del figure["failures"], figure["ece"], figure["settings"]["versions"]
-    del kept["settings"]["methods"]["sasrec"]
+    del kept["settings"]["methods"]["fusion"]
     habits, markov = found["settings"]["methods"].values()
     assert shape(found["settings"] | {"methods": {}}) == shape(kept["settings"] | {"methods": {}})
     assert habits["weights"] == pytest.approx(kept["settings"]["methods"]["habits"]["weights"])

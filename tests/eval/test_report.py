@@ -8,12 +8,13 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from made import at, make
 from made_city import failed
 
 from eval.cli import main
 from eval.methods.method import Ranked
 from eval.methods.rankers import RankerMethod
-from eval.protocol import cases
+from eval.protocol import cases, evidence_at
 from eval.report import charts
 from eval.report.charts import Estimate
 from eval.report.write import write_report
@@ -174,8 +175,8 @@ def test_metrics_are_tidy(folder, metrics):
     assert text == json.dumps(metrics, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     assert "NaN" not in text
     assert not re.search(r"\d\.\d{0,3}[1-9]\d{4,}", text), "four significant digits"
-    assert metrics.keys() == {"verdicts", "overall", "failures", "controls", "comparisons", "slices", "disagreement",
-                              "curve", "ece", "distances", "power"}  # fmt: skip
+    assert metrics.keys() == {"verdicts", "overall", "failures", "controls", "comparisons", "slices",
+                              "slice_comparisons", "disagreement", "curve", "ece", "distances", "power"}  # fmt: skip
     assert "seconds" not in text
 
 
@@ -299,3 +300,27 @@ def test_charts_of_edge_cases():
     ):
         assert svg.startswith("<svg ")
         assert svg.endswith("</svg>")
+
+
+def test_methods_that_are_equally_good_are_all_named(tmp_path):
+    """Nor is any the best that is never right."""
+    asked = cases(make([("a", poi, at(day)) for day in range(20) for poi in (0, 1)], ["Pub"] * 3), "rolling")
+
+    class Constant(RankerMethod):
+        def __init__(self, name, poi):
+            super().__init__(CountingRanker("habits"))
+            self.name, self._poi = name, poi
+
+        def rank(self, cases, examples, k):
+            for number in examples:
+                yield Ranked(number, evidence_at(cases, cases.examples[number].as_of).fingerprint, [self._poi], [1.0])
+
+    for names, poi, said in (
+        (["one", "two"], 1, "Highest Acc@1: one and two, 0.500."),
+        (["one", "two", "three", "four"], 1, "Highest Acc@1: 4 methods alike, 0.500."),
+        (["one", "two"], 2, "No first place was right."),
+    ):
+        out = tmp_path / f"{len(names)}-{poi}"
+        run(asked, [Constant(name, poi) for name in names], out, name="town")
+        write_report(out)
+        assert said in (out / "report.md").read_text().replace("\\", "")
