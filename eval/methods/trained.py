@@ -1,19 +1,13 @@
 """Trained rankers as methods of a run."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from eval.methods.rankers import RankerMethod
 from eval.protocol import Cases
 from genrec.errors import GenRecError
-from genrec.rankers.cml import Cml
-from genrec.rankers.coder import Coder
 from genrec.rankers.fusion import Fusion
-from genrec.rankers.m2trec import M2TRec
-
-Loaded = Fusion | M2TRec | Cml | Coder
-NETWORKS: dict[str, Callable[[Path], Loaded]] = {"m2trec": M2TRec.load, "cml": Cml.load, "coder": Coder.load}
+from genrec.rankers.networks import NETWORKS, Network
 
 
 class TrainedMethod(RankerMethod):
@@ -21,12 +15,13 @@ class TrainedMethod(RankerMethod):
 
     def __init__(self, name: str, folder: Path | None) -> None:
         if name == "fusion":
-            ranker: Loaded = Fusion(folder)
+            ranker: Fusion | Network = Fusion(folder)
         elif folder is None:
             raise GenRecError(f"{name} needs --rankers DIR, a folder that `genrec-train rankers` has written")
         else:
-            ranker = NETWORKS[name](folder)
+            ranker = NETWORKS[name].load(folder)
         self._folder = folder
+        self._of_other_cities = isinstance(ranker, Fusion) and ranker.ships
         self._trained_on = ranker.trained.trained_on
         super().__init__(ranker)
 
@@ -36,7 +31,7 @@ class TrainedMethod(RankerMethod):
         own = {key: value for key, value in super().settings(cases).items() if key != "trained_on"} | {
             "seed": seen.seed
         }
-        if self._folder is None:  # made from other cities
+        if self._of_other_cities:
             return own
         if seen.last >= first:
             raise GenRecError(

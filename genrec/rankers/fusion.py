@@ -4,7 +4,7 @@ It scores a few hundred candidates a query with a small network; all other place
 nearness, so that probabilities over the whole catalogue sum to 1.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ import numpy as np
 import polars as pl
 import torch
 
+from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.prepared import catalogue_hash
 from genrec.rankers.asked import Asked, asked
 from genrec.rankers.candidates import PRIOR, Candidates, candidates
-from genrec.rankers.features import ALL_FIELDS, Features, features, layout
-from genrec.rankers.fusion_file import SHIPPED, read_fusion
+from genrec.rankers.features import ALL_FIELDS, Features, features, heard, layout
+from genrec.rankers.fusion_file import NAME, SHIPPED, read_fusion
 from genrec.rankers.fusion_net import Fused
+from genrec.rankers.networks import networks_in
 from genrec.rankers.places import Places, places_of
-from genrec.rankers.ranker import Floats, Query, Ranker
+from genrec.rankers.ranker import Floats, Query, Voice
 from genrec.rankers.reasons import Facts, facts
 from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import Tables
@@ -73,25 +75,39 @@ class _Looked:
 class Fusion:
     """The fusion as a ranker: the one that comes with GenRec, or a trained one from a folder.
 
-    `rankers`: trained rankers whose scores it weighs, by their names; any may be missing. Raises InputError for a
-    folder that holds no fusion, or a damaged one.
+    It listens to those rankers that it has learned to weigh: to ones that count, and to the networks beside it in the
+    folder, of which any may be missing. Raises InputError for a folder that holds no fusion, or a damaged one, or a
+    network that knows more than it.
     """
 
-    name = "fusion"
+    name = NAME
 
-    def __init__(self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None) -> None:
-        self.trained, self._network = read_fusion(folder or SHIPPED, layout())
-        counted = {name: CountingRanker(name) for name in COUNTED}
+    def __init__(self, folder: Path | None = None) -> None:
+        folder = folder or SHIPPED
+        self.trained, self._network = read_fusion(folder, layout())
         learned = self.trained.learned.rankers
-        self._rankers = {name: r for name, r in (counted | dict(rankers or {})).items() if name in learned}
+        networks = networks_in(folder, learned)
+        for name, network in networks.items():
+            if (last := network.trained.trained_on.last) > self.trained.trained_on.last:
+                raise InputError(
+                    f"has seen check-ins up to {last}, and the fusion beside it fewer.",
+                    file=folder / f"{name}.json",
+                    fix="Train both again, into one folder.",
+                )
+        self._voices: dict[str, Voice] = {**counting(learned), **networks}
         self._places: tuple[pl.DataFrame, Places] | None = None
         self._tables: tuple[Evidence, Tables] | None = None
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is the one that comes with GenRec, wherever it lies."""
+        return self.trained == read_fusion(SHIPPED, layout())[0]
 
     def settings(self) -> dict[str, Any]:
         """See `Ranker`."""
         return {
             **self.trained.model_dump(mode="json", exclude={"learned"}),
-            "rankers": {name: ranker.settings() for name, ranker in self._rankers.items()},
+            "rankers": {name: voice.settings() for name, voice in self._voices.items()},
         }
 
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
@@ -112,8 +128,7 @@ class Fusion:
             batch = queries[first : first + BATCH]
             questions = asked(batch, tables, evidence.as_of)
             found = candidates(tables, questions)
-            scores = {name: ranker.score(batch, evidence) for name, ranker in self._rankers.items()}
-            made = features(tables, questions, found, scores)
+            made = features(tables, questions, found, heard(self._voices, batch, evidence, found))
             with torch.inference_mode():
                 fused = self._network(
                     torch.from_numpy(made.x),
@@ -149,6 +164,11 @@ class Fusion:
         own -= np.logaddexp.reduce(np.where(found.mask, own, -np.inf), axis=1, keepdims=True)
         scores[inside[0], found.poi[inside]] = (own + np.log1p(-rest)[:, None])[inside]
         return scores
+
+
+def counting(names: Collection[str] = COUNTED) -> dict[str, Voice]:
+    """The rankers that need no training, as far as they are named."""
+    return {name: CountingRanker(name) for name in COUNTED if name in names}
 
 
 def _draw(looked: _Looked) -> Floats:

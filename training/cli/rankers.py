@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.bundle import bundled
-from genrec.cli.console import out
+from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Reading
 from training.cli.options import Overrides, stages
 from training.recipe import RANKERS_RECIPE, RankersRecipe, recipe_of
@@ -32,6 +32,6 @@ def rankers(
     recipe = recipe_of(RankersRecipe, recipe_path or RANKERS_RECIPE, changes or [])
     checkins = reading.checkins(path)
     with stages() as stage:
-        trained = train_rankers(recipe, checkins, output, stage)
+        trained = train_rankers(recipe, checkins, output, stage, lambda text: err.print(f"note: {text}"))
     out.print(f"{output}: {', '.join(trained)}", markup=False)
     out.print(f"rank with it: genrec-eval run ... --method fusion --rankers {output}", markup=False)
