@@ -132,7 +132,7 @@ class RankersRecipe(_Strict):
     rate: float = Field(default=1e-3, gt=0, lt=1)
     decay: float = Field(default=0.01, ge=0)
     contrast: float = Field(default=0.0, ge=0)  # weight of the term that makes views with fields left out alike
-    weighed: tuple[Literal["m2trec", "cml", "coder"], ...] = ("m2trec",)  # the networks that the fusion listens to
+    weighed: tuple[Literal["m2trec", "cml", "coder"], ...] = ()  # the networks that the fusion listens to
     seed: int = Field(default=0, ge=0)
 
 

@@ -94,10 +94,11 @@ def test_a_network_says_nothing_of_what_it_may_have_seen():
 
 
 @pytest.mark.slow
-def test_networks_learn_from_the_first_two_thirds_and_say_so(tmp_path):
+@pytest.mark.parametrize("weighed", [(), ("m2trec",), tuple(NETWORKS)])
+def test_networks_that_are_weighed_learn_from_the_first_two_thirds_and_say_so(weighed, tmp_path):
     build_city(CityConfig(users=12, pois=80, days=60, checkins=900, seed=3)).write(tmp_path)
     checkins, out = read_checkins(tmp_path / "checkins.csv"), tmp_path / "rankers"
-    recipe = RECIPE.model_copy(update={"weighed": tuple(NETWORKS)})
+    recipe = RECIPE.model_copy(update={"weighed": weighed})
     assert not train(recipe, checkins, out)
     part = material(recipe, checkins)
     assert part.early.rows == part.trained_on.rows * 2 // 3
@@ -105,7 +106,9 @@ def test_networks_learn_from_the_first_two_thirds_and_say_so(tmp_path):
     fusion = Fusion(out)
     assert fusion.trained.trained_on == part.trained_on
     for name, kind in NETWORKS.items():
-        assert kind.load(out).trained.trained_on == part.early, name
+        expected = part.early if name in weighed else part.trained_on
+        assert kind.load(out).trained.trained_on == expected, name
+    assert set(fusion.trained.learned.rankers) - {"habits", "markov"} <= set(weighed)
 
 
 def test_introduced_networks_change_nothing_where_they_are_silent():
@@ -217,8 +220,9 @@ def test_too_few_people_with_a_history_get_it_as_well(tmp_path):
 
 def test_too_few_for_networks_are_enough_for_a_fusion(tmp_path):
     out = tmp_path / "rankers"
-    [note] = train(RECIPE, replace(city(), frame=city().frame[:270]), out)
-    assert "too few for networks" in note
+    recipe = RECIPE.model_copy(update={"weighed": tuple(NETWORKS)})
+    notes = train(recipe, replace(city(), frame=city().frame[:270]), out)
+    assert notes == [f"{n}: skipped, 144 check-ins are too few to learn from (at least 200)" for n in NETWORKS]
     assert sorted(path.name for path in out.iterdir() if path.suffix == ".safetensors") == ["fusion.safetensors"]
     assert not Fusion(out).ships
 

@@ -25,7 +25,8 @@ def rankers(
 ) -> None:
     """Train the rankers of a city on the train part of its check-ins; run again after a kill, it goes on.
 
-    `--set train=rolling` trains on the first half, `--set train=llm4poi` on the first 80 %.
+    `--set train=rolling` trains on the first half, `--set train=llm4poi` on the first 80 %. Where that is too little to
+    learn from, DIR gets the fusion that comes with GenRec.
     """
     from training.rankers.stages import train_rankers  # deferred: loads torch
 

@@ -1,9 +1,9 @@
 """What rankers learn from: the train part of a city, and how it is shared out among them.
 
-Networks learn from the first two thirds of the train part, the fusion from all of its visits; what a network says of a
-visit counts only where the evidence is later than all that the network has seen (`training.rankers.lists`). So no visit
-is seen by a network and, with what that says of it, by the fusion as well. The last tenth of the visits is kept aside:
-the fusion is calibrated on them.
+The fusion learns from all visits of the train part. A network that it weighs learns from the first two thirds only, and
+what it says of a visit counts only where the evidence is later than all that it has seen (`training.rankers.lists`). So
+no visit is seen by a network and, with what that says of it, by the fusion as well. The other networks learn from the
+whole train part. The last tenth of the visits is kept aside: the fusion is calibrated on them.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Material:
     Attributes:
         checkins: those of the train part, with the whole catalogue.
         trained_on: what these are.
-        early: what the first of them are, from which networks learn.
+        early: what the first two thirds are, from which networks learn that the fusion weighs.
         visits: those that the fusion learns from, by time.
 
     """

@@ -77,23 +77,21 @@ def _shipped(out: Path) -> list[str]:
 
 
 def _networks(recipe: RankersRecipe, part: Material, out: Path, bars: Bars, note: Note) -> dict[str, Network]:
-    """The networks, trained or read; none where there is too little for them."""
-    if part.early.rows < LEAST_ROWS:
-        note(
-            f"{part.early.rows} check-ins are too few for networks to learn from (at least {LEAST_ROWS}): none are made"
-        )
-        return {}
+    """The networks, trained or read; without those that there is too little for."""
     networks: dict[str, Network] = {}
     for name, train in TRAINERS.items():
-        if is_written(out, name):
+        seen = part.early if name in recipe.weighed else part.trained_on
+        if seen.rows < LEAST_ROWS:
+            note(f"{name}: skipped, {seen.rows} check-ins are too few to learn from (at least {LEAST_ROWS})")
+        elif is_written(out, name):
             networks[name] = NETWORKS[name].load(out)
-            if networks[name].trained.trained_on != part.early:
+            if networks[name].trained.trained_on != seen:
                 raise GenRecError(f"{out} holds a {name} that was trained on something else; name another --out")
             note(f"{name}: finished before, skipped")
-            continue
-        progress = bars(f"{name}, steps")
-        networks[name] = train(part.checkins, part.early.rows, seed=recipe.seed, progress=progress)
-        networks[name].save(out)
+        else:
+            progress = bars(f"{name}, steps")
+            networks[name] = train(part.checkins, seen.rows, seed=recipe.seed, progress=progress)
+            networks[name].save(out)
     return networks
 
 
