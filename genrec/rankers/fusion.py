@@ -88,9 +88,10 @@ class Fusion:
         learned = self.trained.learned.rankers
         networks = networks_in(folder, learned)
         for name, network in networks.items():
-            if (last := network.trained.trained_on.last) > self.trained.trained_on.last:
+            theirs, own = network.trained.trained_on.last, self.trained.trained_on.last
+            if theirs > own:
                 raise InputError(
-                    f"has seen check-ins up to {last}, and the fusion beside it fewer.",
+                    f"has seen check-ins up to {theirs}, and the fusion beside it only up to {own}.",
                     file=folder / f"{name}.json",
                     fix="Train both again, into one folder.",
                 )
