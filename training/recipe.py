@@ -132,6 +132,7 @@ class RankersRecipe(_Strict):
     rate: float = Field(default=1e-3, gt=0, lt=1)
     decay: float = Field(default=0.01, ge=0)
     contrast: float = Field(default=0.0, ge=0)  # weight of the term that makes views with fields left out alike
+    weighed: tuple[Literal["m2trec", "cml", "coder"], ...] = ()  # the networks that the fusion listens to
     seed: int = Field(default=0, ge=0)
 
 
@@ -172,7 +173,7 @@ def recipe_of(kind: type[AnyKind], path: Path, overrides: Sequence[str]) -> AnyK
     return recipe
 
 
-def dump_recipe(recipe: SftRecipe | DpoRecipe) -> str:
+def dump_recipe(recipe: SftRecipe | DpoRecipe | RankersRecipe) -> str:
     """The recipe with all defaults, as YAML that `load_recipe` reads."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 

@@ -1,6 +1,5 @@
 """Trained rankers as methods of a run."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,10 @@ from eval.protocol import Cases
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.fingerprint import fingerprint
-from genrec.rankers.cml import Cml
-from genrec.rankers.coder import Coder
 from genrec.rankers.fusion import Fusion
-from genrec.rankers.m2trec import M2TRec
+from genrec.rankers.networks import NETWORKS, Network
 from genrec.rankers.parts import WHOLE, Parts
 from genrec.rankers.trained import TrainedOn
-
-Loaded = Fusion | M2TRec | Cml | Coder
-NETWORKS: dict[str, Callable[[Path], Loaded]] = {"m2trec": M2TRec.load, "cml": Cml.load, "coder": Coder.load}
 
 
 class TrainedMethod(RankerMethod):
@@ -29,12 +23,13 @@ class TrainedMethod(RankerMethod):
 
     def __init__(self, name: str, folder: Path | None, parts: Parts = WHOLE) -> None:
         if name == "fusion":
-            ranker: Loaded = Fusion(folder, parts=parts)
+            ranker: Fusion | Network = Fusion(folder, parts)
         elif folder is None:
             raise GenRecError(f"{name} needs --rankers DIR, a folder that `genrec-train rankers` has written")
         else:
-            ranker = NETWORKS[name](folder)
+            ranker = NETWORKS[name].load(folder)
         self._folder = folder
+        self._of_other_cities = isinstance(ranker, Fusion) and ranker.ships
         self._trained_on = ranker.trained.trained_on
         super().__init__(ranker)
 
@@ -44,7 +39,7 @@ class TrainedMethod(RankerMethod):
         own = {key: value for key, value in super().settings(cases).items() if key != "trained_on"} | {
             "seed": seen.seed
         }
-        if self._folder is None:  # made from other cities
+        if self._of_other_cities:
             return own
         if cases.home is not None:
             return own | {"trained_on": self._trained_in(cases.home)}

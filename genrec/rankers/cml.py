@@ -9,7 +9,7 @@ where the user was last seen, and the hours at which a place, or its kind, is vi
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,9 +22,9 @@ from genrec.evidence import Evidence
 from genrec.prepared import catalogue_hash
 from genrec.rankers.metadata import Vocabulary, describe, history
 from genrec.rankers.place_network import PlaceInputs, PlaceNetwork, place_inputs
-from genrec.rankers.ranker import Floats, Query
+from genrec.rankers.ranker import Floats, Ints, Query
 from genrec.rankers.simple import visits_until
-from genrec.rankers.trained import TrainedSettings, read_settings, read_weights, write_trained
+from genrec.rankers.trained import TrainedRanker, TrainedSettings, read_settings
 
 NAME = "cml"
 NEAR_KM = 0.1  # distances on the map count from here on
@@ -87,63 +87,85 @@ def squared(users: Tensor, places: Tensor) -> Tensor:
 
 
 def terms(asked: Asked, positions: Tensor, past: Tensor, km: Tensor) -> Tensor:
-    """What a score is the weighted sum of, for all places. Shape: (queries, places, TERMS).
+    """What a score is the weighted sum of, for all places. Shape: (queries, places, TERMS)."""
+    away = torch.cdist(km[asked.last.clamp(min=0)], km)
+    return _terms(asked, torch.arange(len(km))[None], squared(asked.who, positions), away, past)
+
+
+def terms_at(asked: Asked, pois: Tensor, positions: Tensor, past: Tensor, km: Tensor) -> Tensor:
+    """The same for some places of each query. Shape: (queries, places, TERMS)."""
+    apart = ((asked.who[:, None] - positions[pois]) ** 2).sum(2)
+    away = (km[asked.last.clamp(min=0)][:, None] - km[pois]).norm(dim=2)
+    return _terms(asked, pois, apart, away, past)
+
+
+def _terms(asked: Asked, pois: Tensor, apart: Tensor, away: Tensor, past: Tensor) -> Tensor:
+    """Of places at distances in the space (squared) and on the map.
 
     Nearness in the space, apart for places where somebody has been and for the others, whose positions are less sure;
     nearness on the map (0 without a last place); whether a place is another than the last; how usual the hour is there
     (0 if unknown); and whether nobody has been there.
     """
-    apart = squared(asked.who, positions)
     seen = (asked.last >= 0)[:, None]
-    away = torch.cdist(km[asked.last.clamp(min=0)], km)
-    other = (torch.arange(len(km))[None] != asked.last[:, None]) & seen
-    hours = past[:, :24].T[asked.hour.clamp(min=0)] * (asked.hour >= 0)[:, None]
-    new = past[:, 24].expand_as(apart)
+    other = (pois != asked.last[:, None]) & seen
+    hours = past[pois, asked.hour.clamp(min=0)[:, None]] * (asked.hour >= 0)[:, None]
+    new = past[pois, 24].expand_as(apart)
     near = -torch.log1p(away / NEAR_KM) * seen
     return torch.stack([-apart * (1 - new), -apart * new, near, other.to(apart.dtype), hours, new], dim=2)
 
 
-class Cml:
+class Drawn(NamedTuple):
+    """All places as the evidence shows them: positions in the space, history, and positions on the map."""
+
+    positions: Tensor
+    past: Tensor
+    km: Tensor
+
+
+class Cml(TrainedRanker[CmlSettings, Network, Drawn]):
     """A trained space as a ranker."""
 
     name = NAME
+    unsaid: ClassVar = {"vocabulary", "users"}
 
     def __init__(self, settings: CmlSettings, network: Network) -> None:
-        self.trained = settings
-        self.network = network.eval()
+        super().__init__(settings, network)
         self._numbers = {user: number for number, user in enumerate(settings.users)}
-        self._known: tuple[Evidence, tuple[Tensor, Tensor, Tensor]] | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> "Cml":
-        """The ranker of a folder; raises GenRecError if it has none, or a faulty one."""
-        settings = read_settings(folder, NAME, CmlSettings)
-        network = Network(settings)
-        read_weights(folder, NAME, network)
-        return cls(settings, network)
+    def described(cls, folder: Path) -> CmlSettings:
+        """See `TrainedRanker`."""
+        return read_settings(folder, NAME, CmlSettings)
 
-    def save(self, folder: Path) -> None:
-        """Write it into a folder."""
-        write_trained(folder, NAME, self.trained, self.network)
-
-    def settings(self) -> dict[str, Any]:
-        """See `Ranker`."""
-        return self.trained.model_dump(mode="json", exclude={"vocabulary", "users"})
+    @classmethod
+    def untrained(cls, settings: CmlSettings) -> Network:
+        """See `TrainedRanker`."""
+        return Network(settings)
 
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
         """See `Ranker`; raises InputError for another catalogue than it was trained on."""
-        positions, past, km = self._places(evidence)
-        scores = np.empty((len(queries), len(past)))
+        drawn = self.drawn(evidence)
+        scores = np.empty((len(queries), len(drawn.past)))
         weights = torch.tensor(self.trained.weights, dtype=torch.float64)
         if not queries:
             return scores
         with torch.inference_mode():
-            asked = self.asked(queries, evidence, positions)
+            asked = self.asked(queries, evidence, drawn.positions)
             for row in range(len(queries)):
                 one = Asked(*(part[row : row + 1] for part in asked))
-                score = terms(one, positions, past, km)[0].double() @ weights
+                score = terms(one, *drawn)[0].double() @ weights
                 scores[row] = torch.log_softmax(score, dim=0).numpy()
         return scores
+
+    def score_at(self, queries: Sequence[Query], evidence: Evidence, pois: Ints) -> Floats:
+        """See `Voice`: among these places."""
+        drawn = self.drawn(evidence)
+        weights = torch.tensor(self.trained.weights, dtype=torch.float64)
+        there, none = torch.from_numpy(np.maximum(pois, 0)), torch.from_numpy(pois < 0)
+        with torch.inference_mode():
+            asked = self.asked(queries, evidence, drawn.positions)
+            scores = terms_at(asked, there, *drawn).double() @ weights
+            return np.asarray(scores.masked_fill(none, -torch.inf).log_softmax(dim=1))
 
     def asked(self, queries: Sequence[Query], evidence: Evidence, positions: Tensor) -> Asked:
         """Who asks, from where, when."""
@@ -167,7 +189,7 @@ class Cml:
 
         Minus the squared distance. Shape: (users, places).
         """
-        positions, *_ = self._places(evidence)
+        positions = self.drawn(evidence).positions
         with torch.inference_mode():
             who = torch.stack([self.user(user, places, positions) for user, places in visited.items()])
             return -squared(who, self.network.expected(self.place_inputs(pois))).double().numpy()
@@ -187,12 +209,9 @@ class Cml:
                 fix="Train it on these check-ins.",
             )
 
-    def _places(self, evidence: Evidence) -> tuple[Tensor, Tensor, Tensor]:
-        """Positions in the space, history, and position on the map of all places; kept for the last evidence."""
-        if self._known is None or self._known[0] is not evidence:
-            self.require_catalogue(evidence.past.pois)
-            inputs = self.place_inputs(evidence.past.pois)
-            with torch.inference_mode():
-                positions = self.network.positions(inputs)
-            self._known = evidence, (positions, torch.from_numpy(history(evidence)), inputs.km)
-        return self._known[1]
+    def draw(self, evidence: Evidence) -> Drawn:
+        """See `TrainedRanker`."""
+        self.require_catalogue(evidence.past.pois)
+        inputs = self.place_inputs(evidence.past.pois)
+        with torch.inference_mode():
+            return Drawn(self.network.positions(inputs), torch.from_numpy(history(evidence)), inputs.km)

@@ -10,18 +10,19 @@ Added to the paper's scores: the place where the user was last seen, and what it
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from genrec.evidence import Evidence
 from genrec.prepared import catalogue_hash
 from genrec.rankers.coder_network import Network, Views, links_of
 from genrec.rankers.graphs import LEVELS, Vocabulary, trees, visits_by_user
-from genrec.rankers.ranker import Floats, Query
-from genrec.rankers.trained import TrainedSettings, read_settings, read_weights, require_catalogue, write_trained
+from genrec.rankers.ranker import Floats, Ints, Query
+from genrec.rankers.trained import TrainedRanker, TrainedSettings, read_settings, require_catalogue
 
 NAME = "coder"
 
@@ -37,65 +38,69 @@ class CoderSettings(TrainedSettings):
     concentration: float = Field(default=0.0, ge=0, le=1, description="how far links are weighed by theirs")
 
 
-def network_of(settings: CoderSettings) -> Network:
-    """An untrained network of these shapes."""
-    nodes = sum(map(len, settings.nodes))
-    return Network(len(settings.users), settings.places, nodes, settings.width, settings.layers)
-
-
-class Coder:
+class Coder(TrainedRanker[CoderSettings, Network, tuple[dict[str, int], Views]]):
     """A trained network as a ranker."""
 
     name = NAME
+    unsaid: ClassVar = {"users", "nodes"}
 
     def __init__(self, settings: CoderSettings, network: Network) -> None:
-        self.trained = settings
-        self.network = network.eval()
+        super().__init__(settings, network)
         self._row = {user: row for row, user in enumerate(settings.users)}
-        self._drawn: tuple[Evidence, dict[str, int], Views] | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> "Coder":
-        """The ranker of a folder; raises GenRecError if it has none, or a faulty one."""
-        settings = read_settings(folder, NAME, CoderSettings)
-        network = network_of(settings)
-        read_weights(folder, NAME, network)
-        return cls(settings, network)
+    def described(cls, folder: Path) -> CoderSettings:
+        """See `TrainedRanker`."""
+        return read_settings(folder, NAME, CoderSettings)
 
-    def save(self, folder: Path) -> None:
-        """Write it into a folder."""
-        write_trained(folder, NAME, self.trained, self.network)
-
-    def settings(self) -> dict[str, Any]:
-        """See `Ranker`; not whom it knows, nor the nodes."""
-        return self.trained.model_dump(mode="json", exclude={"users", "nodes"})
+    @classmethod
+    def untrained(cls, settings: CoderSettings) -> Network:
+        """See `TrainedRanker`."""
+        nodes = sum(map(len, settings.nodes))
+        return Network(len(settings.users), settings.places, nodes, settings.width, settings.layers)
 
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
         """See `Ranker`: nothing for a user of whom no visit is known. Raises InputError for another catalogue."""
-        users, views = self._views(evidence)
-        rows = torch.tensor([users.get(query.user_id, -1) for query in queries])
-        last = torch.tensor([_last_seen(query, evidence) for query in queries])
+        _, views = self.drawn(evidence)
         with torch.inference_mode():
-            asked = self.network.asked(views, rows, last).flatten(1)
-            scores = asked @ views.places.flatten(1).T + self.network.bias(len(views.places))
-            scores[last < 0] = -torch.inf
-            return np.asarray(scores.double().log_softmax(dim=1).nan_to_num(nan=-torch.inf))
+            asked, last = self._asked(queries, evidence)
+            scores = asked.flatten(1) @ views.places.flatten(1).T + self.network.bias(len(views.places))
+            return _shares(scores.masked_fill((last < 0)[:, None], -torch.inf))
 
-    def _views(self, evidence: Evidence) -> tuple[dict[str, int], Views]:
-        """The graphs' vectors, and the row of each user; kept for the evidence that was asked about last."""
-        if self._drawn is None or self._drawn[0] is not evidence:
-            pois = evidence.past.pois
-            require_catalogue(self.trained, catalogue_hash(pois[: self.trained.places]))
-            rows, visits = visits_by_user(evidence.past)
-            above = trees(pois, self.trained.nodes)
-            known = torch.zeros(len(pois), dtype=torch.bool)
-            known[: self.trained.places] = self.network.visited
-            trained = torch.tensor([self._row.get(user, -1) for user in rows], dtype=torch.long)
-            with torch.inference_mode():
-                links = links_of(visits, above, self.trained.concentration)
-                views = self.network(links, torch.from_numpy(above.above), trained, known)
-            self._drawn = evidence, rows, views
-        return self._drawn[1:]
+    def score_at(self, queries: Sequence[Query], evidence: Evidence, pois: Ints) -> Floats:
+        """See `Voice`: among these places."""
+        _, views = self.drawn(evidence)
+        with torch.inference_mode():
+            asked, last = self._asked(queries, evidence)
+            there, none = torch.from_numpy(np.maximum(pois, 0)), torch.from_numpy(pois < 0)
+            scores = (views.places[there].flatten(2) @ asked.flatten(1)[:, :, None]).squeeze(2)
+            scores += self.network.bias(len(views.places))[there]
+            return _shares(scores.masked_fill((last < 0)[:, None] | none, -torch.inf))
+
+    def _asked(self, queries: Sequence[Query], evidence: Evidence) -> tuple[Tensor, Tensor]:
+        """The vectors of those who ask, (queries, FIELDS, width), and where each was seen last, -1 for nowhere."""
+        users, views = self.drawn(evidence)
+        rows = torch.tensor([users.get(query.user_id, -1) for query in queries], dtype=torch.long)
+        last = torch.tensor([_last_seen(query, evidence) for query in queries], dtype=torch.long)
+        return self.network.asked(views, rows, last), last
+
+    def draw(self, evidence: Evidence) -> tuple[dict[str, int], Views]:
+        """The row of each user, and the graphs' vectors."""
+        pois = evidence.past.pois
+        require_catalogue(self.trained, catalogue_hash(pois[: self.trained.places]))
+        rows, visits = visits_by_user(evidence.past)
+        above = trees(pois, self.trained.nodes)
+        known = torch.zeros(len(pois), dtype=torch.bool)
+        known[: self.trained.places] = self.network.visited
+        trained = torch.tensor([self._row.get(user, -1) for user in rows], dtype=torch.long)
+        with torch.inference_mode():
+            links = links_of(visits, above, self.trained.concentration)
+            return rows, self.network(links, torch.from_numpy(above.above), trained, known)
+
+
+def _shares(scores: Tensor) -> Floats:
+    """Log-probabilities; -inf throughout where all scores are."""
+    return np.asarray(scores.double().log_softmax(dim=1).nan_to_num(nan=-torch.inf))
 
 
 def _last_seen(query: Query, evidence: Evidence) -> int:

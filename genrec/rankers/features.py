@@ -4,16 +4,18 @@ They come in fields. A field can be missing: of a stranger, of a catalogue witho
 was not asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.evidence import Evidence
 from genrec.rankers.asked import Asked
 from genrec.rankers.batch import Situation
 from genrec.rankers.candidates import Candidates
 from genrec.rankers.fields import FIELDS, NAMES, RANKERS, SCORE_FEATURES
+from genrec.rankers.ranker import Query, Voice
 from genrec.rankers.tables import DAY, NEVER, SEASON, Tables
 
 Floats = NDArray[np.float64]
@@ -52,8 +54,15 @@ def layout() -> Layout:
     return NAMES | dict.fromkeys(RANKERS, SCORE_FEATURES)
 
 
+def heard(
+    voices: Mapping[str, Voice], queries: Sequence[Query], evidence: Evidence, found: Candidates
+) -> dict[str, Floats]:
+    """What other rankers say of the candidates, by their names."""
+    return {name: voice.score_at(queries, evidence, found.poi) for name, voice in voices.items()}
+
+
 def features(tables: Tables, asked: Asked, found: Candidates, scores: Mapping[str, Floats] | None = None) -> Features:
-    """Features of candidates; `scores`: log-probabilities of other rankers over all places, by the ranker's name.
+    """Features of candidates; `scores`: log-probabilities of the candidates by other rankers, see `heard`.
 
     A ranker without scores, or with -inf throughout a row, has nothing to say of it.
     """
@@ -77,9 +86,8 @@ def features(tables: Tables, asked: Asked, found: Candidates, scores: Mapping[st
 def _score_features(scores: Floats | None, found: Candidates) -> tuple[list[Floats], Bools]:
     if scores is None:
         return [np.zeros((1, 1))] * len(SCORE_FEATURES), np.zeros(len(found.poi), dtype=np.bool_)
-    own = np.take_along_axis(scores, np.maximum(found.poi, 0), axis=1)
-    own = np.where(found.mask, np.maximum(own, FAINTEST), FAINTEST)
-    return [own, own - own.max(axis=1, keepdims=True)], np.asarray(np.isfinite(scores).any(axis=1))
+    own = np.where(found.mask, np.maximum(scores, FAINTEST), FAINTEST)
+    return [own, own - own.max(axis=1, keepdims=True)], np.asarray((np.isfinite(scores) & found.mask).any(axis=1))
 
 
 def _present(situation: Situation, field: str) -> Bools:

@@ -4,7 +4,7 @@ It scores a few hundred candidates a query with a small network; all other place
 nearness, so that probabilities over the whole catalogue sum to 1.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,16 +15,18 @@ import numpy as np
 import polars as pl
 import torch
 
+from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.llm.identity import folder_hash
 from genrec.prepared import catalogue_hash
 from genrec.rankers.asked import Asked, asked
 from genrec.rankers.candidates import PRIOR, Candidates, candidates
-from genrec.rankers.features import ALL_FIELDS, Features, features, layout
-from genrec.rankers.fusion_file import SHIPPED, read_fusion
+from genrec.rankers.features import ALL_FIELDS, Features, features, heard, layout
+from genrec.rankers.fusion_file import NAME, SHIPPED, read_fusion
 from genrec.rankers.fusion_net import Fused
+from genrec.rankers.networks import networks_in
 from genrec.rankers.parts import WHOLE, Parts
-from genrec.rankers.ranker import Floats, Query, Ranker, best
+from genrec.rankers.ranker import Floats, Query, Voice, best
 from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import LatestTables, Tables
@@ -118,31 +120,44 @@ class Looked:
 class Fusion:
     """The fusion as a ranker: the one that comes with GenRec, or a trained one from a folder.
 
-    `rankers`: trained rankers whose scores it weighs, by their names; any may be missing. `parts`: what is left out, to
-    be measured. Raises InputError for a folder that holds no fusion, or a damaged one.
+    It listens to those rankers that it has learned to weigh: to ones that count, and to the networks beside it in the
+    folder, of which any may be missing. `parts`: what is left out, to be measured. Raises InputError for a folder that
+    holds no fusion, or a damaged one, or a network that knows more than it.
     """
 
-    name = "fusion"
+    name = NAME
 
-    def __init__(
-        self, folder: Path | None = None, rankers: Mapping[str, Ranker] | None = None, parts: Parts = WHOLE
-    ) -> None:
+    def __init__(self, folder: Path | None = None, parts: Parts = WHOLE) -> None:
         self._folder = folder or SHIPPED
         self.trained, self._network = read_fusion(self._folder, layout())
-        parts.require(self.trained.learned.rankers)
+        learned = self.trained.learned.rankers
+        parts.require(learned)
         self.parts = parts
-        counted = {name: CountingRanker(name) for name in COUNTED}
-        learned = set(self.trained.learned.rankers) - {parts.without}
-        self._rankers = {name: r for name, r in (counted | dict(rankers or {})).items() if name in learned}
+        networks = networks_in(self._folder, learned)
+        for name, network in networks.items():
+            theirs, own = network.trained.trained_on.last, self.trained.trained_on.last
+            if theirs > own:
+                raise InputError(
+                    f"has seen check-ins up to {theirs}, and the fusion beside it only up to {own}.",
+                    file=self._folder / f"{name}.json",
+                    fix="Train both again, into one folder.",
+                )
+        voices: dict[str, Voice] = {**counting(learned), **networks}
+        self._voices = {name: voice for name, voice in voices.items() if name != parts.without}
         self._tables = LatestTables()
         self._for: pl.DataFrame | None = None  # the catalogue that it has been found to be for
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is the one that comes with GenRec, wherever it lies."""
+        return self.trained == read_fusion(SHIPPED, layout())[0]
 
     def settings(self) -> dict[str, Any]:
         """See `Ranker`."""
         return {
             **self.trained.model_dump(mode="json", exclude={"learned"}),
             **self.parts.settings(),
-            "rankers": {name: ranker.settings() for name, ranker in self._rankers.items()},
+            "rankers": {name: voice.settings() for name, voice in self._voices.items()},
         }
 
     def identity(self) -> dict[str, Any]:
@@ -172,8 +187,7 @@ class Fusion:
             batch = queries[first : first + BATCH]
             questions = asked(batch, tables, evidence.as_of)
             found = candidates(tables, questions)
-            scores = {name: ranker.score(batch, evidence) for name, ranker in self._rankers.items()}
-            made = features(tables, questions, found, scores)
+            made = features(tables, questions, found, heard(self._voices, batch, evidence, found))
             made = replace(made, present=self.parts.heard(made.present))
             mask, present = torch.from_numpy(found.mask), torch.from_numpy(made.present)
             with torch.inference_mode(), _threads(len(batch)):
@@ -189,6 +203,11 @@ class Fusion:
             require_catalogue(self.trained, catalogue_hash(pois))
             self._for = pois
         return self._tables.of(evidence)
+
+
+def counting(names: Collection[str] = COUNTED) -> dict[str, Voice]:
+    """The rankers that need no training, as far as they are named."""
+    return {name: CountingRanker(name) for name in COUNTED if name in names}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ scales that the session weighs; and a share of the mass goes to the places of th
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from genrec.evidence import Evidence
 from genrec.rankers.metadata import HISTORY, Vocabulary, describe, history
 from genrec.rankers.place_network import PlaceInputs, PlaceNetwork, place_inputs
-from genrec.rankers.ranker import Floats, Query
+from genrec.rankers.ranker import Floats, Ints, Query
 from genrec.rankers.sessions import STEP, sessions_of
-from genrec.rankers.trained import TrainedSettings, read_settings, read_weights, write_trained
+from genrec.rankers.trained import TrainedRanker, TrainedSettings, read_settings
 
 NAME = "m2trec"
 SCALES_KM = (0.1, 0.5, 2.0)
@@ -79,65 +79,90 @@ class Network(nn.Module):
     ) -> Outputs:
         """Arguments: all places with their history, the sessions (see `Sessions`), and which places are no answers."""
         vectors = self.place(places, past)
+        last = visited[:, -1]
+        session, states = self._read(vectors, visited, steps)
+        away = torch.cdist(places.km[last.clamp(min=0)], places.km)
+        scores = self.next(session) @ vectors.T + self._nearness(session, away, last)
+        if closed is not None:
+            scores = scores.masked_fill(closed, CLOSED)
+        share, attention = self._stays(session, states, visited)
+        returns = torch.zeros_like(scores).scatter_add(1, visited.clamp(min=0), attention)
+        ranked = _mixed(scores, share, returns)
+        return Outputs(ranked, self.category(session), self.parent(session))
+
+    def among(self, vectors: Tensor, km: Tensor, visited: Tensor, steps: Tensor, pois: Tensor) -> Tensor:
+        """Log-probabilities among some places of each query, -1 for none, from vectors and positions of all."""
+        last, there, none = visited[:, -1], pois.clamp(min=0), pois < 0
+        session, states = self._read(vectors, visited, steps)
+        away = (km[there] - km[last.clamp(min=0)][:, None]).norm(dim=2)
+        scores = (vectors[there] @ self.next(session)[:, :, None]).squeeze(2) + self._nearness(session, away, last)
+        share, attention = self._stays(session, states, visited)
+        returns = ((pois[:, :, None] == visited[:, None]) * attention[:, None]).sum(2)
+        return _mixed(scores.masked_fill(none, CLOSED), share, returns).masked_fill(none, CLOSED).log_softmax(dim=1)
+
+    def _read(self, vectors: Tensor, visited: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """The vector of each session, and the states of its visits."""
         given = visited >= 0
         read = vectors[visited.clamp(min=0)] * given[:, :, None]
         tokens = torch.cat([read, self.query.expand(len(read), 1, -1)], dim=1) + self.step(steps)
         mask = torch.cat([given, given.new_ones(len(given), 1)], dim=1)
         states = self.encoder(tokens, src_key_padding_mask=~mask)
         pooled = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-        session = self.session(torch.cat([pooled, states[:, -1]], dim=1))
-        scores = self.next(session) @ vectors.T + self._nearness(session, places.km, visited[:, -1])
-        if closed is not None:
-            scores = scores.masked_fill(closed, CLOSED)
-        ranked = self._with_returns(torch.log_softmax(scores, dim=1), session, states[:, :-1], visited)
-        return Outputs(ranked, self.category(session), self.parent(session))
+        return self.session(torch.cat([pooled, states[:, -1]], dim=1)), states[:, :-1]
 
-    def _nearness(self, session: Tensor, km: Tensor, last: Tensor) -> Tensor:
-        """What the distance from the last place adds to the scores of all; nothing without one."""
-        away = torch.cdist(km[last.clamp(min=0)], km)
+    def _nearness(self, session: Tensor, away: Tensor, last: Tensor) -> Tensor:
+        """What the distance from the last place adds to scores; nothing without one."""
         near = [-torch.log1p(away / SCALES_KM[0]), *(1 / (1 + away / scale) for scale in SCALES_KM)]
         weights = self.near(session) * (last >= 0)[:, None]
         nearness: Tensor = (torch.stack(near, dim=2) @ weights[:, :, None]).squeeze(2)
         return nearness
 
-    def _with_returns(self, elsewhere: Tensor, session: Tensor, states: Tensor, visited: Tensor) -> Tensor:
-        """Log-probabilities, a share of the mass given to the places of the session."""
+    def _stays(self, session: Tensor, states: Tensor, visited: Tensor) -> tuple[Tensor, Tensor]:
+        """The share of the mass that stays with the session's places, and how it is shared among their visits."""
         given = visited >= 0
         attention = self.return_to(states).squeeze(-1).masked_fill(~given, CLOSED).softmax(dim=1) * given
-        share = torch.sigmoid(self.again(session)) * given.any(dim=1, keepdim=True)
-        returns = torch.zeros_like(elsewhere).scatter_add(1, visited.clamp(min=0), attention)
-        return torch.log((1 - share) * elsewhere.exp() + share * returns + FLOOR)
+        return torch.sigmoid(self.again(session)) * given.any(dim=1, keepdim=True), attention
 
 
-class M2TRec:
+def _mixed(scores: Tensor, share: Tensor, returns: Tensor) -> Tensor:
+    """Log-probabilities, a share of the mass given to the places of the session."""
+    return torch.log((1 - share) * torch.log_softmax(scores, dim=1).exp() + share * returns + FLOOR)
+
+
+class Drawn(NamedTuple):
+    """All places as the evidence shows them; `vectors` are what the network makes of them."""
+
+    places: PlaceInputs
+    past: Tensor
+    vectors: Tensor
+
+
+class M2TRec(TrainedRanker[M2TRecSettings, Network, Drawn]):
     """A trained network as a ranker."""
 
     name = NAME
-
-    def __init__(self, settings: M2TRecSettings, network: Network) -> None:
-        self.trained = settings
-        self.network = network.eval()
-        self._known: tuple[Evidence, PlaceInputs, Tensor] | None = None
+    unsaid: ClassVar = {"vocabulary"}
 
     @classmethod
-    def load(cls, folder: Path) -> "M2TRec":
-        """The ranker of a folder; raises GenRecError if it has none, or a faulty one."""
-        settings = read_settings(folder, NAME, M2TRecSettings)
-        network = Network(settings)
-        read_weights(folder, NAME, network)
-        return cls(settings, network)
+    def described(cls, folder: Path) -> M2TRecSettings:
+        """See `TrainedRanker`."""
+        return read_settings(folder, NAME, M2TRecSettings)
 
-    def save(self, folder: Path) -> None:
-        """Write it into a folder."""
-        write_trained(folder, NAME, self.trained, self.network)
+    @classmethod
+    def untrained(cls, settings: M2TRecSettings) -> Network:
+        """See `TrainedRanker`."""
+        return Network(settings)
 
-    def settings(self) -> dict[str, Any]:
-        """See `Ranker`."""
-        return self.trained.model_dump(mode="json", exclude={"vocabulary"})
+    def draw(self, evidence: Evidence) -> Drawn:
+        """See `TrainedRanker`."""
+        described = describe(evidence.past.pois, self.trained.vocabulary)
+        inputs, past = place_inputs(described, sentences=self.trained.sentences), torch.from_numpy(history(evidence))
+        with torch.inference_mode():
+            return Drawn(inputs, past, self.network.place(inputs, past))
 
     def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
         """See `Ranker`."""
-        places, past = self._places(evidence)
+        places, past, _ = self.drawn(evidence)
         block = max(1, CELLS // max(len(past), 1))
         read = sessions_of(queries, evidence, self.trained.length)
         scores = np.empty((len(queries), len(past)))
@@ -148,10 +173,10 @@ class M2TRec:
                 scores[start : start + block] = torch.log_softmax(outputs.places.double(), dim=1).numpy()
         return scores
 
-    def _places(self, evidence: Evidence) -> tuple[PlaceInputs, Tensor]:
-        """What is known of all places; kept for the evidence that was asked about last."""
-        if self._known is None or self._known[0] is not evidence:
-            described = describe(evidence.past.pois, self.trained.vocabulary)
-            inputs = place_inputs(described, sentences=self.trained.sentences)
-            self._known = evidence, inputs, torch.from_numpy(history(evidence))
-        return self._known[1:]
+    def score_at(self, queries: Sequence[Query], evidence: Evidence, pois: Ints) -> Floats:
+        """See `Voice`: among these places."""
+        drawn = self.drawn(evidence)
+        visited, steps = map(torch.from_numpy, sessions_of(queries, evidence, self.trained.length))
+        asked = visited, steps, torch.from_numpy(pois)
+        with torch.inference_mode():
+            return np.asarray(self.network.among(drawn.vectors, drawn.places.km, *asked).double())

@@ -12,6 +12,7 @@ from genrec.evidence import Evidence
 from genrec.trajectories import Visit
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,21 @@ class Ranker(Protocol):
         """Natural log-probability of each POI to be visited next; -inf where it has nothing to say.
 
         Shape: (queries, pois).
+        """
+
+
+class Voice(Protocol):
+    """A ranker that others may listen to: it also scores a few places of each query, without looking at all."""
+
+    name: str
+
+    def settings(self) -> dict[str, Any]:
+        """See `Ranker`."""
+
+    def score_at(self, queries: Sequence[Query], evidence: Evidence, pois: Ints) -> Floats:
+        """Log-probabilities of some places, of all places or among these; -inf throughout a row: nothing to say.
+
+        `pois` has a row of different places a query, -1 behind the last, where scores mean nothing. Shape: as `pois`.
         """
 
 

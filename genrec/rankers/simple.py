@@ -16,9 +16,8 @@ from genrec.rankers.blocks import in_blocks
 from genrec.rankers.habit_weights import fitted_weights
 from genrec.rankers.habits import DEFAULT_WEIGHTS, UNVISITED, around, category_hour_fit, hour_kernels, score_habits
 from genrec.rankers.known import NOWHERE, known_places
-from genrec.rankers.ranker import Floats, Query
+from genrec.rankers.ranker import Floats, Ints, Query
 from genrec.rankers.situations import distances, own_heads, places_now, times_of_day
-from genrec.tallies import Ints
 from genrec.trajectories import GAP_HOURS, Visit, since
 
 # Visits that the next coarser distribution weighs against the counted ones (Dirichlet smoothing).
@@ -112,6 +111,10 @@ class CountingRanker:
         if self.name == "habits":
             return score_habits(queries, evidence)
         return in_blocks(queries, evidence, PROBABILITIES[self.name])
+
+    def score_at(self, queries: Sequence[Query], evidence: Evidence, pois: Ints) -> Floats:
+        """See `Voice`."""
+        return np.take_along_axis(self.score(queries, evidence), np.maximum(pois, 0), axis=1)
 
 
 def visits_until(evidence: Evidence, query: Query) -> list[Visit]:

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from transformers import AutoModel, AutoTokenizer
 
 from genrec.cache import cache_home
 from genrec.errors import GenRecError
@@ -71,6 +70,8 @@ def _read(path: Path) -> dict[str, NDArray[np.float32]]:
 
 def _encoded(texts: Sequence[str]) -> list[NDArray[np.float32]]:
     """Mean of the last layer's vectors, of length 1: what the encoder's authors do."""
+    from transformers import AutoModel, AutoTokenizer  # deferred: rankers load, and often rank, without it
+
     folder = _folder()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()

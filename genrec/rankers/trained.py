@@ -1,19 +1,23 @@
-"""A trained ranker on disk: NAME.json says what it is, NAME.safetensors holds its weights.
+"""A trained ranker, and on disk: NAME.json says what it is, NAME.safetensors holds its weights.
 
 A folder may come from anywhere: it is read without running anything of it, and checked before it is used.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from genrec.errors import InputError
+from genrec.evidence import Evidence
 from genrec.files import atomic_path, require_regular, write_text
 from genrec.llm.weights import all_finite, few, held
+from genrec.rankers.ranker import Floats, Ints, Query
 from genrec.validation import first_problem
 
 ANY = "any"
@@ -42,6 +46,77 @@ class TrainedSettings(BaseModel):
 
 
 Settings = TypeVar("Settings", bound=TrainedSettings)
+Network = TypeVar("Network", bound=nn.Module)
+Drawn = TypeVar("Drawn")
+
+
+class TrainedRanker(ABC, Generic[Settings, Network, Drawn]):
+    """A network as a ranker; see `Ranker` and `Voice`.
+
+    Attributes:
+        name: of the ranker, and of its files.
+        unsaid: which of its settings are too long for an account of a run.
+        trained: what it says of itself.
+        network: the network.
+
+    """
+
+    name: str
+    unsaid: ClassVar[set[str]]
+
+    def __init__(self, settings: Settings, network: Network) -> None:
+        self.trained = settings
+        self.network = network.eval()
+        self._latest: tuple[Evidence, Drawn] | None = None
+
+    @classmethod
+    @abstractmethod
+    def described(cls, folder: Path) -> Settings:
+        """What the ranker of a folder says of itself."""
+
+    @classmethod
+    @abstractmethod
+    def untrained(cls, settings: Settings) -> Network:
+        """A network of these shapes."""
+
+    @abstractmethod
+    def draw(self, evidence: Evidence) -> Drawn:
+        """All that answers share which rest on the same evidence."""
+
+    @abstractmethod
+    def score(self, queries: Sequence[Query], evidence: Evidence) -> Floats:
+        """See `Ranker`."""
+
+    @abstractmethod
+    def score_at(self, queries: Sequence[Query], evidence: Evidence, pois: Ints) -> Floats:
+        """See `Voice`."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The ranker of a folder; raises GenRecError if it has none, or a faulty one."""
+        settings = cls.described(folder)
+        network = cls.untrained(settings)
+        read_weights(folder, cls.name, network)
+        return cls(settings, network)
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder."""
+        write_trained(folder, self.name, self.trained, self.network)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Ranker`; without what is `unsaid`."""
+        return self.trained.model_dump(mode="json", exclude=self.unsaid)
+
+    def drawn(self, evidence: Evidence) -> Drawn:
+        """See `draw`; kept for the evidence that was asked about last."""
+        if self._latest is None or self._latest[0] is not evidence:
+            self._latest = evidence, self.draw(evidence)
+        return self._latest[1]
+
+
+def is_written(folder: Path, name: str) -> bool:
+    """Whether a folder has the files of a ranker."""
+    return all((folder / f"{name}.{ending}").exists() for ending in ("json", "safetensors"))
 
 
 def write_trained(folder: Path, name: str, settings: TrainedSettings, network: nn.Module) -> None:

@@ -1,5 +1,7 @@
 """`genrec-train rankers`: a folder that ranks, made of nothing but the train part, that a killed run goes on with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from genrec.rankers.fusion_file import Learned, read_fusion
 from genrec.rankers.ranker import Query
 from genrec.rankers.simple import CountingRanker
 from genrec.reading.reader import read_checkins
+from training.progress import nothing
 from training.rankers import shipped
 from training.rankers.fusion import Settings, answers, calibrate, fit, new_network
 from training.rankers.lists import aged, lists_of, visits_to_learn
@@ -31,8 +34,11 @@ def checkins(tmp_path_factory):
     return read_checkins(folder / "checkins.csv")
 
 
-def quiet(_):
-    return lambda done, total: None
+def train(recipe, checkins, out):
+    """Train all stages; what was noted."""
+    notes = []
+    train_rankers(recipe, checkins, out, lambda _: nothing, notes.append)
+    return notes
 
 
 def test_training_sees_the_train_part_only(checkins):
@@ -70,23 +76,22 @@ def test_a_network_learns_and_is_the_same_each_time(checkins):
 @pytest.mark.slow
 def test_a_folder_that_ranks_and_is_not_made_again(checkins, tmp_path):
     out = tmp_path / "rankers"
-    train_rankers(RECIPE, checkins, out, quiet)
+    assert not train(RECIPE, checkins, out)
     settings, _ = read_fusion(out, layout())
     assert settings.catalogue != "any"
     assert set(settings.learned.rankers) <= set(RANKERS)
-    written = (out / "fusion.safetensors").stat().st_mtime_ns
-    trained = train_rankers(RECIPE, checkins, out, quiet)
-    assert isinstance(trained["fusion"], Fusion)
-    assert (out / "fusion.safetensors").stat().st_mtime_ns == written
+    written = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    notes = train(RECIPE, checkins, out)
+    assert notes == [f"{name}: finished before, skipped" for name in ("m2trec", "cml", "coder", "fusion")]
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == written
+    with pytest.raises(GenRecError, match="was made with seed 0, not 1"):
+        train(RECIPE.model_copy(update={"seed": 1}), checkins, out)
     with pytest.raises(GenRecError, match="something else"):
-        train_rankers(RECIPE.model_copy(update={"seed": 1}), checkins, out, quiet)
-
-
-def test_too_few_visits_are_one_line(checkins, tmp_path):
-    few = checkins.__class__(checkins.frame[:100], checkins.pois, "few", [])
-    with pytest.raises(GenRecError, match="too few to learn from"):
-        train_rankers(RECIPE, few, tmp_path / "rankers", quiet)
-    assert not (tmp_path / "rankers").exists()
+        train(RECIPE, replace(checkins, frame=checkins.frame[:-5]), out)
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == written
+    (out / "fusion.json").unlink()
+    (out / "cml.safetensors").unlink()
+    assert train(RECIPE, checkins, out) == ["m2trec: finished before, skipped", "coder: finished before, skipped"]
 
 
 def test_the_recipe_is_the_default():
@@ -97,7 +102,7 @@ def test_the_recipe_is_the_default():
 def test_a_trained_folder_is_not_examined_on_what_it_has_seen(checkins, tmp_path, genrec_eval):
     out, data = tmp_path / "rankers", tmp_path / "city"
     build_city(CityConfig(users=12, pois=80, days=60, checkins=900, seed=3)).write(data)
-    train_rankers(RECIPE, checkins, out, quiet)
+    train(RECIPE, checkins, out)
     run = ("run", data / "checkins.csv", "--method", "fusion", "--rankers", out, "--out")
     code, _, err = genrec_eval(*run, tmp_path / "one", "--split", "rolling")
     assert code == 2

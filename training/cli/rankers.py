@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.bundle import bundled
-from genrec.cli.console import out
+from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Reading
 from training.cli.options import Overrides, stages
 from training.recipe import RANKERS_RECIPE, RankersRecipe, recipe_of
@@ -25,13 +25,14 @@ def rankers(
 ) -> None:
     """Train the rankers of a city on the train part of its check-ins; run again after a kill, it goes on.
 
-    `--set train=rolling` trains on the first half, `--set train=llm4poi` on the first 80 %.
+    `--set train=rolling` trains on the first half, `--set train=llm4poi` on the first 80 %. Where that is too little to
+    learn from, DIR gets the fusion that comes with GenRec.
     """
     from training.rankers.stages import train_rankers  # deferred: loads torch
 
     recipe = recipe_of(RankersRecipe, recipe_path or RANKERS_RECIPE, changes or [])
     checkins = reading.checkins(path)
     with stages() as stage:
-        trained = train_rankers(recipe, checkins, output, stage)
+        trained = train_rankers(recipe, checkins, output, stage, lambda text: err.print(f"note: {text}"))
     out.print(f"{output}: {', '.join(trained)}", markup=False)
     out.print(f"rank with it: genrec recommend ... --rankers {output}", markup=False)

@@ -18,16 +18,15 @@ from genrec.checkins import Checkins
 from genrec.clock import local_span
 from genrec.columns import POI, USER
 from genrec.evidence import Evidence
-from genrec.fingerprint import fingerprint
 from genrec.prepared import catalogue_hash
 from genrec.rankers.cml import Cml, CmlSettings, Network, clipped, squared, terms
 from genrec.rankers.metadata import describe, history, vocabulary_of
 from genrec.rankers.place_network import PlaceInputs, place_inputs
 from genrec.rankers.ranker import Query
 from genrec.rankers.text import installed
-from genrec.rankers.trained import TrainedOn
 from genrec.trajectories import training
 from training.rankers.loop import Progress, descend
+from training.rankers.material import trained_on
 
 MARGIN = 1.9  # between squared distances, which are at most 4
 SAMPLED = 64  # places that a batch's users did not go to, to compare with
@@ -85,7 +84,7 @@ def _space(checkins: Checkins, rows: int, seed: int, steps: int, *, sentences: b
     users = tuple(seen.frame[USER].unique().sort().to_list())
     settings = CmlSettings(
         catalogue=catalogue_hash(checkins.pois),
-        trained_on=TrainedOn(fingerprint=fingerprint(seen), rows=rows, last=local_span(seen.frame)[1], seed=seed),
+        trained_on=trained_on(seen, seed),
         vocabulary=vocabulary_of(checkins.pois[seen.frame[POI].unique().sort()]),
         sentences=sentences,
         users=users,

@@ -13,17 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from genrec.checkins import Checkins
-from genrec.clock import local_span
 from genrec.columns import POI, USER
 from genrec.errors import GenRecError
-from genrec.fingerprint import fingerprint
 from genrec.prepared import catalogue_hash
-from genrec.rankers.coder import Coder, CoderSettings, network_of
+from genrec.rankers.coder import Coder, CoderSettings
 from genrec.rankers.coder_network import FIELDS, Network, Views, links_of
 from genrec.rankers.graphs import trees, visit_counts, vocabulary_of
-from genrec.rankers.trained import TrainedOn
 from genrec.trajectories import sessionise
 from training.rankers.loop import Progress, descend
+from training.rankers.material import trained_on
 
 FEWEST = 200  # visits that can be learned from
 BATCH = 4096  # visits, at most
@@ -72,7 +70,7 @@ def train_coder(
         raise GenRecError(f"{rows} visits are too few to train on; at least {FEWEST} are needed")
     settings = CoderSettings(
         catalogue=catalogue_hash(checkins.pois),
-        trained_on=TrainedOn(fingerprint=fingerprint(seen), rows=rows, last=local_span(seen.frame)[1], seed=seed),
+        trained_on=trained_on(seen, seed),
         users=tuple(seen.frame[USER].unique().sort()),
         places=len(checkins.pois),
         nodes=vocabulary_of(checkins.pois[seen.frame[POI].unique().sort()]),
@@ -80,7 +78,7 @@ def train_coder(
     )
     lessons = _lessons(seen, settings)
     torch.manual_seed(seed)
-    network = network_of(settings)
+    network = Coder.untrained(settings)
     network.visited[lessons.targets] = True
     teacher = _Teacher(network, settings, checkins, lessons, weights)
     batch = min(BATCH, -(-rows // BATCHES))

@@ -1,6 +1,10 @@
-"""What the fusion learns from: visits, each with the list of candidates and their features as of an earlier moment."""
+"""What the fusion learns from: visits, each with the list of candidates and their features as of an earlier moment.
 
-from collections.abc import Callable, Mapping, Sequence
+A network that has seen a visit ranks it better than it will rank others. So it says nothing of a list unless the
+evidence is later than all that it was trained on.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -15,13 +19,13 @@ from genrec.columns import TIME, USER
 from genrec.evidence import Evidence
 from genrec.rankers.asked import asked
 from genrec.rankers.candidates import candidates
-from genrec.rankers.features import features
+from genrec.rankers.features import ALL_FIELDS, features, heard
 from genrec.rankers.places import places_of
-from genrec.rankers.ranker import Query, Ranker
+from genrec.rankers.ranker import Query, Voice
 from genrec.rankers.tables import Tables
+from genrec.rankers.trained import TrainedRanker
 from genrec.trajectories import Example, training
-
-Progress = Callable[[int, int], None]  # (done, in all)
+from training.progress import Progress, nothing
 
 BATCH = 256
 REFRESH = timedelta(days=7)
@@ -56,6 +60,20 @@ class Lists:
         return len(self.target)
 
 
+@dataclass(frozen=True)
+class Portions:
+    """How many visits of a city are learned, of those up to the last `aside`, and how many of these are kept aside.
+
+    `old`: how many at most are learned once more with older evidence, of a share of `old_share`.
+    """
+
+    most: int
+    old_share: float
+    old: int
+    aside: float
+    kept: int
+
+
 def visits_to_learn(checkins: Checkins, rows: int) -> tuple[Example, ...]:
     """The visits of the first `rows` check-ins, evidence refreshed weekly, once a tenth of them is known."""
     frame = checkins.frame[:rows]
@@ -83,13 +101,26 @@ def aged(examples: Sequence[Example], checkins: Checkins, share: float, seed: in
     return older
 
 
+def shared_out(
+    checkins: Checkins, visits: Sequence[Example], portions: Portions, seed: int
+) -> tuple[list[Example], list[Example]]:
+    """Of visits in order of time, those that are learned, some of them twice, and those that are kept aside."""
+    cut = int(len(visits) * (1 - portions.aside))
+    learned = _sample(visits[:cut], portions.most, seed)
+    older = _sample(aged(learned, checkins, portions.old_share, seed), portions.old, seed)
+    return learned + older, _sample(visits[cut:], portions.kept, seed)
+
+
+def _sample(visits: Sequence[Example], most: int, seed: int) -> list[Example]:
+    """As many visits as may be learned, drawn at random, in order."""
+    chosen = np.random.default_rng(seed).permutation(len(visits))[:most]
+    return [visits[i] for i in np.sort(chosen)]
+
+
 def lists_of(
-    checkins: Checkins,
-    examples: Sequence[Example],
-    rankers: Mapping[str, Ranker],
-    progress: Progress = lambda done, total: None,
+    checkins: Checkins, examples: Sequence[Example], voices: Mapping[str, Voice], progress: Progress = nothing
 ) -> Lists:
-    """The lists of examples, as they would be asked about; the other rankers' scores go in as features."""
+    """The lists of examples, as they would be asked about; what other rankers say goes in as features."""
     places = places_of(checkins.pois)
     order = sorted(range(len(examples)), key=lambda i: examples[i].as_of)
     parts: list[Lists] = []
@@ -98,24 +129,28 @@ def lists_of(
         evidence = Evidence(checkins, as_of)
         tables = Tables(evidence, places)
         numbers = list(group)
+        speaking = {name: voice for name, voice in voices.items() if _unseen(voice, as_of)}
         for first in range(0, len(numbers), BATCH):
             batch = numbers[first : first + BATCH]
-            parts.append(_lists(batch, examples, evidence, tables, rankers))
+            parts.append(_lists(batch, examples, evidence, tables, speaking))
             done += len(batch)
             progress(done, len(examples))
     return joined(parts)
 
 
+def _unseen(voice: Voice, as_of: datetime) -> bool:
+    """Whether a ranker has seen nothing from a moment on."""
+    return not isinstance(voice, TrainedRanker) or voice.trained.trained_on.last < as_of
+
+
 def _lists(
-    numbers: Sequence[int], examples: Sequence[Example], evidence: Evidence, tables: Tables,
-    rankers: Mapping[str, Ranker],
-) -> Lists:  # fmt: skip
+    numbers: Sequence[int], examples: Sequence[Example], evidence: Evidence, tables: Tables, voices: Mapping[str, Voice]
+) -> Lists:
     batch = [examples[number] for number in numbers]
     queries = [Query(example.user_id, example.time, example.prefix) for example in batch]
     questions = asked(queries, tables, evidence.as_of)
     found = candidates(tables, questions)
-    scores = {name: ranker.score(queries, evidence) for name, ranker in rankers.items()}
-    made = features(tables, questions, found, scores)
+    made = features(tables, questions, found, heard(voices, queries, evidence, found))
     target = np.array([example.target for example in batch])
     hit = found.poi == target[:, None]
     before = np.isin(questions.user * tables.places.count + target, tables.own.keys)
@@ -129,6 +164,13 @@ def _lists(
         repeat=before,
         example=np.array(numbers),
     )
+
+
+def without(lists: Lists, rankers: Sequence[str]) -> Lists:
+    """The lists as they are where some rankers say nothing."""
+    present = lists.present.copy()
+    present[:, [ALL_FIELDS.index(name) for name in rankers]] = False
+    return replace(lists, present=present)
 
 
 def joined(parts: Sequence[Lists]) -> Lists:

@@ -18,16 +18,15 @@ from genrec.checkins import Checkins
 from genrec.clock import local_span, rows_before
 from genrec.columns import POI
 from genrec.evidence import Evidence
-from genrec.fingerprint import fingerprint
 from genrec.rankers.m2trec import M2TRec, M2TRecSettings, Network, Outputs
 from genrec.rankers.metadata import describe, history, vocabulary_of
 from genrec.rankers.place_network import PlaceInputs, place_inputs
 from genrec.rankers.ranker import Query
 from genrec.rankers.sessions import Sessions, sessions_of
 from genrec.rankers.text import installed
-from genrec.rankers.trained import TrainedOn
 from genrec.trajectories import training
 from training.rankers.loop import Progress, descend
+from training.rankers.material import trained_on
 
 WEEK, OLD_DAYS = 7, 42  # days between the moments of evidence
 BATCH, MANY = 128, 20_000  # examples at a time; twice as many where there are more lessons than this
@@ -61,7 +60,7 @@ def train_m2trec(
     seen = replace(checkins, frame=checkins.frame[:rows])
     vocabulary = vocabulary_of(checkins.pois[seen.frame[POI].unique().sort()])
     settings = M2TRecSettings(
-        trained_on=TrainedOn(fingerprint=fingerprint(seen), rows=rows, last=local_span(seen.frame)[1], seed=seed),
+        trained_on=trained_on(seen, seed),
         vocabulary=vocabulary,
         sentences=installed() if sentences is None else sentences,
         tasks=tasks,

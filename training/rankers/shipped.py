@@ -16,15 +16,15 @@ from genrec.checkins import Checkins
 from genrec.clock import local_span
 from genrec.fingerprint import fingerprint
 from genrec.rankers.features import ABOUT, layout
-from genrec.rankers.fusion import COUNTED
+from genrec.rankers.fusion import COUNTED, counting
 from genrec.rankers.fusion_file import FusionSettings, Learned, write_fusion
-from genrec.rankers.simple import CountingRanker
 from genrec.rankers.trained import ANY, TrainedOn
 from genrec.reading.reader import read_checkins
 from training.data.cities import training_city
+from training.progress import Progress
 from training.rankers.fusion import Settings, calibrate, fit, new_network
-from training.rankers.fusion_stage import KEPT_ASIDE, sample
-from training.rankers.lists import Lists, Progress, aged, joined, lists_of, visits_to_learn
+from training.rankers.fusion_stage import KEPT_ASIDE
+from training.rankers.lists import Lists, Portions, joined, lists_of, shared_out, visits_to_learn
 
 FIRST_SEED, SYNTHETIC = 2000, 4  # synthetic cities
 REAL_VISITS, REAL_AGED, KEPT_VISITS = 9_000, 2_000, 1_500  # of each city at most
@@ -66,12 +66,10 @@ def ship(cities: Sequence[Checkins], out: Path, progress: Progress | None = None
 def _learn(checkins: Checkins, most: int, most_aged: int, aside: float) -> _City:
     """Lists of a city's visits, with some of them as they look with old evidence; the last ones are kept aside."""
     visits = sorted(visits_to_learn(checkins, len(checkins.frame)), key=lambda visit: visit.time)
-    cut = int(len(visits) * (1 - aside))
-    learned = sample(visits[:cut], most, SETTINGS.seed)
-    older = sample(aged(learned, checkins, 1.0, SETTINGS.seed), most_aged, SETTINGS.seed)
-    rankers = {name: CountingRanker(name) for name in COUNTED}
-    kept = lists_of(checkins, sample(visits[cut:], KEPT_VISITS, SETTINGS.seed), rankers) if aside else None
-    return _City(lists_of(checkins, learned + older, rankers), kept)
+    portions = Portions(most, 1.0, most_aged, aside, KEPT_VISITS)
+    learned, kept = shared_out(checkins, visits, portions, SETTINGS.seed)
+    voices = counting()
+    return _City(lists_of(checkins, learned, voices), lists_of(checkins, kept, voices) if kept else None)
 
 
 if __name__ == "__main__":
