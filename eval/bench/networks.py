@@ -34,9 +34,9 @@ def untrained(asked: Cases, seed: int) -> list[Method]:
         catalogue=catalogue, trained_on=trained_on, users=users, places=places, nodes=nodes_of(seen.pois[visited])
     )
     networks = (
-        m2trec.M2TRec(by_session, m2trec.Network(by_session)),
-        cml.Cml(in_space, cml.Network(in_space)),
-        coder.Coder(on_graphs, coder.network_of(on_graphs)),
+        m2trec.M2TRec(by_session, m2trec.M2TRec.untrained(by_session)),
+        cml.Cml(in_space, cml.Cml.untrained(in_space)),
+        coder.Coder(on_graphs, coder.Coder.untrained(on_graphs)),
     )
     for network in networks[1:]:
         network.network.visited[visited.to_numpy().astype(int)] = True

@@ -11,6 +11,7 @@ COMMANDS = {
     "report": ("eval.cli.report:report", "Write the report of a run."),
     "score": ("eval.cli.score:score", "Score predictions that another project made."),
     "bench": ("eval.cli.bench:app", "Time rankings against other ways to make them."),
+    "steer": ("eval.cli.steer:steer", "Say what a person's words do to a ranking."),
     "ablation": ("eval.cli.experiments:ablation", "Leave out parts of the profile."),
     "cold-start": ("eval.cli.experiments:cold_start", "Rank the same visits with ever more history."),
     "cross-city": ("eval.cli.experiments:cross_city", "Carry what was learned in one city to another."),

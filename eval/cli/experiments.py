@@ -241,7 +241,7 @@ def _conclude(
 ) -> None:
     """Print tables and verdicts, and write the aggregates if asked."""
     for table in tables:
-        out.print(_rich(table))
+        out.print(rich_table(table))
     for verdict in outcome.verdicts:
         out.print(" ".join([verdict.headline, *verdict.reasons]), markup=False)
     out.print(f"{output / 'report.html'}, report.md and metrics.json beside it", markup=False)
@@ -249,7 +249,7 @@ def _conclude(
         write_text(aggregates, experiment.to_json(asdict(outcome) | {"command": command_line(context)}))
 
 
-def _rich(table: Table) -> RichTable:
+def rich_table(table: Table) -> RichTable:
     """For the terminal: each figure above its interval."""
     shown = RichTable(title=table.caption, title_justify="left", box=SIMPLE, pad_edge=False)
     shown.add_column(no_wrap=True)

@@ -9,8 +9,18 @@ import numpy as np
 import polars as pl
 
 from eval.experiments.cold_start import after, newcomers
-from eval.experiments.experiment import OVERVIEW, Outcome, Row, cell, examine, settings_of, write_overview
+from eval.experiments.experiment import (
+    OVERVIEW,
+    Outcome,
+    Row,
+    cell,
+    differences,
+    examine,
+    settings_of,
+    write_overview,
+)
 from eval.measures.intervals import intervals
+from eval.methods.method import Method
 from eval.methods.rankers import RankerMethod
 from eval.protocol import Cases
 from eval.report.sections import Section
@@ -89,25 +99,17 @@ def words_for_history(
     rows: list[Row] = []
     for length in HISTORIES:
         asked = after(sample, length)
-        methods = [
+        methods: list[Method] = [
             RankerMethod(study.ranker),
             SaidMethod(study.ranker, study.steering, study.cases.checkins, study.strength),
         ]
         metrics = examine(asked, methods, out / f"history-{length}", name=name, progress=progress)
         rows += [{"history": length} | row for row in metrics["overall"]]
-        compared = _paired(out / f"history-{length}", methods[1].name, methods[0].name)
-        rows += [{"history": length, "method": f"{SAID} {MINUS} fusion"} | row for row in compared]
+        rows += [
+            {"history": length, "method": f"{SAID} {MINUS} {study.ranker.name}", "value": row["difference"]} | row
+            for row in differences(out / f"history-{length}", [(SAID, study.ranker.name)])
+        ]
     return {HISTORY: rows}
-
-
-def _paired(run: Path, a: str, b: str) -> list[Row]:
-    from eval.experiments.cold_more import compared
-
-    return [
-        {"metric": row["metric"], "users": None, "n": row["n"], "value": row["difference"], "low": row["low"],
-         "high": row["high"], "p_holm": row["p_holm"]}
-        for row in compared(run, [(a, b)])
-    ]  # fmt: skip
 
 
 def contents() -> set[str]:

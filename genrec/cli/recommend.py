@@ -123,7 +123,7 @@ def recommend(
 
 def _stated(known: Mapping[str, Profile], user: str | None, by: By) -> list[str]:
     """What the user has put into their profile, if the fusion ranks and there is one."""
-    if by != "fusion" or user not in known:
+    if by != "fusion" or user is None or user not in known:
         return []
     sentences = stated(known[user])
     if not sentences:

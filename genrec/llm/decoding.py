@@ -118,7 +118,8 @@ def top_k(scorer: Scorer, tries: Sequence[Trie], k: int) -> list[list[Scored]]:
 def all_logprobs(scorer: Scorer, tries: Sequence[Trie]) -> list[list[float]]:
     """Log-probability of every answer to each prompt, in the order of the answers; level by level."""
     results = [[0.0] * len(trie) for trie in tries]
-    level = [(prompt, 0, (), 0.0) for prompt in range(len(tries))]  # (prompt, node, path, log p)
+    level: list[tuple[int, int, tuple[int, ...], float]]  # (prompt, node, path, log p)
+    level = [(prompt, 0, (), 0.0) for prompt in range(len(tries))]
     while level:
         nodes = [Node(prompt, path, tuple(tries[prompt].children(node))) for prompt, node, path, _ in level]
         below: list[tuple[int, int, tuple[int, ...], float]] = []

@@ -118,8 +118,9 @@ def _clauses(sentence: str, index: KindIndex, own: Mapping[int, str]) -> Iterato
 def masked_text(sentence: Sentence) -> str:
     """The text with the names of places and kinds blotted out."""
     text = sentence.text
-    for name in (*sentence.kinds, *sentence.places):
-        text = text[: name.start] + "\u2588" * (name.end - name.start) + text[name.end :]
+    spans = [(kind.start, kind.end) for kind in sentence.kinds] + [(p.start, p.end) for p in sentence.places]
+    for start, end in spans:
+        text = text[:start] + "\u2588" * (end - start) + text[end:]
     return text
 
 
