@@ -9,7 +9,7 @@ person likes gets at least a small share of the probability together, however li
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -35,6 +35,7 @@ STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 NAMED: Final = 3.0  # by which it moves what it names, at least
 BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one
+BATCH: Final = 16  # wordings read side by side
 LONGEST_CLAUSE: Final = 300  # characters that the model reads
 STRONGLY: Final = 2.5  # nats from which on a kind that is not named counts as meant
 LEAST_SHARE: Final = 0.15  # of the probability, at strength 1, of all places that a liking clause means
@@ -108,6 +109,13 @@ class Steering:
             if counts and strength:
                 parts[row] = self._part(clause)
         return Shift(tuple(said), parts, strength)
+
+    def learn(self, wordings: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Ask the model about many wordings ahead, some side by side."""
+        new = [wording for wording in dict.fromkeys(wordings) if wording not in self._known]
+        for first in range(0, len(new), BATCH):
+            self._ask(new[first : first + BATCH])
+            progress(min(first + BATCH, len(new)), len(new))
 
     def standing_out(self, wording: str) -> Floats:
         """How far a clause's difference stands out for each kind of the catalogue, in spreads. Shape: (kinds,)."""

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 from rich.box import SIMPLE
+from rich.progress import Progress as RichProgress
+from rich.progress import TaskID
 from rich.table import Table as RichTable
 
 from eval.cli.asked import prepared, print_examples
@@ -226,14 +228,19 @@ def _names(train: Path, test: Path) -> tuple[str, str]:
 def _progress() -> Iterator[Progress]:
     """A bar for each method that is heard of."""
     with progress_bar() as bar:
-        tasks = {}
+        yield reporting(bar)
 
-        def report(method: str, done: int, total: int) -> None:
-            if method not in tasks:
-                tasks[method] = bar.add_task(method, total=total)
-            bar.update(tasks[method], completed=done)
 
-        yield report
+def reporting(bar: RichProgress) -> Progress:
+    """Shows each method that is heard of as a task of its own."""
+    tasks: dict[str, TaskID] = {}
+
+    def report(method: str, done: int, total: int) -> None:
+        if method not in tasks:
+            tasks[method] = bar.add_task(method, total=total)
+        bar.update(tasks[method], completed=done)
+
+    return report
 
 
 def _conclude(

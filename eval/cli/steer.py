@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eval.cli.command_line import command_line
-from eval.cli.experiments import rich_table
+from eval.cli.experiments import reporting, rich_table
 from eval.cli.options import Aggregates, ModelNames, Output
 from eval.experiments.experiment import to_json
 from eval.protocol import cases
@@ -42,7 +42,8 @@ def steer(
     reading: Reading,
 ) -> None:
     """Say what words do: scripted edits with placebos, free text, and words in place of a history."""
-    from genrec.rankers.fusion import Fusion  # deferred: loads torch
+    from eval.methods.trained import TrainedMethod  # deferred: both load torch
+    from genrec.rankers.fusion import Fusion
 
     context.with_resource(one_writer(output, folder=True))
     checkins = reading.checkins(path)
@@ -54,11 +55,11 @@ def steer(
     with err.status("loading the model"):
         scorer = connect_scorer(model.model, model.server)
         steering = Steering(scorer, checkins.pois, model_settings(model.model, model.server, None))
-    study = studies.Study(asked, Fusion(rankers), steering, strength, seed)
+    study = studies.Study(asked, Fusion(rankers), TrainedMethod("fusion", rankers), steering, strength, seed)
     made = scenarios(asked, topics, persons=persons, kinds=kinds, seed=seed)
     with progress_bar() as bar:
-        task = bar.add_task("scripted edits", total=len(made))
-        more = studies.scripted(study, made, lambda done, _: bar.update(task, completed=done))
+        task = bar.add_task("sentences", total=None)
+        more = studies.scripted(study, made, lambda done, total: bar.update(task, completed=done, total=total))
         more |= studies.written(study)
         more |= studies.words_for_history(
             study,
@@ -66,7 +67,7 @@ def steer(
             users=persons * 5,
             limit=limit,
             name=path.name,
-            progress=lambda method, done, total: None,
+            progress=reporting(bar),
         )
     outcome = studies.conclude(output, more, made, study, path.name)
     for table in [*studies.tables(more), *studies.history_tables(more[studies.HISTORY])]:

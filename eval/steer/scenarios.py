@@ -56,20 +56,21 @@ class Topics:
 
 
 def scenarios(cases: Cases, topics: Topics, *, persons: int, kinds: int, seed: int) -> list[Scenario]:
-    """For some persons and kinds a sentence of each direction; every other one is of the wordings held out.
+    """For some persons a sentence of each direction about each of some kinds; half are of the wordings held out.
 
     A person's placebo is the same sentence throughout.
     """
     draw = np.random.default_rng(seed)
     latest = cases.frame.group_by(USER).agg(pl.col("example").last()).sort("example")["example"].to_numpy()
     chosen = np.sort(draw.permutation(latest)[:persons])
+    about = sorted(draw.permutation(list(topics.places))[:kinds].tolist())
     kept = held_out()
     wordings = {"more": (MORE, kept.more), "fewer": (FEWER, kept.fewer)}
     made: list[Scenario] = []
     for number, example in enumerate(chosen.tolist()):
-        for kind in draw.permutation(list(topics.places))[:kinds].tolist():
+        for place, kind in enumerate(about):
             target = int(draw.choice(topics.places[kind]))
-            tested = len(made) % 2 == 0
+            tested = (number + place) % 2 == 0
             for direction, pair in wordings.items():
                 sentence = str(draw.choice(pair[tested])).replace("{kind}", kind)
                 made.append(Scenario(example, kind, direction, sentence, tested, target))  # type: ignore[arg-type]
@@ -87,17 +88,18 @@ def measure(
     strength: float,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pl.DataFrame:
-    """One row a scenario: user_id, kind, direction, held_out, MEASURES, and whether the reading had the right sign.
+    """One row a scenario: user_id, kind, direction, held_out, sentence, MEASURES, and whether the sign is right.
 
     auc_shift, on_topic (mass on the kind's places) and ranks (of the target) count in the wanted direction; off_topic
     is how much mass moved among all other places beyond what the change on topic leaves to them.
     """
     base = dict(_bases(cases, sorted({one.example for one in made}), ranker))
     topics = Topics(cases.checkins.pois)
+    read = {one.sentence: parse(one.sentence, steering.vocabulary, {}) for one in made}
+    steering.learn([clause.wording for said in read.values() for clause in said], progress)
     rows = []
-    for done, one in enumerate(made, start=1):
-        example = cases.examples[one.example]
-        said = parse(one.sentence, steering.vocabulary, {})
+    for one in made:
+        example, said = cases.examples[one.example], read[one.sentence]
         before = base[one.example]
         after = steering.shift(said, cases.at(example), strength).applied(before)
         sign = {"more": 1, "fewer": -1, "placebo": 1}[one.direction]
@@ -109,7 +111,6 @@ def measure(
             {USER: example.user_id, "kind": one.kind, "direction": one.direction, "held_out": one.is_held_out,
              "sentence": one.sentence, "right": right, **values}
         )  # fmt: skip
-        progress(done, len(made))
     return pl.DataFrame(rows)
 
 

@@ -21,7 +21,6 @@ from eval.experiments.experiment import (
 )
 from eval.measures.intervals import intervals
 from eval.methods.method import Method
-from eval.methods.rankers import RankerMethod
 from eval.protocol import Cases
 from eval.report.sections import Section
 from eval.report.tables import MINUS, Cell, Table, signed
@@ -54,6 +53,7 @@ class Study:
 
     cases: Cases
     ranker: Ranker
+    method: Method  # the same, as a method of a run
     steering: Steering
     strength: float
     seed: int
@@ -100,8 +100,8 @@ def words_for_history(
     for length in HISTORIES:
         asked = after(sample, length)
         methods: list[Method] = [
-            RankerMethod(study.ranker),
-            SaidMethod(study.ranker, study.steering, study.cases.checkins, study.strength),
+            study.method,
+            SaidMethod(study.method, study.ranker, study.steering, study.cases.checkins, study.strength),
         ]
         metrics = examine(asked, methods, out / f"history-{length}", name=name, progress=progress)
         rows += [{"history": length} | row for row in metrics["overall"]]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from eval.methods.method import Ranked
+from eval.methods.method import Method, Ranked
 from eval.protocol import Cases, evidence_at
 from genrec.checkins import Checkins
 from genrec.clock import rows_before
@@ -26,16 +26,22 @@ SAID = "fusion with words"
 
 
 class SaidMethod:
-    """The fusion after each person has said which kinds of places they like; `whole`: all check-ins."""
+    """The fusion after each person has said which kinds of places they like.
 
-    def __init__(self, ranker: Ranker, steering: Steering, whole: Checkins, strength: float = 1.0) -> None:
+    `silent`: the fusion as a method, without words; `whole`: all check-ins.
+    """
+
+    def __init__(
+        self, silent: Method, ranker: Ranker, steering: Steering, whole: Checkins, strength: float = 1.0
+    ) -> None:
         self.name = SAID
+        self._silent = silent
         self._ranker, self._steering, self._whole, self._strength = ranker, steering, whole, strength
         self._kinds = place_kinds(whole.pois)
 
-    def settings(self, _: Cases) -> dict[str, Any]:
+    def settings(self, cases: Cases) -> dict[str, Any]:
         """See `Method`."""
-        return self._ranker.settings() | {"strength": self._strength, "kinds said": KINDS}
+        return self._silent.settings(cases) | {"strength": self._strength, "kinds said": KINDS}
 
     def rank(self, cases: Cases, examples: Sequence[int], k: int) -> Iterator[Ranked]:
         """See `Method`."""
