@@ -2,7 +2,7 @@
 
 import pytest
 from made import at, make
-from made_city import routine
+from made_city import csv_of, failed, routine
 from made_trained import city as home_of_rankers
 from made_trained import cml, m2trec
 
@@ -116,3 +116,9 @@ def test_a_cold_city_is_one_in_its_busiest_weeks():
     assert found.frame["time"].to_list() == [*(time for _, _, time in rush), at(400)]
     short = make(rush[:6])
     assert _busiest(short, 35).frame.equals(short.frame)
+
+
+def test_rankers_of_another_city_need_that_city(genrec_eval, tmp_path):
+    path = csv_of(growing_town(), tmp_path / "town.csv")
+    command = ["cold-start", path, "--method", "habits", "--train-rankers", tmp_path, "--out", tmp_path / "out"]
+    failed(genrec_eval(*command), "--train-rankers goes with --train")
