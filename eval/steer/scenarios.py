@@ -106,7 +106,8 @@ def measure(
         values = _moved(before, after, topics.places[one.kind], one.target, sign)
         values["difference_auc"] = _of_difference(steering, said[0].wording, one.kind)
         values["acc@10"] = float((after > after[example.target]).sum() < 10)
-        right = bool(said) and all(clause.sign == sign for clause in said)
+        signs = {clause.sign for clause in said if one.kind in clause.kinds}
+        right = signs == ({sign} if one.direction != "placebo" else set())
         rows.append(
             {USER: example.user_id, "kind": one.kind, "direction": one.direction, "held_out": one.is_held_out,
              "sentence": one.sentence, "right": right, **values}

@@ -12,8 +12,9 @@ from genrec.errors import InputError
 from genrec.habits import city_habits, habits_of
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.rankers.genup_prompt import genup_messages
-from genrec.rankers.habits import rank_habits, reasons
+from genrec.rankers.habits import rank_habits
 from genrec.rankers.ranking_prompt import ranking_messages
+from genrec.rankers.why import habit_reasons
 from genrec.reading.reader import read_checkins
 
 DAY = 1293840000  # midnight UTC of Saturday, 1 January 2011
@@ -54,7 +55,7 @@ def test_nothing_is_said_of_hours_where_there_are_dates_only(tmp_path: Path) -> 
     assert not any(word in text for text in told for word in ("around", "between", "morning", "night"))
     moment = datetime(2011, 1, 20)
     prefix = ((moment - timedelta(days=1), 0),)
-    why = reasons(habits, city, checkins.pois, 0, at=moment.replace(hour=1), prefix=prefix)
+    why = habit_reasons(habits, city, checkins.pois, 0, at=moment.replace(hour=1), prefix=prefix)
     assert not any("between" in reason or "around" in reason for reason in why)
     asked = ranking_messages(
         profile, city, checkins.pois, at=moment, prefix=prefix, level="full", count_tokens=len, budget=10_000
