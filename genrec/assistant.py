@@ -143,7 +143,7 @@ class Assistant:
         said = [clause for text in says for clause in parse(text, self._kinds, own)]
         if strength and any(clause.sign for clause in said):
             with self._busy("reading what was said"):
-                words = self._steering.shift(said, at, strength)
+                words = self._steering.shift(self._steering.signed(said), at, strength)
         else:
             words = Shift(tuple(said), np.zeros((len(said), len(self.checkins.pois))))
         return self.recommender.rank([(STRANGER if user is None else user, at)], "fusion", k=k, words=words)[0]

@@ -3,14 +3,16 @@
 log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
 the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
 clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
-avoided has a positive wording and a negative sign. A kind or a place that a clause names is always moved, and what a
-person likes gets at least a small share of the probability together, however little their visits speak for it.
+avoided has a positive wording and a negative sign; where the words of a clause do not tell the sign, the model says
+whether the person likes it, on a scale between clauses that certainly do and do not. A kind or a place that a clause
+names is always moved, and what a person likes gets at least a small share of the probability together, however little
+their visits speak for it.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -29,7 +31,12 @@ from genrec.prompting import name_in_prompt, one_line, prompt_version, render
 
 Floats = NDArray[np.float64]
 
-SAID: Final = ("said_user", "said_reference")  # the prompts
+SAID: Final = ("said_user", "said_reference", "said_feeling")  # the prompts
+FEELINGS: Final = ("They like it.", "They dislike it.")
+LIKING: Final = ("I like {}.", "I love {}.", "I want more of {}.", "Take me to {}.")
+DISLIKING: Final = ("I hate {}.", "I never want {}.", "I am done with {}.", "Keep me away from {}.")
+DISLIKED: Final = 0.4  # between the means of these two: up to here a clause dislikes, ...
+LIKED: Final = 0.48  # ... and from here on it likes; what is between is unclear
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
@@ -95,6 +102,7 @@ class Steering:
         for poi, of_place in enumerate(kinds):
             self._of_poi[poi, : len(of_place)] = [self._kind[kind] for kind in of_place]
         self._known: dict[str, Floats] = {}
+        self._anchors: dict[str, tuple[float, float]] = {}
 
     def shift(self, said: Sequence[Said], at: datetime | None, strength: float = 1.0) -> Shift:
         """What clauses add at a local time (None: unknown).
@@ -121,6 +129,40 @@ class Steering:
         """How far a clause's difference stands out for each kind of the catalogue, in spreads. Shape: (kinds,)."""
         self._ask([wording])
         return self._known[wording]
+
+    def signed(self, said: Sequence[Said]) -> list[Said]:
+        """The clauses; of those whose words do not tell it, the model says whether they are liked."""
+        asked = [clause for clause in said if clause.sign and not clause.sure]
+        about = [_about(clause) for clause in asked]
+        liking = dict(zip(map(id, asked), self._liking([clause.text for clause in asked], about), strict=True))
+        return [_judged(clause, liking[id(clause)]) if id(clause) in liking else clause for clause in said]
+
+    def _liking(self, texts: Sequence[str], about: Sequence[str]) -> list[float]:
+        """How much each text likes what it is about: 1 as much as texts that certainly do, 0 as those that do not."""
+        new = [subject for subject in dict.fromkeys(about) if subject not in self._anchors]
+        anchors = [form.format(subject) for subject in new for form in (*LIKING, *DISLIKING)]
+        repeated = [subject for subject in new for _ in (*LIKING, *DISLIKING)]
+        scores = self._feelings([*anchors, *texts], [*repeated, *about])
+        for row, subject in enumerate(new):
+            both = scores[row * len(LIKING + DISLIKING) :][: len(LIKING + DISLIKING)]
+            self._anchors[subject] = float(both[len(LIKING) :].mean()), float(both[: len(LIKING)].mean())
+        found = []
+        for subject, score in zip(about, scores[len(anchors) :].tolist(), strict=True):
+            low, high = self._anchors[subject]
+            found.append((score - low) / max(high - low, 1e-6))
+        return found
+
+    def _feelings(self, texts: Sequence[str], about: Sequence[str]) -> Floats:
+        """Log-odds of liking to disliking. Shape: (texts,)."""
+        if not texts:
+            return np.zeros(0)
+        prompts = [
+            self._scorer.prompt_tokens(_message("said_feeling", text, subject=name_in_prompt(subject)))
+            for text, subject in zip(texts, about, strict=True)
+        ]
+        tries = [Trie(self._scorer.answer_tokens(FEELINGS))] * len(prompts)
+        scores = np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))
+        return np.asarray(scores[:, 0] - scores[:, 1])
 
     @property
     def kinds(self) -> list[str]:
@@ -152,7 +194,7 @@ class Steering:
 
     def _scores(self, wordings: Sequence[str]) -> Floats:
         """Log-probability of each kind behind each wording. Shape: (wordings, kinds)."""
-        prompts = [self._scorer.prompt_tokens(_question(wording)) for wording in wordings]
+        prompts = [self._scorer.prompt_tokens(_message("said_user", wording)) for wording in wordings]
         tries = [self._trie] * len(prompts)
         return np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))
 
@@ -176,8 +218,22 @@ class Steering:
         return both[0], both[1]
 
 
-def _question(wording: str) -> list[Message]:
-    return [{"role": "user", "content": render("said_user", wording=one_line(wording)[:LONGEST_CLAUSE])}]
+def _message(prompt: str, wording: str, **values: str) -> list[Message]:
+    return [{"role": "user", "content": render(prompt, wording=one_line(wording)[:LONGEST_CLAUSE], **values)}]
+
+
+def _about(clause: Said) -> str:
+    """What a clause is about, in words for a model."""
+    return f"a {clause.kinds[0]}" if clause.kinds else "it"
+
+
+def _judged(clause: Said, liking: float) -> Said:
+    """A clause with the sign that the model gives it."""
+    if liking >= LIKED:
+        return clause
+    if liking <= DISLIKED:
+        return replace(clause, polarity="avoids")
+    return replace(clause, polarity="unclear", note="it is not clear whether you like it")
 
 
 def _applies(clause: Said, at: datetime | None) -> bool:

@@ -95,7 +95,7 @@ def measure(
     """
     base = dict(_bases(cases, sorted({one.example for one in made}), ranker))
     topics = Topics(cases.checkins.pois)
-    read = {one.sentence: parse(one.sentence, steering.vocabulary, {}) for one in made}
+    read = {one.sentence: steering.signed(parse(one.sentence, steering.vocabulary, {})) for one in made}
     steering.learn([clause.wording for said in read.values() for clause in said], progress)
     rows = []
     for one in made:

@@ -79,7 +79,8 @@ def written(study: Study) -> dict[str, list[Row]]:
     kinds = study.steering.kinds
     rows: list[Row] = []
     for number, one in enumerate(free_text()):
-        said = [clause for clause in parse(one.says, study.steering.vocabulary, {}) if clause.sign]
+        read = study.steering.signed(parse(one.says, study.steering.vocabulary, {}))
+        said = [clause for clause in read if clause.sign]
         scores = np.zeros(len(kinds))
         for clause in said:
             scores += clause.sign * np.maximum(study.steering.standing_out(clause.wording), 0)

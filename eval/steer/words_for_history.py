@@ -48,7 +48,7 @@ class SaidMethod:
         for number in examples:
             evidence = evidence_at(cases, cases.examples[number].as_of)
             [scores] = self._ranker.score([cases.query(number)], evidence)
-            said = parse(self.says(cases, number), self._steering.vocabulary, {})
+            said = self._steering.signed(parse(self.says(cases, number), self._steering.vocabulary, {}))
             moved = self._steering.shift(said, cases.at(cases.examples[number]), self._strength).applied(scores)
             [pois] = best(moved[None], k)
             yield Ranked(number, evidence.fingerprint, pois.tolist(), np.exp(moved[pois]).tolist())

@@ -25,6 +25,11 @@ MOST: Final = 50  # clauses
 
 _PREFIX = re.compile(r"(likes|avoids|routine):\s*", re.IGNORECASE)
 _WISHING = frozenset(["want", "love", "like", "enjoy", "prefer", "need", "adore"])
+_WISH = re.compile(
+    r"(?:i|we)(?:['\u2019]d| would| do| will|['\u2019]ll)? (?:(?:really|also|just|always|still|now|truly) )*"
+    r"(?:want|love|like|enjoy|prefer|need|adore)\b",
+    re.IGNORECASE,
+)
 _GOING_ON = _WISHING | frozenset(["go", "visit"])
 _SUBJECTS = frozenset(["i", "we", "he", "she", "they", "you", "it", "my", "our", "the"])
 _TURNING = frozenset(["never", "not", "rarely", "seldom"])
@@ -58,6 +63,7 @@ class Said:
         days: weekdays (0 = Monday) that it is about; none for all.
         hours: hours of the day that it is about; none for all.
         note: why it is unclear.
+        sure: whether its words tell the polarity; else it is taken for liking, and a model may know better.
 
     """
 
@@ -69,6 +75,7 @@ class Said:
     days: tuple[int, ...] = ()
     hours: tuple[int, ...] = ()
     note: str = ""
+    sure: bool = True
 
     @property
     def sign(self) -> int:
@@ -150,7 +157,8 @@ def _said(reading: Sentence, clause: str, joint: str, before: Said | None, index
         polarity, note = "unclear", "it is not understood; say it as a plain English sentence"
     if polarity == "likes" and (days or hours):
         polarity = "routine"
-    return Said(clause, polarity, wording, kinds, pois, days, hours, note)
+    sure = polarity in ("avoids", "unclear") or bool(_PREFIX.match(clause) or _WISH.match(wording))
+    return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure)
 
 
 def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tuple[Polarity, str, str]:

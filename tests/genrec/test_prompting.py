@@ -221,7 +221,7 @@ def values(checkins):
         "habits": habits, "categories": habits.categories, "places": habits.places, "exploration": 5,
         "transitions": habits.transitions, "fact": fact, "note": "a note", "evidence": ["a line"], "field": "gender",
         "options": ["a", "b"], "candidates": [], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00",
-        "category": "Pub", "wording": "I like it.",
+        "category": "Pub", "wording": "I like it.", "subject": "a Pub",
         "visits": [{"time": "Mon 07:00", "poi": 3, "category": "Pub", "category_id": "p"}],
     }  # fmt: skip
 
