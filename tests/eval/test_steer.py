@@ -92,6 +92,7 @@ def test_words_for_a_history_come_from_other_later_visits(asked, steering):
     assert spoken
 
 
+@pytest.mark.slow
 def test_the_command(city, genrec_eval, tiny_folder, tmp_path):
     code, out, err = genrec_eval(
         "steer", city, "--out", tmp_path / "steer", "--persons", 3, "--kinds", 2, "--limit", 6, "--model", tiny_folder,
