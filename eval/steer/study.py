@@ -83,7 +83,7 @@ def written(study: Study) -> dict[str, list[Row]]:
         said = [clause for clause in read if clause.sign]
         scores = np.zeros(len(kinds))
         for clause in said:
-            scores += clause.sign * np.maximum(study.steering.standing_out(clause.wording), 0)
+            scores += clause.sign * study.steering.standing_out(clause.wording)
         for direction, expected, sign in (("up", one.up, 1), ("down", one.down, -1)):
             on = np.array([i for i, kind in enumerate(kinds) if kind in expected], dtype=np.intp)
             if len(on):
