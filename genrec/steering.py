@@ -35,13 +35,16 @@ SAID: Final = ("said_user", "said_reference", "said_feeling")  # the prompts
 FEELINGS: Final = ("They like it.", "They dislike it.")
 LIKING: Final = ("I like {}.", "I love {}.", "I want more of {}.", "Take me to {}.")
 DISLIKING: Final = ("I hate {}.", "I never want {}.", "I am done with {}.", "Keep me away from {}.")
-DISLIKED: Final = 0.4  # between the means of these two: up to here a clause dislikes, ...
-LIKED: Final = 0.48  # ... and from here on it likes; what is between is unclear
+# Between the means of these two: up to where a clause dislikes, and from where on it likes; between them it is unclear.
+# Of a clause that names no kind the model is less sure.
+NAMED_FEELING: Final = (0.4, 0.48)
+FREE_FEELING: Final = (0.2, 0.35)
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 NAMED: Final = 3.0  # by which it moves what it names, at least
 BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one
+SHOWN: Final = 5  # kinds that a clause is said to move
 BATCH: Final = 16  # wordings read side by side
 LONGEST_CLAUSE: Final = 300  # characters that the model reads
 STRONGLY: Final = 2.5  # nats from which on a kind that is not named counts as meant
@@ -116,7 +119,14 @@ class Steering:
         for row, (clause, counts) in enumerate(zip(said, counting, strict=True)):
             if counts and strength:
                 parts[row] = self._part(clause)
-        return Shift(tuple(said), parts, strength)
+        return Shift(tuple(map(self._told, said, parts)), parts, strength)
+
+    def _told(self, clause: Said, part: Floats) -> Said:
+        """The clause with the kinds that it moves."""
+        far = np.zeros(len(self._texts) + 1)
+        np.maximum.at(far, self._of_poi, np.abs(part)[:, None])
+        order = [i for i in np.argsort(-far[:-1], kind="stable")[:SHOWN] if far[i] >= TOLD and not clause.pois]
+        return replace(clause, moves=tuple(self._texts[i] for i in order))
 
     def learn(self, wordings: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Ask the model about many wordings ahead, some side by side."""
@@ -229,9 +239,10 @@ def _about(clause: Said) -> str:
 
 def _judged(clause: Said, liking: float) -> Said:
     """A clause with the sign that the model gives it."""
-    if liking >= LIKED:
+    disliked, liked = NAMED_FEELING if clause.kinds else FREE_FEELING
+    if liking >= liked:
         return clause
-    if liking <= DISLIKED:
+    if liking <= disliked:
         return replace(clause, polarity="avoids")
     return replace(clause, polarity="unclear", note="it is not clear whether you like it")
 

@@ -16,7 +16,7 @@ from genrec.ranking import By, Ranking
 HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
 [bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
 [bold]by WHOM[/bold]        who ranks: fusion, habits or llm        [bold]quit[/bold]      leave
-[bold]says TEXT[/bold]      what the person says of themselves, `says` alone: nothing (by fusion)
+[bold]says TEXT[/bold]      add what the person says of themselves, `says` alone: forget it (by fusion)
 [bold]steer N[/bold]        how much that counts, 0 to 2 (by fusion)
 [bold]line N TEXT[/bold]    replace line N of the profile, without TEXT remove it: to try out, not saved
 [bold]level L[/bold]        none, routines, attributes or full (by llm)"""
@@ -97,7 +97,7 @@ class Dialogue:
                 if self._user is not None:
                     self._rank()
             case "says":
-                self._says = [*self._says, rest] if rest else []
+                self._says = list(dict.fromkeys([*self._says, rest])) if rest else []
                 self._rank_again("what a person says", "fusion")
             case "steer":
                 self._strength = _strength(rest)
@@ -191,4 +191,4 @@ def _print_changes(before: Ranking, after: Ranking) -> None:
             moves.append(f"POI {place.poi} {old[place.poi][0]} -> {rank}")
     gone = [f"POI {poi} gone" for poi in old if poi not in {place.poi for place in after.places}]
     shift = sum(abs(place.probability - old[place.poi][1]) for place in after.places if place.poi in old)
-    out.print(f"  Changed: {', '.join(moves + gone) or 'no rank'}; probabilities by {shift:.4f} in all")
+    out.print(f"  Changed: {', '.join(moves + gone) or 'no rank'}; probabilities of those in both lists by {shift:.4f}")

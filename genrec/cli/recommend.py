@@ -83,7 +83,9 @@ def recommend(
         str | None,
         typer.Option(help="What the person says of themselves: it steers the fusion. Alone: somebody new."),
     ] = None,
-    strength: Annotated[float, typer.Option("--steer", min=0, max=2, metavar="0..2", help="How much it counts.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option("--steer", min=0, max=2, metavar="0..2", help="How much --says counts.")
+    ] = 1.0,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what the fusion weighed; --json and --out always hold it.")
     ] = False,
@@ -105,6 +107,10 @@ def recommend(
     words = says is not None or (by == "fusion" and llm.profiles is not None and user is not None)
     for_llm = {name: value for name, value in _read_by_models(llm).items() if not (words and name in READ_WORDS)}
     ranks = _who_ranks(by, _given(for_llm), _given(for_fusion), talk=talk)
+    if talk and as_json:
+        raise GenRecError("--json is for one person: say who with --user, or --says")
+    if strength != 1 and not (talk or words):
+        raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
     assistant = Assistant(reading.checkins(path), known, llm, err.status, rankers)

@@ -80,6 +80,8 @@ def print_ranking(console: Console, ranking: Ranking, truth: int | None = None, 
         console.print(
             f"  Truth: POI {truth}, {', '.join(f'{_rank(p, truth)} by {whose}' for whose, p in ranks.items())}"
         )
+    if any(place.rank_before not in (None, rank) for rank, place in enumerate(ranking.places, start=1)):
+        console.print("  In brackets behind a rank: the one before the words counted.")
     for clause in ranking.said:
         console.print(Text(f"  {_read(clause)}", "" if clause.sign else "yellow"))
     console.print(f"  {_made(ranking)}", style="dim")
@@ -92,10 +94,12 @@ def _moved(rank: int, before: int | None) -> str:
 
 def _read(clause: Said) -> str:
     """How one clause was read."""
-    about = [*clause.kinds, *(f"POI {poi}" for poi in clause.pois), *(WEEKDAYS[day] for day in clause.days)]
+    about = [*(f"POI {poi}" for poi in clause.pois), *(WEEKDAYS[day] for day in clause.days)]
     if clause.hours:
         about.append(f"at {', '.join(map(str, clause.hours))} o'clock")
-    named = f": {', '.join(about)}" if about else ""
+    if clause.moves or not clause.pois:
+        about.append(f"moves {', '.join(clause.moves)}" if clause.moves else "moves nothing")
+    named = f": {', '.join(about)}"
     return (
         f'Unclear, so without effect: "{clause.text}" ({clause.note})'
         if not clause.sign
@@ -138,7 +142,8 @@ def print_explanation(console: Console, ranking: Ranking) -> None:
     """What the fusion weighed: the gate, and which part of each place's probability each field brought."""
     if not isinstance(ranking.how, Fused):
         return
-    console.print("  Weights of the fields in this situation, and what each field brought to a place:")
+    before = ", before the words counted" if ranking.said else ""
+    console.print(f"  Weights of the fields in this situation, and what each field brought to a place{before}:")
     console.print(f"    gate: {_shares(ranking.how.gate)}")
     for i, place in enumerate(ranking.places, start=1):
         console.print(f"    {i}. POI {place.poi}: {_shares(place.fields) or 'not looked at'}")

@@ -12,7 +12,7 @@ _NONE = re.compile(
     rf"\b(?:not (?:only|just|to mention|far)|no (?:doubt|matter|better|wonder)|why not"
     rf"|nothing (?:beats|but|like|better)|{_AUX} (?:mind|wait)|(?:{_AUX}|never) (?:get|have|do) enough(?: of)?"
     rf"|(?:{_AUX}|never) get tired of|(?:{_AUX}|never|not|no)(?: \S+){{1,6}} (?:without|before|until)"
-    rf"|(?:{_AUX}|never) (?:once )?(?:miss|missed|skip|skipped|tire of|bored (?:of|with)|said? no to|been happier)"
+    rf"|(?:{_AUX}|never) (?:once )?(?:miss|missed|skip|skipped|tire of|bored (?:of|with)|sa(?:y|id) no to|been happier)"
     rf"|never (?:felt|been|looked) better|{_AUX} help|more or less|none other than|without (?:a )?doubt)\b",
     re.IGNORECASE,
 )
@@ -48,6 +48,7 @@ _TOO = "loud noisy expensive crowded busy boring far dirty dark smoky fancy cold
 _JUDGED = (
     r"(?:is|are|was|were|feels?|gets?|got) (?:(?:just|far|way|much|so|simply|all|really|very) )*"
     rf"(?:too (?:{_TOO})|boring|awful|terrible|horrible|overrated|disgusting|gross|a waste of (?:my )?(?:time|money))"
+    r"|sucks?\b|stinks?\b|(?:is|are) the worst"
     r"|(?:bore|annoy|scare|terrif[iy]e?|frighten|disgust|sicken|exhaust|depress|stress)(?:e?s)? (?:me|us)\b(?: out)?"
     r"|(?:puts?|sends?) (?:me|us) to sleep|turns? (?:me|us) off|wrecks? my|brings? on my"
     r"|(?:is|are) off (?:the table|limits)|makes? (?:me|us) (?:sick|ill|freeze|nervous|anxious|sad|dizzy)"
@@ -56,7 +57,7 @@ _JUDGED = (
 )
 _HAVE = r"(?:do|does|did|is|are|was|were|has|have|had|would|should|could|must|need|can|will|am)"
 _CUE = re.compile(
-    rf"\b(?P<judged>{_JUDGED})\b|^(?P<than>(?:than|over)(?: to(?: the)?)?)\b"
+    rf"\b(?P<judged>{_JUDGED})\b|^(?P<than>(?:than|over|to)(?: to(?: the)?)?)\b"
     rf"|\b{_WITH}(?P<disliking>{'|'.join(_DISLIKING)})\b"
     rf"|\b(?P<kept>{_HAVE}){_N}\b|\bcannot\b|\b(?:ca|wo|ai)n['\u2019]?t\b"
     r"|\b(?P<never>never|no longer|not|rarely|seldom|hardly(?: ever)?|scarcely|barely)\b"

@@ -27,7 +27,7 @@ _PREFIX = re.compile(r"(likes|avoids|routine):\s*", re.IGNORECASE)
 _WISHING = frozenset(["want", "love", "like", "enjoy", "prefer", "need", "adore"])
 _WISH = re.compile(
     r"(?:i|we)(?:['\u2019]d| would| do| will|['\u2019]ll)? (?:(?:really|also|just|always|still|now|truly) )*"
-    r"(?:want|love|like|enjoy|prefer|need|adore)\b",
+    r"(?:want|love|like|enjoy|prefer|need|adore|rather)\b",
     re.IGNORECASE,
 )
 _GOING_ON = _WISHING | frozenset(["go", "visit"])
@@ -41,12 +41,23 @@ _ALWAYS = re.compile(
     re.IGNORECASE,
 )
 _SOMETIMES = re.compile(r",? (?:and then|and|or|so) |, ", re.IGNORECASE)  # ... and these, if a new clause begins there
-_PREFERRED = re.compile(r"\b(?:rather|prefer|preferred|better|sooner|more fun)\b.*?(?= (?:than|over)\b)", re.IGNORECASE)
+_PREFERRED = re.compile(
+    r"\b(?:(?:rather|prefer|preferred|better|sooner|more fun)\b.*?(?= (?:than|over)\b)"
+    r"|prefer(?:red)? (?!to )[^ ].*?(?= to\b))",
+    re.IGNORECASE,
+)
+_PAST = re.compile(
+    r"\bused to (?!it\b|be\b.*\bbut\b)|\b(?:was|were) my thing|\buntil (?:last|recently)|\bback (?:then|in the day)"
+    r"|\b(?:have|has)(?: not|n['\u2019]?t) (?:been|had|gone|seen|visited)\b.*\b(?:ages|years|while|long|yet|lately)\b",
+    re.IGNORECASE,
+)
 _OTHERS = re.compile(r"my \S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b", re.IGNORECASE)
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 # Words of other languages, too.
 _AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
-_ENGLISH = (FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im"}) - _AMBIGUOUS
+_ENGLISH = (
+    FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im", "nothing"}
+) - _AMBIGUOUS
 _THINGS = frozenset(["it", "that", "this", "them", "those", "these", "everything", "anything", "something", "thing"])
 
 
@@ -64,6 +75,7 @@ class Said:
         hours: hours of the day that it is about; none for all.
         note: why it is unclear.
         sure: whether its words tell the polarity; else it is taken for liking, and a model may know better.
+        moves: kinds that it moves in a ranking, the furthest first.
 
     """
 
@@ -76,6 +88,7 @@ class Said:
     hours: tuple[int, ...] = ()
     note: str = ""
     sure: bool = True
+    moves: tuple[str, ...] = ()
 
     @property
     def sign(self) -> int:
@@ -179,6 +192,8 @@ def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tupl
 
 def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None) -> str:
     """Why the sign of a clause cannot be told; empty if it can."""
+    if _PAST.search(masked):
+        return "it speaks of the past"
     if found and _OTHERS.match(masked):
         return "it speaks of somebody else"
     if len(found) > 1:

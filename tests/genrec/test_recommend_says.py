@@ -74,7 +74,7 @@ def test_in_the_dialogue(ask, kinds, tiny_folder):
     typed = f"user u0\nsays I want a {kinds[-1]}.\nsteer 2\nsteer 9\nsays\nquit\n"
     code, out, err = ask("-k", 3, "--by", "fusion", "--model", tiny_folder, stdin=typed)
     assert (code, err) == (0, "")
-    assert out.count(f'Read as likes: "I want a {kinds[-1]}": {kinds[-1]}') == 2
+    assert out.count(f'Read as likes: "I want a {kinds[-1]}": moves {kinds[-1]}') == 2
     assert "steer N: a number from 0 to 2, and not '9'" in out
     assert out.count("P(fusion)") == 4
     assert "Changed: " in out

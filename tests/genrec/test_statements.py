@@ -34,6 +34,7 @@ AVOIDED = [
     ("Coffee is not for me.", "I like Coffee", ("Coffee Shop",)),
     ("Bars are too loud for me.", "I like Bars", ("Bar",)),
     ("I am allergic to coffee", "I like coffee", ("Coffee Shop",)),
+    ("Bars suck.", "I like Bars", ("Bar",)),
     ("avoids: bars, pubs", "I like bars, pubs", ("Bar", "Pub")),
 ]  # fmt: skip
 LIKED = [
@@ -41,6 +42,9 @@ LIKED = [
     ("I cannot live without coffee.", ("Coffee Shop",)),
     ("I cannot start a day without coffee.", ("Coffee Shop",)),
     ("I never miss a hockey game.", ()),
+    ("Nothing beats a good pub", ("Pub",)),
+    ("I never say no to coffee", ("Coffee Shop",)),
+    ("I'd rather cook at home", ()),
     ("I only go to parks.", ("Park",)),
     ("We have two small children.", ()),
     ("Museums", ("History Museum", "Science Museum")),
@@ -52,6 +56,8 @@ UNCLEAR = [
     "I no longer avoid bars.",
     "I don't want to stop going to bars",
     "I hate it.",
+    "I used to go to the gym a lot",
+    "Casinos were my thing until last year",
     "Ich hasse Bars",
     "J'adore les bars",
 ]
@@ -65,6 +71,7 @@ BOTH = [
     ("I avoid everything except parks.", [("unclear", ()), ("unclear", ("Park",))]),
     ("Fewer coffee shops, more parks.", [("avoids", ("Coffee Shop",)), ("likes", ("Park",))]),
     ("I would rather go to parks than to bars.", [("likes", ("Park",)), ("avoids", ("Bar",))]),
+    ("I prefer parks to bars", [("likes", ("Park",)), ("avoids", ("Bar",))]),
     ("I want parks instead of malls.", [("likes", ("Park",)), ("avoids", ("Mall",))]),
     ("I do not drink and go to parks", [("avoids", ()), ("unclear", ("Park",))]),
     ("I like bars, not pubs.", [("likes", ("Bar",)), ("avoids", ("Pub",))]),
