@@ -56,6 +56,7 @@ def test_new_places_are_those_that_nobody_had_been_to(tmp_path):
     assert [section.id for section in sections(found)] == ["places"]
 
 
+@pytest.mark.slow
 def test_a_cold_city_is_asked_the_same_visits_twice(tmp_path):
     town, home, asked = growing_town(), make([("a", 0, at(day)) for day in range(3)], ["Pub"]), []
     found = cold_city(town, home, lambda a: asked.append(a) or counting(a), tmp_path, name="town", progress=quiet)
@@ -83,6 +84,7 @@ def test_a_bench_counts_every_query_and_compares_with_cornacs_models():
     assert found == [{"ranker": "habits", "against": "sasrec", "pois": 40, "batch": 16, "ratio": 5.0}]
 
 
+@pytest.mark.slow
 def test_a_network_of_another_city_ranks_in_a_cold_one(tmp_path):
     """m2trec knows no place by its number; cml knows its own city's, and is not asked."""
     town, folder = growing_town(), tmp_path / "rankers"

@@ -53,6 +53,7 @@ def cities(tmp_path):
     return paths
 
 
+@pytest.mark.slow
 def test_cross_city_from_the_command_line(genrec_eval, tmp_path, cities):
     out, figures = tmp_path / "out", tmp_path / "figures.json"
     command = ["cross-city", "--train", cities[0], "--test", cities[1], "--split", "rolling", "--out", out]
@@ -82,6 +83,7 @@ def test_cross_city_from_the_command_line(genrec_eval, tmp_path, cities):
     assert [(out / name).read_bytes() for name in WRITTEN] == overview
 
 
+@pytest.mark.slow
 def test_only_an_adapter_for_any_catalogue_is_carried(genrec_eval, tmp_path, cities, tiny_folder):
     from adapters import random_adapter
 

@@ -243,6 +243,7 @@ def test_the_command_gives_the_same_bytes_again(folder, tmp_path, monkeypatch, c
         assert (again / name).read_bytes() == (folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_times_change_nothing_but_the_speed(folder, tmp_path):
     again = shutil.copytree(folder, tmp_path / "again")
     times = json.loads((again / "times.json").read_text())
@@ -302,6 +303,7 @@ def test_charts_of_edge_cases():
         assert svg.endswith("</svg>")
 
 
+@pytest.mark.slow
 def test_methods_that_are_equally_good_are_all_named(tmp_path):
     """Nor is any the best that is never right."""
     asked = cases(make([("a", poi, at(day)) for day in range(20) for poi in (0, 1)], ["Pub"] * 3), "rolling")

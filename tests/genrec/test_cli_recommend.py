@@ -84,6 +84,7 @@ def without_seconds(path):
     return [ranking | {"seconds": 0} for ranking in rankings(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_profiles", [True, False])
 def test_many_users_and_a_resumed_run(with_profiles, recommend, profiles, tmp_path):
     (tmp_path / "users.txt").write_text(ASKS)

@@ -224,6 +224,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data())
 def test_any_description_is_applied_whole_or_refused(data, sound, tmp_path_factory):
@@ -236,6 +237,7 @@ def test_any_description_is_applied_whole_or_refused(data, sound, tmp_path_facto
     applied_whole_or_refused(folder)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data())
 def test_any_bytes_are_applied_whole_or_refused(data, sound, tmp_path_factory):

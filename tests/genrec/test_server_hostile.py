@@ -90,6 +90,7 @@ def test_any_list_of_models(mouth, answer):
     one_line_or(lambda: default_adapter(None, url))
 
 
+@pytest.mark.slow
 @given(bent(CHAT[1]))
 @fuzz
 def test_any_chat(mouth, answer):
@@ -105,6 +106,7 @@ TABLE = st.dictionaries(NAME, LOGPROB, max_size=12)
 STEPS = st.builds(dict, tokens=st.lists(NAME, max_size=3), top_logprobs=st.lists(TABLE, max_size=3))
 
 
+@pytest.mark.slow
 @given(bent(SCORES) | st.builds(lambda steps: {"choices": [{"logprobs": steps}]}, STEPS))
 @fuzz
 def test_any_scores(mouth, answer):
@@ -170,6 +172,7 @@ def test_strange_json(body, serve):
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.slow
 def test_a_long_table_of_wrong_scores(serve):
     table = ",".join(f'"{i}":1' for i in range(100_000))
     answer = f'{{"choices": [{{"logprobs": {{"tokens": ["a"], "top_logprobs": [{{{table}}}]}}}}]}}'.encode()

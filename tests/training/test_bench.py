@@ -70,6 +70,7 @@ def test_the_trainers_take_the_same_steps_but_score_other_positions(measured):
         assert ours.losses[-1] != ours.losses[0]
 
 
+@pytest.mark.slow
 def test_the_methods_train_other_weights(measured):
     for kind in KINDS:
         lora, full = measured[kind, "lora", "genrec"][0].losses, measured[kind, "full", "genrec"][0].losses

@@ -120,6 +120,7 @@ def test_first_step_starts_at_the_reference(recipe, tmp_path):
     assert run["trainable_parameters"] > 0
 
 
+@pytest.mark.slow
 def test_same_as_the_stock_trainer(recipe, tmp_path):
     """TRL with its own tokens and its own reference (the model without the new adapter), every position scored."""
     from datasets import Dataset

@@ -115,6 +115,7 @@ def test_a_trained_folder_is_not_examined_on_what_it_has_seen(checkins, tmp_path
     assert "training ended before the first moment (2 checked)" in printed
 
 
+@pytest.mark.slow
 def test_the_shipped_fusion_can_be_made(checkins, tmp_path, monkeypatch):
     small = {"SYNTHETIC": 1, "REAL_VISITS": 60, "REAL_AGED": 10, "KEPT_VISITS": 20, "SYNTHETIC_VISITS": 20}
     for name, value in small.items():

@@ -80,6 +80,7 @@ def scored(monkeypatch):
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_the_loss_is_that_of_the_stock_trainer_but_from_labelled_positions_only(
     recipe, tmp_path, monkeypatch, scored, method
