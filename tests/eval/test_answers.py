@@ -151,6 +151,7 @@ def test_deep_nesting_is_no_answer():
     assert answer_of('{"a":' * 100_000).ids == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [" ", "1", "a", "[", "(", "\n", "POI ", "POI-", '"', "<a_1>", "<", "1. 17 ", "answer ", "- 1\n", "1.0 ", "{"],

@@ -50,6 +50,7 @@ def test_mistakes_are_one_line(genrec_eval, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_model_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     path = csv_of(town(), tmp_path / "town.csv")
     methods = ["--method", "llm:full", "--method", "llm:none-notable"]

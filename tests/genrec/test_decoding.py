@@ -76,6 +76,7 @@ def merged_pairs(text: str) -> list[str]:
     return parts
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     tokenise=st.sampled_from([digits, groups, groups_from_the_right, merged_space, merged_pairs]),

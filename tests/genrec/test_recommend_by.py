@@ -44,6 +44,7 @@ def lines(path):
 # --- who ranks ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "absent"), [("fusion", MODELS), ("habits", (*MODELS, "torch"))])
 def test_no_model_is_loaded(by, absent, data):
     code = f"""

@@ -28,6 +28,8 @@ from genrec.llm.server import ServerModel, VllmModel, read_cache_use
 from genrec.rankers.llm import ProfileQuery
 from genrec.recommender import LlmRecommender
 
+pytestmark = pytest.mark.slow
+
 HELLO = [[{"role": "system", "content": "Guess."}, {"role": "user", "content": "hello"}]]
 fuzz = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -78,7 +80,6 @@ ENTRY = {"id": "m", "owned_by": "vllm", "root": "/nowhere", "parent": "m", "max_
 SCORES = {"choices": [{"logprobs": {"tokens": ["token_id:5"], "top_logprobs": [{"token_id:5": -0.1}]}}]}
 
 
-@pytest.mark.slow
 @given(bent({"data": [ENTRY]}))
 @fuzz
 def test_any_list_of_models(mouth, answer):
@@ -90,7 +91,6 @@ def test_any_list_of_models(mouth, answer):
     one_line_or(lambda: default_adapter(None, url))
 
 
-@pytest.mark.slow
 @given(bent(CHAT[1]))
 @fuzz
 def test_any_chat(mouth, answer):
@@ -106,7 +106,6 @@ TABLE = st.dictionaries(NAME, LOGPROB, max_size=12)
 STEPS = st.builds(dict, tokens=st.lists(NAME, max_size=3), top_logprobs=st.lists(TABLE, max_size=3))
 
 
-@pytest.mark.slow
 @given(bent(SCORES) | st.builds(lambda steps: {"choices": [{"logprobs": steps}]}, STEPS))
 @fuzz
 def test_any_scores(mouth, answer):
@@ -172,7 +171,6 @@ def test_strange_json(body, serve):
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.slow
 def test_a_long_table_of_wrong_scores(serve):
     table = ",".join(f'"{i}":1' for i in range(100_000))
     answer = f'{{"choices": [{{"logprobs": {{"tokens": ["a"], "top_logprobs": [{{{table}}}]}}}}]}}'.encode()
@@ -193,7 +191,6 @@ def bomb():
 ENDLESS = b" " * (1 << 16)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

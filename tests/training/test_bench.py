@@ -12,6 +12,8 @@ from training.bench.measure import BATCH, KINDS, METHODS, TRAINERS, Run, compari
 from training.bench.tables import ratios_table, runs_table, to_json
 from training.data import examples
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
@@ -57,7 +59,6 @@ def measured(tiny_folder, scored, same_examples):
     return found
 
 
-@pytest.mark.slow
 def test_the_trainers_take_the_same_steps_but_score_other_positions(measured):
     for kind, method in product(KINDS, METHODS):
         ours, positions = measured[kind, method, "genrec"]
@@ -70,7 +71,6 @@ def test_the_trainers_take_the_same_steps_but_score_other_positions(measured):
         assert ours.losses[-1] != ours.losses[0]
 
 
-@pytest.mark.slow
 def test_the_methods_train_other_weights(measured):
     for kind in KINDS:
         lora, full = measured[kind, "lora", "genrec"][0].losses, measured[kind, "full", "genrec"][0].losses
@@ -122,7 +122,6 @@ def test_all_is_told(capsys):
     assert {"trl", "torch", "peft"} <= report["machine"]["versions"].keys()
 
 
-@pytest.mark.slow
 def test_the_command(tiny_folder, tmp_path, monkeypatch, capsys):
     from training.cli import main
 
