@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -152,12 +152,9 @@ class Recommender:
         )
 
     def _place(self, case: "_Case", reason: Reason) -> Place:
-        row = self._checkins.pois.row(reason.poi, named=True)
-        return Place(
-            poi=reason.poi,
-            poi_id=row[POI_ID],
-            name=row.get(NAME),
-            category=row[CATEGORY],
+        return _place(
+            self._checkins.pois,
+            reason.poi,
             distance_km=reason.facts.km,
             probability=reason.probability,
             habits_probability=float(case.habits[reason.poi]),
@@ -219,13 +216,10 @@ class LlmRecommender:
         habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
 
         def place(poi: int, probability: float) -> Place:
-            row = self._pois.row(poi, named=True)
-            return Place(
-                poi=poi,
-                poi_id=row[POI_ID],
-                name=row.get(NAME),
-                category=row[CATEGORY],
-                distance_km=self._distance(query, row[LATITUDE], row[LONGITUDE]),
+            return _place(
+                self._pois,
+                poi,
+                distance_km=self._distance(query, poi),
                 probability=probability,
                 habits_probability=float(habits[poi]),
                 reasons=habit_reasons(profile.habits, city, self._pois, poi, at=query.at, prefix=query.prefix),
@@ -244,7 +238,7 @@ class LlmRecommender:
             how=Prompted(self._ranker.name, level, top.prompt_tokens, top.dropped_lines),
         )
 
-    def _distance(self, query: ProfileQuery, latitude: float, longitude: float) -> float | None:
+    def _distance(self, query: ProfileQuery, poi: int) -> float | None:
         recent = query.profile.habits.recent
         if query.prefix:
             last = query.prefix[-1][1]
@@ -252,5 +246,11 @@ class LlmRecommender:
             last = recent[-1].poi
         else:
             return None
-        here = self._pois.row(last, named=True)
-        return float(haversine_km(here[LATITUDE], here[LONGITUDE], latitude, longitude))
+        here, there = self._pois.row(last, named=True), self._pois.row(poi, named=True)
+        return float(haversine_km(here[LATITUDE], here[LONGITUDE], there[LATITUDE], there[LONGITUDE]))
+
+
+def _place(pois: pl.DataFrame, poi: int, **said: Any) -> Place:
+    """A place of a ranking, described from the catalogue; `said`: the other fields of `Place`."""
+    row = pois.row(poi, named=True)
+    return Place(poi=poi, poi_id=row[POI_ID], name=row.get(NAME), category=row[CATEGORY], **said)

@@ -42,6 +42,7 @@ FREE_FEELING: Final = (0.2, 0.35)
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
+STRONGEST: Final = 2  # that one may ask for
 NAMED: Final = 3.0  # by which it moves what it names, at least
 BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one
 SHOWN: Final = 5  # kinds that a clause is said to move
@@ -142,19 +143,17 @@ class Steering:
 
     def signed(self, said: Sequence[Said]) -> list[Said]:
         """The clauses; of those whose words do not tell it, the model says whether they are liked."""
-        asked = [clause for clause in said if clause.sign and not clause.sure]
-        about = [_about(clause) for clause in asked]
-        liking = dict(zip(map(id, asked), self._liking([clause.text for clause in asked], about), strict=True))
-        return [_judged(clause, liking[id(clause)]) if id(clause) in liking else clause for clause in said]
+        asked = [clause for clause in said if not clause.sure]
+        liking = iter(self._liking([clause.text for clause in asked], list(map(_about, asked))))
+        return [clause if clause.sure else _judged(clause, next(liking)) for clause in said]
 
     def _liking(self, texts: Sequence[str], about: Sequence[str]) -> list[float]:
         """How much each text likes what it is about: 1 as much as texts that certainly do, 0 as those that do not."""
         new = [subject for subject in dict.fromkeys(about) if subject not in self._anchors]
-        anchors = [form.format(subject) for subject in new for form in (*LIKING, *DISLIKING)]
-        repeated = [subject for subject in new for _ in (*LIKING, *DISLIKING)]
-        scores = self._feelings([*anchors, *texts], [*repeated, *about])
-        for row, subject in enumerate(new):
-            both = scores[row * len(LIKING + DISLIKING) :][: len(LIKING + DISLIKING)]
+        forms = (*LIKING, *DISLIKING)
+        anchors = [form.format(subject) for subject in new for form in forms]
+        scores = self._feelings([*anchors, *texts], [*(subject for subject in new for _ in forms), *about])
+        for subject, both in zip(new, scores[: len(anchors)].reshape(len(new), len(forms)), strict=True):
             self._anchors[subject] = float(both[len(LIKING) :].mean()), float(both[: len(LIKING)].mean())
         found = []
         for subject, score in zip(about, scores[len(anchors) :].tolist(), strict=True):

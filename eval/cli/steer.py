@@ -20,7 +20,7 @@ from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only, write_text
 from genrec.llm.connect import connect_scorer
 from genrec.llm.identity import model_settings
-from genrec.steering import Steering
+from genrec.steering import STRONGEST, Steering
 from genrec.trajectories import Part
 
 
@@ -33,7 +33,7 @@ def steer(
     persons: Annotated[int, typer.Option(min=2, metavar="N", help="People who say something.")] = 40,
     kinds: Annotated[int, typer.Option(min=1, metavar="N", help="Kinds of places that each talks about.")] = 24,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Visits of newcomers.")] = 400,
-    strength: Annotated[float, typer.Option(min=0, max=2, help="How much words count.")] = 1.0,
+    strength: Annotated[float, typer.Option(min=0, max=STRONGEST, help="How much words count.")] = 1.0,
     part: Annotated[Part, typer.Option(help="For choices use the validation part.")] = "test",
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
     rankers: Annotated[Path | None, typer.Option(metavar="DIR", help="Trained rankers, whose fusion ranks.")] = None,

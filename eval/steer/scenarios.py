@@ -3,13 +3,14 @@
 After SteerEval (arXiv 2601.21105), with the exact probabilities of all places instead of a sampled list.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from eval.protocol import Cases, evidence_at
 from eval.steer.wordings import FEWER, MORE, held_out
@@ -131,13 +132,8 @@ def pairs(rows: pl.DataFrame) -> pl.DataFrame:
 
 def auc(scores: Floats, on: NDArray[np.intp]) -> float:
     """Probability that a place of the kind stands above another one; ties count half."""
-    order = np.argsort(scores, kind="stable")
-    ranks = np.empty(len(scores))
-    ranks[order] = np.arange(1, len(scores) + 1)
-    _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.bincount(group, ranks) / counts)[group]
     others = len(scores) - len(on)
-    return float((ranks[on].sum() - len(on) * (len(on) + 1) / 2) / (len(on) * others))
+    return float((rankdata(scores)[on].sum() - len(on) * (len(on) + 1) / 2) / (len(on) * others))
 
 
 def _bases(cases: Cases, numbers: Sequence[int], ranker: Ranker) -> Iterator[tuple[int, Floats]]:
@@ -161,6 +157,4 @@ def _moved(before: Floats, after: Floats, on: NDArray[np.intp], target: int, sig
 
 def _of_difference(steering: Steering, wording: str, kind: str) -> float:
     """AUC of the model's difference alone, nothing being known of what the sentence names."""
-    scores: Mapping[str, float] = dict(zip(steering.kinds, steering.standing_out(wording), strict=True))
-    others = np.array([value for name, value in scores.items() if name != kind])
-    return float((others < scores[kind]).mean() + (others == scores[kind]).mean() / 2)
+    return auc(steering.standing_out(wording), np.array([steering.kinds.index(kind)]))

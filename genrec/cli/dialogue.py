@@ -12,6 +12,7 @@ from genrec.profiles.editing import replace_statement, stated
 from genrec.profiles.profile import Level, Profile
 from genrec.prompting import one_line
 from genrec.ranking import By, Ranking
+from genrec.steering import STRONGEST
 
 HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
 [bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
@@ -20,7 +21,6 @@ HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold
 [bold]steer N[/bold]        how much that counts, 0 to 2 (by fusion)
 [bold]line N TEXT[/bold]    replace line N of the profile, without TEXT remove it: to try out, not saved
 [bold]level L[/bold]        none, routines, attributes or full (by llm)"""
-MOST = 2.0  # strength
 
 
 class Dialogue:
@@ -175,8 +175,8 @@ def _strength(text: str) -> float:
         strength = float(text)
     except ValueError:
         strength = -1.0
-    if not 0 <= strength <= MOST:
-        raise GenRecError(f"steer N: a number from 0 to {MOST:g}, and not {text[:20]!r}")
+    if not 0 <= strength <= STRONGEST:
+        raise GenRecError(f"steer N: a number from 0 to {STRONGEST:g}, and not {text[:20]!r}")
     return strength
 
 

@@ -21,6 +21,7 @@ from genrec.errors import GenRecError
 from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level, Profile, read_profiles
 from genrec.ranking import By, Ranking
+from genrec.steering import STRONGEST
 from genrec.terminal import note
 
 LONGEST_ABOUT = 2000  # characters
@@ -55,6 +56,25 @@ class _ForLlm(Models):
     ] = None
 
 
+@dataclass(frozen=True)
+class _ForFusion:
+    """What only the fusion reads, as options."""
+
+    rankers: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Trained rankers (`genrec-train rankers`), whose fusion ranks.")
+    ] = None
+    says: Annotated[
+        str | None,
+        typer.Option(help="What the person says of themselves: it steers the fusion. Alone: somebody new."),
+    ] = None
+    strength: Annotated[
+        float, typer.Option("--steer", min=0, max=STRONGEST, metavar="0..2", help="How much --says counts.")
+    ] = 1.0
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what the fusion weighed; --json and --out always hold it.")
+    ] = False
+
+
 @bundled
 def recommend(
     path: CheckinsPath,
@@ -76,19 +96,7 @@ def recommend(
             "only a model reads, the model."
         ),
     ] = None,
-    rankers: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Trained rankers (`genrec-train rankers`), whose fusion ranks.")
-    ] = None,
-    says: Annotated[
-        str | None,
-        typer.Option(help="What the person says of themselves: it steers the fusion. Alone: somebody new."),
-    ] = None,
-    strength: Annotated[
-        float, typer.Option("--steer", min=0, max=2, metavar="0..2", help="How much --says counts.")
-    ] = 1.0,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show what the fusion weighed; --json and --out always hold it.")
-    ] = False,
+    fusion: _ForFusion,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     users_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Many users: a line each, `user` or `user,time`. Needs --out.")
@@ -98,33 +106,32 @@ def recommend(
     reading: Reading,
 ) -> None:
     """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
-    _check_who({"--user": user, "--about": llm.about, "--says": says}, users_from, output)
+    _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from, output)
     if llm.adapter and llm.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
-    talk = user is None and llm.about is None and says is None and users_from is None
-    for_fusion = {"--says": says, "--steer": strength != 1, "--rankers": rankers, "--explain": explain}
+    talk = user is None and llm.about is None and fusion.says is None and users_from is None
     # The fusion takes the sentences that were put into a profile as words; a model reads words.
-    words = says is not None or (by == "fusion" and llm.profiles is not None and user is not None)
+    words = fusion.says is not None or (by == "fusion" and llm.profiles is not None and user is not None)
     for_llm = {name: value for name, value in _read_by_models(llm).items() if not (words and name in READ_WORDS)}
-    ranks = _who_ranks(by, _given(for_llm), _given(for_fusion), talk=talk)
+    ranks = _who_ranks(by, _given(for_llm), _given(_read_by_fusion(fusion)), talk=talk)
     if talk and as_json:
         raise GenRecError("--json is for one person: say who with --user, or --says")
-    if strength != 1 and not (talk or words):
+    if fusion.strength != 1 and not (talk or words):
         raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
-    assistant = Assistant(reading.checkins(path), known, llm, err.status, rankers)
+    assistant = Assistant(reading.checkins(path), known, llm, err.status, fusion.rankers)
     if talk:
-        Dialogue(assistant, at, ranks, k, level, strength, explain=explain).run()
+        Dialogue(assistant, at, ranks, k, level, fusion.strength, explain=fusion.explain).run()
     elif users_from and output:
         rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level)
     else:
-        said = [*([says] if says else []), *_stated(known, user, ranks)]
+        said = [*([fusion.says] if fusion.says else []), *_stated(known, user, ranks)]
         if said:
-            ranking = assistant.rank_with_words(user, at, said, k, strength)
+            ranking = assistant.rank_with_words(user, at, said, k, fusion.strength)
         else:
             ranking = _ranking(assistant, user, llm.about, at, ranks, k, level)
-        _show(ranking, assistant, as_json=as_json, explain=explain)
+        _show(ranking, assistant, as_json=as_json, explain=fusion.explain)
 
 
 def _stated(known: Mapping[str, Profile], user: str | None, by: By) -> list[str]:
@@ -167,6 +174,16 @@ def _read_by_models(llm: _ForLlm) -> dict[str, object]:
         "--adapter": llm.adapter,
         "--no-adapter": llm.plain,
         "--profile-model": llm.profile_model,
+    }
+
+
+def _read_by_fusion(fusion: _ForFusion) -> dict[str, object]:
+    """The options that only the fusion reads, with what they were given."""
+    return {
+        "--says": fusion.says,
+        "--steer": fusion.strength != 1,
+        "--rankers": fusion.rankers,
+        "--explain": fusion.explain,
     }
 
 

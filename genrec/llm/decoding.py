@@ -10,8 +10,10 @@ what it returns is exactly what scoring every answer would return.
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, inf, log
+from math import inf
 from typing import Protocol
+
+import numpy as np
 
 from genrec.errors import NotNumbersError
 
@@ -138,14 +140,8 @@ def all_logprobs(scorer: Scorer, tries: Sequence[Trie]) -> list[list[float]]:
 
 def given_children(logprobs: Sequence[float]) -> list[float]:
     """Log-probabilities of children, given that the next token is one of them."""
-    total = logsumexp(logprobs)
+    total = float(np.logaddexp.reduce(logprobs))
     return [logprob - total for logprob in logprobs]
-
-
-def logsumexp(values: Sequence[float]) -> float:
-    """The logarithm of the sum of exponentials."""
-    most = max(values)
-    return most + log(sum(exp(value - most) for value in values))
 
 
 def require_logprobs(logprobs: Sequence[float], node: Node) -> list[float]:
