@@ -17,8 +17,9 @@ from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.rankers.llm import PROMPTS
 from training import record
+from training.data.conversation import TrainingExample
 from training.data.encoding import Encoder, encoded_dataset, examples_hash
-from training.data.examples import TrainingExample, read, training_examples
+from training.data.examples import read, training_examples
 from training.progress import Progress, nothing
 from training.recipe import SftRecipe
 from training.settings import (
@@ -28,6 +29,7 @@ from training.settings import (
     trainer_config,
 )
 from training.stage import run_stage
+from training.trainers.answer_head import with_answer_head
 
 
 def catalogue_of(recipe: SftRecipe) -> str:
@@ -46,9 +48,15 @@ def examples_of(recipe: SftRecipe, trainable: Trainable, progress: Progress = no
 def tokenised(
     recipe: SftRecipe, trainable: Trainable, examples: Sequence[TrainingExample], progress: Progress = nothing
 ) -> Dataset:
-    """The examples in tokens, made once and then read from the cache; errors as in `Encoder.encode`."""
+    """The examples in tokens, made once and then read from the cache; errors as in `Encoder.encode`.
+
+    With an adapter to be trained on diaries, the model's last layer becomes that of their answers.
+    """
     encoder = Encoder(trainable.tokenizer, recipe.max_length)
-    return encoded_dataset(encoder, examples, cache_home() / "tokens", progress)
+    dataset = encoded_dataset(encoder, examples, cache_home() / "tokens", progress)
+    if recipe.data.prompt == "diary" and recipe.adapts:
+        return with_answer_head(trainable.model, dataset, recipe.seed)
+    return dataset
 
 
 def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: Dataset, out: Path) -> SFTTrainer:
@@ -116,7 +124,7 @@ def train_sft(
         "model": {"name": recipe.model, "dtype": trainable.info.dtype, "device": trainable.info.device},
         "data": {
             "examples": len(examples),
-            "answers": sum(len(example.supervised) for example in examples),
+            "answers": sum(example.answers for example in examples),
             "tokens": sum(dataset["length"]),
             "dropped_lines": sum(example.dropped_lines for example in examples),
             "sha256": examples_hash(examples),

@@ -74,6 +74,9 @@ class AnswerScorer(Protocol):
     def prompt_tokens(self, conversation: Sequence[Message]) -> list[int]:
         """The conversation, rendered by the chat template up to where the assistant answers."""
 
+    def text_tokens(self, text: str) -> list[int]:
+        """Tokens of a piece of what the assistant says, tokenised by itself: plain text, without any marker."""
+
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, without special tokens."""
 

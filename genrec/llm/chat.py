@@ -42,8 +42,13 @@ def folded(conversation: Sequence[Message]) -> list[Message]:
 
 def count_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
     """Length in tokens that a text has in a prompt."""
+    return len(text_tokens(tokenizer, text))
+
+
+def text_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """A piece of what the assistant says, tokenised by itself: plain text, without any marker."""
     tokens = _encoded(tokenizer, plain(text))
-    return len(_encoded(tokenizer, plain_for(tokenizer, plain(text))) if counted(tokenizer, tokens) else tokens)
+    return _encoded(tokenizer, plain_for(tokenizer, plain(text))) if counted(tokenizer, tokens) else tokens
 
 
 def answer_tokens(tokenizer: PreTrainedTokenizerBase, answers: Sequence[str]) -> list[list[int]]:

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import Adapter, read_adapter
 from genrec.llm.backend import CacheUse, Generation, Message, Over
-from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens
+from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens, text_tokens
 from genrec.llm.decoding import Trie
 from genrec.llm.engine import Engine
 from genrec.llm.loading import load_model
@@ -81,6 +81,10 @@ class LocalModel:
         if len(tokens) >= limit:
             raise GenRecError(f"a prompt of {len(tokens)} tokens exceeds the {limit} that {self.name} can read")
         return tokens
+
+    def text_tokens(self, text: str) -> list[int]:
+        """See `AnswerScorer`."""
+        return text_tokens(self.tokenizer, text)
 
     def count_tokens(self, text: str) -> int:
         """See `AnswerScorer`."""

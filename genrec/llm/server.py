@@ -16,7 +16,7 @@ from genrec.errors import GenRecError
 from genrec.llm.adapter import Adapter
 from genrec.llm.answers import ChatCompletion, Completion, read
 from genrec.llm.backend import CacheUse, Generation, Message, Over
-from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens
+from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens, text_tokens
 from genrec.llm.decoding import Node, Trie, given_children
 from genrec.llm.endpoint import Endpoint, RolesError
 from genrec.llm.plain_text import plain
@@ -93,6 +93,10 @@ class VllmModel(ServerModel):
     def prompt_tokens(self, conversation: Sequence[Message]) -> list[int]:
         """See `AnswerScorer`."""
         return prompt_tokens(self.tokenizer, conversation)
+
+    def text_tokens(self, text: str) -> list[int]:
+        """See `AnswerScorer`."""
+        return text_tokens(self.tokenizer, text)
 
     def count_tokens(self, text: str) -> int:
         """See `AnswerScorer`."""

@@ -17,6 +17,7 @@ from genrec.llm.decoding import Trie, top_k
 from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Level, Profile, require_catalogue
 from genrec.prompting import prompt_version
+from genrec.rankers.diary import DIARY
 from genrec.rankers.genup_prompt import GENUP, genup_messages
 from genrec.rankers.ranking_prompt import MOST_VISITS, RANKING, RankingPrompt, ranking_messages
 from genrec.trajectories import Visit
@@ -24,8 +25,8 @@ from genrec.trajectories import Visit
 # Tokens for the user's lines of a prompt (profile and habit table).
 TOKEN_BUDGET = 400
 
-PromptStyle = Literal["genrec", "genup"]
-PROMPTS: dict[PromptStyle, tuple[str, ...]] = {"genrec": RANKING, "genup": GENUP}
+PromptStyle = Literal["genrec", "genup", "diary"]
+PROMPTS: dict[PromptStyle, tuple[str, ...]] = {"genrec": RANKING, "genup": GENUP, "diary": DIARY}
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def show_sft(recipe: SftRecipe) -> None:
         out.print(marked(trainable.tokenizer, row["input_ids"], row["labels"]), markup=False)
     out.rule()
     lengths = dataset["length"][:]
-    answers = sum(len(example.supervised) for example in examples)
+    answers = sum(example.answers for example in examples)
     dropped = sum(example.dropped_lines for example in examples)
     out.print(f"data: {len(examples):,} examples, {answers:,} answers to learn, {sum(lengths):,} tokens")
     out.print(f"length: {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most")

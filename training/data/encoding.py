@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError
-from genrec.llm.chat import answer_tokens, prompt_tokens
-from training.data.examples import TrainingExample
+from genrec.llm.chat import answer_tokens, prompt_tokens, text_tokens
+from training.data.conversation import TrainingExample
 from training.progress import Progress, nothing
 
 IGNORED = -100  # torch's label for "no loss here"
@@ -41,6 +41,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self._answers: dict[str, list[int]] = {}
+        self._pieces: dict[str, list[int]] = {}
 
     def encode(self, example: TrainingExample, number: int) -> Encoded:
         """Encode an example; `number` is what errors call it.
@@ -48,13 +49,11 @@ class Encoder:
         Raises GenRecError if it is longer than `max_length` tokens, or if the chat template does not give the
         prompt that serving gives, followed by the answer.
         """
+        if example.diary:
+            return self._diary(example, number)
         *before, last = example.messages
         tokens = prompt_tokens(self.tokenizer, before) + self._answer(last["content"])
-        if len(tokens) > self.max_length:
-            raise GenRecError(
-                f"example {number} has {len(tokens)} tokens, more than max_length, {self.max_length}. Nothing is cut "
-                "off, for that would be the answer: raise max_length, or lower data.budget."
-            )
+        self._require_fits(tokens, number)
         labels = [IGNORED] * len(tokens)
         for turn in sorted(example.supervised):
             prompt = prompt_tokens(self.tokenizer, example.messages[:turn])
@@ -67,6 +66,29 @@ class Encoder:
                 )
             labels[start:end] = answer
         return Encoded(np.array(tokens, np.int32), np.array(labels, np.int32))
+
+    def _diary(self, example: TrainingExample, number: int) -> Encoded:
+        """A conversation with lines behind it; labels are those of the answers of the learned ones."""
+        tokens = prompt_tokens(self.tokenizer, example.messages)
+        labels = [IGNORED] * len(tokens)
+        for row, (asked, answer) in enumerate(example.diary):
+            question, said = self._piece(asked), self._piece(answer)
+            tokens = tokens + question + said
+            labels += [IGNORED] * len(question) + (said if row >= example.told else [IGNORED] * len(said))
+        self._require_fits(tokens, number)
+        return Encoded(np.array(tokens, np.int32), np.array(labels, np.int32))
+
+    def _require_fits(self, tokens: Sequence[int], number: int) -> None:
+        if len(tokens) > self.max_length:
+            raise GenRecError(
+                f"example {number} has {len(tokens)} tokens, more than max_length, {self.max_length}. Nothing is cut "
+                "off, for that would be the answer: raise max_length, or lower data.budget."
+            )
+
+    def _piece(self, text: str) -> list[int]:
+        if text not in self._pieces:
+            self._pieces[text] = text_tokens(self.tokenizer, text)
+        return self._pieces[text]
 
     def _answer(self, text: str) -> list[int]:
         if text not in self._answers:
@@ -117,5 +139,6 @@ def examples_hash(examples: Sequence[TrainingExample]) -> str:
     """Identify examples by what they say and which answers are learned: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(json.dumps([example.messages, sorted(example.supervised)]).encode() + b"\n")
+        lines = [example.told, example.diary] if example.diary else []
+        digest.update(json.dumps([example.messages, sorted(example.supervised), *lines]).encode() + b"\n")
     return digest.hexdigest()

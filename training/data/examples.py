@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -13,13 +13,14 @@ from genrec.columns import TIME
 from genrec.errors import GenRecError, InputError
 from genrec.evidence import Evidence
 from genrec.filters import PRESETS, frequent
-from genrec.llm.backend import Message
 from genrec.profiles.shelf import ProfileShelf, read_given, shown
 from genrec.rankers.llm import ask
 from genrec.rankers.ranking_prompt import RankingPrompt, first_told
 from genrec.reading.reader import read_checkins
 from genrec.trajectories import Example, training
 from training.data.cities import training_city
+from training.data.conversation import TrainingExample
+from training.data.diaries import diaries, in_other_words
 from training.progress import Progress, nothing
 from training.recipe import Data
 
@@ -30,22 +31,6 @@ NAMED = {"assistant": r"^\d+$", "user": r"\d+(?= \d+%)", "system": r"(?<=\bPOI )
 
 # Ids are drawn from as many numbers as catalogues have places.
 LEAST_LABELS, MOST_LABELS = 300, 6000
-
-
-@dataclass(frozen=True)
-class TrainingExample:
-    """A conversation to learn from.
-
-    Attributes:
-        messages: they end with the assistant's answer to the last question.
-        supervised: indices of the messages that carry loss; all of them are the assistant's.
-        dropped_lines: how many lines of the profile the token budget left out.
-
-    """
-
-    messages: tuple[Message, ...]
-    supervised: frozenset[int]
-    dropped_lines: int
 
 
 def training_examples(
@@ -82,11 +67,18 @@ def learnable(checkins: Checkins, data: Data) -> tuple[Checkins, tuple[Example, 
 
     Evidence is frozen at `data.moments` moments that cut the check-ins into parts of the same size.
     """
-    count = len(checkins.frame)
-    rows = count if data.cities else count * 8 // 10 if data.train == "llm4poi" else (count + 1) // 2
+    seen = _seen(checkins, data)
+    rows = len(seen.frame)
     moments = {checkins.frame[rows * part // (data.moments + 1), TIME] for part in range(1, data.moments + 1)}
     found = training(checkins, rows, moments, last_only=data.targets == "final").examples
-    return replace(checkins, frame=checkins.frame[:rows]), found
+    return seen, found
+
+
+def _seen(checkins: Checkins, data: Data) -> Checkins:
+    """The check-ins that training may see: those of the split's train part, or all of a synthetic city."""
+    count = len(checkins.frame)
+    rows = count if data.cities else count * 8 // 10 if data.train == "llm4poi" else (count + 1) // 2
+    return replace(checkins, frame=checkins.frame[:rows])
 
 
 class Prompter:
@@ -125,6 +117,10 @@ class Prompter:
 def _examples_of(
     checkins: Checkins, data: Data, limit: int | None, seed: int, count_tokens: CountTokens
 ) -> list[TrainingExample]:
+    if data.prompt == "diary":
+        draw = random.Random(seed)
+        seen = in_other_words(checkins, draw) if data.cities else _seen(checkins, data)
+        return diaries(seen, data.visits, limit=limit, relabel=data.relabel, draw=draw)
     return conversations(*learnable(checkins, data), data, limit=limit, seed=seed, count_tokens=count_tokens)
 
 

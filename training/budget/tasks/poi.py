@@ -23,7 +23,8 @@ from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
 from training.budget.tasks.task import Model, Pair, Question, Questions
 from training.data.cities import training_city
-from training.data.examples import Prompter, TrainingExample, conversations, learnable, read
+from training.data.conversation import TrainingExample
+from training.data.examples import Prompter, conversations, learnable, read
 from training.data.judge import CANDIDATES, Judge
 from training.recipe import Data
 

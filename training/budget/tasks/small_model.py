@@ -34,7 +34,8 @@ from genrec.llm.quiet import quiet_transformers
 from training.budget.chain import key_of
 from training.budget.spec import SHORT_PROMPTS, SmallModel
 from training.budget.tasks.poi import PoiSource
-from training.data.examples import TrainingExample, training_examples
+from training.data.conversation import TrainingExample
+from training.data.examples import training_examples
 from training.progress import Progress, nothing
 from training.recipe import Cities, Data
 from training.record import CHECKPOINTS, last_checkpoint, versions

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Generator, Message
-from training.data.examples import TrainingExample
+from training.data.conversation import TrainingExample
 
 
 @dataclass(frozen=True)
