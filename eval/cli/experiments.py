@@ -77,7 +77,7 @@ def ablation(
     if of == "fusion":
         names = parts.part_methods(asked, rankers)
     else:
-        names = experiment.ablation_methods(adapted=not plain and models.adapter is not None)
+        names = experiment.ablation_methods(adapted=not plain and models.adapter("genrec") is not None)
     methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)
     print_examples(asked)
     tables = []
@@ -123,7 +123,7 @@ def cold_start(
 
     def methods_for(asked: Cases, *, elsewhere: bool = False) -> list[Method]:
         models = Models(asked.checkins, model.model, model.server, model.adapter)
-        chosen = names or newcomers.default_methods(adapted=models.adapter is not None)
+        chosen = names or newcomers.default_methods(adapted=models.adapter("genrec") is not None)
         here = [name for name in chosen if not (elsewhere and name in NETWORKS)]
         shelf = ProfileShelf([], asked.checkins, seed=draw.seed)
         made = make_methods(here, models, shelf, seed=draw.seed, rankers=None if elsewhere else rankers)

@@ -1,9 +1,9 @@
 """The language model as a method: at each profile level, with or without habit table, and the two controls."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, cached_property
+from functools import cache, partial
 from itertools import groupby
 from typing import Any, cast, get_args
 
@@ -12,31 +12,48 @@ from eval.protocol import Cases, evidence_at
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
+from genrec.llm.backend import AnswerScorer
 from genrec.llm.connect import connect_scorer, default_adapter
 from genrec.llm.identity import model_settings
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.shelf import ProfileShelf, Show, shown
 from genrec.prompting import prompt_version
+from genrec.rankers.diary import Shows
+from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.llm import PROMPTS, LlmRanker, ProfileQuery, PromptStyle, TopK
 
+LEVELS = "|".join(get_args(Level))
 LLM_NAME = re.compile(
-    rf"llm:(?P<level>{'|'.join(get_args(Level))})"
-    r"(?:(?<=full)-(?P<show>swapped|emptied))?(?P<notable>-notable)?(?P<adapted>-adapted)?"
+    rf"llm:(?P<level>{LEVELS})(?:(?<=full)-(?P<show>swapped|emptied))?(?P<notable>-notable)?(?P<adapted>-adapted)?"
 )
+DIARY_NAME = re.compile(
+    r"llm:(?P<shows>diary-only|profile-only|diary|neither)"
+    r"(?:(?<=:diary|file-only)-(?P<show>swapped|emptied))?(?P<adapted>-adapted)?"
+)
+UNREAD: dict[Shows, Shows] = {"diary": "diary-only", "profile-only": "neither"}  # the same without the profile
 
 
 @dataclass(frozen=True)
 class LlmSpec:
-    """What the name of a method says: llm:LEVEL[-swapped|-emptied][-notable][-adapted]."""
+    """What the name of a method says.
+
+    llm:LEVEL[-swapped|-emptied][-notable][-adapted]: answers are numbers; a habit table stands in the prompt.
+    llm:SHOWS[-swapped|-emptied][-adapted]: answers are names; the prompt is a diary, a profile, both or neither.
+    """
 
     level: Level
     show: Show
     habit_table: bool
     adapted: bool
+    shows: Shows | None = None
 
     @classmethod
     def parse(cls, name: str) -> "LlmSpec | None":
         """The meaning of a name; None if it has none."""
+        if match := DIARY_NAME.fullmatch(name):
+            shows = cast(Shows, match["shows"])
+            level: Level = "full" if shows in UNREAD else "none"
+            return cls(level, cast(Show, match["show"] or "own"), False, bool(match["adapted"]), shows)
         match = LLM_NAME.fullmatch(name)
         if match is None:
             return None
@@ -46,13 +63,17 @@ class LlmSpec:
     @property
     def name(self) -> str:
         """What `parse` reads."""
-        parts = (f"llm:{self.level}", self.show if self.show != "own" else "")
-        endings = ("" if self.habit_table else "notable", "adapted" if self.adapted else "")
+        parts = (f"llm:{self.shows or self.level}", self.show if self.show != "own" else "")
+        endings = ("" if self.habit_table or self.shows else "notable", "adapted" if self.adapted else "")
         return "-".join(filter(None, (*parts, *endings)))
 
     def relatives(self) -> "list[LlmSpec]":
         """What it is compared with: the same without the profile, without the adapter, and with the habit table."""
-        others = [replace(self, level="none"), replace(self, adapted=False), replace(self, habit_table=True)]
+        if self.shows is None:
+            others = [replace(self, level="none"), replace(self, adapted=False), replace(self, habit_table=True)]
+        else:
+            unread = replace(self, level="none", show="own", shows=UNREAD.get(self.shows, self.shows))
+            others = [unread, replace(self, adapted=False)]
         return [other for other in others if other != self]
 
 
@@ -64,20 +85,27 @@ class Models:
         self._checkins = checkins
         self._model, self._server = model, server
 
-    @cached_property
-    def adapter(self) -> str | None:
-        """The adapter that was named, or else the one that comes with the model, if there is one."""
-        return self.named or default_adapter(self._model, self._server)
+    @cache  # noqa: B019 - lives as long as the run
+    def adapter(self, prompt: PromptStyle) -> str | None:
+        """The adapter that was named, or else the one for a prompt that comes with the model, if there is one."""
+        return self.named or default_adapter(self._model, self._server, prompt)
 
-    def settings(self, adapted: bool) -> dict[str, Any]:
+    def settings(self, adapted: bool, prompt: PromptStyle) -> dict[str, Any]:
         """Which model, in plain types."""
-        return model_settings(self._model, self._server, self.adapter if adapted else None)
+        return model_settings(self._model, self._server, self.adapter(prompt) if adapted else None)
 
     @cache  # noqa: B019 - lives as long as the run
     def recommender(self, adapted: bool, prompt: PromptStyle) -> LlmRanker:
-        """The model that ranks, with or without the adapter, asked in a style."""
-        ranker = connect_scorer(self._model, self._server, self.adapter if adapted else None)
-        return LlmRanker(ranker, self._checkins, prompt)
+        """The model that answers with numbers, with or without the adapter, asked in a style."""
+        return LlmRanker(self._scorer(adapted, prompt), self._checkins, prompt)
+
+    @cache  # noqa: B019 - lives as long as the run
+    def diary_ranker(self, adapted: bool, shows: Shows) -> DiaryRanker:
+        """The model that answers with names, with or without the adapter."""
+        return DiaryRanker(self._scorer(adapted, "diary"), self._checkins, shows)
+
+    def _scorer(self, adapted: bool, prompt: PromptStyle) -> AnswerScorer:
+        return connect_scorer(self._model, self._server, self.adapter(prompt) if adapted else None)
 
 
 class LlmMethod:
@@ -91,11 +119,12 @@ class LlmMethod:
 
     def settings(self, cases: Cases) -> dict[str, Any]:
         """See `Method`."""
+        prompt = self._prompt(cases)
         return {
-            **asdict(self._spec),
-            **self._models.settings(self._spec.adapted),
-            "prompt": prompt_style(cases),
-            "ranking_prompt": prompt_version(PROMPTS[prompt_style(cases)]),
+            **{key: value for key, value in asdict(self._spec).items() if value is not None},
+            **self._models.settings(self._spec.adapted, prompt),
+            "prompt": prompt,
+            "ranking_prompt": prompt_version(PROMPTS[prompt]),
             "profiles": self._shelf.coverage(cases.examples),
             "profiles_sha256": self._shelf.fingerprint,
             "swap_seed": self._shelf.seed if self._spec.show == "swapped" else None,
@@ -118,12 +147,11 @@ class LlmMethod:
                 sources[number] = self._source(cases.examples[number].user_id, evidence)
             except GenRecError as error:
                 yield Ranked(number, evidence.fingerprint, failure=str(error))
-        recommender = self._models.recommender(self._spec.adapted, prompt_style(cases))
         queries = []
         for number, source in sources.items():
             example = cases.examples[number]
             queries.append(ProfileQuery(shown(source, example.user_id, evidence), cases.at(example), example.prefix))
-        for (number, source), answer in zip(sources.items(), self._ask(recommender, queries, k), strict=True):
+        for (number, source), answer in zip(sources.items(), self._ask(self._ranking(cases, k), queries), strict=True):
             ranked = Ranked(
                 number,
                 evidence.fingerprint,
@@ -143,14 +171,27 @@ class LlmMethod:
             return self._shelf.other(user_id, evidence)
         return self._shelf.source(user_id, evidence)
 
-    def _ask(self, recommender: LlmRanker, queries: Sequence[ProfileQuery], k: int) -> list[TopK | GenRecError]:
+    def _prompt(self, cases: Cases) -> PromptStyle:
+        return "diary" if self._spec.shows else prompt_style(cases)
+
+    def _ranking(self, cases: Cases, k: int) -> Callable[[Sequence[ProfileQuery]], list[TopK]]:
+        """What ranks all places for queries."""
+        spec = self._spec
+        if spec.shows:
+            return partial(self._models.diary_ranker(spec.adapted, spec.shows).rank, k=k)
+        ranker = self._models.recommender(spec.adapted, prompt_style(cases))
+        return partial(ranker.rank, k=k, level=spec.level, habit_table=spec.habit_table)
+
+    def _ask(
+        self, rank: Callable[[Sequence[ProfileQuery]], list[TopK]], queries: Sequence[ProfileQuery]
+    ) -> list[TopK | GenRecError]:
         """Rank all at once; if that fails, one by one, so that one bad prompt costs no other its answer."""
         try:
-            return list(recommender.rank(queries, k=k, level=self._spec.level, habit_table=self._spec.habit_table))
+            return list(rank(queries))
         except GenRecError as error:
             if len(queries) == 1:
                 return [error]
-            return [answer for query in queries for answer in self._ask(recommender, [query], k)]
+            return [answer for query in queries for answer in self._ask(rank, [query])]
 
 
 def prompt_style(cases: Cases) -> PromptStyle:

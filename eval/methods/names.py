@@ -21,8 +21,9 @@ NAMES = (
     f"{', '.join(RANKERS)}; with --rankers {', '.join(NETWORKS)}; the fusion without a part: "
     f"fusion-without-FIELD ({', '.join(FIELDS)}, or a ranker that it weighs), fusion-mixture (no residual network), "
     "fusion-fixed-gate (its mean gate for everybody); the model: llm:none, llm:routines, llm:attributes, llm:full, and "
-    "the controls llm:full-swapped (another user's profile) and llm:full-emptied; behind an llm: -notable (no habit "
-    "table), -adapted (with --adapter, or the one that comes with 'embedded')"
+    "the controls llm:full-swapped (another user's profile) and llm:full-emptied, with -notable without the habit "
+    "table; answering with names, llm:diary (profile and earlier visits), llm:diary-only, llm:profile-only and "
+    "llm:neither, with the same controls; behind any llm: -adapted (with --adapter, or the one of 'embedded')"
 )
 
 
@@ -41,9 +42,10 @@ def make_methods(
     if rankers and not any(name in NETWORKS or FusionSpec.parse(name) for name in names):
         raise GenRecError(f"--rankers is for the methods fusion, {', '.join(NETWORKS)}, and none is named")
     methods = [_method(name, models, shelf, seed, rankers) for name in names]
-    adapted = [spec.name for spec in map(LlmSpec.parse, names) if spec is not None and spec.adapted]
-    if adapted and models.adapter is None:
-        raise GenRecError(f"{adapted[0]} needs --adapter")
+    adapted = [spec for spec in map(LlmSpec.parse, names) if spec is not None and spec.adapted]
+    for spec in adapted:
+        if models.adapter("diary" if spec.shows else "genrec") is None:
+            raise GenRecError(f"{spec.name} needs --adapter")
     if models.named and not adapted:
         raise GenRecError("--adapter is for methods whose names end in -adapted, and there are none")
     return methods

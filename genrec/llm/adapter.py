@@ -17,6 +17,7 @@ DECLARATION = "genrec.json"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ANY = "any"
 SHIPPED = Path(__file__).parent / "ranking_adapter"  # of the embedded model, for any city
+DIARY_ADAPTER = Path(__file__).parent / "diary_adapter"  # the same for diaries
 
 
 class Adapter(BaseModel):

@@ -29,7 +29,7 @@ from genrec.llm.local import LocalModel
 from genrec.llm.quiet import quiet_transformers
 from training import dpo, sft
 from training.data import examples as data
-from training.data.examples import TrainingExample
+from training.data.conversation import TrainingExample
 from training.data.preferences import Preference
 from training.progress import Progress
 from training.recipe import Cities, Data, DpoRecipe, Kind, SftRecipe

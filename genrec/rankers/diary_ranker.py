@@ -1,0 +1,95 @@
+"""The language model as a ranker of names: it goes on with a person's diary."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from genrec.checkins import Checkins
+from genrec.evidence import Evidence
+from genrec.llm.backend import AnswerScorer, CacheUse, Over
+from genrec.llm.decoding import Trie, top_k
+from genrec.place_names import place_names
+from genrec.prepared import catalogue_hash
+from genrec.profiles.profile import require_catalogue
+from genrec.prompting import prompt_version
+from genrec.rankers.diary import DIARY, Diarist, DiaryPrompt, Shows, answer
+from genrec.rankers.llm import ProfileQuery, TopK
+from genrec.trajectories import since
+
+
+class DiaryRanker:
+    """Ranks the places of one catalogue by their names.
+
+    `over`: of what probabilities are shares (see `Over`): of the places, unless all that the model might say is asked
+    for.
+    """
+
+    def __init__(
+        self, scorer: AnswerScorer, checkins: Checkins, shows: Shows = "diary", over: Over = "catalogue"
+    ) -> None:
+        """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
+        if scorer.adapter:
+            scorer.adapter.require(catalogue_hash(checkins.pois), prompt_version(DIARY))
+        self.name = scorer.name
+        self._scorer, self._checkins = scorer, checkins
+        self._shows, self._over = shows, over
+        self._diarist = Diarist(checkins.pois, place_names(checkins.pois), hours=not checkins.dates_only)
+        self._tokens = lru_cache(maxsize=65_536)(scorer.text_tokens)
+        self._evidence: Evidence | None = None
+
+    def cache_use(self) -> CacheUse:
+        """How much of the prompts the model's prefix cache has spared so far."""
+        return self._scorer.cache_use()
+
+    def rank(self, queries: Sequence[ProfileQuery], *, k: int = 10) -> list[TopK]:
+        """Rank all POIs for each query, side by side. Raises GenRecError if a profile was written for other data."""
+        require_catalogue((query.profile for query in queries), self._checkins.pois)
+        prompts = [self._prompt(query) for query in queries]
+        tokens = [self._read(prompt) for prompt in prompts]
+        tries = [self._trie] * len(tokens)
+        return [
+            TopK(
+                [scored.answer for scored in best],
+                [float(np.exp(scored.logprob)) for scored in best],
+                prompt.pois,
+                len(read),
+                0,
+            )
+            for prompt, read, best in zip(
+                prompts, tokens, top_k(self._scorer.read(tokens, tries, self._over), tries, k), strict=True
+            )
+        ]
+
+    def _prompt(self, query: ProfileQuery) -> DiaryPrompt:
+        profile = query.profile
+        visits = [*self.evidence(profile.as_of).visits(profile.user_id), *since(query.prefix, profile.as_of)]
+        return self._diarist.ask(profile, visits, query.at, self._shows)
+
+    def _read(self, prompt: DiaryPrompt) -> list[int]:
+        tokens = self._scorer.prompt_tokens(prompt.messages)
+        return tokens + [token for piece in prompt.begun for token in self._tokens(piece)]
+
+    @cached_property
+    def _trie(self) -> Trie:
+        return Trie(self._distinct([answer(name) for name in self._diarist.names]))
+
+    def _distinct(self, answers: Sequence[str]) -> list[list[int]]:
+        """Tokens of answers, each once: names that differ only by what no prompt may hold get a number."""
+        taken: set[tuple[int, ...]] = set()
+        found = []
+        for text in answers:
+            tokens, number = self._tokens(text), 1
+            while tuple(tokens) in taken:
+                number += 1
+                tokens = self._tokens(answer(f"{text.strip()} {number}"))
+            taken.add(tuple(tokens))
+            found.append(tokens)
+        return found
+
+    def evidence(self, as_of: datetime) -> Evidence:
+        """What is known as of a moment; that of the last one is kept."""
+        if self._evidence is None or self._evidence.as_of != as_of:
+            self._evidence = Evidence(self._checkins, as_of)
+        return self._evidence
