@@ -1,18 +1,8 @@
 """Small conversations to train on."""
 
 import random
-from dataclasses import dataclass
 
-from genrec.llm.backend import Message
-
-
-@dataclass(frozen=True)
-class TrainingExample:
-    """As the one of training.data.examples."""
-
-    messages: tuple[Message, ...]
-    supervised: frozenset[int]
-    dropped_lines: int = 0
+from training.data.conversation import TrainingExample
 
 
 def conversation(number: int, *, every: bool = True) -> TrainingExample:

@@ -21,12 +21,14 @@ class RuleModel:
     """Stands for the models of a run: puts the user's most visited place first, and remembers what it was asked."""
 
     def __init__(self, failing=lambda query: False):
-        self.adapter = None
         self.asked = []
         self.calls = []
         self._failing = failing
 
-    def settings(self, adapted):
+    def adapter(self, prompt):
+        return None
+
+    def settings(self, adapted, prompt):
         return {"model": "rule", "server": None, "adapter": None}
 
     def recommender(self, adapted, prompt):

@@ -28,7 +28,7 @@ LLM_NAME = re.compile(
 )
 DIARY_NAME = re.compile(
     r"llm:(?P<shows>diary-only|profile-only|diary|neither)"
-    r"(?:(?<=:diary|file-only)-(?P<show>swapped|emptied))?(?P<adapted>-adapted)?"
+    r"(?:(?<!diary-only)(?<!neither)-(?P<show>swapped|emptied))?(?P<adapted>-adapted)?"
 )
 UNREAD: dict[Shows, Shows] = {"diary": "diary-only", "profile-only": "neither"}  # the same without the profile
 

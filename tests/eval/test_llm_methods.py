@@ -44,7 +44,7 @@ def test_wrong_names_are_refused(names, adapter, reason):
 def test_the_embedded_model_has_an_adapter_of_its_own():
     checkins = town()
     models = Models(checkins, None, None, None)
-    assert models.adapter == str(SHIPPED)
+    assert models.adapter("genrec") == str(SHIPPED)
     [method] = make_methods(["llm:full-adapted"], models, ProfileShelf([], checkins))
     assert method.name == "llm:full-adapted"
     make_methods(["llm:full"], models, ProfileShelf([], checkins))  # nobody named it, so it is no stray
