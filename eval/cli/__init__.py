@@ -12,6 +12,7 @@ COMMANDS = {
     "score": ("eval.cli.score:score", "Score predictions that another project made."),
     "bench": ("eval.cli.bench:app", "Time rankings against other ways to make them."),
     "steer": ("eval.cli.steer:steer", "Say what a person's words do to a ranking."),
+    "beside": ("eval.cli.beside:beside", "Say where asking the language model pays."),
     "ablation": ("eval.cli.experiments:ablation", "Leave out parts of the profile."),
     "cold-start": ("eval.cli.experiments:cold_start", "Rank the same visits with ever more history."),
     "cross-city": ("eval.cli.experiments:cross_city", "Carry what was learned in one city to another."),

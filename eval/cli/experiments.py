@@ -89,7 +89,7 @@ def ablation(
             given = shelf.given
             outcome = experiment.ablation(asked, methods, output, name=path.name, profiles=given, progress=progress)
     tables.insert(0, experiment.compact_table(f"{path.name}, {choice.split}", outcome.overall))
-    _conclude(context, outcome, output, aggregates, *tables)
+    conclude(context, outcome, output, aggregates, *tables)
 
 
 @bundled
@@ -148,7 +148,7 @@ def cold_start(
         count = len(sample.real.examples)
         out.print(f"real newcomers: {count:,} visits, of which each group has a single user, so none is shown")
     tables += [table for section in cold_more.sections(outcome.more) for table in section.tables]
-    _conclude(context, outcome, output, aggregates, *tables)
+    conclude(context, outcome, output, aggregates, *tables)
 
 
 @bundled
@@ -194,7 +194,7 @@ def cross_city(
     with _progress() as progress:
         outcome = cities.cross_city(asked, weights, methods, output, names=names, profiles=given, progress=progress)
     overall = experiment.compact_table(f"{' to '.join(names)}, {split}", outcome.overall)
-    _conclude(context, outcome, output, aggregates, overall, cities.difference_table(outcome.differences))
+    conclude(context, outcome, output, aggregates, overall, cities.difference_table(outcome.differences))
 
 
 def _fitted(checkins: Checkins, name: str, path: Path, seed: int) -> FittedWeights:
@@ -243,7 +243,7 @@ def reporting(bar: RichProgress) -> Progress:
     return report
 
 
-def _conclude(
+def conclude(
     context: typer.Context, outcome: experiment.Outcome, output: Path, aggregates: Path | None, *tables: Table
 ) -> None:
     """Print tables and verdicts, and write the aggregates if asked."""

@@ -186,7 +186,13 @@ def differences(folder: Path, pairs: Sequence[tuple[str, str]]) -> list[Row]:
     """Pairs of methods of a finished run in the metrics of COMPARED, paired, with Holm's correction for all of them."""
     if not pairs:
         return []
-    scores = score(*(pl.read_parquet(folder / name, glob=False) for name in (EXAMPLES, RANKINGS, POIS)))
+    return differences_of(
+        score(*(pl.read_parquet(folder / name, glob=False) for name in (EXAMPLES, RANKINGS, POIS))), pairs
+    )
+
+
+def differences_of(scores: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> list[Row]:
+    """As `differences`, of scores of examples."""
     table = pl.concat(
         compare(scores, pairs, metric, resamples=COMPARISON_DRAWS).with_columns(metric=pl.lit(metric))
         for metric in COMPARED

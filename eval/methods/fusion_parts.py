@@ -51,7 +51,7 @@ class FixedGate(TrainedMethod):
 
     def _fix(self, asked: Cases) -> None:
         if self._fixed_for is not asked:
-            fusion = cast(Fusion, self._ranker)
+            fusion = cast(Fusion, self.ranker)
             fusion.parts = Parts()
             fusion.parts = Parts(gate=self._mean_gate(fusion, asked))
             self._fixed_for = asked

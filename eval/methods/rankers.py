@@ -18,18 +18,18 @@ class RankerMethod:
 
     def __init__(self, ranker: Ranker) -> None:
         self.name = ranker.name
-        self._ranker = ranker
+        self.ranker = ranker
 
     def settings(self, _: Cases) -> dict[str, Any]:
         """See `Method`."""
-        return self._ranker.settings()
+        return self.ranker.settings()
 
     def rank(self, cases: Cases, examples: Sequence[int], k: int) -> Iterator[Ranked]:
         """See `Method`."""
         for as_of, group in groupby(examples, key=lambda number: cases.examples[number].as_of):
             numbers = list(group)
             evidence = evidence_at(cases, as_of)
-            scores = self._ranker.score([cases.query(number) for number in numbers], evidence)
+            scores = self.ranker.score([cases.query(number) for number in numbers], evidence)
             for number, row, pois in zip(numbers, scores, best(scores, k), strict=True):
                 ranked = pois[np.isfinite(row[pois])]
                 failure = None if len(ranked) else NOTHING
