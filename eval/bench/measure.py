@@ -1,8 +1,10 @@
 """How fast rankings come, by whom: the same prompts and weights for every way of asking, in one run.
 
-The ways: `genup`, one prompt at a time, five sampled tokens (GenUP's published decoding); `beam`, ten constrained
-beams of transformers; `transformers` and `vllm`, GenRec's exact top 10 in this process and on a server, the
-latter also with a cold cache for every request (`vllm-uncached`); `vllm-one-id`, a server that writes one id.
+The prompts are diaries, the answers names of places. The ways: `genup`, one prompt at a time, five sampled tokens
+(GenUP's published decoding); `beam`, ten constrained beams of transformers; `transformers` and `vllm`, GenRec's exact
+top 10 in this process and on a server, by probabilities over the catalogue; `transformers-model`, the same by the
+model's full softmax; `vllm-uncached`, with a cold cache for every request; `vllm-one-id`, a server that writes one
+answer.
 """
 
 import itertools
@@ -20,18 +22,19 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from genrec.checkins import Checkins
 from genrec.city import CityConfig, build_city
 from genrec.errors import GenRecError
-from genrec.habits import all_habits, city_habits
-from genrec.llm.backend import AnswerScorer, CacheUse
+from genrec.evidence import Evidence
+from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.decoding import Trie, top_k
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.local import CACHE_BYTES, LocalModel
 from genrec.llm.prefix_cache import PrefixCache
 from genrec.llm.server import VllmModel
+from genrec.place_names import place_names
 from genrec.profiles.writer import HabitsWriter, Subject
-from genrec.rankers.llm import TOKEN_BUDGET
-from genrec.rankers.ranking_prompt import ranking_messages
+from genrec.rankers.diary import Diarist, answer
+from genrec.rankers.diary_ranker import diary_tokens
 from genrec.reading.reader import read_checkins
-from genrec.trajectories import Example, all_visits
+from genrec.trajectories import Example, all_visits, since
 
 K = 10
 SEED = 7
@@ -86,6 +89,7 @@ def workload(pois: int, users: int, asks: int, ranker: AnswerScorer) -> Workload
     with TemporaryDirectory() as folder:
         build_city(CityConfig(users=3 * users, pois=pois, days=DAYS, seed=SEED)).write(Path(folder))
         checkins = read_checkins(Path(folder) / "checkins.csv")
+    diarist = Diarist(checkins.pois, place_names(checkins.pois), hours=True)
     split = all_visits(checkins)
     theirs: dict[str, list[Example]] = {}
     for example in split.examples:
@@ -93,41 +97,39 @@ def workload(pois: int, users: int, asks: int, ranker: AnswerScorer) -> Workload
     chosen = {user: examples[:asks] for user, examples in theirs.items() if len(examples) >= asks}
     if len(chosen) < users:
         raise GenRecError(f"only {len(chosen)} people of the city ask {asks} times, {users} are needed")
-    prompts = list(_prompts(checkins, dict(itertools.islice(chosen.items(), users)), ranker))
-    return Workload(pois, Trie(ranker.answer_tokens([str(poi) for poi in range(len(checkins.pois))])), prompts)
+    prompts = list(_prompts(checkins, dict(itertools.islice(chosen.items(), users)), diarist, ranker))
+    return Workload(pois, Trie([ranker.text_tokens(answer(name)) for name in diarist.names]), prompts)
 
 
-def _prompts(checkins: Checkins, chosen: dict[str, list[Example]], ranker: AnswerScorer) -> Iterator[list[Prompt]]:
+def _prompts(
+    checkins: Checkins, chosen: dict[str, list[Example]], diarist: Diarist, ranker: AnswerScorer
+) -> Iterator[list[Prompt]]:
     as_of = next(iter(chosen.values()))[0].as_of
-    habits, city = all_habits(checkins, as_of, list(chosen)), city_habits(checkins, as_of)
+    evidence = Evidence(checkins, as_of)
     writer = HabitsWriter(checkins.pois["category"].unique().to_list())
-    for user, profile in zip(chosen, writer.write([Subject(habits[user]) for user in chosen]), strict=True):
-        yield [
-            ranker.prompt_tokens(
-                ranking_messages(
-                    profile, city, checkins.pois, at=example.time, prefix=example.prefix, level="full",
-                    count_tokens=ranker.count_tokens, budget=TOKEN_BUDGET,
-                ).messages
-            )
-            for example in chosen[user]
-        ]  # fmt: skip
+    for user, profile in zip(chosen, writer.write([Subject(evidence.habits(user)) for user in chosen]), strict=True):
+        for_user = []
+        for example in chosen[user]:
+            visits = [*evidence.visits(user), *since(example.prefix, as_of)]
+            for_user.append(diary_tokens(ranker, diarist.ask(profile, visits, example.time)))
+        yield for_user
 
 
 def genup(model: PreTrainedModel) -> Answer:
     """Five sampled tokens for one prompt after the other."""
 
-    def answer(prompts: list[Prompt]) -> None:
+    def respond(prompts: list[Prompt]) -> None:
         torch.manual_seed(SEED)
         for prompt in prompts:
             model.generate(torch.tensor([prompt], device=model.device), **GENUP)
 
-    return torch.inference_mode()(answer)
+    return torch.inference_mode()(respond)
 
 
 def beam(model: PreTrainedModel, trie: Trie) -> Answer:
     """Ten beams, kept within the trie by `prefix_allowed_tokens_fn`, for one prompt after the other."""
 
-    def answer(prompts: list[Prompt]) -> None:
+    def respond(prompts: list[Prompt]) -> None:
         for prompt in prompts:
 
             def allowed(_: int, tokens: torch.Tensor, start: int = len(prompt)) -> list[int]:
@@ -146,17 +148,17 @@ def beam(model: PreTrainedModel, trie: Trie) -> Answer:
                 prefix_allowed_tokens_fn=allowed,
             )
 
-    return torch.inference_mode()(answer)
+    return torch.inference_mode()(respond)
 
 
-def exact(ranker: AnswerScorer, trie: Trie) -> Answer:
+def exact(ranker: AnswerScorer, trie: Trie, over: Over = "catalogue") -> Answer:
     """GenRec's exact top 10, for all prompts together."""
 
-    def answer(prompts: list[Prompt]) -> None:
+    def respond(prompts: list[Prompt]) -> None:
         tries = [trie] * len(prompts)
-        top_k(ranker.read(prompts, tries), tries, K)
+        top_k(ranker.read(prompts, tries, over), tries, K)
 
-    return answer
+    return respond
 
 
 class SaltedEndpoint(Endpoint):
@@ -175,11 +177,11 @@ class SaltedEndpoint(Endpoint):
 def one_id(endpoint: Endpoint, trie: Trie) -> Answer:
     """A server that writes as many tokens as an id has, for all prompts together; they need not be an id."""
 
-    def answer(prompts: list[Prompt]) -> None:
+    def respond(prompts: list[Prompt]) -> None:
         settings = {"max_tokens": trie.depth, "temperature": 0, "ignore_eos": True}
         endpoint.post_all("/v1/completions", [{"prompt": prompt, **settings} for prompt in prompts])
 
-    return answer
+    return respond
 
 
 def measure(
@@ -217,9 +219,14 @@ def measure(
 
 
 def transformers_rows(model: LocalModel, work: Workload, users: int, groups: int) -> list[Row]:
-    """GenRec in this process, from an empty cache."""
-    model.engine.prefixes = PrefixCache(CACHE_BYTES)
-    return measure("transformers", exact(model, work.trie), work, users=users, groups=groups, use=model.cache_use)
+    """GenRec in this process, from an empty cache, by probabilities of both kinds."""
+    rows = []
+    ways: dict[str, Over] = {"transformers": "catalogue", "transformers-model": "model"}
+    for way, over in ways.items():
+        model.engine.prefixes = PrefixCache(CACHE_BYTES)
+        answers = exact(model, work.trie, over)
+        rows += measure(way, answers, work, users=users, groups=groups, use=model.cache_use)
+    return rows
 
 
 def vllm_rows(url: str, tokenizer: PreTrainedTokenizerBase, work: Workload, users: int, groups: int) -> list[Row]:
@@ -228,9 +235,9 @@ def vllm_rows(url: str, tokenizer: PreTrainedTokenizerBase, work: Workload, user
     ranker = VllmModel(endpoint, tokenizer)
     ways = {"vllm": exact(ranker, work.trie), "vllm-one-id": one_id(endpoint, work.trie)}
     rows = []
-    for way, answer in ways.items():
+    for way, respond in ways.items():
         endpoint.salts = itertools.repeat(f"{way} {time.time_ns()}")
-        rows += measure(way, answer, work, users=users, groups=groups, use=ranker.cache_use)
+        rows += measure(way, respond, work, users=users, groups=groups, use=ranker.cache_use)
     return rows
 
 

@@ -20,8 +20,9 @@ from genrec.llm.prefix_cache import shared_length
 
 # (label, the faster way, the way it is held against, which asks, at least (True) or at most, target on a CPU)
 TARGETS = (
-    ("transformers against genup, later asks", "transformers", "genup", "repeated", 3.0),
-    ("transformers against genup, first asks", "transformers", "genup", "first", 1.0),
+    ("transformers against genup, later asks", "transformers", "genup", "repeated", 5.0),
+    ("transformers against genup, first asks", "transformers", "genup", "first", 1.5),
+    ("vllm against genup, later asks", "vllm", "genup", "repeated", 3.0),
     ("transformers against beam, first asks", "transformers", "beam", "first", 5.0),
     ("transformers against beam, later asks", "transformers", "beam", "repeated", 5.0),
     ("vllm against vllm-uncached, later asks", "vllm", "vllm-uncached", "repeated", 5.0),
@@ -95,7 +96,8 @@ class _Counting:
 def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: int = 4) -> list[Limit]:
     """The least work of a ranking, averaged over the first asks, and over the second ones, of a few people."""
     speed = _flops_per_second(model.engine.device)
-    head = plain.get_output_embeddings().weight.numel()
+    layer = plain.get_output_embeddings().weight
+    head = layer.shape[1] * len(work.trie.alphabet)  # over the catalogue
     body = plain.num_parameters() - plain.get_input_embeddings().weight.numel()
     found = []
     for asks in ("first", "repeated"):
@@ -114,7 +116,7 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
 
 def _least_nodes(model: LocalModel, prompt: list[int], trie: Trie) -> int:
     """How many prefixes are at least as probable as the tenth best id: each of them could lead to a better one."""
-    counting = _Counting(model.read([prompt], [trie]))
+    counting = _Counting(model.read([prompt], [trie], "catalogue"))
     [best] = top_k(counting, [trie], K)
     open_: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
     count = 0

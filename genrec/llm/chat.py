@@ -45,10 +45,15 @@ def count_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
     return len(text_tokens(tokenizer, text))
 
 
+@lru_cache(maxsize=65_536)
+def _piece(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    tokens = _encoded(tokenizer, plain(text))
+    return tuple(_encoded(tokenizer, plain_for(tokenizer, plain(text))) if counted(tokenizer, tokens) else tokens)
+
+
 def text_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """A piece of what the assistant says, tokenised by itself: plain text, without any marker."""
-    tokens = _encoded(tokenizer, plain(text))
-    return _encoded(tokenizer, plain_for(tokenizer, plain(text))) if counted(tokenizer, tokens) else tokens
+    return list(_piece(tokenizer, text))
 
 
 def answer_tokens(tokenizer: PreTrainedTokenizerBase, answers: Sequence[str]) -> list[list[int]]:

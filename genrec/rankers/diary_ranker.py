@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -36,7 +36,6 @@ class DiaryRanker:
         self._scorer, self._checkins = scorer, checkins
         self._shows, self._over = shows, over
         self._diarist = Diarist(checkins.pois, place_names(checkins.pois), hours=not checkins.dates_only)
-        self._tokens = lru_cache(maxsize=65_536)(scorer.text_tokens)
         self._evidence: Evidence | None = None
 
     def cache_use(self) -> CacheUse:
@@ -47,7 +46,7 @@ class DiaryRanker:
         """Rank all POIs for each query, side by side. Raises GenRecError if a profile was written for other data."""
         require_catalogue((query.profile for query in queries), self._checkins.pois)
         prompts = [self._prompt(query) for query in queries]
-        tokens = [self._read(prompt) for prompt in prompts]
+        tokens = [diary_tokens(self._scorer, prompt) for prompt in prompts]
         tries = [self._trie] * len(tokens)
         return [
             TopK(
@@ -67,10 +66,6 @@ class DiaryRanker:
         visits = [*self.evidence(profile.as_of).visits(profile.user_id), *since(query.prefix, profile.as_of)]
         return self._diarist.ask(profile, visits, query.at, self._shows)
 
-    def _read(self, prompt: DiaryPrompt) -> list[int]:
-        tokens = self._scorer.prompt_tokens(prompt.messages)
-        return tokens + [token for piece in prompt.begun for token in self._tokens(piece)]
-
     @cached_property
     def _trie(self) -> Trie:
         return Trie(self._distinct([answer(name) for name in self._diarist.names]))
@@ -80,10 +75,10 @@ class DiaryRanker:
         taken: set[tuple[int, ...]] = set()
         found = []
         for text in answers:
-            tokens, number = self._tokens(text), 1
+            tokens, number = self._scorer.text_tokens(text), 1
             while tuple(tokens) in taken:
                 number += 1
-                tokens = self._tokens(answer(f"{text.strip()} {number}"))
+                tokens = self._scorer.text_tokens(answer(f"{text.strip()} {number}"))
             taken.add(tuple(tokens))
             found.append(tokens)
         return found
@@ -93,3 +88,9 @@ class DiaryRanker:
         if self._evidence is None or self._evidence.as_of != as_of:
             self._evidence = Evidence(self._checkins, as_of)
         return self._evidence
+
+
+def diary_tokens(scorer: AnswerScorer, prompt: DiaryPrompt) -> list[int]:
+    """The prompt as the model reads it."""
+    tokens = scorer.prompt_tokens(prompt.messages)
+    return tokens + [token for piece in prompt.begun for token in scorer.text_tokens(piece)]
