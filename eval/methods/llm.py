@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from itertools import groupby
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from eval.methods.method import Ranked
 from eval.protocol import Cases, evidence_at
@@ -18,7 +18,6 @@ from genrec.llm.identity import model_settings
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.shelf import ProfileShelf, Show, shown
 from genrec.prompting import prompt_version
-from genrec.rankers.diary import Shows
 from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.llm import PROMPTS, LlmRanker, ProfileQuery, PromptStyle, TopK
 
@@ -30,7 +29,9 @@ DIARY_NAME = re.compile(
     r"llm:(?P<shows>diary-only|profile-only|diary|neither)"
     r"(?:(?<!diary-only)(?<!neither)-(?P<show>swapped|emptied))?(?P<adapted>-adapted)?"
 )
+Shows = Literal["diary", "diary-only", "profile-only", "neither"]
 UNREAD: dict[Shows, Shows] = {"diary": "diary-only", "profile-only": "neither"}  # the same without the profile
+TOLD: tuple[Shows, ...] = ("diary", "diary-only")  # with the earlier visits
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,9 @@ class Models:
         return LlmRanker(self._scorer(adapted, prompt), self._checkins, prompt)
 
     @cache  # noqa: B019 - lives as long as the run
-    def diary_ranker(self, adapted: bool, shows: Shows) -> DiaryRanker:
+    def diary_ranker(self, adapted: bool) -> DiaryRanker:
         """The model that answers with names, with or without the adapter."""
-        return DiaryRanker(self._scorer(adapted, "diary"), self._checkins, shows)
+        return DiaryRanker(self._scorer(adapted, "diary"), self._checkins)
 
     def _scorer(self, adapted: bool, prompt: PromptStyle) -> AnswerScorer:
         return connect_scorer(self._model, self._server, self.adapter(prompt) if adapted else None)
@@ -178,9 +179,10 @@ class LlmMethod:
         """What ranks all places for queries."""
         spec = self._spec
         if spec.shows:
-            return partial(self._models.diary_ranker(spec.adapted, spec.shows).rank, k=k)
-        ranker = self._models.recommender(spec.adapted, prompt_style(cases))
-        return partial(ranker.rank, k=k, level=spec.level, habit_table=spec.habit_table)
+            ranker = self._models.diary_ranker(spec.adapted)
+            return partial(ranker.rank, k=k, level=spec.level, told=spec.shows in TOLD)
+        numbers = self._models.recommender(spec.adapted, prompt_style(cases))
+        return partial(numbers.rank, k=k, level=spec.level, habit_table=spec.habit_table)
 
     def _ask(
         self, rank: Callable[[Sequence[ProfileQuery]], list[TopK]], queries: Sequence[ProfileQuery]

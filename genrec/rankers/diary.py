@@ -12,23 +12,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 import polars as pl
 
 from genrec.columns import CATEGORY
 from genrec.llm.backend import Message
 from genrec.phrases import WEEKDAYS
-from genrec.profiles.profile import Profile
+from genrec.profiles.profile import Level, Profile
 from genrec.prompting import render
 from genrec.rankers.ranking_prompt import first_told, named_pois, profile_lines
 from genrec.trajectories import Visit
 
 DIARY: Final = ("diary_system", "diary_user")
 MOST_LINES: Final = 48  # visits told at most, and at least half as many of a longer past
-
-# What a prompt shows beside the moment: profile and earlier visits, one of the two, or neither.
-Shows = Literal["diary", "diary-only", "profile-only", "neither"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,10 @@ class Diarist:
         self.names, self._hours = names, hours
         self._kinds = pois[CATEGORY].to_list()
 
-    def ask(
-        self, profile: Profile, visits: Sequence[Visit], at: datetime | None, shows: Shows = "diary"
-    ) -> DiaryPrompt:
+    def ask(self, profile: Profile, visits: Sequence[Visit], at: datetime | None, level: Level = "full") -> DiaryPrompt:
         """Ask for the next POI of a user at a time (None: unknown), after all earlier visits."""
-        texts = profile_lines(profile, "full") if shows in ("diary", "profile-only") else []
-        told = visits[first_told(len(visits), MOST_LINES) :] if shows in ("diary", "diary-only") else []
+        texts = profile_lines(profile, level)
+        told = visits[first_told(len(visits), MOST_LINES) :]
         begun = [piece for visit in told for piece in self.line(visit)]
         return DiaryPrompt(
             self.messages([line.text for line in texts]),

@@ -8,15 +8,16 @@ import numpy as np
 
 from genrec.checkins import Checkins
 from genrec.evidence import Evidence
+from genrec.habits import CityHabits
 from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.decoding import Trie, top_k
 from genrec.place_names import place_names
 from genrec.prepared import catalogue_hash
-from genrec.profiles.profile import require_catalogue
+from genrec.profiles.profile import Level, require_catalogue
 from genrec.prompting import prompt_version
-from genrec.rankers.diary import DIARY, Diarist, DiaryPrompt, Shows, answer
+from genrec.rankers.diary import DIARY, Diarist, DiaryPrompt, answer
 from genrec.rankers.llm import ProfileQuery, TopK
-from genrec.trajectories import since
+from genrec.trajectories import Visit, since
 
 
 class DiaryRanker:
@@ -26,15 +27,13 @@ class DiaryRanker:
     for.
     """
 
-    def __init__(
-        self, scorer: AnswerScorer, checkins: Checkins, shows: Shows = "diary", over: Over = "catalogue"
-    ) -> None:
+    def __init__(self, scorer: AnswerScorer, checkins: Checkins, over: Over = "catalogue") -> None:
         """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
         if scorer.adapter:
             scorer.adapter.require(catalogue_hash(checkins.pois), prompt_version(DIARY))
         self.name = scorer.name
         self._scorer, self._checkins = scorer, checkins
-        self._shows, self._over = shows, over
+        self._over = over
         self._diarist = Diarist(checkins.pois, place_names(checkins.pois), hours=not checkins.dates_only)
         self._evidence: Evidence | None = None
 
@@ -42,10 +41,15 @@ class DiaryRanker:
         """How much of the prompts the model's prefix cache has spared so far."""
         return self._scorer.cache_use()
 
-    def rank(self, queries: Sequence[ProfileQuery], *, k: int = 10) -> list[TopK]:
-        """Rank all POIs for each query, side by side. Raises GenRecError if a profile was written for other data."""
+    def rank(
+        self, queries: Sequence[ProfileQuery], *, k: int = 10, level: Level = "full", told: bool = True
+    ) -> list[TopK]:
+        """Rank all POIs for each query, side by side; `told`: whether prompts tell the earlier visits.
+
+        Raises GenRecError if a profile was written for other data.
+        """
         require_catalogue((query.profile for query in queries), self._checkins.pois)
-        prompts = [self._prompt(query) for query in queries]
+        prompts = [self._prompt(query, level, told=told) for query in queries]
         tokens = [diary_tokens(self._scorer, prompt) for prompt in prompts]
         tries = [self._trie] * len(tokens)
         return [
@@ -61,10 +65,12 @@ class DiaryRanker:
             )
         ]
 
-    def _prompt(self, query: ProfileQuery) -> DiaryPrompt:
+    def _prompt(self, query: ProfileQuery, level: Level, *, told: bool) -> DiaryPrompt:
         profile = query.profile
-        visits = [*self.evidence(profile.as_of).visits(profile.user_id), *since(query.prefix, profile.as_of)]
-        return self._diarist.ask(profile, visits, query.at, self._shows)
+        visits: Sequence[Visit] = ()
+        if told:
+            visits = [*self._as_of(profile.as_of).visits(profile.user_id), *since(query.prefix, profile.as_of)]
+        return self._diarist.ask(profile, visits, query.at, level)
 
     @cached_property
     def _trie(self) -> Trie:
@@ -83,10 +89,14 @@ class DiaryRanker:
             found.append(tokens)
         return found
 
-    def evidence(self, as_of: datetime) -> Evidence:
+    def city(self, as_of: datetime) -> CityHabits:
+        """Everybody's habits as of a moment."""
+        return self._as_of(as_of).city
+
+    def _as_of(self, moment: datetime) -> Evidence:
         """What is known as of a moment; that of the last one is kept."""
-        if self._evidence is None or self._evidence.as_of != as_of:
-            self._evidence = Evidence(self._checkins, as_of)
+        if self._evidence is None or self._evidence.as_of != moment:
+            self._evidence = Evidence(self._checkins, moment)
         return self._evidence
 
 

@@ -79,8 +79,8 @@ def test_a_diary_tells_the_profile_and_the_latest_visits():
     assert prompt.begun == ("Wed 08:00", f" {NAMES[2]}\n", "Wed 19:00", f" {NAMES[0]}\n", "Thu 09:00")
     assert f"POI {profile.habits.places[0].poi}" not in prompt.messages[0]["content"]
     assert NAMES[profile.habits.places[0].poi] in prompt.messages[0]["content"]
-    assert DIARIST.ask(profile, visits, at(10, 9), "profile-only").begun == ("Thu 09:00",)
-    assert DIARIST.ask(profile, visits, None, "neither").messages == DIARIST.messages([])
+    assert DIARIST.ask(profile, [], at(10, 9)).begun == ("Thu 09:00",)
+    assert DIARIST.ask(profile, visits, None, "none").messages == DIARIST.messages([])
     assert DIARIST.ask(profile, visits, None).begun[-1] == ""
     many = [(at(9, 8), number % 3) for number in range(500)]
     assert MOST_LINES / 2 <= len(DIARIST.ask(profile, many, at(10)).begun) // 2 <= MOST_LINES
@@ -96,7 +96,7 @@ def test_sentences_name_places_without_repeating_their_kinds():
 def test_the_ranking_is_what_scoring_every_name_gives(over):
     model, profile = tiny_model(), written(CHECKINS, as_of=at(10))
     query = ProfileQuery(profile, at(10, 9), ((at(10, 8), 2),))
-    ranker = DiaryRanker(model, CHECKINS, over=over)
+    ranker = DiaryRanker(model, CHECKINS, over)
     [top] = ranker.rank([query], k=5)
     visits = [*Evidence(CHECKINS, at(10)).visits("u0"), (at(10, 8), 2)]
     prompt = DIARIST.ask(profile, visits, at(10, 9))

@@ -21,12 +21,12 @@ from genrec.habits import habits_of
 from genrec.place_names import place_names
 from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.writer import HabitsWriter, Subject
-from genrec.rankers.diary import Diarist, Shows
+from genrec.rankers.diary import Diarist
 from genrec.rankers.ranking_prompt import profile_lines
 from genrec.trajectories import Visit
 from training.data.conversation import TrainingExample
 
-SHOWN: Final[dict[Shows, float]] = {"diary-only": 0.5, "diary": 0.3, "profile-only": 0.2}
+SHOWN: Final = {"diary-only": 0.5, "diary": 0.3, "profile-only": 0.2}
 TOLD: Final = 1 / 3  # of a window with a profile: before the profile's moment
 BEHIND_PROFILE: Final = 12  # lines behind a profile alone
 SHORTEST: Final = 6  # lines of a window
