@@ -19,7 +19,7 @@ from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.habits import habits_of
-from genrec.llm.backend import CacheUse
+from genrec.llm.backend import CacheUse, Over
 from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.identity import model_settings
 from genrec.profiles.place_kinds import place_kinds, vocabulary
@@ -46,6 +46,7 @@ class Models:
     adapter: str | None
     plain: bool  # no adapter, not even the one that comes with the model
     profile_model: str | None
+    probabilities: Over  # of a model that ranks
 
 
 class Assistant:
@@ -105,13 +106,14 @@ class Assistant:
         """The adapter that ranks: the one named, or the one that comes with the model unless told otherwise."""
         if self.models.adapter or self.models.plain:
             return self.models.adapter
-        return default_adapter(self.models.model, self.models.server)
+        return default_adapter(self.models.model, self.models.server, "diary")
 
     @cached_property
-    def _llm(self) -> LlmRecommender:
+    def llm(self) -> LlmRecommender:
+        """The model that ranks."""
         with self._busy("loading the model"):
             scorer = connect_scorer(self.models.model, self.models.server, self.adapter)
-            return LlmRecommender(scorer, self.checkins)
+            return LlmRecommender(scorer, self.checkins, self.models.probabilities)
 
     def rank(self, asks: Sequence[Ask], by: By, k: int, level: Level) -> list[Ranking]:
         """Rank for users at times, side by side; `level` is for the LLM, for which missing profiles are written."""
@@ -125,9 +127,9 @@ class Assistant:
     def rank_profiles(self, asks: Sequence[tuple[Profile, datetime | None]], k: int, level: Level) -> list[Ranking]:
         """Rank by the LLM for people at times, side by side."""
         queries = [query(self.checkins, profile, at) for profile, at in asks]
-        before = self._llm.cache_use()
-        rankings = self._llm.recommend_all(queries, k=k, level=level)
-        self._used += self._llm.cache_use().since(before)
+        before = self.llm.cache_use()
+        rankings = self.llm.recommend_all(queries, k=k, level=level)
+        self._used += self.llm.cache_use().since(before)
         return rankings
 
     def rank_with_words(

@@ -16,12 +16,16 @@ from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
 from genrec.evidence import Evidence
 from genrec.geo import haversine_km
-from genrec.llm.backend import AnswerScorer, CacheUse
+from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.profiles.profile import Level, Profile, require_catalogue
+from genrec.prompting import prompt_version
 from genrec.rankers.asked import asked
+from genrec.rankers.diary import DIARY
+from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.habits import rank_habits
 from genrec.rankers.llm import LlmRanker, ProfileQuery, TopK
 from genrec.rankers.ranker import Floats, Query, best
+from genrec.rankers.ranking_prompt import RANKING
 from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import LatestTables
@@ -188,11 +192,20 @@ class _Case:
 
 
 class LlmRecommender:
-    """Ranks the places of one catalogue by a model that reads a profile, beside what its habits alone would say."""
+    """Ranks the places of one catalogue by a model that reads a profile, beside what its habits alone would say.
 
-    def __init__(self, scorer: AnswerScorer, checkins: Checkins) -> None:
-        """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
-        self._ranker = LlmRanker(scorer, checkins)
+    `prompt`: the hash of the words that it is asked in.
+    """
+
+    def __init__(self, scorer: AnswerScorer, checkins: Checkins, over: Over = "catalogue") -> None:
+        """Ask as the model's adapter has learned to be asked; without one, by diaries. `over`: see `Over`.
+
+        Raises GenRecError if the adapter was trained for another catalogue or prompt.
+        """
+        numbers = scorer.adapter and scorer.adapter.ranking_prompt == prompt_version(RANKING)
+        self.prompt = prompt_version(RANKING if numbers else DIARY)
+        made = LlmRanker(scorer, checkins, over=over) if numbers else DiaryRanker(scorer, checkins, over)
+        self._ranker: LlmRanker | DiaryRanker = made
         self._pois = checkins.pois
 
     def cache_use(self) -> CacheUse:

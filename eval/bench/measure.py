@@ -29,10 +29,10 @@ from genrec.llm.endpoint import Endpoint
 from genrec.llm.local import CACHE_BYTES, LocalModel
 from genrec.llm.prefix_cache import PrefixCache
 from genrec.llm.server import VllmModel
-from genrec.place_names import place_names
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.rankers.diary import Diarist, answer
 from genrec.rankers.diary_ranker import diary_tokens
+from genrec.rankers.place_names import place_names
 from genrec.reading.reader import read_checkins
 from genrec.trajectories import Example, all_visits, since
 

@@ -18,8 +18,6 @@ from genrec.fingerprint import fingerprint, places_fingerprint
 from genrec.llm.address import public
 from genrec.llm.identity import model_settings
 from genrec.profiles.profile import Level
-from genrec.prompting import prompt_version
-from genrec.rankers.ranking_prompt import RANKING
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask
 
@@ -73,7 +71,7 @@ class _Origin:
         elif by == "llm":
             named = assistant.models
             self._common |= model_settings(named.model, named.server, assistant.adapter)
-            self._common |= {"level": level, "prompt": prompt_version(RANKING)}
+            self._common |= {"level": level, "prompt": assistant.llm.prompt, "probabilities": named.probabilities}
             writer = named.profile_model or named.model or named.server or "embedded"
             self._writer = f"written now by {public(writer)}"
         self.of = cache(self._of)

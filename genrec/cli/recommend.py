@@ -18,6 +18,7 @@ from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Reading,
 from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
+from genrec.llm.backend import Over
 from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level, Profile, read_profiles
 from genrec.ranking import By, Ranking
@@ -43,9 +44,7 @@ class _ForLlm(Models):
     )
     level: Annotated[
         Level | None,
-        typer.Option(
-            help="By llm: how much of the profile the model sees; the habit table is always there. Default: full."
-        ),
+        typer.Option(help="By llm: how much of the profile the model sees. Default: full."),
     ] = None
     model: Model = None
     server: Server = None
@@ -54,6 +53,12 @@ class _ForLlm(Models):
     profile_model: Annotated[
         str | None, typer.Option(metavar="M|URL", help="Model or server that writes missing profiles.")
     ] = None
+    probabilities: Annotated[
+        Over,
+        typer.Option(
+            help="By llm: of the places (catalogue), or of all that the model might say (model), which takes longer."
+        ),
+    ] = "catalogue"
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,7 @@ def _read_by_models(llm: _ForLlm) -> dict[str, object]:
         "--adapter": llm.adapter,
         "--no-adapter": llm.plain,
         "--profile-model": llm.profile_model,
+        "--probabilities": llm.probabilities != "catalogue",
     }
 
 

@@ -11,12 +11,12 @@ from genrec.evidence import Evidence
 from genrec.habits import CityHabits
 from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.decoding import Trie, top_k
-from genrec.place_names import place_names
 from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Level, require_catalogue
 from genrec.prompting import prompt_version
 from genrec.rankers.diary import DIARY, Diarist, DiaryPrompt, answer
 from genrec.rankers.llm import ProfileQuery, TopK
+from genrec.rankers.place_names import place_names
 from genrec.trajectories import Visit, since
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.habits import CityHabits, city_habits
-from genrec.llm.backend import AnswerScorer, CacheUse
+from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.decoding import Trie, top_k
 from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Level, Profile, require_catalogue
@@ -96,14 +96,16 @@ def ask(
 
 
 class LlmRanker:
-    """Ranks the places of one catalogue with one model."""
+    """Ranks the places of one catalogue with one model, which answers with their numbers; `over`: see `Over`."""
 
-    def __init__(self, scorer: AnswerScorer, checkins: Checkins, prompt: PromptStyle = "genrec") -> None:
+    def __init__(
+        self, scorer: AnswerScorer, checkins: Checkins, prompt: PromptStyle = "genrec", over: Over = "model"
+    ) -> None:
         """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
         if scorer.adapter:
             scorer.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[prompt]))
         self.name = scorer.name
-        self._prompt_style = prompt
+        self._prompt_style, self._over = prompt, over
         self._scorer = scorer
         self._checkins = checkins
         self._pois = checkins.pois
@@ -137,7 +139,7 @@ class LlmRanker:
                 prompt.dropped,
             )
             for prompt, read, best in zip(
-                prompts, tokens, top_k(self._scorer.read(tokens, tries), tries, k), strict=True
+                prompts, tokens, top_k(self._scorer.read(tokens, tries, self._over), tries, k), strict=True
             )
         ]
 

@@ -15,10 +15,10 @@ from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.llm.decoding import Trie, all_logprobs
 from genrec.llm.plain_text import counted
-from genrec.place_names import LONGEST, place_names
 from genrec.rankers.diary import MOST_LINES, Diarist, answer
 from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.llm import ProfileQuery
+from genrec.rankers.place_names import LONGEST, place_names
 
 CHECKINS = town()
 NAMES = place_names(CHECKINS.pois)

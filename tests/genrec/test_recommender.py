@@ -59,13 +59,12 @@ def brute_force(tiny, checkins, asked, level="full"):
 
 @pytest.mark.parametrize("level", ["none", "full"])
 @pytest.mark.parametrize("time", [None, at(10, 9)])
-def test_equal_to_scoring_every_place(time, level, tiny, checkins, recommender, profile):
+def test_equal_to_scoring_every_place(time, level, tiny, checkins, profile):
     asked = query(checkins, profile, time)
     expected = brute_force(tiny, checkins, asked, level)
-    ranking = recommender.recommend(asked, k=5, level=level)
-    assert [p.poi for p in ranking.places] == sorted(range(len(KINDS)), key=lambda poi: -expected[poi])[:5]
-    for place in ranking.places:
-        assert place.probability == pytest.approx(expected[place.poi], rel=1e-3)
+    [top] = LlmRanker(tiny, checkins).rank([asked], k=5, level=level)
+    assert top.pois == sorted(range(len(KINDS)), key=lambda poi: -expected[poi])[:5]
+    assert top.probabilities == pytest.approx([expected[poi] for poi in top.pois], rel=1e-3)
 
 
 @pytest.mark.parametrize("k", [1, 3, 8, 1000])

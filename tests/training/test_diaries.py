@@ -10,8 +10,8 @@ from made_city import town
 from tiny import tiny_model
 
 from genrec.habits import habits_of
-from genrec.place_names import place_names
 from genrec.rankers.diary import Diarist
+from genrec.rankers.place_names import place_names
 from training.data.cities import training_city
 from training.data.conversation import TrainingExample
 from training.data.diaries import BEHIND_PROFILE, diaries, drawn_names, in_other_words, vocabularies

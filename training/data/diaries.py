@@ -18,10 +18,10 @@ from pydantic import TypeAdapter
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.habits import habits_of
-from genrec.place_names import place_names
 from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.rankers.diary import Diarist
+from genrec.rankers.place_names import place_names
 from genrec.rankers.ranking_prompt import profile_lines
 from genrec.trajectories import Visit
 from training.data.conversation import TrainingExample
