@@ -16,7 +16,7 @@ from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.geo import haversine_km
 from genrec.habits import city_habits
-from genrec.rankers.llm import TOKEN_BUDGET, ProfileQuery
+from genrec.rankers.llm import TOKEN_BUDGET, LlmRanker, ProfileQuery
 from genrec.rankers.ranking_prompt import ranking_messages
 from genrec.recommender import LlmRecommender, query
 
