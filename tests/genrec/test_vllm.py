@@ -23,6 +23,7 @@ from genrec.llm.connect import connect, connect_scorer
 from genrec.llm.local import LocalModel
 from genrec.profiles.profile import write_profiles
 from genrec.profiles.writer import LlmWriter, Subject
+from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.llm import LlmRanker, ProfileQuery
 from genrec.reading.reader import read_checkins
 from genrec.trajectories import rolling
@@ -184,6 +185,14 @@ def test_adapters_are_switched_by_name(server, checkins, queries, tiny_folder):
             same(a, b)
     again = LlmRanker(connect_scorer(None, server.url), checkins).rank(queries)
     same(again, base)
+
+
+def test_names_rank_on_a_server_as_here(server, checkins):
+    asked = [ProfileQuery(written(checkins, user, as_of=at(10)), at(10, 9), ((at(10, 8), 2),)) for user in ("u0", "u1")]
+    for over in ("catalogue", "model"):
+        there = DiaryRanker(connect_scorer(None, server.url), checkins, over).rank(asked, k=5)
+        here = DiaryRanker(tiny_model(), checkins, over).rank(asked, k=5)
+        same(there, here)
 
 
 def test_the_benchmark_of_a_server(server):
