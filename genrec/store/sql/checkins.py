@@ -1,0 +1,135 @@
+"""Check-ins: appended by id, imported from files, read as records and as frames."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import polars as pl
+from sqlalchemy import BigInteger, Connection, insert, select, type_coerce
+
+from genrec.checkins import Checkins
+from genrec.clock import all_midnight, in_order
+from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
+from genrec.prepared import not_in, spelled_as
+from genrec.store.protocol import ConflictError, Imported
+from genrec.store.records import Checkin, Place, Settings, made
+from genrec.store.sql import people as people_part
+from genrec.store.sql import places as places_part
+from genrec.store.sql.part import Part, chunks, indices_of, insert_new, key_of, keys_of
+from genrec.store.sql.tables import checkins, people, places
+
+FETCHED = 100_000  # rows at a time
+NUMBERS = [checkins.c.person, checkins.c.poi, *(type_coerce(checkins.c[name], BigInteger) for name in (TIME, UTC))]
+
+
+class CheckIns(Part):
+    """See `genrec.store.protocol`."""
+
+    def add_checkins(self, new: Sequence[Checkin]) -> int:
+        """See the protocol."""
+        with self._database.writing() as connection:
+            keys = keys_of(connection, {checkin.person for checkin in new}, lock=True)
+            pois = indices_of(connection, {checkin.poi_id for checkin in new})
+            rows = [row_of(checkin, keys, pois) for checkin in new]
+            added = insert_new(connection, checkins, rows)
+            if added < len(rows):
+                _require_same(connection, rows)
+            return added
+
+    def import_checkins(self, new: Checkins, settings: Settings, *, owner: str | None = None) -> Imported:
+        """See the protocol."""
+        with self._database.writing() as connection:
+            there = pl.DataFrame({USER: connection.execute(select(people.c.id)).scalars().all()}, {USER: pl.String})
+            before = places_part.catalogue(connection)
+            pois, frame, _ = spelled_as(before, there, new.pois, new.frame.with_columns(pl.col(USER).cast(pl.String)))
+            users = frame[USER].unique().to_list()
+            added = people_part.add(connection, users, settings)
+            keys = keys_of(connection, users, lock=True)
+            known = places_part.add(connection, [_place(row, owner) for row in pois.iter_rows(named=True)])
+            index = pl.Series([known[poi_id][0] for poi_id in pois[POI_ID]], dtype=pl.UInt32)
+            frame = frame.with_columns(index.gather(frame[POI]).alias(POI)).select(USER, POI, TIME, UTC)
+            rows = _numbered(read(connection, keys), frame)
+            for chunk in chunks(rows.iter_rows(named=True), FETCHED):
+                connection.execute(insert(checkins), [row | {"person": keys[row["person"]]} for row in chunk])
+            return Imported(added, sum(poi >= len(before) for poi, _ in known.values()), len(rows))
+
+    def visits(self, person: str) -> list[Checkin]:
+        """See the protocol."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(checkins.c.id, places.c.poi_id, checkins.c.time, checkins.c.utc_time)
+                .join(places, places.c.poi == checkins.c.poi)
+                .where(checkins.c.person == key_of(connection, person))
+                .order_by(checkins.c.time, checkins.c.id)
+            )
+            return [Checkin(person=person, **row._mapping) for row in rows]
+
+    def checkins(self, person: str | None = None) -> Checkins:
+        """See the protocol."""
+        with self._database.reading() as connection:
+            keys = None if person is None else {person: key_of(connection, person)}
+            frame = in_order(read(connection, keys))
+            pois = places_part.catalogue(connection)
+        seen = frame.group_by(POI).agg(pl.col(TIME).min().alias(FIRST_SEEN))
+        pois = pois.join(seen, on=POI, how="left", maintain_order="left")
+        dates_only = bool(len(frame)) and all_midnight(frame[TIME])
+        return Checkins(frame, pois, self._database.shown, [], dates_only)
+
+
+def row_of(checkin: Checkin, keys: dict[str, int], pois: dict[str, int]) -> dict[str, Any]:
+    """A check-in as a row."""
+    return {
+        "person": keys[checkin.person],
+        "id": checkin.id,
+        "poi": pois[checkin.poi_id],
+        "time": checkin.time,
+        "utc_time": checkin.utc_time,
+    }
+
+
+def read(connection: Connection, keys: dict[str, int] | None) -> pl.DataFrame:
+    """The check-ins of these people, or of all, as `Checkins.frame` has them, by person and id."""
+    if keys is None:
+        rows = connection.execute(select(people.c.id, people.c.key))
+        keys = {id_: key for id_, key in rows}
+        queries = [select(*NUMBERS)]
+    else:
+        queries = [select(*NUMBERS).where(checkins.c.person.in_(chunk)) for chunk in chunks(sorted(keys.values()))]
+    schema = {"person": pl.Int64, POI: pl.UInt32, TIME: pl.Int64, UTC: pl.Int64}
+    parts = [pl.DataFrame(schema=schema)]
+    for query in queries:
+        result = connection.execution_options(yield_per=FETCHED).execute(
+            query.order_by(checkins.c.person, checkins.c.id)
+        )
+        parts += [pl.DataFrame(list(zip(*rows, strict=True)), schema=schema) for rows in result.partitions()]
+    ids = pl.DataFrame({USER: list(keys), "person": list(keys.values())}, {USER: pl.String, "person": pl.Int64})
+    times = [pl.col(name).cast(pl.Datetime("us")) for name in (TIME, UTC)]
+    return pl.concat(parts).join(ids, on="person", how="left", maintain_order="left").select(USER, POI, *times)
+
+
+def _require_same(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    """Raise ConflictError if one of the rows is there with other content."""
+    of_person: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        of_person[row["person"]].append(row)
+    for key, wanted in of_person.items():
+        for chunk in chunks(wanted):
+            query = select(checkins).where(checkins.c.person == key, checkins.c.id.in_([row["id"] for row in chunk]))
+            there = {row.id: dict(row._mapping) for row in connection.execute(query)}
+            for row in chunk:
+                if there[row["id"]] != row:
+                    raise ConflictError(f"the check-in {row['id']!r} is there already, with other content")
+
+
+def _numbered(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Rows for what of `new` is not there yet; their ids keep the order in which the file has equal times."""
+    before = old.group_by(USER, TIME).agg(pl.len().alias("before"))
+    rows = not_in(old, new).join(before, on=[USER, TIME], how="left", maintain_order="left")
+    number = pl.int_range(pl.len()).over(USER, TIME) + pl.col("before").fill_null(0)
+    # A prefix, so that they are not taken for ids that somebody has chosen.
+    named = pl.format("#{}.{}", pl.col(TIME).dt.timestamp("us"), number.cast(pl.String).str.zfill(4))
+    return rows.select(pl.col(USER).alias("person"), named.alias("id"), POI, TIME, UTC)
+
+
+def _place(row: dict[str, Any], owner: str | None) -> Place:
+    return made(Place, **{name: row[name] for name in Place.model_fields if name in row}, owner=owner)

@@ -1,0 +1,88 @@
+"""A PostgreSQL server of the tests' own: on a socket in a temporary folder, run by somebody who is not root."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+DEBIAN = Path("/usr/lib/postgresql")
+STARTING = 60.0  # seconds, at most
+_names = count()
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server."""
+
+    folder: Path
+    psql: Path
+
+    def new_database(self) -> str:
+        """The address of an empty database."""
+        name = f"genrec_{next(_names)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return f"postgresql://genrec@/{name}?host={self.folder}"
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """What psql prints."""
+        command = [self.psql, "-h", self.folder, "-U", "genrec", "-d", database, "-Atc", statement]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def binaries() -> Path | None:
+    """Where the server's programs are, if it is installed."""
+    if initdb := shutil.which("initdb"):
+        return Path(initdb).parent
+    found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def _servant() -> dict[str, Any]:
+    """Who runs it: not root, which PostgreSQL refuses."""
+    if os.getuid():
+        return {}
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise RuntimeError("there is nobody but root")
+
+
+@contextmanager
+def postgres(programs: Path) -> Iterator[Postgres]:
+    """Start a server with all safety on, and stop it."""
+    folder = Path(tempfile.mkdtemp(prefix="genrec-pg-", dir="/tmp"))  # a short path: sockets have 107 letters
+    servant = _servant()
+    try:
+        if servant:
+            os.chown(folder, servant["user"], servant["group"])
+        data = folder / "data"
+        make = [programs / "initdb", "-D", data, "-U", "genrec", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        subprocess.run(make, cwd=folder, capture_output=True, check=True, **servant)
+        serve = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(serve, cwd=folder, stdout=log, stderr=log, **servant)
+        try:
+            _wait(programs, folder, server)
+            yield Postgres(folder, programs / "psql")
+        finally:
+            server.terminate()
+            server.wait(30)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _wait(programs: Path, folder: Path, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + STARTING
+    while subprocess.run([programs / "pg_isready", "-q", "-h", folder], check=False).returncode:
+        if server.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"PostgreSQL does not start: {(folder / 'log').read_text()}")
+        time.sleep(0.05)
