@@ -40,7 +40,7 @@ class Postgres:
 def binaries() -> Path | None:
     """Where the server's programs are, if it is installed."""
     if initdb := shutil.which("initdb"):
-        return Path(initdb).parent
+        return Path(initdb).resolve().parent
     found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
 
@@ -82,7 +82,9 @@ def postgres(programs: Path) -> Iterator[Postgres]:
 
 def _wait(programs: Path, folder: Path, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + STARTING
-    while subprocess.run([programs / "pg_isready", "-q", "-h", folder], check=False).returncode:
+    while subprocess.run(
+        [programs / "pg_isready", "-qh", folder, "-U", "genrec", "-d", "postgres"], check=False
+    ).returncode:
         if server.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"PostgreSQL does not start: {(folder / 'log').read_text()}")
         time.sleep(0.05)

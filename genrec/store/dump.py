@@ -3,16 +3,17 @@
 A dump begins with what it is and ends with how many records it holds, so that a file that was cut off is noticed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from genrec.errors import InputError
-from genrec.files import atomic_path, one_writer, require_regular, room_for
+from genrec.files import atomic_path, one_writer, require_regular
 from genrec.jsonl import RECORD_START
-from genrec.store.profiles_file import ProfilesFile
+from genrec.store.json_lines import JsonLines
 from genrec.store.protocol import Store
 from genrec.store.records import Record, Settings
 from genrec.validation import read_lines
@@ -46,25 +47,30 @@ class Line(RootModel[Annotated[Record | Start | End, Field(discriminator="record
 def dump(store: Store, path: Path) -> int:
     """Write everything that is in a store to a file, atomically; returns how many records that are."""
     records = 0
-    with one_writer(path), atomic_path(path, private=True) as temporary, room_for(path):
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(f"{Start().model_dump_json()}\n")
-            for record in store.records():
-                file.write(f"{record.model_dump_json()}\n")
-                records += 1
-            file.write(f"{End(records=records).model_dump_json()}\n")
+    with _new_file(path) as write:
+        write(Start().model_dump_json())
+        for record in store.records():
+            write(record.model_dump_json())
+            records += 1
+        write(End(records=records).model_dump_json())
     return records
 
 
 def dump_profiles(store: Store, path: Path) -> int:
     """Write everybody's latest profile to a file as `genrec profile` reads it; returns how many."""
     profiles = 0
-    with one_writer(path), atomic_path(path, private=True) as temporary, room_for(path):
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            for version in store.profiles():
-                file.write(f"{version.text}\n")
-                profiles += 1
+    with _new_file(path) as write:
+        for version in store.profiles():
+            write(version.text)
+            profiles += 1
     return profiles
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[Callable[[str], object]]:
+    """What writes lines to a file that is there, or replaced, when all of them are."""
+    with one_writer(path), atomic_path(path, private=True) as temporary, temporary.open("wb") as file:
+        yield lambda line: file.write(f"{line}\n".encode())
 
 
 def load(store: Store, path: Path) -> int:
@@ -77,7 +83,7 @@ def load(store: Store, path: Path) -> int:
     with path.open("rb") as file:
         profiles_only = file.read(len(RECORD_START)) == RECORD_START
     if profiles_only:
-        return store.import_profiles(list(ProfilesFile(path).profiles()), Settings(consent=True))
+        return store.import_profiles(list(JsonLines(path).profiles()), Settings(consent=True))
     return store.restore(_records(path))
 
 
@@ -88,7 +94,7 @@ def _records(path: Path) -> Iterator[Record]:
     if first is None or not isinstance(first.root, Start):
         raise InputError("is not a dump of a store: its first line does not say so.", file=path, row=row, fix=FIX)
     records = 0
-    for row, line in lines:
+    for row, line in lines:  # noqa: B007 - said below
         match line.root:
             case End(records=said) if said == records and next(lines, None) is None:
                 return

@@ -110,8 +110,11 @@ class Store(Profiles, Protocol):
     def visits(self, person: str) -> list[Checkin]:
         """A person's check-ins in order."""
 
-    def checkins(self, person: str | None = None) -> Checkins:
-        """Everybody's check-ins, or one person's, with the catalogue; equal moments are in the order of ids."""
+    def frame(self, person: str) -> pl.DataFrame:
+        """A person's check-ins as `Checkins.frame` has them; equal moments are in the order of ids."""
+
+    def checkins(self) -> Checkins:
+        """Everybody's check-ins, with the catalogue."""
 
     def import_profiles(self, versions: Sequence[Version], settings: Settings) -> int:
         """Make these texts their people's latest, whatever was there; new people get `settings`. Returns how many."""

@@ -45,7 +45,7 @@ Clock = Annotated[NaiveDatetime, AfterValidator(_believed)]
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """What time it is, in UTC."""
     return datetime.now(UTC)
 
 
@@ -67,7 +67,7 @@ def made(kind: type[Kind], **values: Any) -> Kind:
 class Settings(_Record):
     """What a person has chosen: how much their words count, and whether profiles of them may be written."""
 
-    strength: float = Field(1.0, ge=0, le=MOST)
+    strength: float = Field(default=1.0, ge=0, le=MOST)
     consent: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, select
 
 from genrec.store.protocol import ConflictError, MissingError
 from genrec.store.records import Answer, Feedback
@@ -10,8 +10,10 @@ from genrec.store.sql.part import Part, indices_of, insert_new, key_of
 from genrec.store.sql.tables import answers, feedback, people, places
 
 ANSWERS = select(answers, people.c.id.label("of")).outerjoin_from(answers, people)
-FEEDBACK = select(feedback, people.c.id.label("of"), places.c.poi_id).join_from(feedback, people).join(
-    places, places.c.poi == feedback.c.poi
+FEEDBACK = (
+    select(feedback, people.c.id.label("of"), places.c.poi_id)
+    .join_from(feedback, people)
+    .join(places, places.c.poi == feedback.c.poi)
 )
 
 
@@ -22,7 +24,10 @@ class Answers(Part):
         """See the protocol."""
         with self._database.writing() as connection:
             key = None if answer.person is None else key_of(connection, answer.person, lock=True)
-            if not insert_new(connection, answers, [answer_row(answer, key)]) and _answer(connection, answer.id) != answer:
+            if (
+                not insert_new(connection, answers, [answer_row(answer, key)])
+                and _answer(connection, answer.id) != answer
+            ):
                 raise ConflictError(f"the answer {answer.id!r} is there already, with other content")
 
     def answer(self, answer: str) -> Answer:

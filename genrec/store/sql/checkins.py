@@ -42,7 +42,7 @@ class CheckIns(Part):
             there = pl.DataFrame({USER: connection.execute(select(people.c.id)).scalars().all()}, {USER: pl.String})
             before = places_part.catalogue(connection)
             pois, frame, _ = spelled_as(before, there, new.pois, new.frame.with_columns(pl.col(USER).cast(pl.String)))
-            users = frame[USER].unique().to_list()
+            users = frame[USER].unique(maintain_order=True).to_list()
             added = people_part.add(connection, users, settings)
             keys = keys_of(connection, users, lock=True)
             known = places_part.add(connection, [_place(row, owner) for row in pois.iter_rows(named=True)])
@@ -64,11 +64,15 @@ class CheckIns(Part):
             )
             return [Checkin(person=person, **row._mapping) for row in rows]
 
-    def checkins(self, person: str | None = None) -> Checkins:
+    def frame(self, person: str) -> pl.DataFrame:
         """See the protocol."""
         with self._database.reading() as connection:
-            keys = None if person is None else {person: key_of(connection, person)}
-            frame = in_order(read(connection, keys))
+            return in_order(read(connection, {person: key_of(connection, person)}))
+
+    def checkins(self) -> Checkins:
+        """See the protocol."""
+        with self._database.reading() as connection:
+            frame = in_order(read(connection, None))
             pois = places_part.catalogue(connection)
         seen = frame.group_by(POI).agg(pl.col(TIME).min().alias(FIRST_SEEN))
         pois = pois.join(seen, on=POI, how="left", maintain_order="left")
@@ -98,9 +102,8 @@ def read(connection: Connection, keys: dict[str, int] | None) -> pl.DataFrame:
     schema = {"person": pl.Int64, POI: pl.UInt32, TIME: pl.Int64, UTC: pl.Int64}
     parts = [pl.DataFrame(schema=schema)]
     for query in queries:
-        result = connection.execution_options(yield_per=FETCHED).execute(
-            query.order_by(checkins.c.person, checkins.c.id)
-        )
+        ordered = query.order_by(checkins.c.person, checkins.c.id)
+        result = connection.execute(ordered.execution_options(yield_per=FETCHED))
         parts += [pl.DataFrame(list(zip(*rows, strict=True)), schema=schema) for rows in result.partitions()]
     ids = pl.DataFrame({USER: list(keys), "person": list(keys.values())}, {USER: pl.String, "person": pl.Int64})
     times = [pl.col(name).cast(pl.Datetime("us")) for name in (TIME, UTC)]

@@ -34,11 +34,12 @@ class Database:
     def __init__(self, address: str, *, create: bool) -> None:
         """Raises GenRecError for an address or a file that cannot be used."""
         url = _url(address)
-        self.shown = url.render_as_string(hide_password=True) if url.host or url.query else address
         self.is_sqlite = url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self.shown = str(url.database)
             _make_file(Path(self.shown), create=create)
+        else:  # without what may hold a password
+            self.shown = url.set(drivername="postgresql", password=None, query={}).render_as_string()
         with self.explained():
             self.engine = _engine(url)
         if self.is_sqlite:

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 from genrec.profiles.profile import Profile
 from genrec.store.protocol import ConsentError, MissingError, StaleError
 from genrec.store.records import Settings, Version, made, now
-from genrec.store.sql.people import add
 from genrec.store.sql.part import Part, key_of
+from genrec.store.sql.people import add
 from genrec.store.sql.tables import people, profiles
 
 ROWS = select(profiles, people.c.id.label("id")).join(people)
@@ -28,7 +28,7 @@ class ProfileVersions(Part):
         of = newest.subquery()
         latest = ROWS.join(of, (of.c.person == profiles.c.person) & (of.c.number == profiles.c.number))
         with self._database.reading() as connection:
-            for row in connection.execution_options(yield_per=100).execute(latest.order_by(profiles.c.person)):
+            for row in connection.execute(latest.order_by(profiles.c.person).execution_options(yield_per=100)):
                 yield version_of(row)
 
     def save_profile(self, profile: Profile, *, by: str, base: int) -> Version:

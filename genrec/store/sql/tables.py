@@ -5,7 +5,6 @@ read without a further index.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -55,8 +54,8 @@ class Moment(TypeDecorator[datetime]):
         return moment.replace(tzinfo=None) if self.local else moment
 
 
-def _of_person(**settings: Any) -> Column[int]:
-    return Column("person", Key, ForeignKey("people.key", ondelete="CASCADE"), **settings)
+def _of_person(*, primary_key: bool = False) -> Column[int]:
+    return Column("person", Key, ForeignKey("people.key", ondelete="CASCADE"), primary_key=primary_key)
 
 
 metadata = MetaData()

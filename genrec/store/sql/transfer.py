@@ -39,7 +39,9 @@ class Transfer(Part):
         """See the protocol."""
         with self._database.reading() as connection:
             key = None if person is None else key_of(connection, person)
-            yield from _rows(connection, select(people).order_by(people.c.key), people_part.person_of, people.c.key, key)
+            yield from _rows(
+                connection, select(people).order_by(people.c.key), people_part.person_of, people.c.key, key
+            )
             yield from _rows(connection, places_part.ROWS, places_part.place_of, places.c.poi, _places_of(key))
             yield from _rows(connection, CHECKINS, _checkin_of, checkins.c.person, key)
             versions = profiles_part.ROWS.order_by(profiles.c.person, profiles.c.number)
@@ -80,7 +82,7 @@ def _rows(connection: Connection, query: Any, record_of: Callable[[Any], Record]
     """The records of a query, or those whose column is `one`, or among what `one` selects."""
     if one is not None:
         query = query.where(column == one if isinstance(one, int) else column.in_(one))
-    for row in connection.execution_options(yield_per=FETCHED).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=FETCHED)):
         yield record_of(row)
 
 

@@ -19,8 +19,8 @@ def upgrade() -> None:
         _keep_out_of_statistics()
 
 
-def _person(**settings: bool) -> sa.Column[int]:
-    return sa.Column("person", KEY, sa.ForeignKey("people.key", ondelete="CASCADE"), **settings)
+def _person(*, primary_key: bool = False) -> sa.Column[int]:
+    return sa.Column("person", KEY, sa.ForeignKey("people.key", ondelete="CASCADE"), primary_key=primary_key)
 
 
 def _people_and_places() -> None:

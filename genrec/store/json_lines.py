@@ -11,7 +11,7 @@ from genrec.store.protocol import MissingError, StaleError
 from genrec.store.records import Version
 
 
-class ProfilesFile:
+class JsonLines:
     """A `genrec.store.protocol.Profiles`.
 
     The number of a version is made of its line, so a stale edit is noticed whoever has written the file meanwhile.
@@ -32,7 +32,10 @@ class ProfilesFile:
         """See the protocol. Who wrote it is what the profile itself says, and `by` is not kept."""
         with one_writer(self._path):
             versions = self._read()
-            current, new = versions.get(profile.user_id), _version(profile, profile.model_dump_json(), datetime.now(UTC))
+            current, new = (
+                versions.get(profile.user_id),
+                _version(profile, profile.model_dump_json(), datetime.now(UTC)),
+            )
             if current is not None and current.text == new.text:
                 return current
             if base != (current.number if current else 0):
@@ -54,7 +57,9 @@ class ProfilesFile:
         profiles = read_profiles(self._path)
         lines = self._path.read_text(encoding="utf-8").split("\n")  # as it has just read them, one a profile
         at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
-        return {user: _version(profile, line, at) for (user, profile), line in zip(profiles.items(), lines, strict=False)}
+        return {
+            user: _version(profile, line, at) for (user, profile), line in zip(profiles.items(), lines, strict=False)
+        }
 
     def _write(self, versions: Iterable[Version]) -> None:
         write_text(self._path, "".join(f"{version.text}\n" for version in versions), private=True)
