@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -26,14 +27,14 @@ class Postgres:
     psql: Path
 
     def new_database(self) -> str:
-        """The address of an empty database."""
-        name = f"genrec_{next(_names)}"
-        self.sql(f"CREATE DATABASE {name}")
-        return f"postgresql://genrec@/{name}?host={self.folder}"
+        """The address of an empty database: a schema of its own, which is made a hundred times faster."""
+        name = f"genrec{next(_names)}"
+        self.sql(f"CREATE SCHEMA {name}")
+        return f"postgresql://genrec@/postgres?host={self.folder}&options=-csearch_path%3D{name}"
 
-    def sql(self, statement: str, database: str = "postgres") -> str:
+    def sql(self, statement: str) -> str:
         """What psql prints."""
-        command = [self.psql, "-h", self.folder, "-U", "genrec", "-d", database, "-Atc", statement]
+        command = [self.psql, "-h", self.folder, "-U", "genrec", "-d", "postgres", "-Atc", statement]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -74,7 +75,7 @@ def postgres(programs: Path) -> Iterator[Postgres]:
             _wait(programs, folder, server)
             yield Postgres(folder, programs / "psql")
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGQUIT)  # at once: nothing is to be kept
             server.wait(30)
     finally:
         shutil.rmtree(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 from genrec.files import one_writer, write_text
 from genrec.profiles.profile import Profile, read_profiles
 from genrec.store.protocol import MissingError, StaleError
-from genrec.store.records import Version
+from genrec.store.records import Version, made
 
 
 class JsonLines:
@@ -67,4 +67,4 @@ class JsonLines:
 
 def _version(profile: Profile, text: str, at: datetime) -> Version:
     number = 1 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
-    return Version(person=profile.user_id, number=number, at=at, by=profile.provenance.writer, text=text)
+    return made(Version, person=profile.user_id, number=number, at=at, by=profile.provenance.writer, text=text)

@@ -119,7 +119,7 @@ class Version(_Record):
     """
 
     record: Literal["profile"] = "profile"
-    person: Id
+    person: str
     number: Positive
     at: AwareDatetime
     by: Text

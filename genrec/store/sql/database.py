@@ -19,6 +19,7 @@ BUSY_SECONDS = 5.0  # to wait for another process's write
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 # What drivers say, and what a user can do about it; anything else is shown as it is.
 _PROBLEMS = {
+    "of another program": "is a database of another program. Name another file.",
     "not a database": "is not a database. Name another file.",
     "malformed": "is a damaged database. Restore it: genrec store load BACKUP --store NEW.",
     "locked": "is being written by another process; try again when it has finished.",
@@ -68,6 +69,8 @@ class Database:
             raise GenRecError(f"{self.shown} {_problem(error.orig)}") from None
         except sqlite3.Error as error:  # while connecting
             raise GenRecError(f"{self.shown} {_problem(error)}") from None
+        except UnicodeEncodeError:
+            raise GenRecError(f"{self.shown} cannot hold half of a character.") from None
         except SQLAlchemyError as error:
             raise GenRecError(f"{self.shown} cannot be used ({type(error).__name__}).") from None
         except ModuleNotFoundError as error:
@@ -131,7 +134,7 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     """Nothing acknowledged is lost, nothing deleted is left; and a database of another program is left alone."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if tables and VERSION_TABLE not in tables:
-        raise sqlite3.DatabaseError("is not a database of GenRec")
+        raise sqlite3.DatabaseError("of another program")
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
