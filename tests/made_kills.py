@@ -15,20 +15,26 @@ from itertools import count
 
 from made_store import WILLING, a_place, a_profile, a_visit
 
+from genrec.profiles.profile import Profile, Statement
 from genrec.store.opening import open_store
 
 BATCH = 3  # visits that are sent together
 
 
-def write(address: str, run: int, tell: int) -> None:
-    """Visits, versions of a profile, people who come and go; `tell` is written to after each."""
+def write(address: str, run: int, tell: int, profile: Profile) -> None:
+    """Visits, versions of a profile, people who come and go; `tell` is written to after each.
+
+    Without Polars, whose threads a child does not have.
+    """
     store = open_store(address)
     for i in count():
         name = f"{run}-{i}"
         store.add_checkins([a_visit("u0", f"{name}-{j}", hour=i) for j in range(BATCH)])
         os.write(tell, f"visits {name}\n".encode())
         version = store.profile("u0")
-        saved = store.save_profile(a_profile("u0", f"Likes {name}."), by=name, base=version.number if version else 0)
+        likes = [Statement(text=f"Likes {name}.", backed_by=["visits"])]
+        edited = profile.model_copy(update={"summary": likes})
+        saved = store.save_profile(edited, by=name, base=version.number if version else 0)
         os.write(tell, f"version {saved.number} {name}\n".encode())
         if i % 4 == 3:
             store.add_people([name], WILLING)
@@ -37,13 +43,13 @@ def write(address: str, run: int, tell: int) -> None:
             os.write(tell, f"erased {name}\n".encode())
 
 
-def killed(address: str, run: int, seconds: float) -> list[str]:
+def killed(address: str, run: int, profile: Profile, seconds: float) -> list[str]:
     """What a writer was told before it was killed, so long after its first success."""
     hear, tell = os.pipe()
     child = os.fork()
     if not child:
         os.close(hear)
-        write(address, run, tell)
+        write(address, run, tell, profile)
     os.close(tell)
     select.select([hear], [], [], 30)
     time.sleep(seconds)
@@ -58,6 +64,7 @@ if __name__ == "__main__":
     first.add_people(["u0"], WILLING)
     first.add_places([a_place("p")])
     first.close()
+    shown = a_profile("u0")
     chance = random.Random()
     for kill in range(int(sys.argv[2])):
-        print(json.dumps(killed(sys.argv[1], kill, chance.uniform(0, 0.1))), flush=True)
+        print(json.dumps(killed(sys.argv[1], kill, shown, chance.uniform(0, 0.15))), flush=True)

@@ -46,12 +46,16 @@ jsons = st.recursive(
 )
 
 
+def degrees(limit):
+    return st.floats(-limit, limit).map(lambda value: value + 0.0)  # SQLite knows one zero only
+
+
 @st.composite
 def contents(draw):
     """The records of a store that can be: what is referred to is there."""
     people = draw(st.lists(ids, unique=True, max_size=4))
     pois = draw(st.lists(ids, unique=True, min_size=1, max_size=4))
-    position = {"latitude": st.floats(-90, 90), "longitude": st.floats(-180, 180)}
+    position = {"latitude": degrees(90), "longitude": degrees(180)}
     strength = st.floats(0, 2)
     records = [
         Person(id=id_, created=draw(moments), settings=Settings(strength=draw(strength), consent=draw(st.booleans())))
