@@ -116,7 +116,7 @@ def test_an_import_again_adds_what_is_new_and_nothing_twice(store):
     store.import_checkins(town(2), Settings())
     assert store.import_checkins(town(2), WILLING) == Imported(0, 0, 0)
     assert store.import_checkins(town(3), WILLING) == Imported(1, 0, len(town(3).frame) - len(town(2).frame))
-    assert [person.settings.consent for person in store.people()] == [False, False, True]
+    assert [person.consent for person in store.people()] == [False, False, True]
     assert rows(store.checkins()) == rows(town(3))
 
 

@@ -58,8 +58,7 @@ def contents(draw):
     position = {"latitude": degrees(90), "longitude": degrees(180)}
     strength = st.floats(0, 2)
     records = [
-        Person(id=id_, created=draw(moments), settings=Settings(strength=draw(strength), consent=draw(st.booleans())))
-        for id_ in people
+        Person(id=id_, created=draw(moments), strength=draw(strength), consent=draw(st.booleans())) for id_ in people
     ]
     for poi_id in pois:
         said_of_it = {"category": draw(texts), "name": draw(st.none() | texts), "region": draw(st.none() | texts)}
