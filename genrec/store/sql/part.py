@@ -5,7 +5,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, FromClause, Select, Table, insert, select
+from sqlalchemy import Connection, FromClause, Select, Table, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from genrec.store.protocol import MissingError
@@ -104,6 +104,15 @@ def add_all(connection: Connection, records: Sequence[Record]) -> None:
     """Add the records of a kind, none of which is there yet."""
     if records:
         connection.execute(insert(TABLES[type(records[0])]), rows_of(connection, records))
+
+
+def alone(connection: Connection, table: Table) -> None:
+    """Let nobody else add to a table until the transaction ends; in SQLite, nobody does.
+
+    Who needs several locks takes people's table, then people, then places: so nobody waits for each other.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def key_of(connection: Connection, person: str, *, lock: bool = False) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from genrec.columns import UNKNOWN
 from genrec.store.protocol import MissingError
 from genrec.store.records import Person, Settings, made
-from genrec.store.sql.part import Part, add, chunks, fetch, key_of
+from genrec.store.sql.part import Part, add, alone, chunks, fetch, key_of
 from genrec.store.sql.tables import checkins, feedback, people, places
 
 
@@ -67,6 +67,7 @@ class People(Part):
 
 def add_people(connection: Connection, ids: Iterable[str], settings: Settings) -> int:
     """Add those people who are not there yet, in this order; returns how many."""
+    alone(connection, people)
     return add(connection, [made(Person, id=id_, **settings.model_dump()) for id_ in dict.fromkeys(ids)])
 
 

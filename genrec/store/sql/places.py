@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import polars as pl
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select
 
 from genrec.columns import CATEGORY, CATEGORY_ID, LATITUDE, LONGITUDE, NAME, POI, POI_ID, REGION
 from genrec.store.protocol import ConflictError
 from genrec.store.records import Place
-from genrec.store.sql.part import Part, chunks, fetch, indices_of, rows_of
+from genrec.store.sql.part import Part, alone, chunks, fetch, indices_of, keys_of, rows_of
 from genrec.store.sql.tables import places
 
 SCHEMA = {
@@ -44,8 +44,8 @@ class Places(Part):
 
 def add_places(connection: Connection, new: Sequence[Place]) -> dict[str, tuple[int, Place]]:
     """Append the places whose ids are not there yet; returns all of `new` by id as they are there, with their index."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE places IN SHARE ROW EXCLUSIVE MODE"))
+    keys_of(connection, {place.owner for place in new if place.owner is not None}, lock=True)
+    alone(connection, places)
     known: dict[str, Place] = {}
     first_of = {place.poi_id: place for place in reversed(new)}
     for chunk in chunks(first_of):
