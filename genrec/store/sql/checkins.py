@@ -1,11 +1,10 @@
 """Check-ins: appended by id, imported from files, read as records and as frames."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy import BigInteger, Connection, insert, select, type_coerce
+from sqlalchemy import BigInteger, Connection, insert, select, tuple_, type_coerce
 
 from genrec.checkins import Checkins
 from genrec.clock import all_midnight, in_order
@@ -93,17 +92,14 @@ def read(connection: Connection, keys: dict[str, int] | None) -> pl.DataFrame:
 
 def _require_same(connection: Connection, new: Iterable[Checkin]) -> None:
     """Raise ConflictError if one of the check-ins is there with other content."""
-    of_person: dict[str, list[Checkin]] = defaultdict(list)
-    for checkin in new:
-        of_person[checkin.person].append(checkin)
-    for person, sent in of_person.items():
-        theirs = checkins.c.person == key_of(connection, person)
-        for chunk in chunks(sent):
-            ids = [checkin.id for checkin in chunk]
-            there = {checkin.id: checkin for checkin in fetch(connection, Checkin, theirs, checkins.c.id.in_(ids))}
-            for checkin in chunk:
-                if there[checkin.id] != checkin:
-                    raise ConflictError(f"the check-in {checkin.id!r} is there already, with other content")
+    for chunk in chunks(new):
+        keys = keys_of(connection, {checkin.person for checkin in chunk})
+        sent = [(keys[checkin.person], checkin.id) for checkin in chunk]
+        found = fetch(connection, Checkin, tuple_(checkins.c.person, checkins.c.id).in_(sent))
+        there = {(checkin.person, checkin.id): checkin for checkin in found}
+        for checkin in chunk:
+            if there[checkin.person, checkin.id] != checkin:
+                raise ConflictError(f"the check-in {checkin.id!r} is there already, with other content")
 
 
 def _numbered(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

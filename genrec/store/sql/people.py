@@ -73,57 +73,6 @@ def _blank_places(connection: Connection, owner: int) -> None:
         connection.execute(update(places).where(places.c.poi.in_(chunk)).values(blank))
 
 
-def add_people(self, ids: Sequence[str], settings: Settings) -> int:
-        """See the protocol."""
-        with self._database.writing() as connection:
-            return add_people(connection, sorted(ids), settings)
-
-    def person(self, person: str) -> Person:
-        """See the protocol."""
-        with self._database.reading() as connection:
-            return _person(connection, person)
-
-    def people(self, *, after: str = "", limit: int = 100) -> list[Person]:
-        """See the protocol."""
-        with self._database.reading() as connection:
-            return fetch(connection, Person, people.c.id > after, by=[people.c.id], limit=limit)
-
-    def change_settings(self, person: str, settings: Settings) -> Person:
-        """See the protocol."""
-        with self._database.writing() as connection:
-            key = key_of(connection, person, lock=True)
-            connection.execute(update(people).where(people.c.key == key).values(settings.model_dump()))
-            return _person(connection, person)
-
-    def erase(self, person: str) -> None:
-        """See the protocol. Places that only this person had to do with keep their index and nothing else."""
-        with self._database.writing() as connection:
-            key = key_of(connection, person, lock=True)
-            own = select(places.c.poi).where(places.c.owner == key)
-            visited, spoken_of = (
-                select(table.c.poi).where(table.c.poi.in_(own), table.c.person != key) for table in (checkins, feedback)
-            )
-            shared = set(connection.execute(visited.union(spoken_of)).scalars())
-            lonely = [poi for poi in connection.execute(own).scalars() if poi not in shared]
-            others = select(func.avg(places.c.latitude), func.avg(places.c.longitude)).where(
-                places.c.owner.is_distinct_from(key)
-            )
-            latitude, longitude = connection.execute(others).one()
-            blank = {
-                "poi_id": "erased " + places.c.poi.cast(places.c.poi_id.type),
-                "category": UNKNOWN,
-                "category_id": None,
-                "name": None,
-                "region": None,
-                "latitude": latitude or 0.0,
-                "longitude": longitude or 0.0,
-            }
-            for chunk in chunks(lonely):
-                connection.execute(update(places).where(places.c.poi.in_(chunk)).values(blank))
-            connection.execute(delete(people).where(people.c.key == key))
-        self._database.clean()
-
-
 def add_people(connection: Connection, ids: Iterable[str], settings: Settings) -> int:
     """Add those people who are not there yet, in this order; returns how many."""
     alone(connection, people)
