@@ -89,7 +89,7 @@ def in_any_order(records):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(records=contents())
 def test_whatever_a_store_holds_survives_a_dump(kind, request, tmp_path_factory, records):
     folder = tmp_path_factory.mktemp("dump")

@@ -33,7 +33,7 @@ def live(store, person: str) -> None:
     for number, words in enumerate([[], WORDS[:1], WORDS[1:], WORDS] if person == NAME else [[], ["Runs."]]):
         text = a_profile("u0", *words).model_dump_json().replace('"u0"', f'"{person}"')
         store.save_profile(type(a_profile()).model_validate_json(text), by=person, base=number)
-    for i in range(40):
+    for i in range(8):
         answer = an_answer(person, f"{person} a{i}", used={"words": "a xylograph"} if person == NAME else {})
         store.add_answer(answer)
         store.add_feedback(said(person, f"{person} f{i}", answer=answer.id))

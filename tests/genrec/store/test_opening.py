@@ -101,6 +101,7 @@ def test_opening_again_finds_everything(address, opened):
     assert list(opened(address).records()) == before
 
 
+@pytest.mark.slow
 def test_many_may_open_a_new_store_at_once(address):
     code = "import sys; from genrec.store.opening import open_store; print(open_store(sys.argv[1]).people())"
     processes = [subprocess.Popen([sys.executable, "-c", code, address], stdout=subprocess.PIPE) for _ in range(3)]
@@ -135,6 +136,7 @@ def test_a_damaged_database_is_said_to_be_damaged(tmp_path):
     assert "damaged" in refusal(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "address"),
     [("sqlalchemy", "store.db"), ("alembic", "store.db"), ("psycopg", "postgresql://localhost/db")],
