@@ -127,7 +127,7 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
                 f"its times are {there}, the new ones are {here}.", file=folder, fix="Prepare them into another folder."
             )
         known_pois, known_check_ins = len(old_pois), len(old_frame)
-        pois, frame, respelled = _spelled_as(old_pois, old_frame, pois, frame)
+        pois, frame, respelled = spelled_as(old_pois, old_frame, pois, frame)
         notes = notes + respelled
         pois, index = _merge_catalogues(old_pois, pois)
         frame = _merge_frames(old_frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
@@ -139,7 +139,7 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     return Prepared(meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes)
 
 
-def _spelled_as(
+def spelled_as(
     old_pois: pl.DataFrame, old_frame: pl.DataFrame, pois: pl.DataFrame, frame: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
     """The new catalogue and check-ins with ids as the folder has them (12.0 for 12), and notes."""
@@ -170,11 +170,17 @@ def _merge_frames(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The union, in time order: of n equal check-ins here and m there, max(n, m) remain."""
     coded = pl.col(USER).cast(pl.Categorical)  # half the memory of strings
     old, new = old.with_columns(coded), new.with_columns(coded)
-    added = new.with_columns(_nth(new)).join(
-        old.with_columns(_nth(old)), on=[*_IDENTITY, "nth"], how="anti", nulls_equal=True, maintain_order="left"
-    )
-    union = in_order(pl.concat([old, added.drop("nth")]))
+    union = in_order(pl.concat([old, not_in(old, new)]))
     return union.with_columns(pl.col(USER).cast(pl.String))
+
+
+def not_in(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """The new check-ins that are not there yet: of n equal ones here and m there, m - n if that is positive."""
+    return (
+        new.with_columns(_nth(new))
+        .join(old.with_columns(_nth(old)), on=[*_IDENTITY, "nth"], how="anti", nulls_equal=True, maintain_order="left")
+        .drop("nth")
+    )
 
 
 def _nth(frame: pl.DataFrame) -> pl.Series:

@@ -8,6 +8,7 @@ COMMANDS = {
     "profile": ("genrec.cli.profile:app", "Write, show, edit and import profiles."),
     "recommend": ("genrec.cli.recommend:recommend", "Rank the places where a user may go next."),
     "audience": ("genrec.cli.audience:audience", "List who is likely to come to places that have just opened."),
+    "store": ("genrec.cli.store:app", "Back up and restore a store."),
     "serve": ("genrec.cli.serve:serve", "Start vLLM with the right flags and keep it until Ctrl-C."),
     "model": ("genrec.cli.model:app", "The language model."),
 }

@@ -28,6 +28,7 @@ from genrec.profiles.genup_import import genup_files, read_genup
 from genrec.profiles.profile import dumps, profile_of, read_profiles, write_profiles
 from genrec.profiles.writer import Subject, Writer
 from genrec.profiles.writing_prompt import facts
+from genrec.store.json_lines import JsonLines
 from genrec.validation import read_text
 
 app = typer.Typer(
@@ -143,8 +144,9 @@ def edit(
     """Change a profile in $EDITOR; it is checked before it is saved."""
     require_regular(profiles)
     context.with_resource(one_writer(profiles))
-    everyone = read_profiles(profiles)
-    profile = profile_of(everyone, user, profiles)
+    kept = JsonLines(profiles)
+    version = profile_of({version.person: version for version in kept.profiles()}, user, profiles)
+    profile = version.profile
     sheet = changes or _open_editor(to_sheet(profile))
     try:
         edited = apply_sheet(profile, read_text(sheet, most=LARGEST_YAML), sheet)
@@ -153,7 +155,7 @@ def edit(
         raise GenRecError(f"{error} Nothing was changed. Mend it there, then: {again}") from None
     changed = edited.model_copy(update={"provenance": profile.provenance}) != profile
     if changed:
-        write_profiles(profiles, (everyone | {user: edited}).values())
+        kept.save_profile(edited, by="", base=version.number)
     if changes is None:
         sheet.unlink()
     if not changed:

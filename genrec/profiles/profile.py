@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
@@ -174,7 +174,10 @@ def write_profiles(path: Path, profiles: Iterable[Profile]) -> None:
     write_text(path, "".join(profile.model_dump_json() + "\n" for profile in profiles), private=True)
 
 
-def profile_of(profiles: dict[str, Profile], user_id: str, path: Path) -> Profile:
+Kept = TypeVar("Kept")  # a profile, or what one is kept in
+
+
+def profile_of(profiles: dict[str, Kept], user_id: str, path: Path) -> Kept:
     """The user's profile; raises GenRecError that names a few users who have one."""
     if user_id in profiles:
         return profiles[user_id]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "transformers", "trl", "vllm", "sqlalchemy", "alembic", "psycopg")
 
 
 def test_imports_keep_to_the_layers():
@@ -21,10 +22,12 @@ def test_prompts_hold_templates_only():
 
 
 @pytest.mark.parametrize(
-    "module", ["genrec", "genrec.cli", "genrec.checkins", "genrec.profiles.writer", "genrec.prompting", "eval.cli"]
-)
+    "module",
+    ["genrec", "genrec.cli", "genrec.checkins", "genrec.profiles.writer", "genrec.prompting", "genrec.store.opening",
+     "genrec.cli.profile", "eval.cli"],
+)  # fmt: skip
 def test_light_imports(module):
-    code = f"import sys, {module}; print([m for m in ('torch', 'transformers', 'trl', 'vllm') if m in sys.modules])"
+    code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -33,7 +36,8 @@ def test_light_imports(module):
 @pytest.mark.parametrize(
     "command",
     ["", "data", "data prepare", "data describe", "data synth", "profile", "profile run", "profile show",
-     "profile edit", "profile import", "recommend", "audience", "serve", "model", "model info"],
+     "profile edit", "profile import", "recommend", "audience", "serve", "store", "store dump", "store load",
+     "model", "model info"],
 )  # fmt: skip
 def test_every_command_explains_itself(command):
     explains_itself("genrec", command)

@@ -1,0 +1,1 @@
+"""A store in a database, by SQLAlchemy: SQLite or PostgreSQL."""
