@@ -98,6 +98,9 @@ class Store(Profiles, Protocol):
     def catalogue(self) -> pl.DataFrame:
         """All places, with the columns of `Checkins.pois` but `first_seen`, row i having index i."""
 
+    def owners(self) -> dict[int, str]:
+        """Whose a place is, by its index, of those that somebody has added for themselves."""
+
     def add_checkins(self, checkins: Sequence[Checkin]) -> int:
         """Append all of them or none; returns how many were new.
 

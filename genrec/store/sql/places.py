@@ -43,6 +43,12 @@ class Places(Part):
         with self._database.reading() as connection:
             return catalogue(connection)
 
+    def owners(self) -> dict[int, str]:
+        """See the protocol."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(places.c.poi, people.c.id).join_from(places, people))
+            return {poi: owner for poi, owner in rows}
+
 
 def add(connection: Connection, new: Sequence[Place]) -> dict[str, tuple[int, Place]]:
     """Append the places whose ids are not there yet; returns all of `new` by id as they are there, with their index."""
