@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test install install-dev clean
+.PHONY: demo test install install-dev postgresql clean
 
 demo: install
 	$(BIN)/python examples/quickstart.py
 
-test: install-dev
+test: install-dev postgresql
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -15,6 +15,13 @@ test: install-dev
 
 install: .venv/installed
 install-dev: .venv/installed-dev
+
+# Tests of the store start a PostgreSQL server of their own: Debian's, installed where it is missing and may be.
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends postgresql >/dev/null; } || \
+	  echo "PostgreSQL is not installed (Debian: apt-get install postgresql): tests that need it are skipped."
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -19,6 +19,7 @@ from genrec.store.records import Record, Settings
 from genrec.validation import read_lines
 
 FIX = "Make the dump anew, with `genrec store dump`."
+SQLITE = b"SQLite format 3\0"
 WHAT = "a line of a dump of a store"
 
 
@@ -69,6 +70,10 @@ def dump_profiles(store: Store, path: Path) -> int:
 @contextmanager
 def _new_file(path: Path) -> Iterator[Callable[[str], object]]:
     """What writes lines to a file that is there, or replaced, when all of them are."""
+    if path.is_file():
+        with path.open("rb") as there:
+            if there.read(len(SQLITE)) == SQLITE:
+                raise InputError("is a database, not to be replaced.", file=path, fix="Name another file.")
     with one_writer(path), atomic_path(path, private=True) as temporary, temporary.open("wb") as file:
         yield lambda line: file.write(f"{line}\n".encode())
 

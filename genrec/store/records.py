@@ -71,13 +71,12 @@ class Settings(_Record):
     consent: bool = False
 
 
-class Person(_Record):
-    """Somebody that the store knows."""
+class Person(Settings):
+    """Somebody that the store knows, with their settings."""
 
     record: Literal["person"] = "person"
     id: Id
     created: AwareDatetime = Field(default_factory=now)
-    settings: Settings = Settings()
 
 
 class Place(_Record):

@@ -13,10 +13,10 @@ from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.prepared import not_in, spelled_as
 from genrec.store.protocol import ConflictError, Imported
 from genrec.store.records import Checkin, Place, Settings, made
-from genrec.store.sql import people as people_part
-from genrec.store.sql import places as places_part
-from genrec.store.sql.part import Part, chunks, indices_of, insert_new, key_of, keys_of
-from genrec.store.sql.tables import checkins, people, places
+from genrec.store.sql.part import Part, add, chunks, fetch, key_of, keys_of
+from genrec.store.sql.people import add_people
+from genrec.store.sql.places import add_places, catalogue
+from genrec.store.sql.tables import checkins, people
 
 FETCHED = 100_000  # rows at a time
 NUMBERS = [checkins.c.person, checkins.c.poi, *(type_coerce(checkins.c[name], BigInteger) for name in (TIME, UTC))]
@@ -28,24 +28,21 @@ class CheckIns(Part):
     def add_checkins(self, new: Sequence[Checkin]) -> int:
         """See the protocol."""
         with self._database.writing() as connection:
-            keys = keys_of(connection, {checkin.person for checkin in new}, lock=True)
-            pois = indices_of(connection, {checkin.poi_id for checkin in new})
-            rows = [row_of(checkin, keys, pois) for checkin in new]
-            added = insert_new(connection, checkins, rows)
-            if added < len(rows):
-                _require_same(connection, rows)
+            added = add(connection, new, lock=True)
+            if added < len(new):
+                _require_same(connection, new)
             return added
 
     def import_checkins(self, new: Checkins, settings: Settings, *, owner: str | None = None) -> Imported:
         """See the protocol."""
         with self._database.writing() as connection:
             there = pl.DataFrame({USER: connection.execute(select(people.c.id)).scalars().all()}, {USER: pl.String})
-            before = places_part.catalogue(connection)
+            before = catalogue(connection)
             pois, frame, _ = spelled_as(before, there, new.pois, new.frame.with_columns(pl.col(USER).cast(pl.String)))
             users = frame[USER].unique(maintain_order=True).to_list()
-            added = people_part.add(connection, users, settings)
+            added = add_people(connection, users, settings)
             keys = keys_of(connection, users, lock=True)
-            known = places_part.add(connection, [_place(row, owner) for row in pois.iter_rows(named=True)])
+            known = add_places(connection, [_place(row, owner) for row in pois.iter_rows(named=True)])
             index = pl.Series([known[poi_id][0] for poi_id in pois[POI_ID]], dtype=pl.UInt32)
             frame = frame.with_columns(index.gather(frame[POI]).alias(POI)).select(USER, POI, TIME, UTC)
             rows = _numbered(read(connection, keys), frame)
@@ -56,13 +53,8 @@ class CheckIns(Part):
     def visits(self, person: str) -> list[Checkin]:
         """See the protocol."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(checkins.c.id, places.c.poi_id, checkins.c.time, checkins.c.utc_time)
-                .join(places, places.c.poi == checkins.c.poi)
-                .where(checkins.c.person == key_of(connection, person))
-                .order_by(checkins.c.time, checkins.c.id)
-            )
-            return [Checkin(person=person, **row._mapping) for row in rows]
+            theirs = checkins.c.person == key_of(connection, person)
+            return fetch(connection, Checkin, theirs, by=[checkins.c.time, checkins.c.id])
 
     def frame(self, person: str) -> pl.DataFrame:
         """See the protocol."""
@@ -73,22 +65,11 @@ class CheckIns(Part):
         """See the protocol."""
         with self._database.reading() as connection:
             frame = in_order(read(connection, None))
-            pois = places_part.catalogue(connection)
+            pois = catalogue(connection)
         seen = frame.group_by(POI).agg(pl.col(TIME).min().alias(FIRST_SEEN))
         pois = pois.join(seen, on=POI, how="left", maintain_order="left")
         dates_only = bool(len(frame)) and all_midnight(frame[TIME])
         return Checkins(frame, pois, self._database.shown, [], dates_only)
-
-
-def row_of(checkin: Checkin, keys: dict[str, int], pois: dict[str, int]) -> dict[str, Any]:
-    """A check-in as a row."""
-    return {
-        "person": keys[checkin.person],
-        "id": checkin.id,
-        "poi": pois[checkin.poi_id],
-        "time": checkin.time,
-        "utc_time": checkin.utc_time,
-    }
 
 
 def read(connection: Connection, keys: dict[str, int] | None) -> pl.DataFrame:
@@ -110,18 +91,19 @@ def read(connection: Connection, keys: dict[str, int] | None) -> pl.DataFrame:
     return pl.concat(parts).join(ids, on="person", how="left", maintain_order="left").select(USER, POI, *times)
 
 
-def _require_same(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Raise ConflictError if one of the rows is there with other content."""
-    of_person: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        of_person[row["person"]].append(row)
-    for key, wanted in of_person.items():
-        for chunk in chunks(wanted):
-            query = select(checkins).where(checkins.c.person == key, checkins.c.id.in_([row["id"] for row in chunk]))
-            there = {row.id: dict(row._mapping) for row in connection.execute(query)}
-            for row in chunk:
-                if there[row["id"]] != row:
-                    raise ConflictError(f"the check-in {row['id']!r} is there already, with other content")
+def _require_same(connection: Connection, new: Iterable[Checkin]) -> None:
+    """Raise ConflictError if one of the check-ins is there with other content."""
+    of_person: dict[str, list[Checkin]] = defaultdict(list)
+    for checkin in new:
+        of_person[checkin.person].append(checkin)
+    for person, sent in of_person.items():
+        theirs = checkins.c.person == key_of(connection, person)
+        for chunk in chunks(sent):
+            ids = [checkin.id for checkin in chunk]
+            there = {checkin.id: checkin for checkin in fetch(connection, Checkin, theirs, checkins.c.id.in_(ids))}
+            for checkin in chunk:
+                if there[checkin.id] != checkin:
+                    raise ConflictError(f"the check-in {checkin.id!r} is there already, with other content")
 
 
 def _numbered(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

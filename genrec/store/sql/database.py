@@ -3,8 +3,9 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -18,7 +19,7 @@ from genrec.terminal import one_line
 
 BUSY_SECONDS = 5.0  # to wait for another process's write
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-# What drivers say, and what a user can do about it; anything else is shown as it is.
+# What SQLite says, and what a user can do about it; anything else is shown as it is.
 _PROBLEMS = {
     "of another program": "is a database of another program. Name another file.",
     "not a database": "is not a database. Name another file.",
@@ -44,6 +45,8 @@ class Database:
             self.shown = url.set(drivername="postgresql", password=None, query={}).render_as_string()
         with self.explained():
             self.engine = _engine(url)
+        # SQLite's own waiting lets some threads starve until they fail.
+        self._turn: AbstractContextManager[object] = Lock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
             self._reader = self.engine.execution_options(begin="BEGIN")
         else:
@@ -58,7 +61,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is on the disk when the block ends, or has not been."""
-        with self.explained(), self.engine.begin() as connection:
+        with self._turn, self.explained(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -83,7 +86,7 @@ class Database:
         PostgreSQL's write-ahead log is beyond reach from here: it keeps what was written until the server reuses it.
         """
         alone = {"begin": ""} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        with self.explained(), self.engine.connect().execution_options(**alone) as connection:
+        with self._turn, self.explained(), self.engine.connect().execution_options(**alone) as connection:
             if not self.is_sqlite:
                 connection.exec_driver_sql("VACUUM (FULL) people, places, checkins, profiles, answers, feedback, keys")
                 return
@@ -153,4 +156,5 @@ def _problem(error: BaseException | None) -> str:
     """What went wrong, from the driver's own message: PostgreSQL's details, which name values, are left out."""
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
     text = primary or one_line(str(error))
-    return next((said for part, said in _PROBLEMS.items() if part in text), f"cannot be used ({text}).")
+    told = _PROBLEMS if isinstance(error, sqlite3.Error) else {}
+    return next((said for part, said in told.items() if part in text), f"cannot be used ({text}).")

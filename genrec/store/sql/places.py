@@ -1,16 +1,15 @@
 """The catalogue of places; an index that was given once is never changed or given again."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Row, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select
 
 from genrec.columns import CATEGORY, CATEGORY_ID, LATITUDE, LONGITUDE, NAME, POI, POI_ID, REGION
 from genrec.store.protocol import ConflictError
 from genrec.store.records import Place
-from genrec.store.sql.part import Part, chunks, keys_of
-from genrec.store.sql.tables import people, places
+from genrec.store.sql.part import Part, alone, chunks, fetch, indices_of, keys_of, rows_of
+from genrec.store.sql.tables import places
 
 SCHEMA = {
     POI: pl.UInt32,
@@ -23,7 +22,6 @@ SCHEMA = {
     REGION: pl.String,
 }
 OPTIONAL = (NAME, REGION)
-ROWS = select(places, people.c.id.label("owner_id")).outerjoin_from(places, people).order_by(places.c.poi)
 
 
 class Places(Part):
@@ -32,7 +30,7 @@ class Places(Part):
     def add_places(self, new: Sequence[Place]) -> list[int]:
         """See the protocol."""
         with self._database.writing() as connection:
-            known = add(connection, new)
+            known = add_places(connection, new)
             for place in new:
                 if known[place.poi_id][1] != place:
                     raise ConflictError(f"the place {place.poi_id!r} is there already, with other properties")
@@ -50,34 +48,21 @@ class Places(Part):
             return {poi: owner for poi, owner in rows}
 
 
-def add(connection: Connection, new: Sequence[Place]) -> dict[str, tuple[int, Place]]:
+def add_places(connection: Connection, new: Sequence[Place]) -> dict[str, tuple[int, Place]]:
     """Append the places whose ids are not there yet; returns all of `new` by id as they are there, with their index."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE places IN SHARE ROW EXCLUSIVE MODE"))
-    first_of: dict[str, Place] = {}
-    for place in new:
-        first_of.setdefault(place.poi_id, place)
-    known: dict[str, tuple[int, Place]] = {}
+    keys_of(connection, {place.owner for place in new if place.owner is not None}, lock=True)
+    alone(connection, places)
+    known: dict[str, Place] = {}
+    first_of = {place.poi_id: place for place in reversed(new)}
     for chunk in chunks(first_of):
-        rows = connection.execute(ROWS.where(places.c.poi_id.in_(chunk)))
-        known |= {row.poi_id: (row.poi, place_of(row)) for row in rows}
-    missing = [place for poi_id, place in first_of.items() if poi_id not in known]
+        known |= {place.poi_id: place for place in fetch(connection, Place, places.c.poi_id.in_(chunk))}
+    missing = [first_of[poi_id] for poi_id in dict.fromkeys(place.poi_id for place in new) if poi_id not in known]
     if missing:
         start = connection.execute(select(func.count()).select_from(places)).scalar_one()
-        keys = keys_of(connection, {place.owner for place in missing if place.owner is not None})
-        rows_of = [
-            place.model_dump(exclude={"record"}) | {"poi": poi, "owner": place.owner and keys[place.owner]}
-            for poi, place in enumerate(missing, start)
-        ]
-        connection.execute(insert(places), rows_of)
-        known |= {place.poi_id: (poi, place) for poi, place in enumerate(missing, start)}
-    return known
-
-
-def place_of(row: Row[Any]) -> Place:
-    """A row of `ROWS` as a place."""
-    values = row._mapping
-    return Place.model_validate({name: values[name] for name in SCHEMA if name != POI} | {"owner": row.owner_id})
+        rows = rows_of(connection, missing)
+        connection.execute(insert(places), [row | {"poi": poi} for poi, row in enumerate(rows, start)])
+    pois = indices_of(connection, first_of)
+    return {poi_id: (pois[poi_id], known.get(poi_id, place)) for poi_id, place in first_of.items()}
 
 
 def catalogue(connection: Connection) -> pl.DataFrame:

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 
 from genrec.profiles.profile import Profile
 from genrec.store.protocol import ConsentError, MissingError, StaleError
 from genrec.store.records import Settings, Version, made, now
-from genrec.store.sql.part import Part, key_of
-from genrec.store.sql.people import add
+from genrec.store.sql.part import Part, add_all, fetch, key_of, stream
+from genrec.store.sql.people import add_people
 from genrec.store.sql.tables import people, profiles
-
-ROWS = select(profiles, people.c.id.label("id")).join(people)
 
 
 class ProfileVersions(Part):
@@ -24,33 +22,31 @@ class ProfileVersions(Part):
 
     def profiles(self) -> Iterator[Version]:
         """See the protocol."""
-        newest = select(profiles.c.person, func.max(profiles.c.number).label("number")).group_by(profiles.c.person)
-        of = newest.subquery()
-        latest = ROWS.join(of, (of.c.person == profiles.c.person) & (of.c.number == profiles.c.number))
+        others = profiles.alias()
+        newer = select(others.c.number).where(others.c.person == profiles.c.person, others.c.number > profiles.c.number)
         with self._database.reading() as connection:
-            for row in connection.execute(latest.order_by(profiles.c.person).execution_options(yield_per=100)):
-                yield version_of(row)
+            yield from stream(connection, Version, ~newer.exists(), by=[profiles.c.person])
 
     def save_profile(self, profile: Profile, *, by: str, base: int) -> Version:
         """See the protocol; raises ConsentError, too."""
         with self._database.writing() as connection:
-            return save(connection, profile.user_id, profile.model_dump_json(), by=by, base=base)
+            return _save(connection, profile.user_id, profile.model_dump_json(), by=by, base=base)
 
     def import_profiles(self, versions: Sequence[Version], settings: Settings) -> int:
         """See the protocol; raises ConsentError, too."""
+        count = select(func.count()).select_from(profiles)
         with self._database.writing() as connection:
-            add(connection, [version.person for version in versions], settings)
-            count = select(func.count()).select_from(profiles)
+            add_people(connection, [version.person for version in versions], settings)
             before = connection.execute(count).scalar_one()
             for version in versions:
-                save(connection, version.person, version.text, by=version.by, base=None)
+                _save(connection, version.person, version.text, by=version.by, base=None)
             return connection.execute(count).scalar_one() - before
 
     def history(self, person: str) -> list[Version]:
         """See the protocol."""
         with self._database.reading() as connection:
-            query = ROWS.where(profiles.c.person == key_of(connection, person)).order_by(profiles.c.number)
-            return [version_of(row) for row in connection.execute(query)]
+            theirs = profiles.c.person == key_of(connection, person)
+            return fetch(connection, Version, theirs, by=[profiles.c.number])
 
     def revert(self, person: str, number: int, *, by: str, base: int) -> Version:
         """See the protocol."""
@@ -59,7 +55,7 @@ class ProfileVersions(Part):
             text = connection.execute(select(profiles.c.text).where(one)).scalar()
             if text is None:
                 raise MissingError(f"the profile of {person!r} has no version {number}")
-            return save(connection, person, text, by=by, base=base, reverts=number)
+            return _save(connection, person, text, by=by, base=base, reverts=number)
 
     def drop_profile(self, person: str) -> None:
         """See the protocol."""
@@ -67,7 +63,7 @@ class ProfileVersions(Part):
             connection.execute(delete(profiles).where(profiles.c.person == key_of(connection, person, lock=True)))
 
 
-def save(
+def _save(
     connection: Connection, person: str, text: str, *, by: str, base: int | None, reverts: int | None = None
 ) -> Version:
     """Add a version, unless it is as the latest; `base` None is whichever that is."""
@@ -81,18 +77,10 @@ def save(
     if base not in {None, number}:
         raise StaleError(person, base or 0, current)
     new = made(Version, person=person, number=number + 1, at=now(), by=by, text=text, reverts=reverts)
-    connection.execute(insert(profiles), new.model_dump(exclude={"record", "person"}) | {"person": key})
+    add_all(connection, [new])
     return new
 
 
 def _latest(connection: Connection, key: int) -> Version | None:
-    query: Select[tuple[object, ...]] = ROWS.where(profiles.c.person == key)
-    row = connection.execute(query.order_by(profiles.c.number.desc()).limit(1)).first()
-    return version_of(row) if row else None
-
-
-def version_of(row: Row[tuple[object, ...]]) -> Version:
-    """A row of `ROWS` as a version."""
-    values = dict(row._mapping)
-    values["person"] = values.pop("id")
-    return Version(**values)
+    newest = fetch(connection, Version, profiles.c.person == key, by=[profiles.c.number.desc()], limit=1)
+    return newest[0] if newest else None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from made import at, made_checkins, make
 from made_city import town
-from made_store import WILLING, a_place, a_visit
+from made_store import WILLING, a_place, a_visit, an_answer
 
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
@@ -100,6 +100,28 @@ def test_places_added_at_once_get_different_indices(ready):
     assert ready.catalogue()["poi"].to_list() == list(range(2 + 31))
 
 
+def test_people_who_import_at_once_do_not_wait_for_each_other(store):
+    people = [f"u{i}" for i in range(30)]
+
+    def work(number):
+        order = people if number % 2 else people[::-1]
+        store.import_checkins(make([(user, number % 8, at(hour=i)) for i, user in enumerate(order)]), WILLING)
+        store.add_places([a_place(f"den {number}", owner=order[0])])
+        return store.add_checkins([a_visit(user, f"{number}", f"den {number}") for user in order])
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(work, range(6))) == [30] * 6
+
+
+def test_many_writers_get_their_turn(new_address, opened, monkeypatch):
+    monkeypatch.setattr("genrec.store.sql.database.BUSY_SECONDS", 0.2)
+    store = opened(new_address("sqlite"))
+    store.add_people(["ann"], WILLING)
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda i: store.add_answer(an_answer("ann", str(i))), range(400)))
+    assert len(store.answers("ann")) == 400
+
+
 def test_imported_check_ins_rank_as_those_of_the_file(store):
     checkins = town()
     assert store.import_checkins(checkins, WILLING) == Imported(3, len(checkins.pois), len(checkins.frame))
@@ -116,7 +138,7 @@ def test_an_import_again_adds_what_is_new_and_nothing_twice(store):
     store.import_checkins(town(2), Settings())
     assert store.import_checkins(town(2), WILLING) == Imported(0, 0, 0)
     assert store.import_checkins(town(3), WILLING) == Imported(1, 0, len(town(3).frame) - len(town(2).frame))
-    assert [person.settings.consent for person in store.people()] == [False, False, True]
+    assert [person.consent for person in store.people()] == [False, False, True]
     assert rows(store.checkins()) == rows(town(3))
 
 
