@@ -64,6 +64,7 @@ class Assistant:
         models: Models,
         busy: Busy = nullcontext,
         rankers: Path | None = None,
+        *,
         words: "WordReader | None" = None,
     ) -> None:
         self.recommender = Recommender(checkins, rankers)
@@ -91,13 +92,13 @@ class Assistant:
         habits = habits_of(self.checkins, user or STRANGER, at)
         if not habits.checkins and about is None:
             raise GenRecError(f"user {user!r} has no check-ins before {at}; say with --about who they are")
-        [profile] = self._writer.write([Subject(habits, about or "")])
+        [profile] = self.writer.write([Subject(habits, about or "")])
         if user is not None and about is None:
             self._written[user, at] = profile
         return profile
 
     @cached_property
-    def _writer(self) -> Writer:
+    def writer(self) -> Writer:
         """Who writes: never the adapter, which can rank only."""
         name, url, other = self.models.model, self.models.server, self.models.profile_model
         if other is not None:

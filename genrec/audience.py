@@ -55,7 +55,7 @@ def known_for(checkins: Checkins, rankers: Path | None) -> Known | None:
     """From the check-ins, or from a folder of trained rankers; None if no place opened in their last part."""
     if rankers is None:
         reach = calibrated(checkins)
-        return reach and Known(reach, None)
+        return Known(reach, None) if reach else None
     from genrec.rankers.cml import Cml  # deferred: loads torch
 
     space = Cml.load(rankers)

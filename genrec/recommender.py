@@ -171,7 +171,7 @@ class Recommender:
         )
 
     def _place(self, case: "_Case", reason: Reason) -> Place:
-        return _place(
+        return described(
             self._checkins.pois,
             reason.poi,
             distance_km=reason.facts.km,
@@ -252,7 +252,7 @@ class LlmRecommender:
         habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
 
         def place(poi: int, probability: float) -> Place:
-            return _place(
+            return described(
                 self._pois,
                 poi,
                 distance_km=self._distance(query, poi),
@@ -286,7 +286,7 @@ class LlmRecommender:
         return float(haversine_km(here[LATITUDE], here[LONGITUDE], there[LATITUDE], there[LONGITUDE]))
 
 
-def _place(pois: pl.DataFrame, poi: int, **said: Any) -> Place:
+def described(pois: pl.DataFrame, poi: int, **said: Any) -> Place:
     """A place of a ranking, described from the catalogue; `said`: the other fields of `Place`."""
     row = pois.row(poi, named=True)
     return Place(poi=poi, poi_id=row[POI_ID], name=row.get(NAME), category=row[CATEGORY], **said)

@@ -48,10 +48,19 @@ def problem(
 
 
 def unforeseen(error: Exception) -> JSONResponse:
-    """A failure of the program: where it was goes to the log, without any value, and nothing to the sender."""
-    frames = traceback.extract_tb(error.__traceback__)
-    log.error("%s at %s", type(error).__name__, " < ".join(f"{f.filename}:{f.lineno}" for f in reversed(frames)))
+    """A failure of the program, of which the sender is told nothing."""
+    note_failure("a request", error)
     return problem(500, "something went wrong here; the log says where")
+
+
+def note_failure(what: str, error: BaseException) -> None:
+    """Log what failed and where, but no value: one might be somebody's text."""
+    if isinstance(error, GenRecError):
+        log.error("%s failed: %s", what, error)
+        return
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    where = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
+    log.error("%s failed: %s at %s", what, type(error).__name__, where)
 
 
 def handle(app: FastAPI) -> None:
@@ -66,7 +75,7 @@ def handle(app: FastAPI) -> None:
             current = error.current.number if error.current else None
             return problem(status, str(error), kind="urn:genrec:stale", current=current)
         if isinstance(error, UnavailableError):
-            log.error("%s", error)
+            note_failure("the store", error)
             return problem(status, "the store cannot be used now; try again", {"Retry-After": "2"})
         return problem(status, str(error))
 

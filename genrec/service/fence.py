@@ -1,4 +1,4 @@
-"""Around all routes: what comes from another site or is too large stays out, and every answer says how it may be used."""
+"""Around all routes: what comes from another site or is too large stays out; every answer says how it may be used."""
 
 import time
 from urllib.parse import urlsplit

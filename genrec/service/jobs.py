@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from genrec.errors import GenRecError
-from genrec.service.errors import Refused, log
+from genrec.service.errors import Refused, note_failure
 
 MOST_QUESTIONS = 20  # that wait
 MOST_PROFILES = 20_000  # that wait to be written
@@ -117,7 +117,7 @@ class ModelQueue:
         except GenRecError as error:
             problem = str(error)
         except Exception as error:  # a job must end, whatever happens
-            log.error("a profile could not be written: %s", type(error).__name__)
+            note_failure("to write a profile", error)
             problem = "something went wrong here"
         with self._lock:
             self._profiles -= 1
@@ -132,5 +132,5 @@ class ModelQueue:
                 continue
             try:
                 work.future.set_result(work.do())
-            except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            except BaseException as error:
                 work.future.set_exception(error)

@@ -6,22 +6,23 @@ for each answer, and enter as the trajectory that is going on.
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from genrec.assistant import STRANGER, Assistant, Models, WordReader
 from genrec.audience import Known, known_for
 from genrec.checkins import Checkins
 from genrec.columns import FIRST_SEEN, POI_ID
-from genrec.errors import GenRecError
-from genrec.recommender import Recommender
 from genrec.rankers.ranker import Query
-from genrec.service.errors import Refused, log
-from genrec.store.protocol import Store
+from genrec.recommender import Bools, Recommender
+from genrec.service.errors import Refused, note_failure
+from genrec.store.protocol import MissingError, Store
 from genrec.store.records import now
 
 LEAST_SECONDS = 2.0  # from one count to the next
@@ -37,27 +38,19 @@ class Catalogue:
     index: dict[str, int]
     owners: dict[int, str]
 
+    def poi(self, place: str, person: str | None) -> int:
+        """The index of a place; raises MissingError if there is none, or none that this person may know of."""
+        poi = self.index.get(place)
+        if poi is None or self.owners.get(poi, person) != person:
+            raise MissingError(f"there is no place {place!r} in the store")
+        return poi
 
-@dataclass(frozen=True)
-class Counted:
-    """The check-ins as of a moment (UTC), with all that is counted of them, and how many seconds that took."""
-
-    assistant: Assistant
-    catalogue: Catalogue
-    rankers: Path | None
-    at: datetime
-    seconds: float = 0.0
-    ranking: "Turn" = field(default_factory=lambda: Turn())
-
-    @cached_property
-    def past(self) -> Recommender:
-        """For answers as of earlier moments, so that these do not push out what is counted of the latest."""
-        return Recommender(self.assistant.checkins, self.rankers)
-
-    @cached_property
-    def audience(self) -> Known | None:
-        """What tells who comes to new places."""
-        return known_for(self.assistant.checkins, self.rankers)
+    def among(self, count: int, person: str | None, without: Iterable[int] = ()) -> Bools:
+        """Which of the first `count` places may be named to a person: not what is others'. Shape: (count,)."""
+        among = np.ones(count, dtype=np.bool_)
+        hidden = [poi for poi, owner in self.owners.items() if owner != person]
+        among[[poi for poi in (*hidden, *without) if poi < count]] = False
+        return among
 
 
 class Turn:
@@ -74,6 +67,28 @@ class Turn:
         self._lock.release()
 
 
+@dataclass(frozen=True)
+class Counted:
+    """The check-ins as of a moment (UTC), with all that is counted of them, and how many seconds that took."""
+
+    assistant: Assistant
+    catalogue: Catalogue
+    rankers: Path | None
+    at: datetime
+    seconds: float = 0.0
+    turn: Turn = field(default_factory=Turn)
+
+    @cached_property
+    def past(self) -> Recommender:
+        """For answers as of earlier moments, so that these do not push out what is counted of the latest."""
+        return Recommender(self.assistant.checkins, self.rankers)
+
+    @cached_property
+    def audience(self) -> Known | None:
+        """What tells who comes to new places."""
+        return known_for(self.assistant.checkins, self.rankers)
+
+
 class Live:
     """The latest count, and a thread that makes the next one."""
 
@@ -81,7 +96,7 @@ class Live:
         self._store, self._models, self._rankers = store, models, rankers
         self._counted: Counted | None = None
         self._empty = self._counting = False
-        self._changed, self._closed = threading.Event(), threading.Event()
+        self._changed, self._urgent, self._closed = threading.Event(), threading.Event(), False
         self._places = threading.Lock()
         self._catalogue: Catalogue | None = None
         self.past, self.audience = Turn(), Turn()
@@ -93,14 +108,20 @@ class Live:
 
     def close(self) -> None:
         """Count no more."""
-        self._closed.set()
+        self._closed = True
         self._changed.set()
+        self._urgent.set()
 
     def changed(self, *, places: bool = False) -> None:
         """Something new is in the store."""
         if places:
             self._catalogue = None
         self._changed.set()
+
+    def forget(self) -> None:
+        """Somebody was erased, and is not to be counted any more, however lately that was done."""
+        self.changed(places=True)
+        self._urgent.set()
 
     @property
     def ready(self) -> bool:
@@ -111,6 +132,10 @@ class Live:
     def waiting(self) -> bool:
         """Whether something has come that is not counted."""
         return self._changed.is_set() or self._counting
+
+    def age(self) -> float:
+        """Seconds since the latest count; 0 before the first."""
+        return (now() - self._counted.at).total_seconds() if self._counted else 0.0
 
     @property
     def counted(self) -> Counted:
@@ -131,9 +156,11 @@ class Live:
 
     def _run(self) -> None:
         pause = 0.0
-        while not self._closed.wait(pause):
+        while True:
+            self._urgent.wait(pause)
             self._changed.wait()
-            if self._closed.is_set():
+            self._urgent.clear()
+            if self._closed:
                 return
             self._counting = True
             self._changed.clear()
@@ -141,9 +168,7 @@ class Live:
             try:
                 self._count()
             except Exception as error:  # the next count may succeed; until then the latest one serves
-                log.error("the check-ins could not be counted: %s", type(error).__name__)
-                if not isinstance(error, GenRecError):
-                    log.debug("why", exc_info=True)
+                note_failure("to count the check-ins", error)
                 self._changed.set()
             self._counting = False
             pause = max(LEAST_SECONDS, SHARE * (time.perf_counter() - start))

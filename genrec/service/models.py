@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, NaiveDatetime
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from genrec.bounds import MOST, Positive
+from genrec.profiles.changes import Change as Difference
 from genrec.profiles.editing import Sheet
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.statements import Said
@@ -145,7 +146,8 @@ class Ask(_Body):
     visits: list[Visit] = Field(default=[], max_length=200, description="Their visits so far, if they are not stored.")
     time: Clock | None = Field(default=None, description="Local time of the next visit; left out, it is unknown.")
     as_of: Clock | None = Field(
-        default=None, description="Answer as of this local time, from what was before; left out: from all that is known."
+        default=None,
+        description="Answer as of this local time, from what was before; left out: from all.",
     )
     by: By = "fusion"
     level: Level = Field(default="full", description="By llm: how much of the profile the model sees.")
@@ -214,7 +216,7 @@ class OpenedPlace(_Body):
 
 
 class AudienceAsk(_Body):
-    """Who may come to new places?"""
+    """New places, to which people may come."""
 
     places: list[OpenedPlace] = Field(min_length=1, max_length=20)
     top: int = Field(default=10, ge=1, le=1000)
@@ -275,7 +277,7 @@ class Change(BaseModel):
     at: AwareDatetime
     by: str
     reverts: int | None
-    changes: list[str]
+    changes: list[Difference]
 
 
 class History(BaseModel):

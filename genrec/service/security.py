@@ -20,7 +20,7 @@ def caller(
 ) -> Caller:
     """Who asks."""
     host = request.client.host if request.client else ""
-    return service.guard.caller(shown and shown.credentials, host)
+    return service.guard.caller(shown.credentials if shown else None, host)
 
 
 def operator(who: Annotated[Caller, Depends(caller)]) -> Caller:

@@ -15,8 +15,7 @@ from genrec.store.protocol import Store
 
 @dataclass(frozen=True)
 class Service:
-    """One service: its store, what is counted of it, the queue before its model, and who may come in.
-    """
+    """One service: its store, what is counted of it, the queue before its model, and who may come in."""
 
     store: Store
     models: Models

@@ -9,7 +9,7 @@ from genrec.columns import CATEGORY, CATEGORY_ID, LATITUDE, LONGITUDE, NAME, POI
 from genrec.store.protocol import ConflictError
 from genrec.store.records import Place
 from genrec.store.sql.part import Part, alone, chunks, fetch, indices_of, keys_of, rows_of
-from genrec.store.sql.tables import places
+from genrec.store.sql.tables import people, places
 
 SCHEMA = {
     POI: pl.UInt32,
