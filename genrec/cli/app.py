@@ -75,7 +75,7 @@ def _serve(
     store: Store, path: Path | None, reading: Reading, models: Models, rankers: Path | None, host: str, port: int
 ) -> None:
     abroad = host not in LOOPBACK
-    if abroad and not store.keys():
+    if abroad and not store.api_keys():
         raise GenRecError(f"--host {host} lets others in, and there are no keys: make one first, with `genrec key add`")
     listening = _listen(host, port)
     with listening:

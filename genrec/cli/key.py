@@ -27,7 +27,7 @@ def add(
 @app.command("list")
 def list_keys(store: Address) -> None:
     """List the keys by their ids (the part between the underscores), and whose they are."""
-    keys = open_store(store, create=False).keys()
+    keys = open_store(store, create=False).api_keys()
     for key in keys:
         out.print(f"{key.id}  {key.made:%Y-%m-%d %H:%M}  {'operator' if key.person is None else key.person}")
 

@@ -18,8 +18,8 @@ from genrec.ranking import Fused, Ranking
 from genrec.recommender import Bools, trajectory_of
 from genrec.service.errors import Refused
 from genrec.service.live import Counted
-from genrec.service.models import Answer, Ask, Evidence
 from genrec.service.popular import popular
+from genrec.service.questions import Answer, Ask, Evidence
 from genrec.service.state import Service
 from genrec.steering import Shift
 from genrec.store.protocol import ConsentError
@@ -35,7 +35,8 @@ MOST_PASSED = 200  # places that a model may rank in vain, because they may not 
 class Asker:
     """What is known of who asks: nothing of a stranger, and nothing that may be used without consent.
 
-    `gone`: places that they do not want to see. `last`: the local time of their latest stored visit.
+    `visits`: of their trajectory. `last`: the local time of their latest stored visit. `gone`: places that they do not
+    want to see.
     """
 
     person: str | None
@@ -192,7 +193,7 @@ def _told(case: _Case, ranking: Ranking, words: Shift | None) -> Answer:
         person=ask.person,
         time=ask.time,
         method=(ranking.by + "+words" * moved) if who.profiled else "popularity",
-        cold_start=_lacking(who, ranking),
+        cold_start=_lacking(case),
         used=used,
         evidence=Evidence(as_of=ranking.as_of, counted_at=counted.at, waiting=case.service.live.waiting),
         places=ranking.places,
@@ -204,11 +205,13 @@ def _told(case: _Case, ranking: Ranking, words: Shift | None) -> Answer:
     )
 
 
-def _lacking(who: Asker, ranking: Ranking) -> str | None:
+def _lacking(case: _Case) -> str | None:
+    """What is not known of the person, if little is."""
+    who = case.who
     if not who.profiled:
         return "no profile is wanted: nothing of the person was used"
-    if ranking.checkins or (ranking.by == "llm" and who.profile):
+    if who.person in case.counted.assistant.users or (case.ask.by == "llm" and who.profile):
         return None
-    if who.visits:
-        return "only the visits of this session are known"
-    return "no visits are known" + (" that were counted" if who.last else "")
+    if who.last is not None:
+        return "the person's visits are not counted yet: only those of the trajectory that is going on were used"
+    return "only the visits of this session are known" if who.visits else "no visits are known"

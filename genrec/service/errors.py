@@ -37,6 +37,8 @@ class Refused(GenRecError):  # noqa: N818 - it is not always an error: try again
         super().__init__(detail)
         self.status, self.more = status, more
         self.headers = {} if wait is None else {"Retry-After": str(wait)}
+        if status == 401:
+            self.headers["WWW-Authenticate"] = "Bearer"
 
 
 def problem(

@@ -53,7 +53,7 @@ class Guard:
     def _is_open(self) -> bool:
         if time.monotonic() < self._open_until:
             return True
-        if self._strict or self._store.keys():
+        if self._strict or self._store.api_keys():
             return False
         self._open_until = time.monotonic() + LOOK_AGAIN
         return True

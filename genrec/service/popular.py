@@ -12,7 +12,7 @@ from genrec.rankers.ranker import Query, best
 from genrec.rankers.simple import CountingRanker
 from genrec.ranking import Place
 from genrec.recommender import Bools, described
-from genrec.service.models import Position
+from genrec.service.questions import Position
 
 
 def popular(evidence: Evidence, at: datetime | None, near: Position | None, k: int, among: Bools) -> list[Place]:

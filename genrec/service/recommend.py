@@ -8,7 +8,7 @@ from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID
 from genrec.service.answering import answer
 from genrec.service.errors import Refused
 from genrec.service.guard import Caller
-from genrec.service.models import Answer, Audience, AudienceAsk, ExplainAsk, Guest, RecommendAsk
+from genrec.service.questions import Answer, Audience, AudienceAsk, ExplainAsk, Guest, RecommendAsk
 from genrec.service.security import Anybody, Operator, ServiceOf
 from genrec.store.protocol import MissingError
 from genrec.store.records import Answer as Kept

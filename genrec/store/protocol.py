@@ -159,7 +159,7 @@ class Store(Profiles, Protocol):
     def key(self, id_: str) -> ApiKey | None:
         """A key by its id; None if there is none."""
 
-    def keys(self) -> list[ApiKey]:
+    def api_keys(self) -> list[ApiKey]:
         """All keys, the oldest first."""
 
     def drop_key(self, id_: str) -> None:

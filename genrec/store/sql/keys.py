@@ -27,7 +27,7 @@ class Keys(Part):
             row = connection.execute(KEYS.where(keys.c.id == id_)).first()
         return _key_of(row) if row else None
 
-    def keys(self) -> list[ApiKey]:
+    def api_keys(self) -> list[ApiKey]:
         """See the protocol."""
         with self._database.reading() as connection:
             return [_key_of(row) for row in connection.execute(KEYS.order_by(keys.c.made, keys.c.id))]
