@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 DEBIAN = Path("/usr/lib/postgresql")
+ROOM = 2 << 30  # bytes
 STARTING = 60.0  # seconds, at most
 _names = count()
 
@@ -57,10 +58,16 @@ def _servant() -> dict[str, Any]:
     raise RuntimeError("there is nobody but root")
 
 
+def _home() -> str:
+    """In memory, where there is enough of it; and a short path, because those of sockets end at 107 letters."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else "/tmp"
+
+
 @contextmanager
 def postgres(programs: Path) -> Iterator[Postgres]:
     """Start a server with all safety on, and stop it."""
-    folder = Path(tempfile.mkdtemp(prefix="genrec-pg-", dir="/tmp"))  # a short path: sockets have 107 letters
+    folder = Path(tempfile.mkdtemp(prefix="genrec-pg-", dir=_home()))
     servant = _servant()
     try:
         if servant:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import err, out
+from genrec.files import require_regular
 from genrec.store.dump import dump as write_dump
 from genrec.store.dump import dump_profiles
 from genrec.store.dump import load as read_dump
@@ -46,6 +47,7 @@ def load(
     store: Address = DEFAULT,
 ) -> None:
     """Fill an empty store from a dump, or add the profiles of a file to any store."""
+    require_regular(path)  # before a store is made for it
     opened = open_store(store)
     with err.status("reading"):
         count = read_dump(opened, path)

@@ -55,7 +55,7 @@ class JsonLines:
         if not self._path.exists():
             return {}
         profiles = read_profiles(self._path)
-        lines = self._path.read_text(encoding="utf-8").split("\n")  # as it has just read them, one a profile
+        lines = self._path.read_bytes().decode().split("\n")  # as it has just read them, one a profile
         at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
         return {
             user: _version(profile, line, at) for (user, profile), line in zip(profiles.items(), lines, strict=False)

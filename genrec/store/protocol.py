@@ -71,7 +71,10 @@ class Profiles(Protocol):
         """
 
     def erase(self, person: str) -> None:
-        """Remove all that is kept of a person, so that no byte of it stays in the files; raises MissingError."""
+        """Remove all that is kept of a person, so that no byte of it stays in the files.
+
+        Raises MissingError if there is nothing, once the files are clean: so a call that was interrupted is repeated.
+        """
 
 
 class Store(Profiles, Protocol):
@@ -133,7 +136,7 @@ class Store(Profiles, Protocol):
         """Make an earlier version's text the latest again, as a new version; raises as `save_profile`, MissingError."""
 
     def drop_profile(self, person: str) -> None:
-        """Remove a person's profile with its history."""
+        """Remove a person's profile with its history; only `erase` leaves no trace in the files."""
 
     def add_answer(self, answer: Answer) -> None:
         """Keep an answer; the same twice is one, ConflictError if its id has other content."""

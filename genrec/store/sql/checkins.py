@@ -1,7 +1,7 @@
 """Check-ins: appended by id, imported from files, read as records and as frames."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -18,7 +18,7 @@ from genrec.store.sql.people import add_people
 from genrec.store.sql.places import add_places, catalogue
 from genrec.store.sql.tables import checkins, people
 
-FETCHED = 100_000  # rows at a time
+INSERTED = 100_000  # rows at a time
 NUMBERS = [checkins.c.person, checkins.c.poi, *(type_coerce(checkins.c[name], BigInteger) for name in (TIME, UTC))]
 
 
@@ -46,7 +46,7 @@ class CheckIns(Part):
             index = pl.Series([known[poi_id][0] for poi_id in pois[POI_ID]], dtype=pl.UInt32)
             frame = frame.with_columns(index.gather(frame[POI]).alias(POI)).select(USER, POI, TIME, UTC)
             rows = _numbered(read(connection, keys), frame)
-            for chunk in chunks(rows.iter_rows(named=True), FETCHED):
+            for chunk in chunks(rows.iter_rows(named=True), INSERTED):
                 connection.execute(insert(checkins), [row | {"person": keys[row["person"]]} for row in chunk])
             return Imported(added, sum(poi >= len(before) for poi, _ in known.values()), len(rows))
 
@@ -75,32 +75,28 @@ class CheckIns(Part):
 def read(connection: Connection, keys: dict[str, int] | None) -> pl.DataFrame:
     """The check-ins of these people, or of all, as `Checkins.frame` has them, by person and id."""
     if keys is None:
-        rows = connection.execute(select(people.c.id, people.c.key))
-        keys = {id_: key for id_, key in rows}
-        queries = [select(*NUMBERS)]
-    else:
-        queries = [select(*NUMBERS).where(checkins.c.person.in_(chunk)) for chunk in chunks(sorted(keys.values()))]
+        keys = {id_: key for id_, key in connection.execute(select(people.c.id, people.c.key))}
     schema = {"person": pl.Int64, POI: pl.UInt32, TIME: pl.Int64, UTC: pl.Int64}
     parts = [pl.DataFrame(schema=schema)]
-    for query in queries:
-        ordered = query.order_by(checkins.c.person, checkins.c.id)
-        result = connection.execute(ordered.execution_options(yield_per=FETCHED))
-        parts += [pl.DataFrame(list(zip(*rows, strict=True)), schema=schema) for rows in result.partitions()]
+    for chunk in chunks(sorted(keys.values())):
+        query = select(*NUMBERS).where(checkins.c.person.in_(chunk)).order_by(checkins.c.person, checkins.c.id)
+        # The driver's own rows: SQLAlchemy's would take most of the time.
+        parts.append(pl.DataFrame(connection.execute(query).cursor.fetchall(), schema, orient="row"))
     ids = pl.DataFrame({USER: list(keys), "person": list(keys.values())}, {USER: pl.String, "person": pl.Int64})
     times = [pl.col(name).cast(pl.Datetime("us")) for name in (TIME, UTC)]
     return pl.concat(parts).join(ids, on="person", how="left", maintain_order="left").select(USER, POI, *times)
 
 
-def _require_same(connection: Connection, new: Iterable[Checkin]) -> None:
+def _require_same(connection: Connection, new: Sequence[Checkin]) -> None:
     """Raise ConflictError if one of the check-ins is there with other content."""
-    of_person: dict[str, list[Checkin]] = defaultdict(list)
+    sent: dict[str, list[Checkin]] = defaultdict(list)
     for checkin in new:
-        of_person[checkin.person].append(checkin)
-    for person, sent in of_person.items():
-        theirs = checkins.c.person == key_of(connection, person)
-        for chunk in chunks(sent):
-            ids = [checkin.id for checkin in chunk]
-            there = {checkin.id: checkin for checkin in fetch(connection, Checkin, theirs, checkins.c.id.in_(ids))}
+        sent[checkin.person].append(checkin)
+    keys = keys_of(connection, sent)
+    for person, theirs in sent.items():  # one by one: SQLite looks for pairs (person, id) through the whole table
+        for chunk in chunks(theirs):
+            these = checkins.c.id.in_([checkin.id for checkin in chunk])
+            there = {one.id: one for one in fetch(connection, Checkin, checkins.c.person == keys[person], these)}
             for checkin in chunk:
                 if there[checkin.id] != checkin:
                     raise ConflictError(f"the check-in {checkin.id!r} is there already, with other content")

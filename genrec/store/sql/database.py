@@ -83,6 +83,7 @@ class Database:
     def clean(self) -> None:
         """Rewrite the files, so that nothing of what was deleted stays in them.
 
+        `secure_delete` alone does not do: where SQLite has moved a row to another page, its copy may stay in the gap.
         PostgreSQL's write-ahead log is beyond reach from here: it keeps what was written until the server reuses it.
         """
         alone = {"begin": ""} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}

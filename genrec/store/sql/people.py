@@ -38,31 +38,39 @@ class People(Part):
 
     def erase(self, person: str) -> None:
         """See the protocol. Places that only this person had to do with keep their index and nothing else."""
-        with self._database.writing() as connection:
-            key = key_of(connection, person, lock=True)
-            own = select(places.c.poi).where(places.c.owner == key)
-            visited, spoken_of = (
-                select(table.c.poi).where(table.c.poi.in_(own), table.c.person != key) for table in (checkins, feedback)
-            )
-            shared = set(connection.execute(visited.union(spoken_of)).scalars())
-            alone = [poi for poi in connection.execute(own).scalars() if poi not in shared]
-            others = select(func.avg(places.c.latitude), func.avg(places.c.longitude)).where(
-                places.c.owner.is_distinct_from(key)
-            )
-            latitude, longitude = connection.execute(others).one()
-            blank = {
-                "poi_id": "erased " + places.c.poi.cast(places.c.poi_id.type),
-                "category": UNKNOWN,
-                "category_id": None,
-                "name": None,
-                "region": None,
-                "latitude": latitude or 0.0,
-                "longitude": longitude or 0.0,
-            }
-            for chunk in chunks(alone):
-                connection.execute(update(places).where(places.c.poi.in_(chunk)).values(blank))
-            connection.execute(delete(people).where(people.c.key == key))
+        try:
+            with self._database.writing() as connection:
+                key = key_of(connection, person, lock=True)
+                _blank_places(connection, key)
+                connection.execute(delete(people).where(people.c.key == key))
+        except MissingError:  # perhaps since a call that was killed before it had cleaned
+            self._database.clean()
+            raise
         self._database.clean()
+
+
+def _blank_places(connection: Connection, owner: int) -> None:
+    """Take away what is known of somebody's own places, but for those that others have been to or spoken of."""
+    own = select(places.c.poi).where(places.c.owner == owner)
+    visited, spoken_of = (
+        select(table.c.poi).where(table.c.poi.in_(own), table.c.person != owner) for table in (checkins, feedback)
+    )
+    shared = set(connection.execute(visited.union(spoken_of)).scalars())
+    lonely = [poi for poi in connection.execute(own).scalars() if poi not in shared]
+    # In the middle of the others, where they change no map.
+    middle = select(func.avg(places.c.latitude), func.avg(places.c.longitude))
+    latitude, longitude = connection.execute(middle.where(places.c.owner.is_distinct_from(owner))).one()
+    blank = {
+        "poi_id": "erased " + places.c.poi.cast(places.c.poi_id.type),
+        "category": UNKNOWN,
+        "category_id": None,
+        "name": None,
+        "region": None,
+        "latitude": latitude or 0.0,
+        "longitude": longitude or 0.0,
+    }
+    for chunk in chunks(lonely):
+        connection.execute(update(places).where(places.c.poi.in_(chunk)).values(blank))
 
 
 def add_people(connection: Connection, ids: Iterable[str], settings: Settings) -> int:

@@ -89,7 +89,7 @@ def in_any_order(records):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(records=contents())
 def test_whatever_a_store_holds_survives_a_dump(kind, request, tmp_path_factory, records):
     folder = tmp_path_factory.mktemp("dump")
@@ -127,6 +127,19 @@ def test_a_file_of_profiles_is_not_loaded_against_somebody_s_will(store, tmp_pat
     with pytest.raises(ConsentError, match="u1"):
         load(store, tmp_path / "profiles.jsonl")
     assert [person.id for person in store.people()] == ["u1"]
+
+
+def test_a_dump_is_of_one_moment(store):
+    """What is written while it is made is in it as a whole or not at all."""
+    fill(store)
+    before = list(store.records())
+    dumped = store.records()
+    seen = [next(dumped)]
+    store.add_people(["late"], WILLING)
+    store.add_checkins([a_visit("late", poi_id="p1"), a_visit("u0", poi_id="p1")])
+    store.save_profile(a_profile("u0"), by="late", base=2)
+    assert [*seen, *dumped] == before
+    assert len(list(store.records())) == len(before) + 4
 
 
 @pytest.fixture
@@ -219,3 +232,4 @@ def test_what_the_commands_cannot_do_is_one_line(words, problem, genrec, tmp_pat
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert problem in err
     assert (tmp_path / "in.csv").read_text() == "user_id,poi_id\n1,2\n"
+    assert not (tmp_path / "x.jsonl").exists()

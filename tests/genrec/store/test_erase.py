@@ -1,6 +1,8 @@
 """Who is erased leaves no byte behind; others lose nothing."""
 
+import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ from made import at, make
 from made_store import WILLING, a_place, a_profile, a_visit, an_answer, said
 
 from genrec.errors import GenRecError
+from genrec.store.protocol import MissingError
+from genrec.store.records import Person
 
 NAME = "marguerite"
 WORDS = ["Zymurgy delights her.", "Quokkas bore her."]
@@ -29,7 +33,7 @@ def live(store, person: str) -> None:
     for number, words in enumerate([[], WORDS[:1], WORDS[1:], WORDS] if person == NAME else [[], ["Runs."]]):
         text = a_profile("u0", *words).model_dump_json().replace('"u0"', f'"{person}"')
         store.save_profile(type(a_profile()).model_validate_json(text), by=person, base=number)
-    for i in range(40):
+    for i in range(8):
         answer = an_answer(person, f"{person} a{i}", used={"words": "a xylograph"} if person == NAME else {})
         store.add_answer(answer)
         store.add_feedback(said(person, f"{person} f{i}", answer=answer.id))
@@ -54,6 +58,30 @@ def test_no_file_of_sqlite_holds_a_trace(lived, tmp_path):
     assert {person: list(lived.records(person)) for person in ("anton", "zoe")} == others
 
 
+@pytest.mark.parametrize("seed", [13, 14, 39])
+def test_no_trace_is_left_where_sqlite_has_moved_rows(seed, new_address, opened, tmp_path):
+    """Rows of all lengths in any order: without a rewrite of the file, copies stay where they have been."""
+    chance = random.Random(seed)
+    people = ("anton", NAME, "zoe")
+
+    def id_of(person):
+        return f"{chance.random()} {person} {'x' * chance.randrange(150)}"
+
+    visits = [a_visit(person, id_of(person), hour=i) for i in range(500) for person in people]
+    answers = [
+        an_answer(person, id_of(person), used={"w": person * chance.randrange(100)})
+        for _ in range(300)
+        for person in people
+    ]
+    chance.shuffle(visits)
+    chance.shuffle(answers)
+    store = opened(new_address("sqlite"))
+    store.restore([*(Person(id=person) for person in people), a_place(), *visits, *answers])
+    store.erase(NAME)
+    assert traces(tmp_path) == []
+    assert store.counts()["checkins"] == 1000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("address", [pytest.param("postgresql")], indirect=True)
 def test_no_table_of_postgresql_holds_a_trace(lived, server):
@@ -67,6 +95,20 @@ def test_no_table_of_postgresql_holds_a_trace(lived, server):
     server.sql("CHECKPOINT")
     assert traces(data, but="pg_wal") == []
     assert list(lived.records("zoe")) == others
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_an_erasure_that_was_interrupted_is_repeated(lived, address, tmp_path):
+    with closing(sqlite3.connect(address)) as connection:
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=OFF")
+        connection.execute("DELETE FROM people WHERE id = ?", [NAME])
+        connection.execute("UPDATE places SET poi_id = 'x', name = NULL WHERE poi_id LIKE ?", [f"%{NAME}"])
+        connection.commit()
+    assert traces(tmp_path)
+    with pytest.raises(MissingError):
+        lived.erase(NAME)
+    assert traces(tmp_path) == []
 
 
 def test_places_of_one_s_own_lose_everything_but_their_index(lived):

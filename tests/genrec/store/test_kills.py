@@ -14,7 +14,7 @@ TESTS = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "kills"), [("sqlite", 20), ("postgresql", 10)])
+@pytest.mark.parametrize(("kind", "kills"), [("sqlite", 20), ("postgresql", 8)])
 def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(kind, kills, new_address, opened):
     address = new_address(kind)
     command = [sys.executable, "made_kills.py", address, str(kills)]

@@ -64,14 +64,14 @@ def test_a_file_keeps_the_lines_of_others_byte_for_byte(tmp_path: Path):
     path = tmp_path / "profiles.jsonl"
     write_profiles(path, [a_profile("u0"), a_profile("u1")])
     first, second = path.read_text().splitlines()
-    spaced = second.replace('","', '" ,\t"').replace("u1", "u1")
-    path.write_text(f"{first}\n{spaced}\n")
+    spaced = second.replace('","', '" ,\t"') + "\r"
+    path.write_bytes(f"{first}\n{spaced}\n".encode())
     kept = JsonLines(path)
     kept.save_profile(a_profile("u0", "Likes tea."), by="", base=kept.profile("u0").number)
-    assert path.read_text().splitlines()[1] == spaced
+    assert path.read_bytes().split(b"\n")[1:] == [spaced.encode(), b""]
     assert read_profiles(path)["u0"] == a_profile("u0", "Likes tea.")
     kept.erase("u0")
-    assert path.read_text() == f"{spaced}\n"
+    assert path.read_bytes() == f"{spaced}\n".encode()
 
 
 def test_a_damaged_file_stays_as_it_is(tmp_path: Path):
