@@ -78,6 +78,7 @@ class Recommender:
         self._habits = CountingRanker("habits")
         self._end = local_span(checkins.frame)[1] + timedelta(seconds=1)
         self._tables = LatestTables()
+        self._earlier: Evidence | None = None
 
     @cached_property
     def fusion(self) -> "Fusion":
@@ -121,8 +122,12 @@ class Recommender:
         return [replace(ranking, seconds=seconds) for ranking in made]
 
     def evidence(self, moment: datetime | None = None) -> Evidence:
-        """All that was before a moment, or all; what is counted of all is kept."""
-        return self._latest if moment is None or moment >= self._end else Evidence(self._checkins, moment)
+        """All that was before a moment, or all; what is counted of all, and of the moment asked about last, is kept."""
+        if moment is None or moment >= self._end:
+            return self._latest
+        if self._earlier is None or self._earlier.as_of != moment:
+            self._earlier = Evidence(self._checkins, moment)
+        return self._earlier
 
     @cached_property
     def _latest(self) -> Evidence:

@@ -26,7 +26,7 @@ from genrec.store.protocol import MissingError, Store
 from genrec.store.records import now
 
 LEAST_SECONDS = 2.0  # from one count to the next
-SHARE = 20  # so many times as long as a count has taken, nothing is counted again
+SHARE = 5  # so many times as long as a count has taken, nothing is counted again
 PATIENCE = 20.0  # seconds that an answer may wait for others
 
 

@@ -3,6 +3,10 @@
 import json
 
 import pytest
+from made import at, make
+from made_city import routine
+
+from genrec.store.records import Settings
 
 from .conftest import done, eventually, person, problem
 
@@ -148,8 +152,15 @@ def test_questions_that_cannot_be_answered(api, ask, status, part):
     problem(api.post("/v1/recommend", json=ask), status, part)
 
 
-def test_the_audience_is_of_people_who_have_agreed(api):
+def test_the_audience_is_of_people_who_have_agreed(api, start):
     new = {"id": "new", "latitude": 51.0, "longitude": -114.0, "category": "Pub"}
     body = {"places": [new], "top": 2}
-    answer = api.post("/v1/audience", json=body)
-    problem(answer, 409, "no place has opened lately")
+    problem(api.post("/v1/audience", json=body), 409, "no place has opened lately")
+    opening = [(f"u{n}", 7, at(12 + n)) for n in range(3)]
+    api = start(checkins=make([*(visit for n in range(3) for visit in routine(f"u{n}", (0, 1, 4))), *opening]))
+    api.store.change_settings("u1", Settings(consent=False))
+    answer = done(api.post("/v1/audience", json=body))
+    assert answer["days"] >= 1
+    assert {guest["person"] for guest in answer["people"]} == {"u0", "u2"}
+    assert [guest["place"] for guest in answer["people"]] == ["new", "new"]
+    problem(api.post("/v1/audience", json={"places": [new, new]}), 422, "same id")
