@@ -57,8 +57,9 @@ def asker(service: Service, ask: Ask, counted: Counted, viewer: str | None) -> A
     """Look up who asks; raises MissingError, Refused or ConsentError for what cannot be."""
     catalogue, size = service.live.catalogue, len(counted.assistant.checkins.pois)
     visits = tuple((visit.time, catalogue.poi(visit.place, viewer)) for visit in ask.visits)
-    if any(later[0] < earlier[0] for earlier, later in pairwise(visits)):
-        raise Refused(422, "body.visits: they are not in the order of time")
+    times = [*(time for time, _ in visits), *([ask.time] if ask.time else [])]
+    if any(later < earlier for earlier, later in pairwise(times)):
+        raise Refused(422, "body.visits: they are not in the order of time, or later than `time`")
     if ask.person is None:
         return Asker(None, True, 1.0, _countable(visits, size), None, frozenset(), None)
     if visits:
@@ -74,7 +75,7 @@ def asker(service: Service, ask: Ask, counted: Counted, viewer: str | None) -> A
         return Asker(ask.person, False, 0.0, (), None, gone, None)
     frame = service.store.frame(ask.person)
     last = None if frame.is_empty() else frame[-1, TIME]
-    prefix = _countable(trajectory_of(frame, ask.time), size)
+    prefix = _countable(trajectory_of(frame, ask.time or ask.as_of), size)
     profile = service.store.profile(ask.person)
     return Asker(ask.person, True, settings.strength, prefix, last, gone, profile)
 

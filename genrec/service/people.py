@@ -1,6 +1,7 @@
 """People and their settings."""
 
 from typing import Annotated
+from urllib.parse import quote
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Response
@@ -31,7 +32,7 @@ def create(new: NewPerson, response: Response, service: ServiceOf, _: Operator) 
     id_ = new.id or uuid4().hex
     if not service.store.add_people([id_], new.settings):
         raise Refused(409, f"there is a person {id_!r} already")
-    response.headers["Location"] = f"/v1/people/{id_}" if id_.isascii() and id_.isalnum() else "/v1/people"
+    response.headers["Location"] = f"/v1/people/{quote(id_, safe='')}"
     return service.store.person(id_)
 
 

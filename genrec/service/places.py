@@ -31,7 +31,7 @@ def search(
 ) -> Places:
     """Places by their names, categories or ids."""
     catalogue = service.live.catalogue
-    part = q.casefold()
+    part = q.lower()
     said = [pl.col(name) for name in (NAME, CATEGORY, POI_ID) if name in catalogue.pois.columns]
     hits = catalogue.pois.select(
         pl.any_horizontal(

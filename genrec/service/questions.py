@@ -1,9 +1,9 @@
 """What may be asked of the rankers, and their answers."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, model_validator
 
 from genrec.profiles.profile import Level
 from genrec.profiles.statements import Said
@@ -60,6 +60,12 @@ class Ask(Body):
     )
     exclude: list[Id] = Field(default=[], max_length=1000, description="Places not to be named.")
     near: Position | None = Field(default=None, description="Where they are; counts where no profile may.")
+
+    @model_validator(mode="after")
+    def _nothing_later_is_known(self) -> Self:
+        if self.as_of is not None and self.time is not None and self.as_of > self.time:
+            raise ValueError("as_of is later than time: what comes after a visit cannot be known before it")
+        return self
 
 
 class RecommendAsk(Ask):

@@ -70,6 +70,17 @@ def test_a_time_before_the_latest_visit_is_answered_as_of_then(api):
     assert answer["used"]["checkins"] < 32
 
 
+def test_nothing_after_the_moment_asked_about_is_used(api, ann):
+    visits = [{"id": str(n), "place": f"p{n}", "time": f"2024-01-{n:02d}T12:00:00"} for n in range(1, 7)]
+    done(api.post(f"{ann}/checkins", json={"checkins": visits[:3]}))
+    eventually(lambda: ranked(api, person="ann")["cold_start"] is None)
+    asks = [{"as_of": "2024-01-03T15:00:00", "time": time} for time in (None, "2024-01-03T15:00:00")]
+    before = [ranked(api, person="ann", **ask)["places"] for ask in asks]
+    done(api.post(f"{ann}/checkins", json={"checkins": visits}))
+    eventually(lambda: ranked(api, person="ann", time="2024-01-13T08:00:00")["used"]["checkins"] == 6)
+    assert [ranked(api, person="ann", **ask)["places"] for ask in asks] == before
+
+
 def test_what_is_excluded_disliked_or_hidden_is_not_named(api, ann):
     everything = places(ranked(api, person="ann", k=50))
     without = ranked(api, person="ann", k=50, exclude=[everything[0], "unheard of"])
@@ -142,6 +153,8 @@ def test_a_model_that_cannot_be_loaded_is_a_problem_of_its_own(api):
     [
         ({"person": "u0", "visits": [{"place": "p1", "time": "2024-01-01T00:00:00"}]}, 422, "append them"),
         ({"visits": [{"place": "p1", "time": f"2024-01-0{n}T00:00:00"} for n in (2, 1)]}, 422, "order"),
+        ({"visits": [{"place": "p1", "time": "2024-01-02T00:00:00"}], "time": "2024-01-01T00:00:00"}, 422, "later"),
+        ({"time": "2024-01-01T00:00:00", "as_of": "2024-01-02T00:00:00"}, 422, "as_of is later"),
         ({"visits": [{"place": "none", "time": "2024-01-01T00:00:00"}]}, 404, "no place"),
         ({"by": "llm"}, 422, "who they are"),
         ({"by": "llm", "person": "u2"}, 409, "write one first"),
