@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 
@@ -91,6 +92,11 @@ class PersonFacts:
         near = np.diff(self._time) < GAP
         self._left = np.flatnonzero(near & (self._poi[:-1] == self._last))  # where the person went on from `last`
 
+    @cached_property
+    def _alike(self) -> Floats:
+        """How much alike persons go to each place. Shape: (places,)."""
+        return np.asarray(self._tables.alike_of(np.array([self._user])).toarray()[0])
+
     def about(self, poi: int) -> Facts:
         """The facts about a place."""
         tables, last = self._tables, self._last
@@ -114,7 +120,7 @@ class PersonFacts:
             crowd_steps=_steps(tables, last, poi) - counted if last >= 0 else 0,
             kind_visits=int((category[self._poi[~there]] == category[poi]).sum()),
             visitors=int(tables.crowd.visitors[poi]) - int(known.any()),
-            alike=float(tables.alike[[self._user]].toarray()[0, poi]),
+            alike=float(self._alike[poi]),
             near_visits=int((km[self._poi[~there]] <= NEAR_KM).sum()),
             km=float(km[last]) if last >= 0 else None,
         )

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, diags_array
 from genrec.columns import POI, TIME, USER
 from genrec.evidence import Evidence
 from genrec.rankers.places import Places, places_of
-from genrec.rankers.sparse import Floats, Ints, Keyed, best_of_groups, best_of_rows, counted, with_best_of_rows
+from genrec.rankers.sparse import Floats, Ints, Keyed, best_of_groups, counted, with_best_of_rows
 
 DAY = 86_400.0
 DECAYS = (1.5, 7.0, 30.0, 120.0, 1e6)  # days in which a visit's weight falls to 1/e; the last forgets nothing
@@ -89,22 +89,28 @@ class Tables:
     @cached_property
     def alike(self) -> csr_array:
         """How much the persons most alike each one go to each place. Shape: (persons, places)."""
-        own, went = self.own, self._went
+        return self.alike_of(np.arange(len(self.own.distinct)))
+
+    def alike_of(self, users: Ints) -> csr_array:
+        """The rows of `alike` of some persons, which are found without the others. Shape: (users, places)."""
+        taste, tasters = self._taste
+        pairs = csr_array(taste[users] @ tasters)
+        pairs.data[pairs.indices == np.repeat(users, np.diff(pairs.indptr))] = 0  # of a person with themselves
+        pairs.eliminate_zeros()
+        pairs.sort_indices()
+        return csr_array(with_best_of_rows(pairs, ALIKE) @ self._went)
+
+    @cached_property
+    def _taste(self) -> tuple[csr_array, csr_array]:
+        """Unit vector of each person's places, rare ones weighing more, and the transpose. Shape: (persons, places)."""
+        own = self.own
         rare = np.log((1 + len(own.distinct)) / (1 + self.crowd.visitors))
         taste = csr_array(
-            (np.sqrt(own.mass[: len(own.user), ALL]), (own.user, own.poi)), shape=went.shape
+            (np.sqrt(own.mass[: len(own.user), ALL]), (own.user, own.poi)), shape=self._went.shape
         ) @ diags_array(rare)
         length = np.sqrt(np.asarray(taste.multiply(taste).sum(axis=1)).ravel())
         taste = csr_array(diags_array(1 / np.maximum(length, 1e-9)) @ taste)
-        pairs = csr_array(taste @ taste.T)
-        pairs.setdiag(0)
-        pairs.eliminate_zeros()
-        return csr_array(with_best_of_rows(pairs, ALIKE) @ went)
-
-    @cached_property
-    def best_alike(self) -> Ints:
-        """The places of `alike` persons, best first. Shape: (persons, NEIGHBOURS)."""
-        return best_of_rows(self.alike, NEIGHBOURS)
+        return taste, csr_array(taste.T)
 
     @cached_property
     def words(self) -> NDArray[np.float32]:
