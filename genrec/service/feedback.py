@@ -24,7 +24,7 @@ def read(person: Own, service: ServiceOf) -> AllFeedback:
     return AllFeedback(feedback=[_shown(one) for one in service.store.feedback(person)])
 
 
-@routes.delete("/{feedback_id}", status_code=204, response_class=Response)
+@routes.delete("/{feedback_id:path}", status_code=204, response_class=Response)
 def drop(person: Own, feedback_id: Id, service: ServiceOf) -> None:
     """Take feedback back."""
     service.store.drop_feedback(person, feedback_id)

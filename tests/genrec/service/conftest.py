@@ -53,6 +53,7 @@ def ann(api):
     """Somebody new, and what is theirs; gone after the test."""
     yield person(api, "ann")
     api.delete("/v1/people/ann")
+    settled(api)
 
 
 def person(api, id_, consent=True):
@@ -67,6 +68,11 @@ def eventually(true, seconds=60):
         assert time.monotonic() < end, "never"
         time.sleep(0.01)
     return value
+
+
+def settled(api):
+    """Wait until everything is counted."""
+    eventually(lambda: not api.app.state.service.live.waiting)
 
 
 def done(response, status=200):

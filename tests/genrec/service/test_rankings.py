@@ -8,7 +8,7 @@ from made_city import routine
 
 from genrec.store.records import Settings
 
-from .conftest import done, eventually, person, problem
+from .conftest import done, eventually, person, problem, settled
 
 
 def ranked(api, status=200, **ask):
@@ -111,7 +111,7 @@ def test_nothing_of_a_person_is_used_without_their_consent(api):
     visits = [{"id": str(n), "place": "p6", "time": f"2024-01-1{n}T08:00:00"} for n in range(5)]
     unknown = ranked(api, person="bob", time="2024-01-16T08:00:00", k=50)
     done(api.post(f"{path}/checkins", json={"checkins": visits}))
-    eventually(lambda: not ranked(api)["evidence"]["waiting"])
+    settled(api)
     answer = ranked(api, person="bob", time="2024-01-16T08:00:00", k=50)
     assert (answer["method"], answer["used"]["checkins"], answer["used"]["session"]) == ("popularity", 0, 0)
     assert "nothing of the person" in answer["cold_start"]
@@ -127,10 +127,11 @@ def test_nothing_of_a_person_is_used_without_their_consent(api):
     assert near["probability"] > plain["probability"]
     assert (near["distance_km"], plain["distance_km"]) == (pytest.approx(0, abs=1e-6), None)
     api.delete(path)
+    settled(api)
 
 
 def test_a_place_is_explained_alone(api):
-    eventually(lambda: not ranked(api)["evidence"]["waiting"])
+    settled(api)
     answer = ranked(api, person="u0", k=50)
     for place in answer["places"][:3]:
         [why] = done(api.post("/v1/explain", json={"person": "u0", "place": place["poi_id"]}))["places"]
