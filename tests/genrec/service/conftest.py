@@ -29,8 +29,8 @@ def start(tmp_path_factory):
     """Starts an app over a new store, and waits until it is ready."""
     with ExitStack() as stack:
 
-        def make(models=NO_MODEL, checkins=None, rankers=None, **options):
-            store = open_store(str(tmp_path_factory.mktemp("store") / "store.db"))
+        def make(models=NO_MODEL, checkins=None, rankers=None, address=None, **options):
+            store = open_store(address or str(tmp_path_factory.mktemp("store") / "store.db"))
             stack.callback(store.close)
             if checkins is not None:
                 store.import_checkins(checkins, Settings(consent=True))

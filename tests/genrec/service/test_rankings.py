@@ -87,8 +87,8 @@ def test_what_is_excluded_disliked_or_hidden_is_not_named(api, ann):
     assert places(without) == everything[1:]
     for number, kind in enumerate(("dislike", "hide", "visited")):
         said = {"id": str(number), "kind": kind, "place": everything[number]}
-        done(api.post(f"{ann}/feedback", json=said), 201)
-        done(api.post(f"{ann}/feedback", json=said), 201)
+        first = done(api.post(f"{ann}/feedback", json=said), 201)
+        assert done(api.post(f"{ann}/feedback", json=said), 201) == first
         problem(api.post(f"{ann}/feedback", json={**said, "place": everything[5]}), 409)
     for by in ("fusion", "habits"):
         answer = ranked(api, person="ann", k=50, by=by)
@@ -158,6 +158,9 @@ def test_a_model_that_cannot_be_loaded_is_a_problem_of_its_own(api):
         ({"time": "2024-01-01T00:00:00", "as_of": "2024-01-02T00:00:00"}, 422, "as_of is later"),
         ({"visits": [{"place": "none", "time": "2024-01-01T00:00:00"}]}, 404, "no place"),
         ({"by": "llm"}, 422, "who they are"),
+        ({"by": "habits", "says": ["I like pubs."]}, 422, "says has no effect by habits"),
+        ({"by": "llm", "steer": 1}, 422, "steer has no effect"),
+        ({"level": "none"}, 422, "level has no effect"),
         ({"by": "llm", "person": "u2"}, 409, "write one first"),
         ({"by": "llm", "says": ["x"], "as_of": "2024-01-01T00:00:00"}, 422, "as_of"),
     ],
