@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import polars as pl
 
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
@@ -24,7 +25,7 @@ from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.identity import model_settings
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.profile import Level, Profile
-from genrec.profiles.statements import parse
+from genrec.profiles.statements import Said, parse
 from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject, Writer
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask, LlmRecommender, Recommender, query
@@ -32,6 +33,7 @@ from genrec.steering import Shift, Steering
 from genrec.terminal import note
 
 STRANGER = "(somebody new)"  # stands for the user id of a person without check-ins
+READ_KEPT = 1000  # texts
 LONGEST_NAME = 60  # characters of a user id in a message; to look for others like a longer one would take long
 
 Busy = Callable[[str], AbstractContextManager[object]]  # shows what takes long, as long as it does
@@ -52,7 +54,8 @@ class Models:
 class Assistant:
     """Data, profiles, rankers, and models that are loaded when first used.
 
-    `rankers`: a folder whose fusion ranks, instead of the one that comes with GenRec.
+    `rankers`: a folder whose fusion ranks, instead of the one that comes with GenRec. `words`: who reads what people
+    say, if somebody does already for the same places.
     """
 
     def __init__(
@@ -62,11 +65,14 @@ class Assistant:
         models: Models,
         busy: Busy = nullcontext,
         rankers: Path | None = None,
+        *,
+        words: "WordReader | None" = None,
     ) -> None:
         self.recommender = Recommender(checkins, rankers)
         self.checkins = checkins
         self.profiles = profiles
         self.models = models
+        self.words = words or WordReader(models, checkins.pois, busy)
         self.users = dict.fromkeys(checkins.frame[USER].unique(maintain_order=True).to_list())
         self._busy = busy
         self._used = CacheUse(0, 0)
@@ -87,13 +93,13 @@ class Assistant:
         habits = habits_of(self.checkins, user or STRANGER, at)
         if not habits.checkins and about is None:
             raise GenRecError(f"user {user!r} has no check-ins before {at}; say with --about who they are")
-        [profile] = self._writer.write([Subject(habits, about or "")])
+        [profile] = self.writer.write([Subject(habits, about or "")])
         if user is not None and about is None:
             self._written[user, at] = profile
         return profile
 
     @cached_property
-    def _writer(self) -> Writer:
+    def writer(self) -> Writer:
         """Who writes: never the adapter, which can rank only."""
         name, url, other = self.models.model, self.models.server, self.models.profile_model
         if other is not None:
@@ -141,28 +147,57 @@ class Assistant:
         """
         if user is not None:
             check_user(user, self.users)
-        own = dict(enumerate(self.checkins.pois[CATEGORY].to_list()))
-        said = [clause for text in says for clause in parse(text, self._kinds, own)]
-        if strength and any(clause.sign for clause in said):
-            with self._busy("reading what was said"):
-                words = self._steering.shift(self._steering.signed(said), at, strength)
-        else:
-            words = Shift(tuple(said), np.zeros((len(said), len(self.checkins.pois))))
+        words = self.words.shift(says, at, strength)
         return self.recommender.rank([(STRANGER if user is None else user, at)], "fusion", k=k, words=words)[0]
-
-    @cached_property
-    def _kinds(self) -> list[str]:
-        return vocabulary(place_kinds(self.checkins.pois))
-
-    @cached_property
-    def _steering(self) -> Steering:
-        """The model reads words as it is: the adapter can rank only."""
-        model, server = self.models.model, self.models.server
-        return Steering(connect_scorer(model, server), self.checkins.pois, model_settings(model, server, None))
 
     def reused(self) -> float:
         """Share of the tokens of all prompts so far that the model's prefix cache held."""
         return self._used.hit_rate
+
+
+class WordReader:
+    """Reads what people say of themselves, for the places of one catalogue; it keeps what it has read lately.
+
+    The model is loaded only if something counts; it reads words as it is: the adapter can rank only.
+    """
+
+    def __init__(self, models: Models, pois: pl.DataFrame, busy: Busy = nullcontext) -> None:
+        self._models, self._pois, self._busy = models, pois, busy
+        self._signed: dict[str, list[Said]] = {}
+
+    def needs_model(self, says: Sequence[str]) -> bool:
+        """Whether a model is needed to tell what these texts change."""
+        return any(clause.sign for clause in self._parsed(says))
+
+    def shift(self, says: Sequence[str], at: datetime | None, strength: float = 1.0) -> Shift:
+        """What all that is said adds at a local time."""
+        if not strength or not self.needs_model(says):
+            said = self._parsed(says)
+            return Shift(tuple(said), np.zeros((len(said), len(self._pois))))
+        with self._busy("reading what was said"):
+            if len(self._signed) >= READ_KEPT:
+                self._signed.clear()
+                self.__dict__.pop("_steering", None)
+            for text in says:
+                if text not in self._signed:
+                    self._signed[text] = self._steering.signed(self._parsed([text]))
+            return self._steering.shift([clause for text in says for clause in self._signed[text]], at, strength)
+
+    def _parsed(self, says: Sequence[str]) -> list[Said]:
+        return [clause for text in says for clause in parse(text, self._kinds, self._own)]
+
+    @cached_property
+    def _own(self) -> dict[int, str]:
+        return dict(enumerate(self._pois[CATEGORY].to_list()))
+
+    @cached_property
+    def _kinds(self) -> list[str]:
+        return vocabulary(place_kinds(self._pois))
+
+    @cached_property
+    def _steering(self) -> Steering:
+        model, server = self._models.model, self._models.server
+        return Steering(connect_scorer(model, server), self._pois, model_settings(model, server, None))
 
 
 def make_writer(

@@ -9,6 +9,7 @@ that opened in the last part of the check-ins: who came to them?
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +41,26 @@ class Reach:
 
     weights: tuple[float, ...]
     days: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of who comes to new places: what traits are worth, and where people stand, if that was trained."""
+
+    reach: Reach
+    space: "Cml | None"
+
+
+def known_for(checkins: Checkins, rankers: Path | None) -> Known | None:
+    """From the check-ins, or from a folder of trained rankers; None if no place opened in their last part."""
+    if rankers is None:
+        reach = calibrated(checkins)
+        return Known(reach, None) if reach else None
+    from genrec.rankers.cml import Cml  # deferred: loads torch
+
+    space = Cml.load(rankers)
+    days = space.trained.audience_days
+    return Known(Reach(space.trained.audience, days), space) if days else None
 
 
 def audience(evidence: Evidence, places: pl.DataFrame, reach: Reach, cml: "Cml | None" = None) -> pl.DataFrame:

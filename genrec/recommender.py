@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from genrec.checkins import Checkins
 from genrec.clock import before, local_span
@@ -37,15 +38,20 @@ from genrec.trajectories import GAP_HOURS, Visit, sessionise
 if TYPE_CHECKING:
     from genrec.rankers.fusion import Fusion
 
+Bools = NDArray[np.bool_]
 Ask = tuple[str, datetime | None]  # a user, and the local time of the visit; None if it is unknown
 
 
 def trajectory(checkins: Checkins, user: str, at: datetime | None) -> tuple[Visit, ...]:
-    """The user's trajectory that is going on at a time, or their latest if the time is unknown; empty if there is none.
+    """As `trajectory_of`, of a user among others."""
+    return trajectory_of(checkins.frame.filter(pl.col(USER).cast(pl.String) == user), at)
+
+
+def trajectory_of(visits: pl.DataFrame, at: datetime | None) -> tuple[Visit, ...]:
+    """A user's trajectory that is going on at a time, or their latest if the time is unknown; empty if there is none.
 
     Nothing at or after that time is looked at.
     """
-    visits = checkins.frame.filter(pl.col(USER).cast(pl.String) == user)
     if at is not None:
         visits = before(visits, at)
     over = at is not None and len(visits) and at - visits[-1, TIME] >= timedelta(hours=GAP_HOURS)
@@ -76,6 +82,7 @@ class Recommender:
         self._habits = CountingRanker("habits")
         self._end = local_span(checkins.frame)[1] + timedelta(seconds=1)
         self._tables = LatestTables()
+        self._earlier: Evidence | None = None
 
     @cached_property
     def fusion(self) -> "Fusion":
@@ -92,56 +99,73 @@ class Recommender:
         `words`: what was said, which counts with the fusion. Raises InputError if the fusion was trained for another
         catalogue.
         """
-        # The fusion is loaded before the clock starts.
-        rank = self._by_habits if by == "habits" else partial(self._by_fusion, self.fusion, words)
         moments = [self._end if at is None else min(at, self._end) for _, at in asks]
         rankings: dict[int, Ranking] = {}
         for moment in dict.fromkeys(moments):
             rows = [row for row, other in enumerate(moments) if other == moment]
             queries = [Query(user, at, trajectory(self._checkins, user, at)) for user, at in (asks[i] for i in rows)]
-            start = time.perf_counter()
-            made = rank(queries, self._evidence(moment), k)
-            seconds = (time.perf_counter() - start) / len(rows)
-            rankings |= {row: replace(ranking, seconds=seconds) for row, ranking in zip(rows, made, strict=True)}
+            rankings |= zip(rows, self.rank_as_of(moment, queries, by, k=k, words=words), strict=True)
         return [rankings[row] for row in range(len(asks))]
 
-    def _evidence(self, moment: datetime) -> Evidence:
-        """All that was before a moment; what is counted of the latest is kept."""
-        return self._latest if moment == self._end else Evidence(self._checkins, moment)
+    def rank_as_of(
+        self,
+        moment: datetime | None,
+        queries: Sequence[Query],
+        by: Literal["fusion", "habits"],
+        *,
+        k: int = 10,
+        words: Shift | None = None,
+        among: Bools | None = None,
+    ) -> list[Ranking]:
+        """Rank for queries from what was before a moment (None: from all); `among`: which places may be named."""
+        # The fusion is loaded before the clock starts.
+        rank = self._by_habits if by == "habits" else partial(self._by_fusion, self.fusion, words)
+        start = time.perf_counter()
+        made = rank(queries, self.evidence(moment), _Pick(k, among))
+        seconds = (time.perf_counter() - start) / len(queries)
+        return [replace(ranking, seconds=seconds) for ranking in made]
+
+    def evidence(self, moment: datetime | None = None) -> Evidence:
+        """All that was before a moment, or all; what is counted of all, and of the moment asked about last, is kept."""
+        if moment is None or moment >= self._end:
+            return self._latest
+        if self._earlier is None or self._earlier.as_of != moment:
+            self._earlier = Evidence(self._checkins, moment)
+        return self._earlier
 
     @cached_property
     def _latest(self) -> Evidence:
         return Evidence(self._checkins, self._end)
 
     def _by_fusion(
-        self, fusion: "Fusion", words: Shift | None, queries: Sequence[Query], evidence: Evidence, k: int
+        self, fusion: "Fusion", words: Shift | None, queries: Sequence[Query], evidence: Evidence, pick: "_Pick"
     ) -> list[Ranking]:
         habits = np.exp(self._habits.score(queries, evidence))
         made: list[Ranking] = []
         for looked in fusion.look(queries, evidence):
             scores = looked.scores if words is None else words.applied(looked.scores)
-            for row, pois in enumerate(best(scores, k)):
+            for row, pois in enumerate(pick.of(scores)):
                 case = _Case(queries[len(made)], evidence, looked.person(row), habits[len(made)])
                 explained = looked.explain(row, pois.tolist())
-                ranking = self._ranking(case, k, explained.places, Fused(explained.gate, explained.rest))
+                ranking = self._ranking(case, pick, explained.places, Fused(explained.gate, explained.rest))
                 made.append(ranking if words is None else _with_words(ranking, words, looked.scores[row], scores[row]))
         return made
 
-    def _by_habits(self, queries: Sequence[Query], evidence: Evidence, k: int) -> list[Ranking]:
+    def _by_habits(self, queries: Sequence[Query], evidence: Evidence, pick: "_Pick") -> list[Ranking]:
         tables = self._tables.of(evidence)
         questions = asked(queries, tables, evidence.as_of)
         persons = [PersonFacts(tables, questions, row, evidence.positions) for row in range(len(queries))]
         habits = np.exp(self._habits.score(queries, evidence))
         cases = zip(queries, persons, habits, strict=True)
-        return [self._ranking(_Case(query, evidence, person, scores), k) for query, person, scores in cases]
+        return [self._ranking(_Case(query, evidence, person, scores), pick) for query, person, scores in cases]
 
     def _ranking(
-        self, case: "_Case", k: int, chosen: Sequence[Reason] | None = None, how: Fused | None = None
+        self, case: "_Case", pick: "_Pick", chosen: Sequence[Reason] | None = None, how: Fused | None = None
     ) -> Ranking:
         """What was chosen, or else what habits alone say, described."""
         usual = [
             Reason(poi, float(case.habits[poi]), {"habits": 1.0}, case.person.about(poi))
-            for poi in best(case.habits[None], k)[0].tolist()
+            for poi in pick.of(case.habits[None])[0].tolist()
         ]
         return Ranking(
             user_id=case.query.user_id,
@@ -156,7 +180,7 @@ class Recommender:
         )
 
     def _place(self, case: "_Case", reason: Reason) -> Place:
-        return _place(
+        return described(
             self._checkins.pois,
             reason.poi,
             distance_km=reason.facts.km,
@@ -179,6 +203,23 @@ def _with_words(ranking: Ranking, words: Shift, before: Floats, after: Floats) -
         for place in ranking.places
     ]
     return replace(ranking, places=places, said=words.said)
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """How many places are named, and among which."""
+
+    k: int
+    among: Bools | None
+
+    def of(self, scores: Floats) -> list[NDArray[np.intp]]:
+        """The best of each row. Shape of `scores`: (rows, pois)."""
+        if self.among is None:
+            return best(scores, self.k)
+        possible = np.flatnonzero(self.among)
+        if not len(possible):
+            return [possible] * len(scores)
+        return [possible[chosen] for chosen in best(scores[:, possible], self.k)]
 
 
 @dataclass(frozen=True)
@@ -229,7 +270,7 @@ class LlmRecommender:
         habits = rank_habits(profile.habits, city, self._pois, at=query.at, prefix=query.prefix)
 
         def place(poi: int, probability: float) -> Place:
-            return _place(
+            return described(
                 self._pois,
                 poi,
                 distance_km=self._distance(query, poi),
@@ -263,7 +304,7 @@ class LlmRecommender:
         return float(haversine_km(here[LATITUDE], here[LONGITUDE], there[LATITUDE], there[LONGITUDE]))
 
 
-def _place(pois: pl.DataFrame, poi: int, **said: Any) -> Place:
+def described(pois: pl.DataFrame, poi: int, **said: Any) -> Place:
     """A place of a ranking, described from the catalogue; `said`: the other fields of `Place`."""
     row = pois.row(poi, named=True)
     return Place(poi=poi, poi_id=row[POI_ID], name=row.get(NAME), category=row[CATEGORY], **said)

@@ -9,6 +9,8 @@ COMMANDS = {
     "recommend": ("genrec.cli.recommend:recommend", "Rank the places where a user may go next."),
     "audience": ("genrec.cli.audience:audience", "List who is likely to come to places that have just opened."),
     "store": ("genrec.cli.store:app", "Back up and restore a store."),
+    "app": ("genrec.cli.app:app", "Serve people, profiles and rankings over HTTP."),
+    "key": ("genrec.cli.key:app", "Keys of the HTTP API."),
     "serve": ("genrec.cli.serve:serve", "Start vLLM with the right flags and keep it until Ctrl-C."),
     "model": ("genrec.cli.model:app", "The language model."),
 }

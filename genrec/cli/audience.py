@@ -8,8 +8,8 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from genrec.audience import Reach, calibrated
 from genrec.audience import audience as audience_of
+from genrec.audience import known_for
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import Reading
@@ -44,19 +44,12 @@ def audience(
     """List who is likely to come to places that have just opened, with probabilities."""
     opened = read_places(places)
     known = reading.checkins(checkins)
-    if rankers is None:
-        space, reach = None, calibrated(known)
-    else:
-        from genrec.rankers.cml import Cml  # deferred: loads torch
-
-        space = Cml.load(rankers)
-        days = space.trained.audience_days
-        reach = Reach(space.trained.audience, days) if days else None
-    if reach is None:
+    traits = known_for(known, rankers)
+    if traits is None:
         raise GenRecError("no place opened in the last part of these check-ins: nothing tells who comes to a new one")
     evidence = Evidence(known, local_span(known.frame)[1] + timedelta(seconds=1))
-    listed = audience_of(evidence, opened, reach, space).filter(pl.col("rank") <= top)
-    err.print(f"note: the probability is that somebody comes within {reach.days} days of the opening")
+    listed = audience_of(evidence, opened, traits.reach, traits.space).filter(pl.col("rank") <= top)
+    err.print(f"note: the probability is that somebody comes within {traits.reach.days} days of the opening")
     if output is None:
         _print(opened, listed)
         return

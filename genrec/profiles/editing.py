@@ -37,15 +37,20 @@ class Sheet(BaseModel):
     summary: Sentences
 
 
-def to_sheet(profile: Profile) -> str:
-    """The changeable part of a profile as YAML, with the allowed answers as comments."""
-    sheet = Sheet(
+def sheet_of(profile: Profile) -> Sheet:
+    """The changeable part of a profile."""
+    return Sheet(
         traits={name: guess.value for name, guess in profile.traits.items()},
         attributes={name: guess.value for name, guess in profile.attributes.items()},
         preferences=[statement.text for statement in profile.preferences],
         routines=[statement.text for statement in profile.routines],
         summary=[statement.text for statement in profile.summary],
     )
+
+
+def to_sheet(profile: Profile) -> str:
+    """The changeable part of a profile as YAML, with the allowed answers as comments."""
+    sheet = sheet_of(profile)
     answers = "".join(f"#   {name}: {', '.join(options)}, unknown\n" for name, options in CLOSED_FIELDS.items())
     head = f"{HEAD}{profile.user_id!r} as of {profile.as_of}. Change, add or remove lines.\n"
     lines = yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True, width=1000)
@@ -58,20 +63,36 @@ def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:
         raise InputError(f"the sheet of another user, not of {profile.user_id!r}.", file=source, row=1)
     values = load_yaml(text, TextLoader, source)
     try:
-        sheet = Sheet.model_validate(values)
-        return Profile.model_validate(
-            profile.model_dump()
-            | {
-                "traits": _guesses(profile.traits, sheet.traits),
-                "attributes": _guesses(profile.attributes, sheet.attributes),
-                "preferences": _statements(profile, sheet.preferences),
-                "routines": _statements(profile, sheet.routines),
-                "summary": _statements(profile, sheet.summary),
-                "provenance": profile.provenance.model_dump() | {"edited": True},
-            }
-        )
+        return with_sheet(profile, Sheet.model_validate(values))
     except ValidationError as error:
         raise InputError(f"{first_problem(error)}.", file=source) from None
+
+
+def with_sheet(profile: Profile, sheet: Sheet) -> Profile:
+    """The profile with the sheet's changes; raises ValidationError for answers that are none."""
+    return Profile.model_validate(
+        profile.model_dump()
+        | {
+            "traits": _guesses(profile.traits, sheet.traits),
+            "attributes": _guesses(profile.attributes, sheet.attributes),
+            "preferences": _statements(profile, sheet.preferences),
+            "routines": _statements(profile, sheet.routines),
+            "summary": _statements(profile, sheet.summary),
+            "provenance": profile.provenance.model_dump() | {"edited": True},
+        }
+    )
+
+
+def with_stated(profile: Profile, before: Profile) -> Profile:
+    """The profile with the sentences that the person had put into an earlier one, where they stood."""
+    sections = {
+        name: [
+            *getattr(profile, name),
+            *(statement for statement in getattr(before, name) if statement.backed_by == [EDITOR]),
+        ]
+        for name in ("preferences", "routines", "summary")
+    }
+    return profile.model_copy(update=sections)
 
 
 def _guesses(old: dict[str, Guess], answers: dict[str, str]) -> dict[str, dict[str, object]]:

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from genrec.rankers.asked import Asked, Floats, Ints
 from genrec.rankers.sparse import best_of_rows, find
-from genrec.rankers.tables import ALL, Tables
+from genrec.rankers.tables import ALL, NEIGHBOURS, Tables
 
 NEAR = 40  # the nearest places
 POPULAR = 30  # popular at this hour
@@ -16,7 +16,7 @@ POPULAR_NEAR = 50  # popular at this hour and near
 TOGETHER = 60  # visited by the same persons as the last places
 KINDRED = 40  # of kinds that the person goes to, around their own places
 HUBS, AROUND = 3, 60  # a person's own main places, and the places around each
-FEW = 4  # queries for which it is not worth while to find out what goes together with all places
+FEW = 4  # queries for which it is not worth while to find out what goes together with all places, and all persons
 PRIOR = 0.5  # visits that a place without any counts as
 
 
@@ -25,11 +25,12 @@ class Candidates:
     """Candidates of each query.
 
     `poi`: distinct places, -1 behind the last. Shape: (queries, most). `together`: how much each place's visitors are
-    those of the places visited last. Shape: (queries, places).
+    those of the places visited last; `alike`: how much alike persons go there. Shape: (queries, places).
     """
 
     poi: Ints
     together: csr_array
+    alike: csr_array
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -42,6 +43,7 @@ def candidates(tables: Tables, asked: Asked) -> Candidates:
     here = np.maximum(asked.last, 0)
     seen = (asked.last >= 0)[:, None]
     together = recently_together(tables, asked)
+    alike = csr_array(tables.alike_of(asked.user) if len(asked) <= FEW else tables.alike[asked.user])
     fit = kind_fit(tables, asked)
     sources = [
         tables.own.best[asked.user],
@@ -49,13 +51,13 @@ def candidates(tables: Tables, asked: Asked) -> Candidates:
         _later(asked),
         np.where(seen, tables.places.near[here][:, :NEAR], -1),
         best_of_rows(together, TOGETHER),
-        tables.best_alike[asked.user],
+        best_of_rows(alike, NEIGHBOURS),
         np.where(seen, tables.steps.best[here], -1),
         _popular(tables, fit),
         np.where(seen, _popular_near(tables, fit, here), -1),
         _kindred(tables, asked, fit),
     ]
-    return Candidates(_distinct(np.concatenate(sources, axis=1)), together)
+    return Candidates(_distinct(np.concatenate(sources, axis=1)), together, alike)
 
 
 def kernel(hour: Floats, width: float = 1.5) -> Floats:

@@ -98,7 +98,7 @@ def _crowd(s: Situation) -> Columns:
     taken = np.where(s.seen, steps.crowd(s.here * size + s.poi), 0)
     left = np.where(s.seen, steps.crowd_from[s.here], 0)
     together = _entries(s.found.together, s.poi)
-    alike = _entries(s.tables.alike[s.asked.user], s.poi)
+    alike = _entries(s.found.alike, s.poi)
     columns: Columns = {
         "crowd_steps_share": np.log((taken + 0.01) / (left + 1)),
         "crowd_steps": np.log1p(taken),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 
@@ -81,15 +82,20 @@ class PersonFacts:
         self._user = int(asked.user[number])
         self._hour = float(asked.hour[number]) if asked.timed[number] and tables.tells_hours else None
         self._day = int(asked.day[number]) if asked.timed[number] else None
-        own = tables.visits.user == self._user
+        own = tables.rows_of(self._user)
         query, later_poi, later_time = asked.later
-        self._before = int(own.sum())  # visits that the evidence holds
+        self._before = len(own)  # visits that the evidence holds
         self._poi = np.concatenate([tables.visits.poi[own], later_poi[query == number]])
         self._time = np.concatenate([tables.visits.time[own], later_time[query == number]])
         self.checkins = len(self._poi)
         self._last = int(self._poi[-1]) if self.checkins else -1
         near = np.diff(self._time) < GAP
         self._left = np.flatnonzero(near & (self._poi[:-1] == self._last))  # where the person went on from `last`
+
+    @cached_property
+    def _alike(self) -> Floats:
+        """How much alike persons go to each place. Shape: (places,)."""
+        return np.asarray(self._tables.alike_of(np.array([self._user])).toarray()[0])
 
     def about(self, poi: int) -> Facts:
         """The facts about a place."""
@@ -114,7 +120,7 @@ class PersonFacts:
             crowd_steps=_steps(tables, last, poi) - counted if last >= 0 else 0,
             kind_visits=int((category[self._poi[~there]] == category[poi]).sum()),
             visitors=int(tables.crowd.visitors[poi]) - int(known.any()),
-            alike=float(tables.alike[[self._user]].toarray()[0, poi]),
+            alike=float(self._alike[poi]),
             near_visits=int((km[self._poi[~there]] <= NEAR_KM).sum()),
             km=float(km[last]) if last >= 0 else None,
         )

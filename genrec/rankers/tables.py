@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, diags_array
 from genrec.columns import POI, TIME, USER
 from genrec.evidence import Evidence
 from genrec.rankers.places import Places, places_of
-from genrec.rankers.sparse import Floats, Ints, Keyed, best_of_groups, best_of_rows, counted, with_best_of_rows
+from genrec.rankers.sparse import Floats, Ints, Keyed, best_of_groups, counted, with_best_of_rows
 
 DAY = 86_400.0
 DECAYS = (1.5, 7.0, 30.0, 120.0, 1e6)  # days in which a visit's weight falls to 1/e; the last forgets nothing
@@ -79,7 +79,7 @@ class Tables:
         went = self._went
         visitors, distinct = np.maximum(self.crowd.visitors, 1), np.maximum(self.own.distinct, 1)
         norm = 1 / np.sqrt(visitors)
-        votes = csr_array(csr_array(went.T)[pois] @ diags_array(1 / np.sqrt(distinct)))
+        votes = csr_array(self._visitors[pois] @ diags_array(1 / np.sqrt(distinct)))
         votes.sort_indices()  # sums of rounded numbers depend on their order
         pairs = csr_array(diags_array(norm[pois]) @ (votes @ went) @ diags_array(norm))
         pairs.data[pairs.indices == np.repeat(pois, np.diff(pairs.indptr))] = 0  # of a place with itself
@@ -89,22 +89,28 @@ class Tables:
     @cached_property
     def alike(self) -> csr_array:
         """How much the persons most alike each one go to each place. Shape: (persons, places)."""
-        own, went = self.own, self._went
+        return self.alike_of(np.arange(len(self.own.distinct)))
+
+    def alike_of(self, users: Ints) -> csr_array:
+        """The rows of `alike` of some persons, which are found without the others. Shape: (users, places)."""
+        taste, tasters = self._taste
+        pairs = csr_array(taste[users] @ tasters)
+        pairs.data[pairs.indices == np.repeat(users, np.diff(pairs.indptr))] = 0  # of a person with themselves
+        pairs.eliminate_zeros()
+        pairs.sort_indices()
+        return csr_array(with_best_of_rows(pairs, ALIKE) @ self._went)
+
+    @cached_property
+    def _taste(self) -> tuple[csr_array, csr_array]:
+        """Unit vector of each person's places, rare ones weighing more, and the transpose. Shape: (persons, places)."""
+        own = self.own
         rare = np.log((1 + len(own.distinct)) / (1 + self.crowd.visitors))
         taste = csr_array(
-            (np.sqrt(own.mass[: len(own.user), ALL]), (own.user, own.poi)), shape=went.shape
+            (np.sqrt(own.mass[: len(own.user), ALL]), (own.user, own.poi)), shape=self._went.shape
         ) @ diags_array(rare)
         length = np.sqrt(np.asarray(taste.multiply(taste).sum(axis=1)).ravel())
         taste = csr_array(diags_array(1 / np.maximum(length, 1e-9)) @ taste)
-        pairs = csr_array(taste @ taste.T)
-        pairs.setdiag(0)
-        pairs.eliminate_zeros()
-        return csr_array(with_best_of_rows(pairs, ALIKE) @ went)
-
-    @cached_property
-    def best_alike(self) -> Ints:
-        """The places of `alike` persons, best first. Shape: (persons, NEIGHBOURS)."""
-        return best_of_rows(self.alike, NEIGHBOURS)
+        return taste, csr_array(taste.T)
 
     @cached_property
     def words(self) -> NDArray[np.float32]:
@@ -114,6 +120,21 @@ class Tables:
         weights = csr_array((np.sqrt(own.mass[: len(own.user), SEASON]), (own.user, own.poi)), shape=shape)
         vectors = weights @ self.places.words
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6), np.float32)
+
+    def rows_of(self, user: int) -> Ints:
+        """Which of the visits are a person's, in order."""
+        order, bounds = self._by_user
+        return order[bounds[user] : bounds[user + 1]]
+
+    @cached_property
+    def _by_user(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.visits.user, kind="stable")
+        return order, np.searchsorted(self.visits.user[order], np.arange(self.stranger + 2))
+
+    @cached_property
+    def _visitors(self) -> csr_array:
+        """The transpose of `_went`."""
+        return csr_array(self._went.T)
 
     @cached_property
     def _went(self) -> csr_array:

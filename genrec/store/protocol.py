@@ -9,7 +9,7 @@ import polars as pl
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.profiles.profile import Profile
-from genrec.store.records import Answer, Checkin, Feedback, Person, Place, Record, Settings, Version
+from genrec.store.records import Answer, ApiKey, Checkin, Feedback, Person, Place, Record, Settings, Version
 
 
 class MissingError(GenRecError):
@@ -22,6 +22,10 @@ class ConflictError(GenRecError):
 
 class ConsentError(GenRecError):
     """A profile of a person who does not want one."""
+
+
+class UnavailableError(GenRecError):
+    """A database that cannot be used, or not now."""
 
 
 class StaleError(GenRecError):
@@ -97,6 +101,9 @@ class Store(Profiles, Protocol):
     def catalogue(self) -> pl.DataFrame:
         """All places, with the columns of `Checkins.pois` but `first_seen`, row i having index i."""
 
+    def owners(self) -> dict[int, str]:
+        """Whose a place is, by its index, of those that somebody has added for themselves."""
+
     def add_checkins(self, checkins: Sequence[Checkin]) -> int:
         """Append all of them or none; returns how many were new.
 
@@ -148,6 +155,18 @@ class Store(Profiles, Protocol):
 
     def drop_feedback(self, person: str, feedback: str) -> None:
         """Take back what a person has said; raises MissingError."""
+
+    def add_key(self, key: ApiKey) -> None:
+        """Keep a key of the API; its person's erasure drops it."""
+
+    def key(self, id_: str) -> ApiKey | None:
+        """A key by its id; None if there is none."""
+
+    def api_keys(self) -> list[ApiKey]:
+        """All keys, the oldest first."""
+
+    def drop_key(self, id_: str) -> None:
+        """Make a key worthless; raises MissingError."""
 
     def records(self, person: str | None = None) -> Iterator[Record]:
         """Everything, as of one moment, or everything of one person: for a backup, for an export.

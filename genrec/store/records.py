@@ -158,4 +158,16 @@ class Feedback(_Record):
     at: AwareDatetime = Field(default_factory=now)
 
 
+class ApiKey(_Record):
+    """Who a key of the API stands for: one person, or an operator (None). Of its secret, only the hash is kept.
+
+    It is not a `Record`: a backup holds no keys.
+    """
+
+    id: Id
+    hash: Id
+    person: Id | None = None
+    made: AwareDatetime = Field(default_factory=now)
+
+
 Record = Person | Place | Checkin | Version | Answer | Feedback

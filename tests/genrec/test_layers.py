@@ -36,8 +36,8 @@ def test_light_imports(module):
 @pytest.mark.parametrize(
     "command",
     ["", "data", "data prepare", "data describe", "data synth", "profile", "profile run", "profile show",
-     "profile edit", "profile import", "recommend", "audience", "serve", "store", "store dump", "store load",
-     "model", "model info"],
+     "profile edit", "profile import", "recommend", "audience", "app", "key", "key add", "key list", "key drop",
+     "serve", "store", "store dump", "store load", "model", "model info"],
 )  # fmt: skip
 def test_every_command_explains_itself(command):
     explains_itself("genrec", command)

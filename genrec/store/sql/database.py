@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from genrec.errors import GenRecError, InputError
 from genrec.files import PRIVATE, require_file
+from genrec.store.protocol import UnavailableError
 from genrec.store.sql.tables import VERSION_TABLE
 from genrec.terminal import one_line
 
@@ -69,13 +70,13 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise GenRecError(f"{self.shown} {_problem(error.orig)}") from None
+            raise UnavailableError(f"{self.shown} {_problem(error.orig)}") from None
         except sqlite3.Error as error:  # while connecting
-            raise GenRecError(f"{self.shown} {_problem(error)}") from None
+            raise UnavailableError(f"{self.shown} {_problem(error)}") from None
         except UnicodeEncodeError:
             raise GenRecError(f"{self.shown} cannot hold half of a character.") from None
         except SQLAlchemyError as error:
-            raise GenRecError(f"{self.shown} cannot be used ({type(error).__name__}).") from None
+            raise UnavailableError(f"{self.shown} cannot be used ({type(error).__name__}).") from None
         except ModuleNotFoundError as error:
             raise GenRecError(f"{self.shown} needs the package {error.name}: pip install 'genrec[app]'") from None
 
@@ -88,7 +89,7 @@ class Database:
         alone = {"begin": ""} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         with self._turn, self.explained(), self.engine.connect().execution_options(**alone) as connection:
             if not self.is_sqlite:
-                connection.exec_driver_sql("VACUUM (FULL) people, places, checkins, profiles, answers, feedback")
+                connection.exec_driver_sql("VACUUM (FULL) people, places, checkins, profiles, answers, feedback, keys")
                 return
             connection.exec_driver_sql("VACUUM")
             busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()

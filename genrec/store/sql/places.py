@@ -9,7 +9,7 @@ from genrec.columns import CATEGORY, CATEGORY_ID, LATITUDE, LONGITUDE, NAME, POI
 from genrec.store.protocol import ConflictError
 from genrec.store.records import Place
 from genrec.store.sql.part import Part, alone, chunks, fetch, indices_of, keys_of, rows_of
-from genrec.store.sql.tables import places
+from genrec.store.sql.tables import people, places
 
 SCHEMA = {
     POI: pl.UInt32,
@@ -40,6 +40,12 @@ class Places(Part):
         """See the protocol."""
         with self._database.reading() as connection:
             return catalogue(connection)
+
+    def owners(self) -> dict[int, str]:
+        """See the protocol."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(places.c.poi, people.c.id).join_from(places, people))
+            return {poi: owner for poi, owner in rows}
 
 
 def add_places(connection: Connection, new: Sequence[Place]) -> dict[str, tuple[int, Place]]:

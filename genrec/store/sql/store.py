@@ -3,6 +3,7 @@
 from genrec.store.sql.answers import Answers
 from genrec.store.sql.checkins import CheckIns
 from genrec.store.sql.database import Database
+from genrec.store.sql.keys import Keys
 from genrec.store.sql.migrate import migrate
 from genrec.store.sql.people import People
 from genrec.store.sql.places import Places
@@ -10,7 +11,7 @@ from genrec.store.sql.profiles import ProfileVersions
 from genrec.store.sql.transfer import Transfer
 
 
-class SqlStore(People, Places, CheckIns, ProfileVersions, Answers, Transfer):
+class SqlStore(People, Places, CheckIns, ProfileVersions, Answers, Keys, Transfer):
     """A `genrec.store.protocol.Store`, in as many threads and processes as one likes."""
 
     def __init__(self, address: str, *, create: bool = True) -> None:

@@ -123,3 +123,11 @@ feedback = Table(
     Column("answer", Text),
     Column("at", Moment(), nullable=False),
 )
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("person", Key, ForeignKey("people.key", ondelete="CASCADE"), index=True),
+    Column("made", Moment(), nullable=False),
+)

@@ -1,0 +1,52 @@
+"""The app over a store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from genrec import __version__
+from genrec.assistant import Models
+from genrec.service import checkins, docs, feedback, people, places, profiles, recommend, rights, status
+from genrec.service.errors import RESPONSES, handle
+from genrec.service.fence import LOOPBACK, Fence
+from genrec.service.guard import Guard
+from genrec.service.jobs import ModelQueue
+from genrec.service.live import Live
+from genrec.service.metrics import Metrics
+from genrec.service.state import Service
+from genrec.store.protocol import Store
+
+
+def make_app(store: Store, models: Models, rankers: Path | None = None, *, abroad: bool = False) -> FastAPI:
+    """The HTTP API over a store, which it does not close.
+
+    `abroad`: whether others than this machine may reach it. Then it answers under any name, and without keys in the
+    store to nobody.
+    """
+    live, queue, metrics = Live(store, models, rankers), ModelQueue(), Metrics()
+    metrics.watch("ready", "Whether the check-ins are counted.", lambda: float(live.ready))
+    metrics.watch("evidence_age_seconds", "Since everybody's visits were counted.", live.age)
+    metrics.watch("evidence_waiting", "Whether visits have come since.", lambda: float(live.waiting))
+    metrics.watch(
+        "model_questions", "Questions that wait for the language model.", lambda: queue.waiting()["questions"]
+    )
+    metrics.watch("model_profiles", "Profiles that wait to be written.", lambda: queue.waiting()["profiles"])
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        live.start()
+        yield
+        live.close()
+
+    app = FastAPI(
+        title="GenRec", version=__version__, lifespan=running, responses=RESPONSES, docs_url=None, redoc_url=None,
+        openapi_url="/openapi.json", redirect_slashes=False,
+    )  # fmt: skip
+    app.state.service = Service(store, models, live, queue, Guard(store, strict=abroad), metrics)
+    app.add_middleware(Fence, metrics=metrics, hosts=None if abroad else frozenset(LOOPBACK))
+    handle(app)
+    for part in (status, people, places, checkins, recommend, feedback, profiles, rights, docs):
+        app.include_router(part.routes)
+    return app
