@@ -14,7 +14,7 @@ from platformdirs import user_data_path
 from genrec.assistant import Models
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
-from genrec.cli.options import Adapter, Model, NoAdapter, Reading, Server
+from genrec.cli.options import Adapter, Model, NoAdapter, Probabilities, Reading, Server
 from genrec.errors import GenRecError
 from genrec.service.app import make_app
 from genrec.service.fence import LOOPBACK
@@ -34,6 +34,7 @@ class _Models(Models):
     profile_model: Annotated[
         str | None, typer.Option(metavar="M|URL", help="Model or server that writes profiles.")
     ] = None
+    probabilities: Probabilities = "catalogue"
 
 
 @bundled

@@ -9,6 +9,7 @@ import typer
 from genrec.checkins import Checkins
 from genrec.cli.console import err, progress_bar
 from genrec.errors import GenRecError
+from genrec.llm.backend import Over
 from genrec.reading.reader import read_checkins
 from genrec.reading.rows import OnBadRows
 from genrec.reading.text import show
@@ -27,6 +28,12 @@ Adapter = Annotated[
     str | None,
     typer.Option(
         metavar="DIR|NAME", help="LoRA adapter that ranks: its folder, or the name under which --server serves it."
+    ),
+]
+Probabilities = Annotated[
+    Over,
+    typer.Option(
+        help="By llm: of the places (catalogue), or of all that the model might say (model), which takes longer."
     ),
 ]
 NoAdapter = Annotated[

@@ -14,11 +14,10 @@ from genrec.cli.batch import rank_all, read_asks, to_json
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.dialogue import Dialogue
-from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Reading, Server
+from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Probabilities, Reading, Server
 from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
-from genrec.llm.backend import Over
 from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level, Profile, read_profiles
 from genrec.ranking import By, Ranking
@@ -53,12 +52,7 @@ class _ForLlm(Models):
     profile_model: Annotated[
         str | None, typer.Option(metavar="M|URL", help="Model or server that writes missing profiles.")
     ] = None
-    probabilities: Annotated[
-        Over,
-        typer.Option(
-            help="By llm: of the places (catalogue), or of all that the model might say (model), which takes longer."
-        ),
-    ] = "catalogue"
+    probabilities: Probabilities = "catalogue"
 
 
 @dataclass(frozen=True)
