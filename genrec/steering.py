@@ -22,6 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrec.cache import cache_home
+from genrec.feelings import Feelings
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Message
 from genrec.llm.decoding import Trie, all_logprobs
@@ -31,14 +32,7 @@ from genrec.prompting import name_in_prompt, one_line, prompt_version, render
 
 Floats = NDArray[np.float64]
 
-SAID: Final = ("said_user", "said_reference", "said_feeling")  # the prompts
-FEELINGS: Final = ("They like it.", "They dislike it.")
-LIKING: Final = ("I like {}.", "I love {}.", "I want more of {}.", "Take me to {}.")
-DISLIKING: Final = ("I hate {}.", "I never want {}.", "I am done with {}.", "Keep me away from {}.")
-# Between the means of these two: up to where a clause dislikes, and from where on it likes; between them it is unclear.
-# Of a clause that names no kind the model is less sure.
-NAMED_FEELING: Final = (0.4, 0.48)
-FREE_FEELING: Final = (0.2, 0.35)
+SAID: Final = ("said_user", "said_reference")  # the prompts
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
@@ -106,7 +100,7 @@ class Steering:
         for poi, of_place in enumerate(kinds):
             self._of_poi[poi, : len(of_place)] = [self._kind[kind] for kind in of_place]
         self._known: dict[str, Floats] = {}
-        self._anchors: dict[str, tuple[float, float]] = {}
+        self._feelings = Feelings(scorer)
 
     def shift(self, said: Sequence[Said], at: datetime | None, strength: float = 1.0) -> Shift:
         """What clauses add at a local time (None: unknown).
@@ -142,36 +136,8 @@ class Steering:
         return self._known[wording]
 
     def signed(self, said: Sequence[Said]) -> list[Said]:
-        """The clauses; of those whose words do not tell it, the model says whether they are liked."""
-        asked = [clause for clause in said if not clause.sure]
-        liking = iter(self._liking([clause.text for clause in asked], list(map(_about, asked))))
-        return [clause if clause.sure else _judged(clause, next(liking)) for clause in said]
-
-    def _liking(self, texts: Sequence[str], about: Sequence[str]) -> list[float]:
-        """How much each text likes what it is about: 1 as much as texts that certainly do, 0 as those that do not."""
-        new = [subject for subject in dict.fromkeys(about) if subject not in self._anchors]
-        forms = (*LIKING, *DISLIKING)
-        anchors = [form.format(subject) for subject in new for form in forms]
-        scores = self._feelings([*anchors, *texts], [*(subject for subject in new for _ in forms), *about])
-        for subject, both in zip(new, scores[: len(anchors)].reshape(len(new), len(forms)), strict=True):
-            self._anchors[subject] = float(both[len(LIKING) :].mean()), float(both[: len(LIKING)].mean())
-        found = []
-        for subject, score in zip(about, scores[len(anchors) :].tolist(), strict=True):
-            low, high = self._anchors[subject]
-            found.append((score - low) / max(high - low, 1e-6))
-        return found
-
-    def _feelings(self, texts: Sequence[str], about: Sequence[str]) -> Floats:
-        """Log-odds of liking to disliking. Shape: (texts,)."""
-        if not texts:
-            return np.zeros(0)
-        prompts = [
-            self._scorer.prompt_tokens(_message("said_feeling", text, subject=name_in_prompt(subject)))
-            for text, subject in zip(texts, about, strict=True)
-        ]
-        tries = [Trie(self._scorer.answer_tokens(FEELINGS))] * len(prompts)
-        scores = np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))
-        return np.asarray(scores[:, 0] - scores[:, 1])
+        """The clauses, each with the sign that its rules and the model together give it."""
+        return self._feelings.signed(said)
 
     @property
     def kinds(self) -> list[str]:
@@ -227,23 +193,8 @@ class Steering:
         return both[0], both[1]
 
 
-def _message(prompt: str, wording: str, **values: str) -> list[Message]:
-    return [{"role": "user", "content": render(prompt, wording=one_line(wording)[:LONGEST_CLAUSE], **values)}]
-
-
-def _about(clause: Said) -> str:
-    """What a clause is about, in words for a model."""
-    return f"a {clause.kinds[0]}" if clause.kinds else "it"
-
-
-def _judged(clause: Said, liking: float) -> Said:
-    """A clause with the sign that the model gives it."""
-    disliked, liked = NAMED_FEELING if clause.kinds else FREE_FEELING
-    if liking >= liked:
-        return clause
-    if liking <= disliked:
-        return replace(clause, polarity="avoids")
-    return replace(clause, polarity="unclear", note="it is not clear whether you like it")
+def _message(prompt: str, wording: str) -> list[Message]:
+    return [{"role": "user", "content": render(prompt, wording=one_line(wording)[:LONGEST_CLAUSE])}]
 
 
 def _applies(clause: Said, at: datetime | None) -> bool:

@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import Adapter, read_adapter
 from genrec.llm.backend import CacheUse, Generation, Message, Over
-from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens
+from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens, text_tokens
 from genrec.llm.decoding import Trie
 from genrec.llm.engine import Engine
 from genrec.llm.loading import load_model
@@ -85,6 +87,12 @@ class LocalModel:
     def count_tokens(self, text: str) -> int:
         """See `AnswerScorer`."""
         return count_tokens(self.tokenizer, text)
+
+    @torch.inference_mode()
+    def states(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `AnswerScorer`."""
+        found = [self.engine.state(text_tokens(self.tokenizer, text)).float().cpu().numpy() for text in texts]
+        return np.stack(found)
 
     def cache_use(self) -> CacheUse:
         """See `AnswerScorer`."""

@@ -16,6 +16,7 @@ _ORDINARY: Final = re.compile(
 )
 # Before these words such a kind is meant all the same: "any office", "fewer roads".
 _INDEFINITE = re.compile(r"(?:^|\s)(?:an?|any|every|each|some|all|no|more|fewer|less|another|many|too much)\s$", re.I)
+_WHOLLY = re.compile(r"(?:^|\s)(?:all|every)(?: kinds? of| sorts? of)? $", re.IGNORECASE)  # with what it is the head of
 _GOES_ON = re.compile(r" [^\W\d_]")
 _ONES = re.compile(r"(?<=\w )ones?\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b([Aa])n (?=places?\b)")
@@ -23,10 +24,11 @@ _ARTICLE = re.compile(r"\b([Aa])n (?=places?\b)")
 
 def named_kinds(reading: Sentence, index: KindIndex) -> tuple[str, ...]:
     """The kinds that a clause names, in their order."""
-    named = [name for kind in reading.kinds if _is_meant(kind, reading.text) for name in index.names(kind)]
-    named += [
-        name for token in reading.words if not _ORDINARY.fullmatch(token.word) for name in index.headed(token.word)
-    ]
+    meant = [kind for kind in reading.kinds if _is_meant(kind, reading.text)]
+    named = [name for kind in meant for name in index.names(kind)]
+    heads = [kind.key[-1] for kind in meant if _WHOLLY.search(reading.text, 0, kind.start)]
+    heads += [token.word for token in reading.words if not _ORDINARY.fullmatch(token.word)]
+    named += [name for word in heads for name in index.headed(word)]
     return tuple(dict.fromkeys(filter(is_known, named)))
 
 

@@ -56,14 +56,13 @@ _OTHERS = re.compile(r"my \S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b"
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 # Words of other languages, too.
 _AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
+_CASUAL = re.findall(
+    r"\w+",
+    "about again ago amazing awesome boring cant dont if gimme gonna how ngl nearby out pls plz sounds thanks there "
+    "these this those today too toward towards ugh wanna what whenever why yeah yes",
+)
 _ENGLISH = (
-    FUNCTION_WORDS
-    | ADVERBS
-    | BEING
-    | HELPING
-    | _SUBJECTS
-    | {"more", "please", "lots", "im", "nothing"}
-    | {"asap", "cant", "dont", "gimme", "gonna", "omg", "pls", "plz", "thanks", "thx", "ugh", "wanna", "yeah", "yes"}
+    FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im", "nothing"} | set(_CASUAL)
 ) - _AMBIGUOUS
 _TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
 _AND = ("and", "and then", "or", "so")
@@ -144,10 +143,12 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
     said: list[Said] = []
     joints: list[str] = []
     names: Words = ()
+    is_english = _is_english(whole, index)
     for clause, joint in _clauses(whole):
         reading = readings(clause, index, own)[0]
         kinds = named_kinds(readings(spelled_out(clause, names), index, own)[0], index)
-        said.append(_said(reading, kinds, joint, said[-1] if said else None, index))
+        one = _said(reading, kinds, joint, said[-1] if said else None)
+        said.append(one if is_english or _is_english(reading, index) else _foreign(one))
         if len(said) > 1 and _EXCEPT.match(clause) and said[-2].polarity == "likes":
             others = tuple(kind for kind in said[-2].kinds if kind not in kinds)
             said[-2] = replace(said[-2], kinds=others)
@@ -209,7 +210,14 @@ def _begins(masked: str) -> bool:
     )
 
 
-def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | None, index: KindIndex) -> Said:
+def _foreign(one: Said) -> Said:
+    """A clause without any English word, unless it avoids something or is unclear already."""
+    if one.polarity in ("avoids", "unclear"):
+        return one
+    return replace(one, polarity="unclear", note="it is not understood; say it as a plain English sentence", asked="")
+
+
+def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | None) -> Said:
     clause = reading.text
     polarity, wording, note = _polarity(clause, masked_text(reading), joint, before)
     times = [phrase.text for phrase in reading.times]
@@ -219,8 +227,6 @@ def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | 
     may_be_known = not note or note.startswith(_OPEN)
     if not note and not (kinds or pois or times or _says_something(wording)):
         polarity, note, may_be_known = "unclear", "it does not say what", False
-    if not note and polarity != "avoids" and not _is_english(reading, index):
-        polarity, note, may_be_known = "unclear", "it is not understood; say it as a plain English sentence", False
     if polarity == "likes" and (days or hours):
         polarity = "routine"
     given = _PREFIX.match(clause) is not None

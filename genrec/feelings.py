@@ -1,0 +1,86 @@
+"""Whether a person likes what a clause is about: what its rules tell, and what a language model makes of it.
+
+Of the embedded model, a linear probe reads the state of the last layer behind the sentence, in which "place" stands
+for each name; `training/feelings.py` made it. Any other model is asked in words, behind examples. Its odds are added to
+what the rules are sure of; where both together are too weak, the clause is unclear.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load
+
+from genrec.llm.backend import AnswerScorer
+from genrec.llm.decoding import Trie, all_logprobs
+from genrec.profiles.statements import Said
+from genrec.prompting import one_line, render
+
+PROBE: Final = "feelings.safetensors"
+ANSWERS: Final = ("They like it.", "They dislike it.")
+LIKING: Final = ("I like a place.", "I love a place.", "I want more of a place.", "Take me to a place.")
+DISLIKING: Final = ("I hate a place.", "I never want a place.", "I am done with a place.", "Keep me away from a place.")
+ANCHOR: Final = 2.0  # log-odds that a model's mean answers to these stand for
+RULES: Final = 1.0  # log-odds that a rule is worth
+UNCLEAR: Final = 0.4  # log-odds from which on a clause is clear
+LONGEST: Final = 300  # characters of a clause that the model reads
+
+
+class Feelings:
+    """Asks a model about clauses, each once."""
+
+    def __init__(self, scorer: AnswerScorer) -> None:
+        self._scorer = scorer
+        self._known: dict[str, float] = {}
+        self._scale: tuple[float, float] | None = None
+
+    def signed(self, said: Sequence[Said]) -> list[Said]:
+        """The clauses, each with the sign that its rules and the model together give it."""
+        asked = [clause.asked for clause in said if clause.asked]
+        new = [text for text in dict.fromkeys(asked) if text not in self._known]
+        self._known |= dict(zip(new, self._odds([one_line(text)[:LONGEST] for text in new]), strict=True))
+        return [_judged(clause, self._known[clause.asked]) if clause.asked else clause for clause in said]
+
+    def _odds(self, texts: Sequence[str]) -> list[float]:
+        """Log-odds that each text speaks of something liked."""
+        if not texts:
+            return []
+        if self._scorer.name == "embedded" and (states := self._scorer.states(texts)) is not None:
+            weight, bias = _probe()
+            return [float(odds) for odds in states @ weight + bias]
+        if self._scale is None:
+            anchors = self._answers([*LIKING, *DISLIKING])
+            self._scale = float(np.mean(anchors[: len(LIKING)])), float(np.mean(anchors[len(LIKING) :]))
+        high, low = self._scale
+        middle, half = (high + low) / 2, max((high - low) / 2, 1e-6)
+        return [ANCHOR * (score - middle) / half for score in self._answers(texts)]
+
+    def _answers(self, texts: Sequence[str]) -> list[float]:
+        """Log-odds of the two answers behind each text."""
+        messages = [[{"role": "user", "content": render("said_feeling", wording=text)}] for text in texts]
+        prompts = [self._scorer.prompt_tokens(message) for message in messages]
+        tries = [Trie(self._scorer.answer_tokens(ANSWERS))] * len(prompts)
+        return [like - dislike for like, dislike in all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries)]
+
+
+@cache
+def _probe() -> tuple[NDArray[np.float32], float]:
+    """Weights for the state, and a bias."""
+    tensors = load(files("genrec").joinpath(PROBE).read_bytes())
+    return tensors["weight"], float(tensors["bias"][0])
+
+
+def _judged(clause: Said, odds: float) -> Said:
+    """A clause with its sign, given the model's log-odds."""
+    total = odds + (RULES * clause.sign if clause.sure else 0)
+    if abs(total) < UNCLEAR:
+        return replace(clause, polarity="unclear", note=clause.note or "it is not clear whether you like it")
+    if total < 0:
+        return replace(clause, polarity="avoids", note="")
+    if clause.sign > 0:
+        return clause
+    return replace(clause, polarity="likes", wording=clause.text, note="")
