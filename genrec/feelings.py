@@ -7,7 +7,7 @@ what the rules are sure of; where both together are too weak, the clause is uncl
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Final
 
@@ -35,29 +35,32 @@ class Feelings:
 
     def __init__(self, scorer: AnswerScorer) -> None:
         self._scorer = scorer
-        self._known: dict[str, float] = {}
-        self._scale: tuple[float, float] | None = None
+        self._known: dict[str, float | None] = {}
 
     def signed(self, said: Sequence[Said]) -> list[Said]:
         """The clauses, each with the sign that its rules and the model together give it."""
-        asked = [clause.asked for clause in said if clause.asked]
-        new = [text for text in dict.fromkeys(asked) if text not in self._known]
-        self._known |= dict(zip(new, self._odds([one_line(text)[:LONGEST] for text in new]), strict=True))
+        asked = dict.fromkeys(clause.asked for clause in said if clause.asked)
+        new = [text for text in asked if text not in self._known]
+        if new:
+            self._known |= dict(zip(new, self._odds([one_line(text)[:LONGEST] for text in new]), strict=True))
         return [_judged(clause, self._known[clause.asked]) if clause.asked else clause for clause in said]
 
-    def _odds(self, texts: Sequence[str]) -> list[float]:
-        """Log-odds that each text speaks of something liked."""
-        if not texts:
-            return []
+    def _odds(self, texts: Sequence[str]) -> list[float] | list[None]:
+        """Log-odds that each text speaks of something liked; None of a model that cannot tell what is obvious."""
         if self._scorer.name == "embedded" and (states := self._scorer.states(texts)) is not None:
             weight, bias = _probe()
             return [float(odds) for odds in states @ weight + bias]
-        if self._scale is None:
-            anchors = self._answers([*LIKING, *DISLIKING])
-            self._scale = float(np.mean(anchors[: len(LIKING)])), float(np.mean(anchors[len(LIKING) :]))
-        high, low = self._scale
-        middle, half = (high + low) / 2, max((high - low) / 2, 1e-6)
-        return [ANCHOR * (score - middle) / half for score in self._answers(texts)]
+        high, low = self._anchors
+        if min(high) <= max(low):
+            return [None] * len(texts)
+        middle, half = (np.mean(high) + np.mean(low)) / 2, (np.mean(high) - np.mean(low)) / 2
+        return [float(ANCHOR * (score - middle) / half) for score in self._answers(texts)]
+
+    @cached_property
+    def _anchors(self) -> tuple[list[float], list[float]]:
+        """The model's answers to what certainly likes and what certainly dislikes."""
+        answers = self._answers([*LIKING, *DISLIKING])
+        return answers[: len(LIKING)], answers[len(LIKING) :]
 
     def _answers(self, texts: Sequence[str]) -> list[float]:
         """Log-odds of the two answers behind each text."""
@@ -74,8 +77,10 @@ def _probe() -> tuple[NDArray[np.float32], float]:
     return tensors["weight"], float(tensors["bias"][0])
 
 
-def _judged(clause: Said, odds: float) -> Said:
+def _judged(clause: Said, odds: float | None) -> Said:
     """A clause with its sign, given the model's log-odds."""
+    if odds is None:
+        return clause
     total = odds + (RULES * clause.sign if clause.sure else 0)
     if abs(total) < UNCLEAR:
         return replace(clause, polarity="unclear", note=clause.note or "it is not clear whether you like it")

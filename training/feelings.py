@@ -29,8 +29,8 @@ STRENGTH = 0.05  # inverse of the regularisation
 PARTS = 10
 KINDS = (
     "Airport", "art galleries", "Asian Restaurant", "Bar", "bakery", "Bookstore", "Bus Station", "casino", "Church",
-    "Coffee Shop", "gym", "Gas Station", "Hospital", "hotels", "Library", "Mall", "museum", "Nightclub", "Office", "park",
-    "Pizza Place", "school", "Stadium", "Steakhouse", "train stations", "zoo",
+    "Coffee Shop", "gym", "Gas Station", "Hospital", "hotels", "Library", "Mall", "museum", "Nightclub", "Office",
+    "park", "Pizza Place", "school", "Stadium", "Steakhouse", "train stations", "zoo",
 )  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -75,7 +75,7 @@ def main() -> None:
     right = (unseen(states, likes, groups) > 0) == np.array(likes)
     liked = np.array(likes)
     shares = f"{right[liked].mean():.3f} of what is liked and {right[~liked].mean():.3f} of what is not"
-    print(f"{len(set(groups))} sentences, {len(texts)} texts; unseen, it reads {shares} rightly")  # noqa: T201
+    print(f"{len(set(groups))} sentences, {len(texts)} texts; unseen, it reads {shares} rightly")
     weight, bias = fitted(states, likes)
     about = {
         "model": "embedded",
