@@ -25,7 +25,7 @@ from genrec.cache import cache_home
 from genrec.feelings import Feelings
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Message
-from genrec.llm.decoding import Trie, all_logprobs
+from genrec.llm.decoding import Trie, all_logprobs, telling
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.statements import Said
 from genrec.prompting import name_in_prompt, one_line, prompt_version, render
@@ -175,7 +175,7 @@ class Steering:
 
     @cached_property
     def _trie(self) -> Trie:
-        return Trie(self._scorer.answer_tokens(self._texts))
+        return Trie(telling(self._scorer.answer_tokens(self._texts)))
 
     @cached_property
     def _reference(self) -> tuple[Floats, Floats]:
