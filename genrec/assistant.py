@@ -135,13 +135,13 @@ class Assistant:
     ) -> Ranking:
         """Rank by the fusion for a user, or for somebody new (None), who says something of themselves.
 
-        The model is loaded only if some of it counts.
+        The model is loaded only if some of it may count.
         """
         if user is not None:
             check_user(user, self.users)
         own = dict(enumerate(self.checkins.pois[CATEGORY].to_list()))
         said = [clause for text in says for clause in parse(text, self._kinds, own)]
-        if strength and any(clause.sign for clause in said):
+        if strength and any(clause.sign or clause.asked for clause in said):
             with self._busy("reading what was said"):
                 words = self._steering.shift(self._steering.signed(said), at, strength)
         else:

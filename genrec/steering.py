@@ -170,12 +170,16 @@ class Steering:
     def _scores(self, wordings: Sequence[str]) -> Floats:
         """Log-probability of each kind behind each wording. Shape: (wordings, kinds)."""
         prompts = [self._scorer.prompt_tokens(_message("said_user", wording)) for wording in wordings]
-        tries = [self._trie] * len(prompts)
-        return np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))
+        trie, which = self._answers
+        tries = [trie] * len(prompts)
+        return np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))[:, which]
 
     @cached_property
-    def _trie(self) -> Trie:
-        return Trie(telling(self._scorer.answer_tokens(self._texts)))
+    def _answers(self) -> tuple[Trie, list[int]]:
+        """The kinds as a model writes them, and which of them each kind is: two may be written alike."""
+        tokens = [tuple(answer) for answer in self._scorer.answer_tokens(self._texts)]
+        number = {answer: i for i, answer in enumerate(dict.fromkeys(tokens))}
+        return Trie(telling(list(number))), [number[answer] for answer in tokens]
 
     @cached_property
     def _reference(self) -> tuple[Floats, Floats]:

@@ -92,8 +92,9 @@ def measure(
 ) -> pl.DataFrame:
     """One row a scenario: user_id, kind, direction, held_out, sentence, MEASURES, and whether the sign is right.
 
-    `base`: what `bases` says. auc_shift, on_topic (mass on the kind's places) and ranks (of the target) count in the wanted direction; off_topic
-    is how much mass moved among all other places beyond what the change on topic leaves to them.
+    `base`: what `bases` says. auc_shift, on_topic (mass on the kind's places) and ranks (of the target) count in the
+    wanted direction; off_topic is how much mass moved among all other places beyond what the change on topic leaves to
+    them.
     """
     read = {one.sentence: steering.signed(parse(one.sentence, steering.vocabulary, {})) for one in made}
     steering.learn([clause.wording for said in read.values() for clause in said], progress)
