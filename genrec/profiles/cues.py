@@ -65,9 +65,7 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"(?<!\w)(?:'[^']+'|\"[^\"]+\"|\u2018[^\u2019]+\u2019|\u201c[^\u201d]+\u201d)(?!\w)")
-_REPORTS = re.compile(
-    r"\b(?:say|says|said|saying|tells?|told|asks?|asked|claims?|thinks?|shouts?|goes|like)\b", re.IGNORECASE
-)
+_REPORTS = re.compile(r"\b(?:say|says|said|saying|tells?|told|asks?|asked|claims?|thinks?|shouts?)\b", re.IGNORECASE)
 _I_REPORT = re.compile(r"\bi (?:\w+ )?(?:say|said|tell|told|ask|asked|claim|think|shout)\b", re.IGNORECASE)
 _BEING = ("is", "are", "was", "were", "has", "have", "had", "am")
 

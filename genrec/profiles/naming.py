@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from genrec.profiles.kinds import Kind, KindIndex
+from genrec.profiles.person import ADVERBS, BEING, FUNCTION_WORDS, HELPING
 from genrec.profiles.sentence import Sentence
 from genrec.words import Words, is_known, key_of, tokens
 
@@ -17,7 +18,8 @@ _ORDINARY: Final = re.compile(
 # Before these words such a kind is meant all the same: "any office", "fewer roads".
 _INDEFINITE = re.compile(r"(?:^|\s)(?:an?|any|every|each|some|all|no|more|fewer|less|another|many|too much)\s$", re.I)
 _WHOLLY = re.compile(r"(?:^|\s)(?:all|every)(?: kinds? of| sorts? of)? $", re.IGNORECASE)  # with what it is the head of
-_GOES_ON = re.compile(r" [^\W\d_]")
+_NEXT_WORD = re.compile(r" ([^\W\d_]+)")
+_BEHIND = FUNCTION_WORDS | ADVERBS | BEING | HELPING | {"please", "pls", "plz", "thanks", "thx", "again", "more", "but"}
 _ONES = re.compile(r"(?<=\w )ones?\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b([Aa])n (?=places?\b)")
 
@@ -49,8 +51,9 @@ def naming_words(reading: Sentence, index: KindIndex) -> Words:
 
 def without_names(reading: Sentence) -> str:
     """The text with "place" for each name, as a sentence: whether it is liked does not hang on what it is."""
-    spans = [(part.start, part.end) for part in (*reading.kinds, *reading.places)]
     text = reading.text
+    spans = [(kind.start, kind.end) for kind in reading.kinds if _is_meant(kind, text)]
+    spans += [(place.start, place.end) for place in reading.places]
     for start, end in sorted(spans, reverse=True):
         text = f"{text[:start]}{'places' if text[start:end].lower().endswith('s') else 'place'}{text[end:]}"
     return _ARTICLE.sub(r"\1 ", text).strip(" ,.!?;") + "."
@@ -60,7 +63,8 @@ def _is_meant(kind: Kind, text: str) -> bool:
     """Whether a kind is spoken of: ordinary words must be spelled as it is, or stand for any of their kind."""
     if len(kind.key) > 1 or not _ORDINARY.fullmatch(kind.key[0]):
         return True
-    goes_on = _GOES_ON.match(text, kind.end) is not None
+    behind = _NEXT_WORD.match(text, kind.end)
+    goes_on = behind is not None and behind[1].lower() not in _BEHIND
     if kind.names and text[kind.start].isupper() and (kind.start or not goes_on):
         return True
     is_plural = next(tokens(text[kind.start : kind.end])).word != text[kind.start : kind.end].casefold()

@@ -149,9 +149,11 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
         kinds = named_kinds(readings(spelled_out(clause, names), index, own)[0], index)
         one = _said(reading, kinds, joint, said[-1] if said else None)
         said.append(one if is_english or _is_english(reading, index) else _foreign(one))
-        if len(said) > 1 and _EXCEPT.match(clause) and said[-2].polarity == "likes":
-            others = tuple(kind for kind in said[-2].kinds if kind not in kinds)
-            said[-2] = replace(said[-2], kinds=others)
+        if len(said) > 1 and (said[-2].polarity, said[-1].polarity) == (
+            "likes",
+            "avoids",
+        ):  # "every bar but sports bars"
+            said[-2] = replace(said[-2], kinds=tuple(kind for kind in said[-2].kinds if kind not in kinds))
         names += naming_words(reading, index)
         joints.append(joint)
     naming = [i for i, one in enumerate(said) if one.kinds or one.pois]

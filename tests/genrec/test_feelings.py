@@ -66,8 +66,9 @@ def test_rules_and_model_together(odds, says, sign):
 def test_a_model_is_asked_about_the_sentence_without_its_names_and_once():
     told = Told(1.0)
     for kind in KINDS:
-        signs(told, f"I wasn't sure at first, but {kind} visits are the best.")
-    assert told.texts == ["I wasn't sure at first, but place visits are the best."]
+        signs(told, f"The {kind} bored me at first, but now I can hardly stay away.")
+    assert told.texts.count("The place bored me at first, but now I can hardly stay away.") == 1
+    assert len(told.texts) == 2
 
 
 def test_other_clauses_with_names_or_wishes_of_their_own_are_apart():
