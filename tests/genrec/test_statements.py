@@ -161,7 +161,7 @@ def test_ones_are_of_the_kind_that_was_named(joint):
         ('"No more bars", my doctor told me', 0),
         ("My friends say: \u201cI hate bars, and I love pubs.\u201d", 0),
         ("I always say 'no bars'", -1),
-        ("I like the 'Bar' and don't say no", 1),
+        ("I like the 'Bar' and the 'Pub'", 1),
     ],
 )
 def test_words_of_others_in_quotes_are_unclear(text, sign):
