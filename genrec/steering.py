@@ -3,10 +3,9 @@
 log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
 the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
 clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
-avoided has a positive wording and a negative sign; where the words of a clause do not tell the sign, the model says
-whether the person likes it, on a scale between clauses that certainly do and do not. A kind or a place that a clause
-names is always moved, and what a person likes gets at least a small share of the probability together, however little
-their visits speak for it.
+avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts only if some kind
+stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and what a person
+likes gets at least a small share of the probability together, however little their visits speak for it.
 """
 
 import hashlib
@@ -35,10 +34,11 @@ Floats = NDArray[np.float64]
 SAID: Final = ("said_user", "said_reference")  # the prompts
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
+CLEARLY: Final = 2.5  # spreads, of the kind that stands out furthest, from which on a clause that names none counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 STRONGEST: Final = 2  # that one may ask for
 NAMED: Final = 3.0  # by which it moves what it names, at least
-BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one
+BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one that is liked
 SHOWN: Final = 5  # kinds that a clause is said to move
 BATCH: Final = 16  # wordings read side by side
 LONGEST_CLAUSE: Final = 300  # characters that the model reads
@@ -108,7 +108,7 @@ class Steering:
         Those that are unclear, or about other days and hours, add nothing.
         """
         counting = [bool(clause.sign) and _applies(clause, at) for clause in said]
-        asked = [clause.wording for clause, counts in zip(said, counting, strict=True) if counts and not clause.pois]
+        asked = [clause.wording for clause, counts in zip(said, counting, strict=True) if counts and _is_open(clause)]
         self._ask(asked if strength else [])
         parts = np.zeros((len(said), len(self._of_poi)))
         for row, (clause, counts) in enumerate(zip(said, counting, strict=True)):
@@ -150,9 +150,10 @@ class Steering:
             part[[poi for poi in clause.pois if poi < len(part)]] = NAMED
             return clause.sign * part
         effect = np.zeros(len(self._texts) + 1)  # the last is of places of no known kind
-        if self._texts:
-            effect[:-1] = np.clip(self._known[clause.wording] - STANDS_OUT, 0, MOST)
         named = [self._kind[name] for name in clause.kinds if name in self._kind]
+        known = self._known.get(clause.wording) if _is_open(clause) else None
+        if known is not None and (named or known.max() >= CLEARLY):
+            effect[:-1] = np.clip(known - STANDS_OUT, 0, MOST)
         if named:
             effect[:-1] *= BESIDE
             effect[named] = np.maximum(effect[named] / BESIDE, NAMED)
@@ -199,6 +200,11 @@ class Steering:
 
 def _message(prompt: str, wording: str) -> list[Message]:
     return [{"role": "user", "content": render(prompt, wording=one_line(wording)[:LONGEST_CLAUSE])}]
+
+
+def _is_open(clause: Said) -> bool:
+    """Whether a clause may move what it does not name: not if it names a place, or a kind that is avoided."""
+    return not clause.pois and not (clause.kinds and clause.sign < 0)
 
 
 def _applies(clause: Said, at: datetime | None) -> bool:
