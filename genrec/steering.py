@@ -3,8 +3,8 @@
 log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
 the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
 clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
-avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts only if some kind
-stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and what a person
+avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts only if some
+kind stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and what a person
 likes gets at least a small share of the probability together, however little their visits speak for it.
 """
 
