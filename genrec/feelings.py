@@ -1,7 +1,7 @@
 """Whether a person likes what a clause is about: what its rules tell, and what a language model makes of it.
 
-Of the embedded model, a linear probe reads the state of the last layer behind the sentence, in which "place" stands
-for each name; `training/feelings.py` made it. Any other model is asked in words, behind examples. Its odds are added to
+Of the embedded model, linear probes read the state of the last layer behind the sentence, in which "place" stands for
+each name; `training/feelings.py` made them. Any other model is asked in words, behind examples. Its odds are added to
 what the rules are sure of; where both together are too weak, the clause is unclear.
 """
 
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Final
+from math import inf
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from genrec.llm.decoding import Trie, all_logprobs
 from genrec.profiles.statements import Said
 from genrec.prompting import one_line, render
 
-PROBE: Final = "feelings.safetensors"
+PROBES: Final = "feelings.safetensors"
 ANSWERS: Final = ("They like it.", "They dislike it.")
 LIKING: Final = ("I like a place.", "I love a place.", "I want more of a place.", "Take me to a place.")
 DISLIKING: Final = ("I hate a place.", "I never want a place.", "I am done with a place.", "Keep me away from a place.")
@@ -35,26 +36,26 @@ class Feelings:
 
     def __init__(self, scorer: AnswerScorer) -> None:
         self._scorer = scorer
-        self._known: dict[str, float | None] = {}
+        self._known: dict[str, _Read | None] = {}
 
     def signed(self, said: Sequence[Said]) -> list[Said]:
         """The clauses, each with the sign that its rules and the model together give it."""
         asked = dict.fromkeys(clause.asked for clause in said if clause.asked)
         new = [text for text in asked if text not in self._known]
         if new:
-            self._known |= dict(zip(new, self._odds([one_line(text)[:LONGEST] for text in new]), strict=True))
+            self._known |= dict(zip(new, self._read([one_line(text)[:LONGEST] for text in new]), strict=True))
         return [_judged(clause, self._known[clause.asked]) if clause.asked else clause for clause in said]
 
-    def _odds(self, texts: Sequence[str]) -> list[float] | list[None]:
-        """Log-odds that each text speaks of something liked; None of a model that cannot tell what is obvious."""
+    def _read(self, texts: Sequence[str]) -> list["_Read"] | list[None]:
+        """What the model makes of each text; None of a model that cannot tell what is obvious."""
         if self._scorer.name == "embedded" and (states := self._scorer.states(texts)) is not None:
-            weight, bias = _probe()
-            return [float(odds) for odds in states @ weight + bias]
+            weight, bias = _probes()
+            return [_Read(likes, tells) for likes, tells in (states @ weight.T + bias).tolist()]
         high, low = self._anchors
         if min(high) <= max(low):
             return [None] * len(texts)
         middle, half = (np.mean(high) + np.mean(low)) / 2, (np.mean(high) - np.mean(low)) / 2
-        return [float(ANCHOR * (score - middle) / half) for score in self._answers(texts)]
+        return [_Read(float(ANCHOR * (score - middle) / half)) for score in self._answers(texts)]
 
     @cached_property
     def _anchors(self) -> tuple[list[float], list[float]]:
@@ -70,18 +71,27 @@ class Feelings:
         return [like - dislike for like, dislike in all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries)]
 
 
+class _Read(NamedTuple):
+    """Log-odds that a text speaks of something liked, and that it tells anything of where somebody may go."""
+
+    likes: float
+    tells: float = inf
+
+
 @cache
-def _probe() -> tuple[NDArray[np.float32], float]:
-    """Weights for the state, and a bias."""
-    tensors = load(files("genrec").joinpath(PROBE).read_bytes())
-    return tensors["weight"], float(tensors["bias"][0])
+def _probes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights for the state, and biases: of what `_Read` holds."""
+    tensors = load(files("genrec").joinpath(PROBES).read_bytes())
+    return tensors["weight"], tensors["bias"]
 
 
-def _judged(clause: Said, odds: float | None) -> Said:
-    """A clause with its sign, given the model's log-odds."""
-    if odds is None:
+def _judged(clause: Said, read: _Read | None) -> Said:
+    """A clause with its sign, given what a model makes of it."""
+    if read is None:
         return clause
-    total = odds + (RULES * clause.sign if clause.sure else 0)
+    total = read.likes + (RULES * clause.sign if clause.sure else 0)
+    if not (clause.kinds or clause.pois) and read.tells < 0:
+        return replace(clause, polarity="unclear", note="it does not say where you like to go")
     if abs(total) < UNCLEAR:
         return replace(clause, polarity="unclear", note=clause.note or "it is not clear whether you like it")
     if total < 0:

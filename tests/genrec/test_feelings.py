@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tiny import tiny_model
 
 from eval.steer.wordings import FEWER, MORE
-from genrec.feelings import DISLIKING, LIKING, RULES, UNCLEAR, Feelings
+from genrec.feelings import DISLIKING, LIKING, RULES, UNCLEAR, Feelings, _Read
 from genrec.llm.connect import connect_scorer
 from genrec.llm.local import LocalModel
 from genrec.plain_yaml import TextLoader, load_yaml
@@ -25,9 +25,9 @@ class Told(Feelings):
         super().__init__(None)  # type: ignore[arg-type]
         self.odds, self.texts = odds, []
 
-    def _odds(self, texts):
+    def _read(self, texts):
         self.texts += texts
-        return [self.odds] * len(texts)
+        return [None if self.odds is None else _Read(self.odds)] * len(texts)
 
 
 @pytest.fixture(scope="module")
