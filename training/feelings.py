@@ -2,9 +2,9 @@
 
     python -m training.feelings genrec/feelings.safetensors
 
-One says whether a person likes what a sentence is about; the other, whether a sentence that names no kind of place tells
-anything of where somebody may go. They learn from `feelings.yaml`. Before they are fitted on all of it, each says how
-well it reads sentences that it has not seen, in ten parts. Everything is seeded.
+One says whether a person likes what a sentence is about; the other, whether a sentence that names no kind of place
+tells anything of where somebody may go. They learn from `feelings.yaml`. Before they are fitted on all of it, each says
+how well it reads sentences that it has not seen, in ten parts. Everything is seeded.
 """
 
 import random
