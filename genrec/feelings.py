@@ -89,9 +89,8 @@ def _judged(clause: Said, read: _Read | None) -> Said:
     """A clause with its sign, given what a model makes of it."""
     if read is None:
         return clause
+    clause = replace(clause, tells=read.tells > 0)
     total = read.likes + (RULES * clause.sign if clause.sure else 0)
-    if not (clause.kinds or clause.pois) and read.tells < 0:
-        return replace(clause, polarity="unclear", note="it does not say where you like to go")
     if abs(total) < UNCLEAR:
         return replace(clause, polarity="unclear", note=clause.note or "it is not clear whether you like it")
     if total < 0:

@@ -34,7 +34,10 @@ Floats = NDArray[np.float64]
 SAID: Final = ("said_user", "said_reference")  # the prompts
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
-CLEARLY: Final = 2.0  # spreads, of the kind that stands out furthest, from which on a clause that names none counts
+# Spreads, of the kind that stands out furthest, from which on a clause that names none counts: if it tells anything of
+# where somebody may go, and else.
+CLEARLY: Final = 2.0
+STRIKINGLY: Final = 4.0
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 STRONGEST: Final = 2  # that one may ask for
 NAMED: Final = 3.0  # by which it moves what it names, at least
@@ -152,7 +155,7 @@ class Steering:
         effect = np.zeros(len(self._texts) + 1)  # the last is of places of no known kind
         named = [self._kind[name] for name in clause.kinds if name in self._kind]
         known = self._known.get(clause.wording) if _is_open(clause) else None
-        if known is not None and (named or known.max() >= CLEARLY):
+        if known is not None and (named or known.max() >= (CLEARLY if clause.tells else STRIKINGLY)):
             effect[:-1] = np.clip(known - STANDS_OUT, 0, MOST)
         if named:
             effect[:-1] *= BESIDE

@@ -125,3 +125,11 @@ def test_in_words_the_embedded_model_tells_the_obvious_too(embedded):
     high, low = embedded._anchors
     assert (len(high), len(low)) == (len(LIKING), len(DISLIKING))
     assert min(high) > max(low)
+
+
+@pytest.mark.slow
+def test_what_tells_nothing_of_where_somebody_may_go(embedded):
+    idle = ["My other shoe is wet.", "My middle name is Ruth.", "I sneezed twice."]
+    telling = ["I love old churches.", "I have a puppy.", "I fly to a client every Monday.", "I have stopped drinking."]
+    assert [clause.tells for text in idle for clause in embedded.signed(parse(text, KINDS, {}))] == [False] * 3
+    assert [clause.tells for text in telling for clause in embedded.signed(parse(text, KINDS, {}))] == [True] * 4
