@@ -28,6 +28,7 @@ DISLIKING: Final = ("I hate a place.", "I never want a place.", "I am done with 
 ANCHOR: Final = 2.0  # log-odds that a model's mean answers to these stand for
 RULES: Final = 1.0  # log-odds that a rule is worth
 UNCLEAR: Final = 0.4  # log-odds from which on a clause is clear
+IDLE: Final = -2.0  # log-odds below which a clause tells nothing although it names a kind ("I have two older brothers")
 LONGEST: Final = 300  # characters of a clause that the model reads
 
 
@@ -89,7 +90,8 @@ def _judged(clause: Said, read: _Read | None) -> Said:
     """A clause with its sign, given what a model makes of it."""
     if read is None:
         return clause
-    clause = replace(clause, tells=read.tells > 0)
+    named = bool(clause.kinds or clause.pois)
+    clause = replace(clause, tells=(named and clause.sure) or read.tells > (IDLE if named else 0))
     total = read.likes + (RULES * clause.sign if clause.sure else 0)
     if abs(total) < UNCLEAR:
         return replace(clause, polarity="unclear", note=clause.note or "it is not clear whether you like it")

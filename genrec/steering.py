@@ -153,7 +153,7 @@ class Steering:
             part[[poi for poi in clause.pois if poi < len(part)]] = NAMED
             return clause.sign * part
         effect = np.zeros(len(self._texts) + 1)  # the last is of places of no known kind
-        named = [self._kind[name] for name in clause.kinds if name in self._kind]
+        named = [self._kind[name] for name in clause.kinds if name in self._kind and clause.tells]
         known = self._known.get(clause.wording) if _is_open(clause) else None
         if known is not None and (named or known.max() >= (CLEARLY if clause.tells else STRIKINGLY)):
             effect[:-1] = np.clip(known - STANDS_OUT, 0, MOST)

@@ -86,7 +86,7 @@ class Said:
         note: why it is unclear.
         sure: whether its words tell the polarity; a model may know better.
         asked: what to ask a model about; nothing if nobody can know better.
-        tells: whether it may tell anything of where the person goes, if it names nothing.
+        tells: whether it may tell anything of where the person goes.
         moves: kinds that it moves in a ranking, the furthest first.
 
     """
