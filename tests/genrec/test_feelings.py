@@ -1,5 +1,7 @@
 """The sign of a clause: what its rules and a model tell together."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -133,3 +135,11 @@ def test_what_tells_nothing_of_where_somebody_may_go(embedded):
     telling = ["I love old churches.", "I have a puppy.", "I fly to a client every Monday.", "I have stopped drinking."]
     assert [clause.tells for text in idle for clause in embedded.signed(parse(text, KINDS, {}))] == [False] * 3
     assert [clause.tells for text in telling for clause in embedded.signed(parse(text, KINDS, {}))] == [True] * 4
+
+
+def test_a_clause_that_tells_nothing_moves_not_even_what_it_seems_to_name():
+    model = tiny_model()
+    steering = Steering(model, pl.DataFrame({"category": KINDS}))
+    [said] = parse("My uncle lost a bar of soap.", KINDS, {})
+    assert steering.shift([said], None).total.any()
+    assert not steering.shift([replace(said, tells=False)], None).total[0]
