@@ -143,7 +143,7 @@ class Assistant:
     ) -> Ranking:
         """Rank by the fusion for a user, or for somebody new (None), who says something of themselves.
 
-        The model is loaded only if some of it counts.
+        The model is loaded only if some of it may count.
         """
         if user is not None:
             check_user(user, self.users)
@@ -166,8 +166,8 @@ class WordReader:
         self._signed: dict[str, list[Said]] = {}
 
     def needs_model(self, says: Sequence[str]) -> bool:
-        """Whether a model is needed to tell what these texts change."""
-        return any(clause.sign for clause in self._parsed(says))
+        """Whether a model is needed to tell what these texts change, if they change anything."""
+        return any(clause.sign or clause.asked for clause in self._parsed(says))
 
     def shift(self, says: Sequence[str], at: datetime | None, strength: float = 1.0) -> Shift:
         """What all that is said adds at a local time."""

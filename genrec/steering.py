@@ -3,10 +3,9 @@
 log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
 the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
 clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
-avoided has a positive wording and a negative sign; where the words of a clause do not tell the sign, the model says
-whether the person likes it, on a scale between clauses that certainly do and do not. A kind or a place that a clause
-names is always moved, and what a person likes gets at least a small share of the probability together, however little
-their visits speak for it.
+avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts only if some
+kind stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and what a person
+likes gets at least a small share of the probability together, however little their visits speak for it.
 """
 
 import hashlib
@@ -22,29 +21,27 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrec.cache import cache_home
+from genrec.feelings import Feelings
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Message
-from genrec.llm.decoding import Trie, all_logprobs
+from genrec.llm.decoding import Trie, all_logprobs, telling
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.statements import Said
 from genrec.prompting import name_in_prompt, one_line, prompt_version, render
 
 Floats = NDArray[np.float64]
 
-SAID: Final = ("said_user", "said_reference", "said_feeling")  # the prompts
-FEELINGS: Final = ("They like it.", "They dislike it.")
-LIKING: Final = ("I like {}.", "I love {}.", "I want more of {}.", "Take me to {}.")
-DISLIKING: Final = ("I hate {}.", "I never want {}.", "I am done with {}.", "Keep me away from {}.")
-# Between the means of these two: up to where a clause dislikes, and from where on it likes; between them it is unclear.
-# Of a clause that names no kind the model is less sure.
-NAMED_FEELING: Final = (0.4, 0.48)
-FREE_FEELING: Final = (0.2, 0.35)
+SAID: Final = ("said_user", "said_reference")  # the prompts
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
+# Spreads, of the kind that stands out furthest, from which on a clause that names none counts: if it tells anything of
+# where somebody may go, and else.
+CLEARLY: Final = 2.0
+STRIKINGLY: Final = 4.0
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 STRONGEST: Final = 2  # that one may ask for
 NAMED: Final = 3.0  # by which it moves what it names, at least
-BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one
+BESIDE: Final = 0.3  # share of its effect on other kinds, if it names one that is liked
 SHOWN: Final = 5  # kinds that a clause is said to move
 BATCH: Final = 16  # wordings read side by side
 LONGEST_CLAUSE: Final = 300  # characters that the model reads
@@ -106,7 +103,7 @@ class Steering:
         for poi, of_place in enumerate(kinds):
             self._of_poi[poi, : len(of_place)] = [self._kind[kind] for kind in of_place]
         self._known: dict[str, Floats] = {}
-        self._anchors: dict[str, tuple[float, float]] = {}
+        self._feelings = Feelings(scorer)
 
     def shift(self, said: Sequence[Said], at: datetime | None, strength: float = 1.0) -> Shift:
         """What clauses add at a local time (None: unknown).
@@ -114,7 +111,7 @@ class Steering:
         Those that are unclear, or about other days and hours, add nothing.
         """
         counting = [bool(clause.sign) and _applies(clause, at) for clause in said]
-        asked = [clause.wording for clause, counts in zip(said, counting, strict=True) if counts and not clause.pois]
+        asked = [clause.wording for clause, counts in zip(said, counting, strict=True) if counts and _is_open(clause)]
         self._ask(asked if strength else [])
         parts = np.zeros((len(said), len(self._of_poi)))
         for row, (clause, counts) in enumerate(zip(said, counting, strict=True)):
@@ -142,36 +139,8 @@ class Steering:
         return self._known[wording]
 
     def signed(self, said: Sequence[Said]) -> list[Said]:
-        """The clauses; of those whose words do not tell it, the model says whether they are liked."""
-        asked = [clause for clause in said if not clause.sure]
-        liking = iter(self._liking([clause.text for clause in asked], list(map(_about, asked))))
-        return [clause if clause.sure else _judged(clause, next(liking)) for clause in said]
-
-    def _liking(self, texts: Sequence[str], about: Sequence[str]) -> list[float]:
-        """How much each text likes what it is about: 1 as much as texts that certainly do, 0 as those that do not."""
-        new = [subject for subject in dict.fromkeys(about) if subject not in self._anchors]
-        forms = (*LIKING, *DISLIKING)
-        anchors = [form.format(subject) for subject in new for form in forms]
-        scores = self._feelings([*anchors, *texts], [*(subject for subject in new for _ in forms), *about])
-        for subject, both in zip(new, scores[: len(anchors)].reshape(len(new), len(forms)), strict=True):
-            self._anchors[subject] = float(both[len(LIKING) :].mean()), float(both[: len(LIKING)].mean())
-        found = []
-        for subject, score in zip(about, scores[len(anchors) :].tolist(), strict=True):
-            low, high = self._anchors[subject]
-            found.append((score - low) / max(high - low, 1e-6))
-        return found
-
-    def _feelings(self, texts: Sequence[str], about: Sequence[str]) -> Floats:
-        """Log-odds of liking to disliking. Shape: (texts,)."""
-        if not texts:
-            return np.zeros(0)
-        prompts = [
-            self._scorer.prompt_tokens(_message("said_feeling", text, subject=name_in_prompt(subject)))
-            for text, subject in zip(texts, about, strict=True)
-        ]
-        tries = [Trie(self._scorer.answer_tokens(FEELINGS))] * len(prompts)
-        scores = np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))
-        return np.asarray(scores[:, 0] - scores[:, 1])
+        """The clauses, each with the sign that its rules and the model together give it."""
+        return self._feelings.signed(said)
 
     @property
     def kinds(self) -> list[str]:
@@ -184,9 +153,10 @@ class Steering:
             part[[poi for poi in clause.pois if poi < len(part)]] = NAMED
             return clause.sign * part
         effect = np.zeros(len(self._texts) + 1)  # the last is of places of no known kind
-        if self._texts:
-            effect[:-1] = np.clip(self._known[clause.wording] - STANDS_OUT, 0, MOST)
-        named = [self._kind[name] for name in clause.kinds if name in self._kind]
+        named = [self._kind[name] for name in clause.kinds if name in self._kind and clause.tells]
+        known = self._known.get(clause.wording) if _is_open(clause) else None
+        if known is not None and (named or known.max() >= (CLEARLY if clause.tells else STRIKINGLY)):
+            effect[:-1] = np.clip(known - STANDS_OUT, 0, MOST)
         if named:
             effect[:-1] *= BESIDE
             effect[named] = np.maximum(effect[named] / BESIDE, NAMED)
@@ -204,12 +174,16 @@ class Steering:
     def _scores(self, wordings: Sequence[str]) -> Floats:
         """Log-probability of each kind behind each wording. Shape: (wordings, kinds)."""
         prompts = [self._scorer.prompt_tokens(_message("said_user", wording)) for wording in wordings]
-        tries = [self._trie] * len(prompts)
-        return np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))
+        trie, which = self._answers
+        tries = [trie] * len(prompts)
+        return np.array(all_logprobs(self._scorer.read(prompts, tries, "catalogue"), tries))[:, which]
 
     @cached_property
-    def _trie(self) -> Trie:
-        return Trie(self._scorer.answer_tokens(self._texts))
+    def _answers(self) -> tuple[Trie, list[int]]:
+        """The kinds as a model writes them, and which of them each kind is: two may be written alike."""
+        tokens = [tuple(answer) for answer in self._scorer.answer_tokens(self._texts)]
+        number = {answer: i for i, answer in enumerate(dict.fromkeys(tokens))}
+        return Trie(telling(list(number))), [number[answer] for answer in tokens]
 
     @cached_property
     def _reference(self) -> tuple[Floats, Floats]:
@@ -227,23 +201,13 @@ class Steering:
         return both[0], both[1]
 
 
-def _message(prompt: str, wording: str, **values: str) -> list[Message]:
-    return [{"role": "user", "content": render(prompt, wording=one_line(wording)[:LONGEST_CLAUSE], **values)}]
+def _message(prompt: str, wording: str) -> list[Message]:
+    return [{"role": "user", "content": render(prompt, wording=one_line(wording)[:LONGEST_CLAUSE])}]
 
 
-def _about(clause: Said) -> str:
-    """What a clause is about, in words for a model."""
-    return f"a {clause.kinds[0]}" if clause.kinds else "it"
-
-
-def _judged(clause: Said, liking: float) -> Said:
-    """A clause with the sign that the model gives it."""
-    disliked, liked = NAMED_FEELING if clause.kinds else FREE_FEELING
-    if liking >= liked:
-        return clause
-    if liking <= disliked:
-        return replace(clause, polarity="avoids")
-    return replace(clause, polarity="unclear", note="it is not clear whether you like it")
+def _is_open(clause: Said) -> bool:
+    """Whether a clause may move what it does not name: not if it names a place, or a kind that is avoided."""
+    return not clause.pois and not (clause.kinds and clause.sign < 0)
 
 
 def _applies(clause: Said, at: datetime | None) -> bool:

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import typer
 from rich.box import SIMPLE
-from rich.progress import Progress as RichProgress
 from rich.progress import TaskID
 from rich.table import Table as RichTable
 
@@ -81,7 +80,7 @@ def ablation(
     methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)
     print_examples(asked)
     tables = []
-    with _progress() as progress:
+    with reporting() as progress:
         if of == "fusion":
             outcome = parts.ablation_of_fusion(asked, methods, output, name=path.name, progress=progress)
             tables = [parts.part_table(outcome)]
@@ -130,7 +129,7 @@ def cold_start(
         return made + (carried_methods(chosen, home.train_rankers) if elsewhere and home.train_rankers else [])
 
     print_examples(sample.asked)
-    with _progress() as progress:
+    with reporting() as progress:
         outcome = newcomers.cold_start(
             sample,
             methods_for,
@@ -191,7 +190,7 @@ def cross_city(
         _fitted(home, names[0], output / cities.WEIGHTS[cities.CARRIED], draw.seed),
         _fitted(away, names[1], output / cities.WEIGHTS[cities.OWN], draw.seed),
     )
-    with _progress() as progress:
+    with reporting() as progress:
         outcome = cities.cross_city(asked, weights, methods, output, names=names, profiles=given, progress=progress)
     overall = experiment.compact_table(f"{' to '.join(names)}, {split}", outcome.overall)
     conclude(context, outcome, output, aggregates, overall, cities.difference_table(outcome.differences))
@@ -225,22 +224,17 @@ def _names(train: Path, test: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar for each method that is heard of."""
-    with progress_bar() as bar:
-        yield reporting(bar)
-
-
-def reporting(bar: RichProgress) -> Progress:
-    """Shows each method that is heard of as a task of its own."""
+def reporting() -> Iterator[Progress]:
+    """A bar for each method, or part of the work, that is heard of."""
     tasks: dict[str, TaskID] = {}
+    with progress_bar() as bar:
 
-    def report(method: str, done: int, total: int) -> None:
-        if method not in tasks:
-            tasks[method] = bar.add_task(method, total=total)
-        bar.update(tasks[method], completed=done)
+        def report(method: str, done: int, total: int) -> None:
+            if method not in tasks:
+                tasks[method] = bar.add_task(method, total=total)
+            bar.update(tasks[method], completed=done)
 
-    return report
+        yield report
 
 
 def conclude(

@@ -1,23 +1,20 @@
 """`genrec-eval steer`: what a person's words do to a ranking."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from eval.cli.command_line import command_line
-from eval.cli.experiments import reporting, rich_table
+from eval.cli.experiments import conclude, reporting
 from eval.cli.options import Aggregates, ModelNames, Output
-from eval.experiments.experiment import to_json
 from eval.protocol import cases
 from eval.steer import study as studies
-from eval.steer.scenarios import Topics, scenarios
+from eval.steer.scenarios import Topics, bases, scenarios, unedited
 from genrec.cli.bundle import bundled
-from genrec.cli.console import err, out, progress_bar
+from genrec.cli.console import err
 from genrec.cli.options import CheckinsPath, Reading
 from genrec.errors import GenRecError
-from genrec.files import one_writer, require_only, write_text
+from genrec.files import one_writer, require_only
 from genrec.llm.connect import connect_scorer
 from genrec.llm.identity import model_settings
 from genrec.steering import STRONGEST, Steering
@@ -55,24 +52,16 @@ def steer(
     with err.status("loading the model"):
         scorer = connect_scorer(model.model, model.server)
         steering = Steering(scorer, checkins.pois, model_settings(model.model, model.server, None))
-    study = studies.Study(asked, Fusion(rankers), TrainedMethod("fusion", rankers), steering, strength, seed)
+    method = TrainedMethod("fusion", rankers)
+    study = studies.Study(asked, topics, Fusion(rankers), method, steering, strength, seed)
     made = scenarios(asked, topics, persons=persons, kinds=kinds, seed=seed)
-    with progress_bar() as bar:
-        task = bar.add_task("sentences", total=None)
-        more = studies.scripted(study, made, lambda done, total: bar.update(task, completed=done, total=total))
-        more |= studies.written(study)
+    with reporting() as progress:
+        base = bases(asked, made, study.ranker)
+        more = studies.scripted(study, made, base, progress)
+        more |= studies.written(study, progress)
         more |= studies.words_for_history(
-            study,
-            output,
-            users=persons * 5,
-            limit=limit,
-            name=path.name,
-            progress=reporting(bar),
+            study, output, users=persons * 5, limit=limit, name=path.name, progress=progress
         )
-    outcome = studies.conclude(output, more, made, study, path.name)
-    for table in [*studies.tables(more), *studies.history_tables(more[studies.HISTORY])]:
-        out.print(rich_table(table))
-    for verdict in outcome.verdicts:
-        out.print(verdict.headline, markup=False)
-    if aggregates:
-        write_text(aggregates, to_json(asdict(outcome) | {"command": command_line(context)}))
+    outcome = studies.conclude(output, more, made, study, acc=unedited(asked, base), name=path.name)
+    tables = [*studies.tables(more), *studies.history_tables(more[studies.HISTORY])]
+    conclude(context, outcome, output, aggregates, *tables)

@@ -3,7 +3,7 @@
 After SteerEval (arXiv 2601.21105), with the exact probabilities of all places instead of a sampled list.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -45,7 +45,7 @@ class Topics:
     """The kinds of a catalogue that can be talked about, and their places."""
 
     def __init__(self, pois: pl.DataFrame) -> None:
-        kinds = place_kinds(pois)
+        kinds = self.kinds = place_kinds(pois)  # of each place
         places: dict[str, list[int]] = {}
         for poi, of_place in enumerate(kinds):
             for kind in of_place:
@@ -82,8 +82,9 @@ def scenarios(cases: Cases, topics: Topics, *, persons: int, kinds: int, seed: i
 
 def measure(
     cases: Cases,
+    topics: Topics,
     made: Sequence[Scenario],
-    ranker: Ranker,
+    base: Mapping[int, Floats],
     steering: Steering,
     *,
     strength: float,
@@ -91,11 +92,10 @@ def measure(
 ) -> pl.DataFrame:
     """One row a scenario: user_id, kind, direction, held_out, sentence, MEASURES, and whether the sign is right.
 
-    auc_shift, on_topic (mass on the kind's places) and ranks (of the target) count in the wanted direction; off_topic
-    is how much mass moved among all other places beyond what the change on topic leaves to them.
+    `base`: what `bases` says. auc_shift, on_topic (mass on the kind's places) and ranks (of the target) count in the
+    wanted direction; off_topic is how much mass moved among all other places beyond what the change on topic leaves to
+    them.
     """
-    base = dict(_bases(cases, sorted({one.example for one in made}), ranker))
-    topics = Topics(cases.checkins.pois)
     read = {one.sentence: steering.signed(parse(one.sentence, steering.vocabulary, {})) for one in made}
     steering.learn([clause.wording for said in read.values() for clause in said], progress)
     rows = []
@@ -116,10 +116,11 @@ def measure(
     return pl.DataFrame(rows)
 
 
-def unedited(cases: Cases, made: Sequence[Scenario], ranker: Ranker) -> float:
+def unedited(cases: Cases, base: Mapping[int, Floats]) -> float:
     """Acc@10 of the same persons' visits when nothing is said."""
-    bases = _bases(cases, sorted({one.example for one in made}), ranker)
-    return float(np.mean([(base > base[cases.examples[number].target]).sum() < 10 for number, base in bases]))
+    return float(
+        np.mean([(scores > scores[cases.examples[number].target]).sum() < 10 for number, scores in base.items()])
+    )
 
 
 def pairs(rows: pl.DataFrame) -> pl.DataFrame:
@@ -136,10 +137,12 @@ def auc(scores: Floats, on: NDArray[np.intp]) -> float:
     return float((rankdata(scores)[on].sum() - len(on) * (len(on) + 1) / 2) / (len(on) * others))
 
 
-def _bases(cases: Cases, numbers: Sequence[int], ranker: Ranker) -> Iterator[tuple[int, Floats]]:
-    for number in numbers:
-        evidence = evidence_at(cases, cases.examples[number].as_of)
-        yield number, ranker.score([cases.query(number)], evidence)[0]
+def bases(cases: Cases, made: Sequence[Scenario], ranker: Ranker) -> dict[int, Floats]:
+    """The scores of all places for each example of the scenarios, nothing being said."""
+    return {
+        number: ranker.score([cases.query(number)], evidence_at(cases, cases.examples[number].as_of))[0]
+        for number in sorted({one.example for one in made})
+    }
 
 
 def _moved(before: Floats, after: Floats, on: NDArray[np.intp], target: int, sign: int) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """The study of what words do: scripted edits, free text, and words in place of a history; with its report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from eval.report.sections import Section
 from eval.report.tables import MINUS, Cell, Table, signed
 from eval.report.verdict import Verdict
 from eval.run import Progress
-from eval.steer.scenarios import DIRECTIONS, MEASURES, Scenario, auc, measure, pairs, unedited
+from eval.steer.scenarios import DIRECTIONS, MEASURES, Floats, Scenario, Topics, auc, measure, pairs
 from eval.steer.wordings import free_text
 from eval.steer.words_for_history import HISTORIES, SAID, SaidMethod
 from genrec.columns import USER
@@ -52,6 +53,7 @@ class Study:
     """What is examined, and how much of it."""
 
     cases: Cases
+    topics: Topics
     ranker: Ranker
     method: Method  # the same, as a method of a run
     steering: Steering
@@ -59,9 +61,19 @@ class Study:
     seed: int
 
 
-def scripted(study: Study, made: Sequence[Scenario], progress: Callable[[int, int], None]) -> dict[str, list[Row]]:
+def scripted(
+    study: Study, made: Sequence[Scenario], base: Mapping[int, Floats], progress: Progress
+) -> dict[str, list[Row]]:
     """All measures by direction, of all wordings and of those held out; and how often a pair is right jointly."""
-    rows = measure(study.cases, made, study.ranker, study.steering, strength=study.strength, progress=progress)
+    rows = measure(
+        study.cases,
+        study.topics,
+        made,
+        base,
+        study.steering,
+        strength=study.strength,
+        progress=partial(progress, "scripted edits"),
+    )
     rows = rows.with_columns(pl.col("right").cast(pl.Float64))
     found: list[Row] = []
     joint: list[Row] = []
@@ -74,12 +86,13 @@ def scripted(study: Study, made: Sequence[Scenario], progress: Callable[[int, in
     return {SCRIPTED: found, PAIRS: joint}
 
 
-def written(study: Study) -> dict[str, list[Row]]:
+def written(study: Study, progress: Progress) -> dict[str, list[Row]]:
     """AUC of the kinds that free sentences are expected to move, by the model's difference with its sign."""
     kinds = study.steering.kinds
     rows: list[Row] = []
-    for number, one in enumerate(free_text()):
-        read = study.steering.signed(parse(one.says, study.steering.vocabulary, {}))
+    texts = [study.steering.signed(parse(one.says, study.steering.vocabulary, {})) for one in free_text()]
+    study.steering.learn([clause.wording for read in texts for clause in read], partial(progress, "free text"))
+    for number, (one, read) in enumerate(zip(free_text(), texts, strict=True)):
         said = [clause for clause in read if clause.sign]
         scores = np.zeros(len(kinds))
         for clause in said:
@@ -102,7 +115,14 @@ def words_for_history(
         asked = after(sample, length)
         methods: list[Method] = [
             study.method,
-            SaidMethod(study.method, study.ranker, study.steering, study.cases.checkins, study.strength),
+            SaidMethod(
+                study.method,
+                study.ranker,
+                study.steering,
+                study.cases.checkins,
+                study.topics.kinds,
+                strength=study.strength,
+            ),
         ]
         metrics = examine(asked, methods, out / f"history-{length}", name=name, progress=progress)
         rows += [{"history": length} | row for row in metrics["overall"]]
@@ -118,14 +138,22 @@ def contents() -> set[str]:
     return {*OVERVIEW, *(f"history-{length}" for length in HISTORIES)}
 
 
-def conclude(out: Path, more: Mapping[str, list[Row]], made: Sequence[Scenario], study: Study, name: str) -> Outcome:
-    """Write the report."""
+def conclude(
+    out: Path,
+    more: Mapping[str, list[Row]],
+    made: Sequence[Scenario],
+    study: Study,
+    *,
+    acc: float,
+    name: str,
+) -> Outcome:
+    """Write the report; `acc`: Acc@10 when nothing is said."""
     settings = settings_of(out / f"history-{HISTORIES[0]}") | {
         "name": name,
         "scenarios": len(made) // len(DIRECTIONS),
         "persons": len({one.example for one in made}),
         "strength": study.strength,
-        "unedited acc@10": unedited(study.cases, made, study.ranker),
+        "unedited acc@10": acc,
     }
     outcome = Outcome("steer", settings, [_verdict(more)], [], [], [], more=dict(more))
     facts: list[tuple[str, str]] = [

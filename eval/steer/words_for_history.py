@@ -15,7 +15,6 @@ from eval.protocol import Cases, evidence_at
 from genrec.checkins import Checkins
 from genrec.clock import rows_before
 from genrec.columns import POI, USER
-from genrec.profiles.place_kinds import place_kinds
 from genrec.profiles.statements import parse
 from genrec.rankers.ranker import Ranker, best
 from genrec.steering import Steering
@@ -28,16 +27,23 @@ SAID = "fusion with words"
 class SaidMethod:
     """The fusion after each person has said which kinds of places they like.
 
-    `silent`: the fusion as a method, without words; `whole`: all check-ins.
+    `silent`: the fusion as a method, without words; `whole`: all check-ins; `kinds`: those of each place.
     """
 
     def __init__(
-        self, silent: Method, ranker: Ranker, steering: Steering, whole: Checkins, strength: float = 1.0
+        self,
+        silent: Method,
+        ranker: Ranker,
+        steering: Steering,
+        whole: Checkins,
+        kinds: Sequence[tuple[str, ...]],
+        *,
+        strength: float = 1.0,
     ) -> None:
         self.name = SAID
         self._silent = silent
         self._ranker, self._steering, self._whole, self._strength = ranker, steering, whole, strength
-        self._kinds = place_kinds(whole.pois)
+        self._kinds = kinds
 
     def settings(self, cases: Cases) -> dict[str, Any]:
         """See `Method`."""

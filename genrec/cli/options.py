@@ -32,9 +32,7 @@ Adapter = Annotated[
 ]
 Probabilities = Annotated[
     Over,
-    typer.Option(
-        help="By llm: of the places (catalogue), or of all that it might say (model), which takes longer."
-    ),
+    typer.Option(help="By llm: of the places (catalogue), or of all that it might say (model), which takes longer."),
 ]
 NoAdapter = Annotated[
     bool,

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from genrec.llm.adapter import Adapter
 from genrec.llm.decoding import Scorer, Trie
 
@@ -84,6 +87,12 @@ class AnswerScorer(Protocol):
         """Run the model over prompts; the scorer is valid until the next call.
 
         `tries` holds the answers that may be asked about, so that a backend can look ahead; `over`: see `Over`.
+        """
+
+    def states(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
+        """What the last layer holds behind each text, which stands alone. Shape: (texts, width).
+
+        None if that is not to be had.
         """
 
     def cache_use(self) -> CacheUse:

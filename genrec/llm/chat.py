@@ -56,6 +56,12 @@ def text_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return list(_piece(tokenizer, text))
 
 
+def text_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """A text that stands alone, as plain text behind the token that begins texts, if the tokenizer has one."""
+    begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    return begin + _encoded(tokenizer, plain_for(tokenizer, plain(text)))
+
+
 def answer_tokens(tokenizer: PreTrainedTokenizerBase, answers: Sequence[str]) -> list[list[int]]:
     """Tokens of each answer as an assistant's turn, up to and including the template's end token.
 

@@ -10,6 +10,7 @@ what it returns is exactly what scoring every answer would return.
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from math import inf
 from typing import Protocol
 
@@ -89,6 +90,21 @@ class Trie:
     def answer(self, node: int) -> int | None:
         """The answer that ends at `node`, or None."""
         return self._answer.get(node)
+
+
+def telling(sequences: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+    """Each token sequence as far as it is needed to tell it from the others.
+
+    The rest of it is certain where a token's probability is a share of those that the answers leave ("catalogue"), and
+    need not be read.
+    """
+    order = sorted(range(len(sequences)), key=lambda i: list(sequences[i]))
+    shared = [0] * (len(sequences) + 1)  # with the one before, in order
+    for at, (one, other) in enumerate(pairwise(order), 1):
+        both = zip(sequences[one], sequences[other], strict=False)
+        shared[at] = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    needed = {i: max(shared[at], shared[at + 1]) + 1 for at, i in enumerate(order)}
+    return [tokens[: needed[i]] for i, tokens in enumerate(sequences)]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,13 @@ class Engine:
         device: torch.device = self.model.device
         return device
 
+    def state(self, tokens: list[int]) -> torch.Tensor:
+        """What the last layer holds behind tokens, shape (size,); nothing is kept."""
+        found: torch.Tensor = self.model.base_model(
+            input_ids=torch.tensor([tokens], device=self.device), use_cache=False
+        ).last_hidden_state
+        return found[0, -1]
+
     def forward(
         self,
         columns: Columns,

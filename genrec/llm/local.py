@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError, NotNumbersError
@@ -89,6 +91,12 @@ class LocalModel:
     def count_tokens(self, text: str) -> int:
         """See `AnswerScorer`."""
         return count_tokens(self.tokenizer, text)
+
+    @torch.inference_mode()
+    def states(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `AnswerScorer`."""
+        found = [self.engine.state(text_tokens(self.tokenizer, text)).float().cpu().numpy() for text in texts]
+        return np.stack(found)
 
     def cache_use(self) -> CacheUse:
         """See `AnswerScorer`."""

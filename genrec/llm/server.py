@@ -112,6 +112,9 @@ class VllmModel(ServerModel):
                 )
         return ServerScorer(self.endpoint, prompts, tries, over)
 
+    def states(self, texts: Sequence[str]) -> None:
+        """See `AnswerScorer`: a server does not show them."""
+
     def cache_use(self) -> CacheUse:
         """See `AnswerScorer`: what all clients of the server asked for, by its own count."""
         return read_cache_use(self.endpoint.get_text("/metrics"))

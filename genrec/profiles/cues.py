@@ -64,6 +64,9 @@ _CUE = re.compile(
     r"|\b(?P<late>(?:any ?more|any longer)(?![\w ]*\w))",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r"(?<!\w)(?:'[^']+'|\"[^\"]+\"|\u2018[^\u2019]+\u2019|\u201c[^\u201d]+\u201d)(?!\w)")
+_REPORTS = re.compile(r"\b(?:say|says|said|saying|tells?|told|asks?|asked|claims?|thinks?|shouts?)\b", re.IGNORECASE)
+_I_REPORT = re.compile(r"\bi (?:\w+ )?(?:say|said|tell|told|ask|asked|claim|think|shout)\b", re.IGNORECASE)
 _BEING = ("is", "are", "was", "were", "has", "have", "had", "am")
 
 
@@ -104,3 +107,12 @@ def _positive(before: str, cue: re.Match[str], behind: str) -> str:
 def begins_with_turn(masked: str) -> bool:
     """Whether a text opens with a cue."""
     return _CUE.match(masked) is not None and _NONE.match(masked) is None
+
+
+def is_reported(masked: str) -> bool:
+    """Whether a sentence holds the words of somebody else, in quotes."""
+    quoted = _QUOTED.search(masked)
+    if not quoted:
+        return False
+    around = f"{masked[: quoted.start()]} {masked[quoted.end() :]}"
+    return _REPORTS.search(around) is not None and not _I_REPORT.search(around)

@@ -7,16 +7,17 @@ words. What cannot be told is called unclear, and counts for nothing. A person c
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from genrec.errors import GenRecError
-from genrec.profiles.cues import Turn, begins_with_turn, turns
+from genrec.profiles.cues import Turn, begins_with_turn, is_reported, turns
 from genrec.profiles.kinds import KindIndex, index_of
+from genrec.profiles.naming import named_kinds, naming_words, spelled_out, without_names
 from genrec.profiles.person import ADVERBS, BEING, FUNCTION_WORDS, HELPING, verb_of
 from genrec.profiles.sentence import Sentence, readings, split
 from genrec.profiles.when import days_said, hours_said
-from genrec.words import is_known, tokens
+from genrec.words import Words, tokens
 
 Polarity = Literal["likes", "avoids", "routine", "unclear"]
 
@@ -55,9 +56,18 @@ _OTHERS = re.compile(r"my \S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b"
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 # Words of other languages, too.
 _AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
+_CASUAL = re.findall(
+    r"\w+",
+    "about again ago amazing awesome boring cant dont if gimme gonna how ngl nearby out pls plz sounds thanks there "
+    "these this those today too toward towards ugh wanna what whenever why yeah yes",
+)
 _ENGLISH = (
-    FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im", "nothing"}
+    FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im", "nothing"} | set(_CASUAL)
 ) - _AMBIGUOUS
+_TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
+_AND = ("and", "and then", "or", "so")
+# Notes of clauses whose sign a model may know all the same.
+_OPEN = ("it speaks of the past", "it turns round twice", "it is not clear whether")
 _THINGS = frozenset(["it", "that", "this", "them", "those", "these", "everything", "anything", "something", "thing"])
 
 
@@ -74,7 +84,9 @@ class Said:
         days: weekdays (0 = Monday) that it is about; none for all.
         hours: hours of the day that it is about; none for all.
         note: why it is unclear.
-        sure: whether its words tell the polarity; else it is taken for liking, and a model may know better.
+        sure: whether its words tell the polarity; a model may know better.
+        asked: what to ask a model about; nothing if nobody can know better.
+        tells: whether it may tell anything of where the person goes.
         moves: kinds that it moves in a ranking, the furthest first.
 
     """
@@ -88,6 +100,8 @@ class Said:
     hours: tuple[int, ...] = ()
     note: str = ""
     sure: bool = True
+    asked: str = ""
+    tells: bool = True
     moves: tuple[str, ...] = ()
 
     @property
@@ -105,20 +119,65 @@ def parse(text: str, vocabulary: Collection[str], own: Mapping[int, str]) -> lis
     if len(text) > LONGEST:
         raise GenRecError(f"{len(text):,} characters said at once ({text[:40]}...); at most {LONGEST:,}")
     index = index_of(frozenset(vocabulary))
-    said: list[Said] = []
-    for sentence in split(text, index):
-        before: Said | None = None
-        for reading, clause, joint in _clauses(sentence, index, own):
-            before = _said(reading, clause, joint, before, index)
-            said.append(before)
+    said = [one for sentence in _sentences(text, index) for one in _sentence(sentence, index, own)]
     if len(said) > MOST:
         raise GenRecError(f"{len(said)} things said at once; at most {MOST}")
     return said
 
 
-def _clauses(sentence: str, index: KindIndex, own: Mapping[int, str]) -> Iterator[tuple[Sentence, str, str]]:
-    """Clauses, each read, with the words that join it to the one before."""
-    whole = readings(sentence, index, own)[0]
+def _sentences(text: str, index: KindIndex) -> Iterator[str]:
+    """The sentences of a text; a question goes with what is said to it ("Bars? No, thanks.")."""
+    question = ""
+    for sentence in split(text, index):
+        question += f"{sentence} "
+        if not sentence.endswith("?"):
+            yield question.strip()
+            question = ""
+    if question:
+        yield question.strip()
+
+
+def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]:
+    """The clauses of a sentence."""
+    whole = readings(text, index, own)[0]
+    if is_reported(masked_text(whole)):
+        return [Said(whole.text, "unclear", whole.text, note="it is what somebody else says")]
+    said: list[Said] = []
+    joints: list[str] = []
+    names: Words = ()
+    is_english = _is_english(whole, index)
+    for clause, joint in _clauses(whole):
+        reading = readings(clause, index, own)[0]
+        kinds = named_kinds(readings(spelled_out(clause, names), index, own)[0], index)
+        one = _said(reading, kinds, joint, said[-1] if said else None)
+        said.append(one if is_english or _is_english(reading, index) else _foreign(one))
+        if len(said) > 1 and (said[-2].polarity, said[-1].polarity) == (
+            "likes",
+            "avoids",
+        ):  # "every bar but sports bars"
+            said[-2] = replace(said[-2], kinds=tuple(kind for kind in said[-2].kinds if kind not in kinds))
+        names += naming_words(reading, index)
+        joints.append(joint)
+    naming = [i for i, one in enumerate(said) if one.kinds or one.pois]
+    return _with_context(said, naming[0], whole, joints) if len(naming) == 1 else said
+
+
+def _with_context(said: list[Said], naming: int, whole: Sentence, joints: Sequence[str]) -> list[Said]:
+    """Clauses of which one names something: the others may tell how that is meant ("but now I miss it")."""
+    named = said[naming]
+    found = [
+        replace(one, polarity="unclear", note=f'it goes with "{named.text}"', asked="")
+        if i > naming and one.sign and _TAKES_UP.search(one.text)
+        else one
+        for i, one in enumerate(said)
+    ]
+    if named.asked and joints[naming] not in _AND:
+        found[naming] = replace(named, asked=without_names(whole))
+    return found
+
+
+def _clauses(whole: Sentence) -> Iterator[tuple[str, str]]:
+    """Clauses, with the words that join each to the one before."""
     text, masked = whole.text, masked_text(whole)
     found = [match.span() for match in _ALWAYS.finditer(masked)]
     found += [match.span() for match in _SOMETIMES.finditer(masked) if _begins(masked[match.end() :])]
@@ -131,7 +190,7 @@ def _clauses(sentence: str, index: KindIndex, own: Mapping[int, str]) -> Iterato
             continue
         clause = text[start:left].strip(" ,.!?;")
         if clause:
-            yield readings(clause, index, own)[0], clause, joint
+            yield clause, joint
         start, joint = right, masked[left:right].strip(" ,")
 
 
@@ -155,23 +214,29 @@ def _begins(masked: str) -> bool:
     )
 
 
-def _said(reading: Sentence, clause: str, joint: str, before: Said | None, index: KindIndex) -> Said:
+def _foreign(one: Said) -> Said:
+    """A clause without any English word, unless it avoids something or is unclear already."""
+    if one.polarity in ("avoids", "unclear"):
+        return one
+    return replace(one, polarity="unclear", note="it is not understood; say it as a plain English sentence", asked="")
+
+
+def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | None) -> Said:
+    clause = reading.text
     polarity, wording, note = _polarity(clause, masked_text(reading), joint, before)
     times = [phrase.text for phrase in reading.times]
     days = tuple(sorted(days_said(times)))
     hours = tuple(sorted({hour for _, span, _ in hours_said(times) for hour in span}))
-    named = [name for kind in reading.kinds for name in index.names(kind)]
-    named += [name for token in reading.words for name in index.headed(token.word)]
-    kinds = tuple(dict.fromkeys(filter(is_known, named)))
     pois = tuple(dict.fromkeys(place.poi for place in reading.places))
+    may_be_known = not note or note.startswith(_OPEN)
     if not note and not (kinds or pois or times or _says_something(wording)):
-        polarity, note = "unclear", "it does not say what"
-    if not note and polarity != "avoids" and not _is_english(reading, index):
-        polarity, note = "unclear", "it is not understood; say it as a plain English sentence"
+        polarity, note, may_be_known = "unclear", "it does not say what", False
     if polarity == "likes" and (days or hours):
         polarity = "routine"
-    sure = polarity in ("avoids", "unclear") or bool(_PREFIX.match(clause) or _WISH.match(wording))
-    return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure)
+    given = _PREFIX.match(clause) is not None
+    sure = given or polarity == "avoids" or _WISH.match(wording) is not None
+    asked = without_names(reading) if may_be_known and not given else ""
+    return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure, asked)
 
 
 def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tuple[Polarity, str, str]:

@@ -9,15 +9,18 @@ from tiny import tiny_model
 
 from eval.methods.trained import TrainedMethod
 from eval.protocol import cases
-from eval.steer.scenarios import DIRECTIONS, Topics, auc, measure, pairs, scenarios
+from eval.steer.scenarios import DIRECTIONS, Topics, auc, bases, measure, pairs, scenarios
 from eval.steer.wordings import FEWER, MORE, free_text, held_out
 from eval.steer.words_for_history import SaidMethod
 from genrec.city import CityConfig, build_city
 from genrec.evidence import Evidence
+from genrec.plain_yaml import TextLoader, load_yaml
+from genrec.profiles.place_kinds import place_kinds
 from genrec.profiles.statements import parse
 from genrec.rankers.fusion import Fusion
 from genrec.reading.reader import read_checkins
 from genrec.steering import Steering
+from training.feelings import SENTENCES
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,14 @@ def test_wordings_are_enough_and_kept_apart():
     assert len(free_text()) == 60
 
 
+def test_no_tested_sentence_was_learned():
+    learned = {
+        sentence for listed in load_yaml(SENTENCES.read_text(), TextLoader, SENTENCES).values() for sentence in listed
+    }
+    kept = held_out()
+    assert not learned & {*kept.more, *kept.fewer, *kept.placebo, *(one.says for one in free_text())}
+
+
 @pytest.mark.parametrize(("sentences", "sign"), [(MORE, 1), (FEWER, -1)])
 def test_the_known_wordings_are_read_rightly(sentences, sign):
     for sentence in sentences:
@@ -66,19 +77,22 @@ def test_scripted_edits(asked, steering):
     made = scenarios(asked, topics, persons=3, kinds=2, seed=0)
     assert len(made) == 3 * 2 * len(DIRECTIONS)
     assert {one.is_held_out for one in made} == {True, False}
-    rows = measure(asked, made, Fusion(), steering, strength=1.0)
+    base = bases(asked, made, Fusion())
+    rows = measure(asked, topics, made, base, steering, strength=1.0)
     known = rows.filter(~pl.col("held_out") & (pl.col("direction") != "placebo"))
     assert (known["on_topic"] > 0).all(), "known wordings move a kind in the wanted direction"
     assert (known["auc_shift"] >= 0).all()
     assert known["right"].all()
     assert rows["off_topic"].is_between(0, 1).all()
     assert (pairs(rows).filter(~pl.col("held_out"))["joint"] == 1).all()
-    nothing = measure(asked, made, Fusion(), steering, strength=0.0)
+    nothing = measure(asked, topics, made, base, steering, strength=0.0)
     assert np.abs(nothing.select("auc_shift", "on_topic", "off_topic", "ranks").to_numpy()).max() < 1e-12
 
 
 def test_words_for_a_history_come_from_other_later_visits(asked, steering):
-    method = SaidMethod(TrainedMethod("fusion", None), Fusion(), steering, asked.checkins)
+    method = SaidMethod(
+        TrainedMethod("fusion", None), Fusion(), steering, asked.checkins, place_kinds(asked.checkins.pois)
+    )
     category = asked.checkins.pois["category"]
     spoken = 0
     for number, example in enumerate(asked.examples[:20]):

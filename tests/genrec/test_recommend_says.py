@@ -52,10 +52,10 @@ def test_what_is_said_moves_the_kinds_that_it_names(ask, kinds, tiny_folder):
 
 def test_words_without_a_clear_meaning_load_no_model_and_change_nothing(ask):
     plain = ask("--user", "u0", "-k", 3)[1].splitlines()
-    code, out, _ = ask("--user", "u0", "-k", 3, "--says", "I don't dislike bars.", "--model", "there is no such model")
+    code, out, _ = ask("--user", "u0", "-k", 3, "--says", "Ich hasse Bars.", "--model", "there is no such model")
     assert code == 0
     assert out.splitlines()[:4] == plain[:4]
-    assert 'Unclear, so without effect: "I don\'t dislike bars" (it turns round twice: "don\'t" and "dislike")' in out
+    assert 'Unclear, so without effect: "Ich hasse Bars" (it is not understood; say it as a plain English' in out
 
 
 def test_strength_0_changes_nothing(ask, kinds):

@@ -122,3 +122,72 @@ def test_any_text_is_read_and_clauses_are_its_own_words(text: str) -> None:
         assert said.text in " ".join(text.split())
         assert (said.sign == 0) == bool(said.note)
         assert set(said.kinds) <= set(KINDS)
+
+
+CITY = ["City", "Office", "Home", "Road", "Restaurant", "Indian Restaurant", "Thai Restaurant", "Bar", "Best", "Bridge"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("I'm new in this city", ()),
+        ("I work at home", ()),
+        ("The best thing is the road trip", ()),
+        ("my office is far away", ()),
+        ("I avoid any office.", ("Office",)),
+        ("fewer roads please", ("Road",)),
+        ("I want to see a City more often", ("City",)),
+        ("I adore this bridge", ("Bridge",)),
+    ],
+)
+def test_ordinary_words_are_kinds_only_where_they_are_meant(text, kinds):
+    assert [kind for said in parse(text, CITY, {}) for kind in said.kinds] == list(kinds)
+
+
+@pytest.mark.parametrize("joint", ["except", "but not the", "apart from"])
+def test_ones_are_of_the_kind_that_was_named(joint):
+    liked, avoided = parse(f"I like every restaurant {joint} Indian ones.", CITY, {})
+    assert (liked.sign, set(liked.kinds)) == (
+        1,
+        {"Restaurant", "Thai Restaurant", "Indian Restaurant"} - {*avoided.kinds},
+    )
+    assert (avoided.sign, avoided.kinds) == (-1, ("Indian Restaurant",))
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("my wife says 'I love bars'", 0),
+        ('"No more bars", my doctor told me', 0),
+        ("My friends say: \u201cI hate bars, and I love pubs.\u201d", 0),
+        ("I always say 'no bars'", -1),
+        ("I like the 'Bar' and the 'Pub'", 1),
+    ],
+)
+def test_words_of_others_in_quotes_are_unclear(text, sign):
+    assert {said.sign for said in parse(text, KINDS, {}) if said.kinds or not sign} >= {sign}
+
+
+def test_a_question_goes_with_its_answer_and_what_goes_on_about_it_counts_for_nothing():
+    [said] = parse("Bars? No, thanks.", KINDS, {})
+    assert (said.sign, said.kinds) == (-1, ("Bar",))
+    named, more = parse("I love the park, but it takes me an hour.", KINDS, {})
+    assert (named.sign, more.sign) == (1, 0)
+    assert more.note == 'it goes with "I love the park"'
+
+
+@pytest.mark.parametrize(
+    "word", ["x" * 1900, "not " * 470, "'" * 1900, "\u2018" * 1900, "rather " * 270, "all bars " * 200]
+)
+def test_long_words_are_read(word):
+    assert len(parse(f"I like {word}", KINDS, OWN)) >= 1
+
+
+def test_kinds_in_any_script_that_begin_with_one_another():
+    kinds = ["Bar", "Bar Terrace", "\u5496\u5561\u5e97", "\u041a\u0430\u0444\u0435", "", " "]
+    read = parse(
+        "I like the Bar Terrace but not the Bar. No \u041a\u0430\u0444\u0435. I love \u5496\u5561\u5e97.", kinds, {}
+    )
+    assert [(said.sign, said.kinds) for said in read] == [
+        (1, ("Bar Terrace",)), (-1, ("Bar",)), (-1, ("\u041a\u0430\u0444\u0435",)), (1, ("\u5496\u5561\u5e97",)),
+    ]  # fmt: skip
