@@ -12,7 +12,6 @@ from eval.methods.llm import LlmSpec, Models
 from eval.methods.names import make_methods
 from eval.protocol import FrozenSplit, cases
 from genrec.cli.bundle import bundled
-from genrec.cli.console import progress_bar
 from genrec.cli.options import CheckinsPath, Reading
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only
@@ -50,8 +49,8 @@ def beside(
     models = Models(checkins, model.model, model.server, adapter)
     [reader] = make_methods([method], models, ProfileShelf([], checkins, seed=seed))
     parts = experiment.Asked(learned, reader), experiment.Asked(asked, reader)
-    with progress_bar() as bar:
-        outcome = experiment.beside(parts, fusion.ranker, output, name=path.name, progress=reporting(bar))
+    with reporting() as progress:
+        outcome = experiment.beside(parts, fusion.ranker, output, name=path.name, progress=progress)
     tables = (
         compact_table("By share of visits asked", outcome.overall),
         difference_table("Against the fusion alone", outcome.differences),

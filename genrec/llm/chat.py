@@ -56,7 +56,7 @@ def text_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return list(_piece(tokenizer, text))
 
 
-def text_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+def standalone_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """A text that stands alone, as plain text behind the token that begins texts, if the tokenizer has one."""
     begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     return begin + _encoded(tokenizer, plain_for(tokenizer, plain(text)))

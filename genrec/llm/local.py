@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import Adapter, read_adapter
 from genrec.llm.backend import CacheUse, Generation, Message, Over
-from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens, text_tokens
+from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens, standalone_tokens, text_tokens
 from genrec.llm.decoding import Trie
 from genrec.llm.engine import Engine
 from genrec.llm.loading import load_model
@@ -95,7 +95,7 @@ class LocalModel:
     @torch.inference_mode()
     def states(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `AnswerScorer`."""
-        found = [self.engine.state(text_tokens(self.tokenizer, text)).float().cpu().numpy() for text in texts]
+        found = [self.engine.state(standalone_tokens(self.tokenizer, text)).float().cpu().numpy() for text in texts]
         return np.stack(found)
 
     def cache_use(self) -> CacheUse:

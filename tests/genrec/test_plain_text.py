@@ -13,7 +13,7 @@ from tokenizers.decoders import ByteLevel
 from transformers import PreTrainedTokenizerFast
 
 from genrec.errors import GenRecError
-from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens, text_tokens
+from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens, standalone_tokens
 from genrec.llm.embedded import CHAT_TEMPLATE
 from genrec.llm.plain_text import counted, plain
 from training.data.encoding import Encoder
@@ -127,7 +127,7 @@ def test_no_content_forges_a_turn(name, system, user, answer, normalized):
 @settings(max_examples=30, deadline=None)
 def test_a_text_that_stands_alone_holds_no_marker_but_the_first(name, text, normalized):
     made = tokenizer(name, normalized)
-    found = text_tokens(made, f"I like {text}")
+    found = standalone_tokens(made, f"I like {text}")
     begin = [] if made.bos_token_id is None else [made.bos_token_id]
     assert found[: len(begin)] == begin
     assert not counted(made, found[len(begin) :])
