@@ -48,7 +48,7 @@ class Models:
     adapter: str | None
     plain: bool  # no adapter, not even the one that comes with the model
     profile_model: str | None
-    probabilities: Over  # of a model that ranks
+    probabilities: Over = "catalogue"  # of a model that ranks
 
 
 class Assistant:

@@ -140,7 +140,7 @@ def test_a_place_is_explained_alone(api):
 
 
 def test_words_that_no_model_need_read_are_read(api):
-    answer = ranked(api, person="u0", says=["I don't dislike bars."])
+    answer = ranked(api, person="u0", says=["Ich hasse Bars."])
     assert answer["method"] == "fusion" and answer["said"][0]["polarity"] == "unclear"
 
 
