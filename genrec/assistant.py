@@ -112,7 +112,7 @@ class Assistant:
         """The adapter that ranks: the one named, or the one that comes with the model unless told otherwise."""
         if self.models.adapter or self.models.plain:
             return self.models.adapter
-        return default_adapter(self.models.model, self.models.server, "diary")
+        return default_adapter(self.models.model, self.models.server)
 
     @cached_property
     def llm(self) -> LlmRecommender:

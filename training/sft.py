@@ -10,7 +10,7 @@ from trl import SFTTrainer
 
 from genrec.cache import cache_home
 from genrec.errors import GenRecError
-from genrec.llm.adapter import ANY, DIARY_ADAPTER, SHIPPED, Adapter, read_adapter, write_declaration
+from genrec.llm.adapter import ANY, SHIPPED, Adapter, read_adapter, write_declaration
 from genrec.llm.lora import lora_rank, put_on
 from genrec.llm.quiet import quiet_transformers
 from genrec.prepared import catalogue_hash
@@ -64,9 +64,7 @@ def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: Dataset, out:
     config = trainer_config("sft", recipe, out)
     with quiet_transformers():
         trainer = SFTTrainer(
-            model=continued(trainable, adapter_folder(recipe.adapter, recipe.data.prompt))
-            if recipe.adapter
-            else trainable.model,
+            model=continued(trainable, adapter_folder(recipe.adapter)) if recipe.adapter else trainable.model,
             args=config,
             train_dataset=dataset,
             processing_class=trainable.tokenizer,
@@ -80,7 +78,7 @@ def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
     """Raise GenRecError unless the recipe's adapter, if any, can learn on: same base, prompt, catalogue and shape."""
     if recipe.adapter is None:
         return
-    folder = adapter_folder(recipe.adapter, recipe.data.prompt)
+    folder = adapter_folder(recipe.adapter)
     declared = read_adapter(folder)
     declared.require_base(recipe.model)
     declared.require(catalogue, prompt_version(PROMPTS[recipe.data.prompt]))
@@ -94,11 +92,9 @@ def continued(trainable: Trainable, folder: Path) -> PeftModel:
     return put_on(trainable.model, folder, trainable=True)
 
 
-def adapter_folder(named: Path, prompt: str) -> Path:
-    """Where the adapter is that a recipe goes on from; of those that ship, the one for its prompt."""
-    if named != Path("shipped"):
-        return named
-    return DIARY_ADAPTER if prompt == "diary" else SHIPPED
+def adapter_folder(named: Path) -> Path:
+    """Where an adapter is that a recipe names."""
+    return SHIPPED if named == Path("shipped") else named
 
 
 def train_sft(

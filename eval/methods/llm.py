@@ -88,8 +88,8 @@ class Models:
 
     @cache  # noqa: B019 - lives as long as the run
     def adapter(self, prompt: PromptStyle) -> str | None:
-        """The adapter that was named, or else the one for a prompt that comes with the model, if there is one."""
-        return self.named or default_adapter(self._model, self._server, prompt)
+        """The adapter that was named, or else the one that comes with the model, if there is one for the prompt."""
+        return self.named or (None if prompt == "diary" else default_adapter(self._model, self._server))
 
     def settings(self, adapted: bool, prompt: PromptStyle) -> dict[str, Any]:
         """Which model, in plain types."""

@@ -16,9 +16,7 @@ from genrec.validation import first_problem
 DECLARATION = "genrec.json"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ANY = "any"
-# Adapters of the embedded model for any city: one that goes on with diaries, and one that answers with numbers.
-DIARY_ADAPTER = Path(__file__).parent / "diary_adapter"
-SHIPPED = Path(__file__).parent / "ranking_adapter"
+SHIPPED = Path(__file__).parent / "ranking_adapter"  # of the embedded model, for any city
 
 
 class Adapter(BaseModel):

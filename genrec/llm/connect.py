@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genrec.errors import GenRecError
-from genrec.llm.adapter import DIARY_ADAPTER, SHIPPED, read_adapter
+from genrec.llm.adapter import SHIPPED, read_adapter
 from genrec.llm.address import public
 from genrec.llm.backend import AnswerScorer, Generator
 
@@ -57,19 +57,15 @@ def connect(model: str | None, server: str | None, adapter: str | None = None) -
     return Connection(vllm, vllm)
 
 
-def default_adapter(model: str | None, server: str | None, prompt: str = "genrec") -> str | None:
-    """What ranks unless the user says otherwise: for the embedded model its own adapter, at a server if it has it.
-
-    `prompt`: the style of the prompt that it was trained for.
-    """
-    shipped = DIARY_ADAPTER if prompt == "diary" else SHIPPED
+def default_adapter(model: str | None, server: str | None) -> str | None:
+    """What ranks unless the user says otherwise: for the embedded model its own adapter, at a server if it has it."""
     if server is None:
-        return str(shipped) if model in (None, "embedded") and shipped.exists() else None
+        return str(SHIPPED) if model in (None, "embedded") else None
     from genrec.llm.endpoint import Endpoint
 
     endpoint = Endpoint(server, model)
     names = [entry.id for entry in endpoint.models() if entry.parent == endpoint.model]
-    return shipped.name if shipped.name in names else None
+    return SHIPPED.name if SHIPPED.name in names else None
 
 
 def _here(server: str, folder: str | None) -> Path:
