@@ -1,0 +1,7 @@
+"""How the service does, for who runs it."""
+
+from genrec.service.page.site import Site
+
+
+def add(site: Site) -> None:
+    """The page."""
