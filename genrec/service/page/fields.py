@@ -2,7 +2,6 @@
 
 from genrec.service.page.site import box, text
 from genrec.service.questions import Answer
-from genrec.words import is_known
 
 LEAST = 0.005  # share that is shown
 NAMES = {
@@ -25,15 +24,14 @@ def carried(answer: Answer) -> None:
         _bars("Weights in this situation", answer.gate)
         for rank, place in enumerate(answer.places, 1):
             if place.fields:
-                kind = f" ({place.category})" if is_known(place.category) else ""
-                _bars(f"{rank}. {place.name or place.poi_id}{kind}", place.fields)
+                _bars(f"{rank}. {place.name or place.poi_id}", place.fields)
         if answer.not_looked_at is not None:
             text("p", f"All places that were not looked at, together: {answer.not_looked_at:.1%}", "quiet")
 
 
 def _bars(title: str, shares: dict[str, float]) -> None:
     with box("table", "wide"):
-        text("caption", title).style("text-align:left;font-weight:600;padding-top:.5rem")
+        text("caption", title)
         for field, share in sorted(shares.items(), key=lambda item: -item[1]):
             if share >= LEAST:
                 with box("tr"):

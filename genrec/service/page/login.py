@@ -35,9 +35,7 @@ def form() -> Response:
 
 
 @routes.post(LOGIN)
-def log_in(
-    request: Request, service: ServiceOf, key: Annotated[str, Form(max_length=200)] = ""
-) -> Response:
+def log_in(request: Request, service: ServiceOf, key: Annotated[str, Form(max_length=200)] = "") -> Response:
     """Keep a key that is known."""
     try:
         service.guard.caller(key.strip(), request.client.host if request.client else "")

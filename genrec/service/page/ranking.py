@@ -1,6 +1,6 @@
 """Where somebody may go next: asked for a time and with words, before and after these, with what they say of places."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 from nicegui import ui
@@ -13,19 +13,22 @@ from genrec.service.page.fields import carried
 from genrec.service.page.site import Me, Notice, box, button, named, text
 from genrec.service.questions import Answer, RecommendAsk
 from genrec.steering import STRONGEST
+from genrec.store.records import Person
 from genrec.words import is_known
 
 SHOWN = 10
 LOOKED_UP = 100  # places of the ranking before, among which those of the one after are looked up
+Buttons = Callable[[Place], None]
 SAYS: dict[str, str] = {"visited": "I was there", "dislike": "Not for me", "hide": "Hide"}
 
 
 class RankingPanel:
     """The questions, and the answer below them."""
 
-    def __init__(self, me: Me, person: str) -> None:
-        self._me, self._person = me, person
+    def __init__(self, me: Me, settings: Person) -> None:
+        self._me, self._person, self._strength = me, settings.id, settings.strength
         self.answer: Answer | None = None
+        self.shown: Callable[[Answer], Awaitable[None]] | None = None  # called with every answer
         self._ask_form()
         self._notice = Notice()
         self._given = box("div", "bar")
@@ -38,15 +41,16 @@ class RankingPanel:
             with box("div", "grow"):
                 self._words = ui.textarea("In your own words").props("autogrow rows=1")
             with box("div", "grow"):
-                label = text("p", "How much words count: 1", "quiet")
-                self._steer = ui.slider(min=0, max=STRONGEST, step=0.1, value=1, on_change=lambda: label.set_text(
-                    f"How much words count: {self._steer.value:g}"))  # fmt: skip
+                label = text("p", "", "quiet")
+                self._steer = ui.slider(min=0, max=STRONGEST, step=0.1, value=self._strength)
+                label.bind_text_from(self._steer, "value", lambda value: f"How much words count: {value:g}")
                 named(self._steer, aria_label="How much words count")
             self._go = button("Show places", self.show, main=True)
 
-    async def show(self) -> None:
-        """Ask, and show the answer, beside the one without words if there are some."""
+    async def show(self) -> Answer | None:
+        """Ask, and show the answer, beside the one without words if there are some; None if there is none."""
         self._go.props("loading")
+        self._go.disable()
         words = self._words.value.strip()
         answer = await self._notice.attempt(
             lambda: self.ask(words=words), "The language model reads what you said ..." if words else ""
@@ -55,22 +59,26 @@ class RankingPanel:
         if answer is not None and words:
             before = await self._notice.attempt(lambda: self.ask(k=LOOKED_UP, steer=0.0))
         self._go.props(remove="loading")
+        self._go.enable()
         if answer is not None:
-            self._show(answer, before, "without words")
+            self._show(answer, before)
+            if self.shown:
+                await self.shown(answer)
+        return answer
 
     def ask(self, *, words: str = "", k: int = SHOWN, steer: float | None = None) -> Answer:
         """An answer to what the form asks."""
         ask = RecommendAsk(
             person=self._person, says=[words] if words else [], time=self._time.value or None, k=k,
-            steer=(self._steer.value if words else None) if steer is None else steer,
+            steer=self._steer.value if steer is None else steer,
         )  # fmt: skip
         return recommend.recommend(ask, self._me.service, self._me.caller)
 
-    def _show(self, answer: Answer, before: Answer | None, called: str) -> None:
+    def _show(self, answer: Answer, before: Answer | None) -> None:
         self.answer = answer
         self._list.clear()
         with self._list:
-            comparison(answer, before, called, self._buttons)
+            comparison(answer, before, self._buttons)
             how_made(answer)
             for said in answer.said:
                 text("p", read_as(said), "quiet")
@@ -108,47 +116,59 @@ class RankingPanel:
         await self.show()
 
 
-def comparison(
-    after: Answer, before: Answer | None, called: str, buttons: Callable[[Place], None] | None = None
-) -> None:
-    """An answer, with one of before beside it if there is one, and how far each place has moved."""
+def comparison(after: Answer, before: Answer | None, buttons: Buttons) -> None:
+    """An answer with reasons; beside it the one of before, if there is one."""
     if before is None:
         text("h2", "Most probable next places")
-        listed(after.places, None, buttons)
+        listed(after.places, buttons=buttons)
         return
-    ranks = {place.poi_id: rank for rank, place in enumerate(before.places, 1)}
     with box("div", "two"):
         with box("section", aria_label="After"):
-            text("h2", "After")
-            listed(after.places, ranks, buttons)
+            text("h2", "With your words")
+            listed(after.places, _ranks(before), buttons)
         with box("section", aria_label="Before"):
-            text("h2", f"Before, {called}")
-            listed(before.places[: len(after.places)], None, None)
+            text("h2", "Without them")
+            listed(before.places[: len(after.places)])
 
 
-def listed(
-    places: Sequence[Place], before: dict[str, int] | None, buttons: Callable[[Place], None] | None
-) -> None:
-    """Places, best first."""
+def beside(after: Answer, before: Answer) -> None:
+    """Two answers in short, side by side."""
+    with box("div", "beside"):
+        with box("section", aria_label="Before"):
+            text("h3", "Before")
+            listed(before.places[: len(after.places)])
+        with box("section", aria_label="After"):
+            text("h3", "After")
+            listed(after.places, _ranks(before))
+
+
+def _ranks(answer: Answer) -> dict[str, int]:
+    return {place.poi_id: rank for rank, place in enumerate(answer.places, 1)}
+
+
+def listed(places: Sequence[Place], before: dict[str, int] | None = None, buttons: Buttons | None = None) -> None:
+    """Places, best first: with where they stood before, and with reasons where something can be said of them."""
     if not places:
         text("p", "No place is left to be named.")
     with box("ol", "places"):
         for rank, place in enumerate(places, 1):
             with box("li"):
                 with box("div", "line"):
-                    text("strong", f"{rank}. {name_of(place)}")
+                    text("strong", f"{rank}. {name_of(place) if buttons else place.name or place.poi_id}")
                     text("span", f"{place.probability:.1%}")
                 if before is not None:
                     text("p", moved(rank, before.get(place.poi_id)), "quiet")
-                away = [] if place.distance_km is None else [f"{place.distance_km:.1f} km away"]
-                text("p", "; ".join([*place.reasons, *away]), "quiet")
                 if buttons:
+                    away = [] if place.distance_km is None else [f"{place.distance_km:.1f} km away"]
+                    text("p", "; ".join([*place.reasons, *away]), "quiet")
                     buttons(place)
 
 
 def name_of(place: Place) -> str:
     """How a place is called, with its kind."""
-    return f"{place.name or place.poi_id} ({place.category})" if is_known(place.category) else place.name or place.poi_id
+    return (
+        f"{place.name or place.poi_id} ({place.category})" if is_known(place.category) else place.name or place.poi_id
+    )
 
 
 def moved(rank: int, before: int | None) -> str:

@@ -56,11 +56,6 @@ def _choose(me: Me, after: str) -> None:
 
 def _create(me: Me) -> None:
     text("h2", "Add somebody")
-    with box("div", "bar"):
-        with box("div", "grow"):
-            id_ = ui.input("Their id (left empty, one is made up)")
-        consent = ui.checkbox("They agree to a profile")
-        button("Add", lambda: create(), main=True)
     notice = Notice()
 
     async def create() -> None:
@@ -71,3 +66,9 @@ def _create(me: Me) -> None:
         made = await notice.attempt(work)
         if made is not None:
             ui.navigate.to(address(made.id).removeprefix(AT))
+
+    with box("div", "bar"):
+        with box("div", "grow"):
+            id_ = ui.input("Their id (left empty, one is made up)")
+        consent = ui.checkbox("They agree to a profile")
+        button("Add", create, main=True)
