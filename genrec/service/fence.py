@@ -12,6 +12,7 @@ from genrec.service.errors import log, problem, unforeseen
 from genrec.service.metrics import Metrics
 
 LARGEST = 2 << 20  # bytes of a request
+FILES, LARGEST_FILE = "/app/_nicegui/client/", 256 << 20  # where the page takes files, and bytes of one
 READING = {"GET", "HEAD", "OPTIONS"}
 METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -35,6 +36,10 @@ class Fence:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
+        if scope["type"] == "websocket":  # browsers say where it is opened, and let other sites open it
+            foreign = self._refusal("POST", Headers(scope=scope), 0)
+            await (_closed if foreign else self._app)(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -49,9 +54,10 @@ class Fence:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        most = LARGEST_FILE if scope["path"].startswith(FILES) else LARGEST
+        refusal = self._refusal(scope["method"], Headers(scope=scope), most)
         try:
-            await (refusal or self._app)(scope, _bounded(receive), sending)
+            await (refusal or self._app)(scope, _bounded(receive, most), sending)
         except Exception as error:  # nothing of it goes out, nor into the log but where it was
             response = unforeseen(error)
             if not begun:
@@ -62,13 +68,13 @@ class Fence:
             self._metrics.request(method, route, status, seconds)
             log.info("%s %s %d %.0f ms", method, route, status, 1000 * seconds)
 
-    def _refusal(self, method: str, headers: Headers) -> Response | None:
+    def _refusal(self, method: str, headers: Headers, most: int) -> Response | None:
         host = headers.get("host", "")
         if self._hosts is not None and _name(f"//{host}") not in self._hosts:
             return problem(421, "this service is not known under that name")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length[:20]) > LARGEST:
-            return _too_large()
+        if not length.isdigit() or int(length[:20]) > most:
+            return problem(413, f"a request may have {most:,} bytes")
         if method in READING:
             return None
         origin = headers.get("origin")
@@ -78,7 +84,13 @@ class Fence:
         return None
 
 
-def _bounded(receive: Receive) -> Receive:
+async def _closed(_: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
     """The same, until too many bytes have come."""
     got = 0
 
@@ -86,15 +98,11 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal got
         message = await receive()
         got += len(message.get("body", b""))
-        if got > LARGEST:
-            raise HTTPException(413, f"a request may have {LARGEST:,} bytes")
+        if got > most:
+            raise HTTPException(413, f"a request may have {most:,} bytes")
         return message
 
     return bounded
-
-
-def _too_large() -> Response:
-    return problem(413, f"a request may have {LARGEST:,} bytes")
 
 
 def _name(url: str) -> str | None:

@@ -1,6 +1,7 @@
 """Where the page is in the app, and what browsers let it do."""
 
 import secrets
+import warnings
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI
@@ -27,6 +28,7 @@ def add_page(app: FastAPI, tiles: str | None = None) -> None:
     core.sio.eio.cors_allowed_origins = None  # the page's own origin alone; NiceGUI would let any in
     core.app.config.socket_io_js_transports = ["websocket"]
     core.app.add_middleware(Policy, pictures=_origin(tiles) if tiles else "")
+    warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`")  # NiceGUI looks at all objects when it starts
     ui.run_with(
         app, mount_path=AT, title="GenRec", language="en-US", tailwind=False, show_welcome_message=False,
         reconnect_timeout=10,

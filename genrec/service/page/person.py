@@ -10,9 +10,11 @@ from genrec.service.errors import Refused
 from genrec.service.page.place_map import MapPanel
 from genrec.service.page.profile import ProfilePanel
 from genrec.service.page.ranking import LOOKED_UP, RankingPanel, beside
+from genrec.service.page.rights import DataPanel
 from genrec.service.page.site import LOGIN, Me, Site, box, head, me_of, text
-from genrec.service.page.versions import HistoryPanel, WritingPanel
+from genrec.service.page.versions import HistoryPanel
 from genrec.service.page.week import WeekPanel
+from genrec.service.page.writing import WritingPanel
 from genrec.service.questions import Answer
 from genrec.store.records import Person
 
@@ -42,19 +44,32 @@ def add(site: Site) -> None:
 async def _panels(site: Site, me: Me, settings: Person) -> None:
     person = settings.id
     with ui.tabs().props("no-caps align=left outside-arrows mobile-arrows") as tabs:
-        places, profile, where, when = (ui.tab(name) for name in ("Next places", "Profile", "Map", "Week"))
+        places, profile, where, when, data = (
+            ui.tab(name) for name in ("Next places", "Profile", "Map", "Week", "Data")
+        )
     with ui.tab_panels(tabs, value=places, animated=False, keep_alive=True).classes("full-width"):
         with ui.tab_panel(places):
             ranking = RankingPanel(me, settings)
+        with ui.tab_panel(profile):
+            shown = ProfileTab(me, person, ranking)
         with ui.tab_panel(where):
             on_map = MapPanel(site, me, person)
         with ui.tab_panel(when):
             week = WeekPanel(me, person)
-        with ui.tab_panel(profile):
-            shown = ProfileTab(me, person, ranking)
-    ranking.shown = on_map.show
-    await ranking.show()
-    await shown.show()
+
+        async def changed() -> None:
+            await ranking.show()
+            await shown.show()
+
+        with ui.tab_panel(data):
+            kept = DataPanel(me, settings, changed)
+
+    async def answered(answer: Answer) -> None:
+        await on_map.show(answer)
+        await kept.show()
+
+    ranking.shown = answered
+    await changed()
     await week.show()
 
 

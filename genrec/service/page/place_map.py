@@ -35,7 +35,9 @@ class MapPanel:
         self._all = ui.checkbox("Show home and work", on_change=lambda: self.show(self._answer))
         self._notice = Notice()
         text("p", "Places of the answer are blue, with their rank; visited ones orange, the larger the more often.")
-        self._map = ui.leaflet(center=(0.0, 0.0), zoom=2, options={"attributionControl": bool(site.tiles)})
+        self._map = ui.leaflet(
+            center=(0.0, 0.0), zoom=2, options={"attributionControl": bool(site.tiles), "zoomSnap": 0.25}
+        )
         named(self._map.classes("map"), role="region", aria_label="Map; the list below says the same")
         self._map.layers.clear()  # NiceGUI's tiles would be asked of another machine
         self._site = site
@@ -103,7 +105,7 @@ class MapPanel:
                 ("Visited places", [spot for spot in spots if not spot.rank]),
             ):
                 with box("section", aria_label=title):
-                    text("h3", title)
+                    text("h2", title)
                     with box("ul", "plain"):
                         for spot in shown:
                             with box("li", "line"):

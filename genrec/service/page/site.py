@@ -41,7 +41,7 @@ h1, h2, h3, p, li, td, th, summary { overflow-wrap: anywhere; }
 .beside { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
 ol.places, ul.plain { list-style: none; margin: 0; padding: 0; }
 ol.places > li, ul.plain > li { border-bottom: 1px solid #ddd; padding: .5rem 0; }
-ul.columns { columns: 12rem; }
+ul.columns { columns: 9rem; }
 .line { display: flex; justify-content: space-between; align-items: flex-start; gap: 1rem; }
 .line > :last-child { white-space: nowrap; flex: none; }
 summary { cursor: pointer; display: list-item; }

@@ -10,6 +10,8 @@ from genrec.service import people
 from genrec.service.errors import Refused
 from genrec.service.models import NewPerson
 from genrec.service.page.site import AT, LOGIN, Me, Notice, Site, box, button, head, link, me_of, text
+from genrec.service.page.upload import UploadPanel
+from genrec.service.page.writing import WritingManyPanel
 from genrec.service.security import operator
 from genrec.store.records import Person, Settings
 
@@ -30,6 +32,8 @@ def add(site: Site) -> None:
             return RedirectResponse(address(who.person))
         head(me, "GenRec")
         _choose(me, after)
+        UploadPanel(me)
+        WritingManyPanel(me)
         _create(me)
         return None
 
@@ -47,7 +51,7 @@ def _choose(me: Me, after: str) -> None:
             with box("li"):
                 link(person.id, address(person.id))
                 if not person.consent:
-                    text("span", " wants no profile", "quiet")
+                    text("span", " no consent", "quiet")
     if not page.people:
         text("p", "There is nobody yet. Add somebody, or a file of check-ins.")
     if page.next is not None:
