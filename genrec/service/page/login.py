@@ -60,4 +60,5 @@ def _page(problem: str, status: int) -> Response:
         f"default-src 'none'; style-src 'sha256-{allowed}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
     text = PAGE.render(style=STYLE, problem=problem)
-    return Response(text, status, {"Content-Security-Policy": policy}, "text/html")
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}  # without one, forms have no Origin
+    return Response(text, status, headers, "text/html")

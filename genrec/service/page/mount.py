@@ -63,6 +63,7 @@ class Policy:
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Content-Security-Policy"] = self._allowed(nonce)
+                    headers["Referrer-Policy"] = "same-origin"  # without one, forms have no Origin
                     begun = message
                     return
             elif begun is not None and message["type"] == "http.response.body":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import polars as pl
 from nicegui import ui
 
 from genrec.checkins import Checkins
@@ -54,19 +55,25 @@ class MapPanel:
             self._say(spots)
 
     def _spots(self) -> list[Spot]:
-        store, wanted = self._me.service.store, self._answer.places if self._answer else []
+        store = self._me.service.store
         own = Checkins(store.frame(self._me.own(self._person)), store.catalogue(), "the store", [])
-        habits, pois = habits_of(own, self._person), own.pois
+        if own.frame.is_empty():
+            return self._probable(own.pois, set())
+        habits = habits_of(own, self._person)
         hidden = set() if self._all.value else {one.poi for one in habits.anchors if one.kind in PRIVATE}
-        names = pois[NAME] if NAME in pois.columns else pois[POI_ID]
-        spots = [
+        names = own.pois[NAME] if NAME in own.pois.columns else own.pois[POI_ID]
+        visited = [
             Spot(names[place.poi] or place.poi_id, (place.latitude, place.longitude), None, place.visits)
             for place in habits.places
             if place.poi not in hidden
         ]
-        return spots + [
+        return visited + self._probable(own.pois, hidden)
+
+    def _probable(self, pois: pl.DataFrame, hidden: set[int]) -> list[Spot]:
+        places = self._answer.places if self._answer else []
+        return [
             Spot(name_of(place), (pois[LATITUDE][place.poi], pois[LONGITUDE][place.poi]), rank)
-            for rank, place in enumerate(wanted, 1)
+            for rank, place in enumerate(places, 1)
             if place.poi not in hidden
         ]
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from genrec.profiles.statements import Said
 from genrec.ranking import Place
@@ -17,6 +18,7 @@ from genrec.store.records import Person
 from genrec.words import is_known
 
 SHOWN = 10
+COUNT = "How much words count"
 LOOKED_UP = 100  # places of the ranking before, among which those of the one after are looked up
 Buttons = Callable[[Place], None]
 SAYS: dict[str, str] = {"visited": "I was there", "dislike": "Not for me", "hide": "Hide"}
@@ -41,11 +43,20 @@ class RankingPanel:
             with box("div", "grow"):
                 self._words = ui.textarea("In your own words").props("autogrow rows=1")
             with box("div", "grow"):
-                label = text("p", "", "quiet")
-                self._steer = ui.slider(min=0, max=STRONGEST, step=0.1, value=self._strength)
-                label.bind_text_from(self._steer, "value", lambda value: f"How much words count: {value:g}")
-                named(self._steer, aria_label="How much words count")
+                self._steering()
             self._go = button("Show places", self.show, main=True)
+
+    def _steering(self) -> None:
+        """A slider of the browser's own, which says what it is to who does not see it."""
+        label = text("label", f"{COUNT}: {self._strength:g}", "quiet")
+        slider = box("input", type="range", min=0, max=STRONGEST, step=0.1, value=self._strength).style("width:100%")
+        named(label, for_=slider.html_id)
+
+        def moved_to(event: GenericEventArguments) -> None:
+            self._strength = float(event.args)
+            label.set_text(f"{COUNT}: {self._strength:g}")
+
+        slider.on("input", moved_to, js_handler="(event) => emit(event.target.value)")
 
     async def show(self) -> Answer | None:
         """Ask, and show the answer, beside the one without words if there are some; None if there is none."""
@@ -70,7 +81,7 @@ class RankingPanel:
         """An answer to what the form asks."""
         ask = RecommendAsk(
             person=self._person, says=[words] if words else [], time=self._time.value or None, k=k,
-            steer=self._steer.value if steer is None else steer,
+            steer=self._strength if steer is None else steer,
         )  # fmt: skip
         return recommend.recommend(ask, self._me.service, self._me.caller)
 

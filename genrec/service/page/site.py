@@ -45,7 +45,7 @@ ul.columns { columns: 9rem; }
 .line { display: flex; justify-content: space-between; align-items: flex-start; gap: 1rem; }
 .line > :last-child { white-space: nowrap; flex: none; }
 summary { cursor: pointer; display: list-item; }
-summary:focus-visible, a:focus-visible, .q-btn:focus-visible { outline: 3px solid #14508c; outline-offset: 2px; }
+summary:focus-visible, a:focus-visible, input[type=range]:focus-visible, .q-btn:focus-visible { outline: 3px solid #14508c; outline-offset: 2px; }
 a { color: #14508c; }
 table { border-collapse: collapse; }
 caption { text-align: left; font-weight: 600; padding-top: .5rem; }
@@ -61,9 +61,10 @@ table.week td, table.week th { text-align: center; padding: .1rem; min-width: 2.
 .map { height: 26rem; max-height: 70vh; background: #f4f4f4; border: 1px solid #bbb; z-index: 0; }
 .leaflet-tooltip.rank { background: none; border: 0; box-shadow: none; color: #fff; font-weight: 600; padding: 0; }
 .q-btn, .q-tab { text-transform: none; }
-.q-field, .q-slider { width: 100%; }
+.q-field { width: 100%; }
 .q-tab-panel { padding: .5rem 0; gap: .5rem; align-items: stretch; }
 .q-tab-panels { background: transparent; }
+#q-loading-bar { display: none; }
 """
 
 Result = TypeVar("Result")

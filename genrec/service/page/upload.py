@@ -1,6 +1,7 @@
 """Check-ins from a file, with what its reader noted or could not read."""
 
 import re
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from genrec.store.protocol import Imported
 from genrec.store.records import Settings
 
 LONGEST_NAME = 60
+PATIENCE = 60.0  # seconds
 
 
 class UploadPanel:
@@ -42,7 +44,7 @@ class UploadPanel:
         with TemporaryDirectory() as folder:
             path = Path(folder, name)
             await event.file.save(path)
-            done = await self._notice.attempt(lambda: self._read(path), "Reading ...")
+            done = await self._notice.attempt(lambda: self._read(path), "Reading and counting ...")
         self._field.reset()
         if done is None:
             return
@@ -68,4 +70,7 @@ class UploadPanel:
             raise GenRecError(str(error).replace(f"{path.parent}/", "")) from None
         new = service.store.import_checkins(checkins, Settings(consent=self._consent.value))
         service.live.changed(places=True)
+        end = time.monotonic() + PATIENCE
+        while service.live.waiting and time.monotonic() < end:  # so that rankings and profiles can follow at once
+            time.sleep(0.05)
         return checkins.notes, new
