@@ -75,7 +75,7 @@ def chromium() -> Iterator[Any]:
 
 @contextmanager
 def looking(browser: Any, width: int = 1280) -> Iterator[Any]:
-    """A visitor with cookies of their own, who must see no error, and whose browser must ask nobody but this machine."""
+    """A visitor with cookies of their own, who must see no error; their browser must ask nobody but this machine."""
     context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
     context.set_default_timeout(20_000)
     faults: list[str] = []

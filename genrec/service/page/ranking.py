@@ -1,6 +1,7 @@
 """Where somebody may go next: asked for a time and with words, before and after these, with what they say of places."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from uuid import uuid4
 
 from nicegui import ui
@@ -98,7 +99,7 @@ class RankingPanel:
     def _buttons(self, place: Place) -> None:
         with box("div", "bar"):
             for kind, label in SAYS.items():
-                button(label, lambda kind=kind: self._say(kind, place), name_of(place))
+                button(label, partial(self._say, kind, place), name_of(place))
 
     async def _say(self, kind: str, place: Place) -> None:
         answer = self.answer.id if self.answer else None

@@ -45,7 +45,7 @@ ul.columns { columns: 9rem; }
 .line { display: flex; justify-content: space-between; align-items: flex-start; gap: 1rem; }
 .line > :last-child { white-space: nowrap; flex: none; }
 summary { cursor: pointer; display: list-item; }
-summary:focus-visible, a:focus-visible, input[type=range]:focus-visible, .q-btn:focus-visible { outline: 3px solid #14508c; outline-offset: 2px; }
+:is(summary, a, input[type=range], .q-btn):focus-visible { outline: 3px solid #14508c; outline-offset: 2px; }
 a { color: #14508c; }
 table { border-collapse: collapse; }
 caption { text-align: left; font-weight: 600; padding-top: .5rem; }
@@ -68,6 +68,7 @@ table.week td, table.week th { text-align: center; padding: .1rem; min-width: 2.
 """
 
 Result = TypeVar("Result")
+Named = TypeVar("Named", bound=ui.element)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def box(tag: str = "div", classes: str = "", **attributes: Any) -> ui.element:
     return named(ui.element(tag).classes(classes), **attributes)
 
 
-def named(element: Any, **attributes: Any) -> Any:
+def named(element: Named, **attributes: Any) -> Named:
     """An element with HTML attributes (aria_label is aria-label); values may hold anything, and are not parsed."""
     for name, value in attributes.items():
         element.props[name.strip("_").replace("_", "-")] = value
@@ -122,7 +123,7 @@ def button(label: str, click: Callable[[], Any], about: str = "", *, main: bool 
     """A button. `about`: what it is about, for who hears it out of its place."""
     made = ui.button(label, on_click=click, color=None).props("no-caps unelevated" if main else "no-caps outline dense")
     made.style("background:#14508c;color:#fff" if main else "color:#14508c;padding:0 .6rem")
-    return named(made, aria_label=f"{label}: {about}") if about else made  # type: ignore[no-any-return]
+    return named(made, aria_label=f"{label}: {about}") if about else made
 
 
 class Notice:

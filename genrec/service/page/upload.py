@@ -30,7 +30,7 @@ class UploadPanel:
         self._consent = ui.checkbox("The people in it have agreed to profiles")
         self._field = ui.upload(
             auto_upload=True, max_file_size=LARGEST_FILE, on_upload=self._take,
-            on_rejected=lambda: self._notice.problem(f"A file may have {LARGEST_FILE:,} bytes."),
+            on_rejected=self._refuse,
         ).style("display:none")  # fmt: skip
         with box("div", "bar"):  # its own look has parts that cannot be named to who does not see them
             choose = ui.button("Choose a file ...", color=None).props("no-caps outline").style("color:#14508c")
@@ -60,6 +60,9 @@ class UploadPanel:
                     for note in notes:
                         text("li", note)
             link("Show the people", f"{AT}/")
+
+    def _refuse(self) -> None:
+        self._notice.problem(f"A file may have {LARGEST_FILE:,} bytes.")
 
     def _read(self, path: Path) -> tuple[list[str], Imported]:
         operator(self._me.caller)

@@ -36,8 +36,8 @@ def _grid(counts: Counter[tuple[int, int]]) -> None:
         text("caption", f"{counts.total():,} visits by hour and day of the week")
         with box("tr"):
             text("th", "Hour").props("scope=col")
-            for day in WEEKDAYS:
-                text("th", day[:3]).props("scope=col")
+            for name in WEEKDAYS:
+                text("th", name[:3]).props("scope=col")
         for hour in range(min(hours), max(hours) + 1):
             with box("tr"):
                 text("th", f"{hour}:00").props("scope=row")

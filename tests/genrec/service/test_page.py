@@ -170,7 +170,7 @@ def test_the_map_hides_home_and_work_until_asked(page, site):
     page.get_by_text("Show home and work").click()
     visited.get_by_role("listitem").nth(few).wait_for()
     page.get_by_role("tab", name="Week").click()
-    assert page.get_by_role("row", name="8:00 ").get_by_text("2", exact=True).first.is_visible()
+    page.locator("table.week").get_by_role("cell", name="2", exact=True).first.wait_for()
 
 
 def test_people_take_everything_along_and_end_it(page, site):
@@ -235,7 +235,7 @@ def test_it_can_be_used_by_all_and_on_a_phone(browser, site, width):
             check()
         page.get_by_role("button", name="Erase ...").click()
         page.get_by_role("dialog").wait_for()
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(800)  # until it has faded in
         check()
 
 
