@@ -12,6 +12,8 @@ NAMES = {
     "category": "kinds of places",
     "words": "names and kinds in words",
     "geography": "distance",
+    "habits": "habits by place and hour",
+    "markov": "steps from place to place",
 }
 
 
@@ -22,9 +24,10 @@ def carried(answer: Answer) -> None:
     with box("details"):
         text("summary", "What carried this answer")
         _bars("Weights in this situation", answer.gate)
-        for rank, place in enumerate(answer.places, 1):
-            if place.fields:
-                _bars(f"{rank}. {place.name or place.poi_id}", place.fields)
+        with box("div", "two even"):
+            for rank, place in enumerate(answer.places, 1):
+                if place.fields:
+                    _bars(f"{rank}. {place.name or place.poi_id}", place.fields)
         if answer.not_looked_at is not None:
             text("p", f"All places that were not looked at, together: {answer.not_looked_at:.1%}", "quiet")
 

@@ -9,6 +9,7 @@ from genrec.service.models import AllFeedback, ChangedSettings
 from genrec.service.page.site import AT, Me, Notice, box, button, link, named, text
 from genrec.store.records import Person
 
+Answered = Callable[[], object]
 SAID = {"visited": "was there", "dislike": "not for me", "hide": "hidden"}
 KEEPS = "Everything that is kept: check-ins, the profile with its history, answers, feedback, places."
 
@@ -21,6 +22,13 @@ class DataPanel:
         text("h2", "Consent")
         self._consent = ui.switch("Profiles may be written and used", value=settings.consent, on_change=self._turn)
         text("p", "Without consent there is no profile, and rankings use nothing of this person.", "quiet")
+        self._withdrawing = _Question(
+            "Withdraw consent?",
+            ["The profile is removed with its history. Check-ins and feedback stay."],
+            "Withdraw",
+            lambda: self._agree(False),
+            lambda: self._consent.set_value(True),
+        )
         self._notice = Notice()
         text("h2", "Feedback")
         self._list = box("ul", "plain")
@@ -28,7 +36,11 @@ class DataPanel:
         text("p", f"{KEEPS} As one zip file.")
         with box("div", "bar"):
             button("Export", self._export)
-        erasing = _question(
+        text("h2", "Erase")
+        text("p", f"{KEEPS} It is removed for good.")
+        with box("div", "bar"):
+            button("Erase ...", lambda: erasing.open(), settings.id)  # noqa: PLW0108 - it is made below
+        erasing = _Question(
             f"Erase {settings.id}?",
             [
                 f"{KEEPS} All of it is removed from the database and its files, and cannot be brought back.",
@@ -36,17 +48,6 @@ class DataPanel:
             ],
             "Erase for good",
             self._erase,
-        )
-        text("h2", "Erase")
-        text("p", f"{KEEPS} It is removed for good.")
-        with box("div", "bar"):
-            button("Erase ...", erasing.open, settings.id)
-        self._withdrawing = _question(
-            "Withdraw consent?",
-            ["The profile is removed with its history. Check-ins and feedback stay."],
-            "Withdraw",
-            lambda: self._agree(False),
-            lambda: self._consent.set_value(True),
         )
 
     async def show(self) -> None:
@@ -108,22 +109,34 @@ class DataPanel:
             link("Start", f"{AT}/")
 
 
-def _question(
-    title: str, lines: list[str], label: str, yes: Callable[[], object], no: Callable[[], object] = lambda: None
-) -> ui.dialog:
-    """A question that must be answered before something is lost."""
-    with named(ui.dialog().props("persistent"), aria_label=title) as dialog, ui.card():
-        text("h2", title)
-        for line in lines:
-            text("p", line)
+class _Question:
+    """A question that must be answered before something is lost; it stands where it is asked."""
 
-        async def chosen(what: Callable[[], object]) -> None:
-            dialog.close()
-            done = what()
-            if isinstance(done, Awaitable):
-                await done
+    def __init__(
+        self,
+        title: str,
+        lines: list[str],
+        label: str,
+        yes: Callable[[], object],
+        no: Callable[[], object] | None = None,
+    ) -> None:
+        self._box = box("section", "question", role="alertdialog", tabindex=-1, aria_label=title)
+        self._box.set_visibility(False)
+        with self._box:
+            text("h3", title)
+            for line in lines:
+                text("p", line)
+            with box("div", "bar"):
+                button("Cancel", lambda: self._chosen(no))
+                button(label, lambda: self._chosen(yes), main=True)
 
-        with box("div", "bar"):
-            button("Cancel", lambda: chosen(no))
-            button(label, lambda: chosen(yes), main=True)
-    return dialog
+    def open(self) -> None:
+        """Ask."""
+        self._box.set_visibility(True)
+        self._box.run_method("focus")
+
+    async def _chosen(self, what: Answered | None) -> None:
+        self._box.set_visibility(False)
+        done = what() if what else None
+        if isinstance(done, Awaitable):
+            await done

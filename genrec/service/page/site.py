@@ -57,6 +57,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 table.week { font-size: .85rem; }
 table.week td, table.week th { text-align: center; padding: .1rem; min-width: 2.4rem; border: 1px solid #fff; }
 .answers { display: grid; gap: 0 1rem; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); }
+.question { border: 2px solid #a30000; padding: .5rem 1rem; max-width: 40rem; }
 .scroll { overflow-x: auto; max-width: 100%; }
 .map { height: 26rem; max-height: 70vh; background: #f4f4f4; border: 1px solid #bbb; z-index: 0; }
 .leaflet-tooltip.rank { background: none; border: 0; box-shadow: none; color: #fff; font-weight: 600; padding: 0; }

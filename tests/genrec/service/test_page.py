@@ -234,8 +234,8 @@ def test_it_can_be_used_by_all_and_on_a_phone(browser, site, width):
             page.wait_for_timeout(300)
             check()
         page.get_by_role("button", name="Erase ...").click()
-        page.get_by_role("dialog").wait_for()
-        page.wait_for_timeout(800)  # until it has faded in
+        page.get_by_role("alertdialog").wait_for()
+        assert page.evaluate("document.activeElement.getAttribute('role')") == "alertdialog"
         check()
 
 
@@ -290,20 +290,20 @@ def test_other_sites_open_no_socket_and_the_policy_is_strict(site):
     assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
 
 
-def test_what_was_saved_outlives_a_kill(browser, data, tiny_folder, tmp_path):
-    with app(tmp_path / "a.db", data, "--model", tiny_folder) as site, looking(browser) as page:
+def test_what_was_saved_outlives_a_kill(browser, data, tmp_path):
+    with app(tmp_path / "a.db", data) as site, looking(browser) as page:
         site.wait()
         write_by_templates(site, "u0")
         lines = httpx.get(f"{site.url}/v1/people/u0/profile").json()["sheet"]["preferences"]
         person(page, site, "u0", "Profile")
-        edit(page, lines[0], "Likes old bookshops.")
+        edit(page, lines[0], "I don't dislike bars.")
         page.get_by_text("Saved as version 2.").wait_for()
-        edit(page, lines[1], "Likes quiet libraries.")
+        edit(page, lines[1], "I don't dislike parks.")
         site.kill()  # while it writes
         site.start()
         site.wait()
         kept = httpx.get(f"{site.url}/v1/people/u0/profile").json()["sheet"]["preferences"]
-        assert kept[0] == "Likes old bookshops." and kept[1] in {lines[1], "Likes quiet libraries."}
+        assert kept[0] == "I don't dislike bars." and kept[1] in {lines[1], "I don't dislike parks."}
         person(page, site, "u0", "Profile")
-        page.get_by_text("Likes old bookshops.").first.wait_for()
+        page.get_by_text("I don't dislike bars.").first.wait_for()
         page.faults.clear()  # of the time when nobody was there
