@@ -43,7 +43,7 @@ def add(site: Site) -> None:
 
 async def _panels(site: Site, me: Me, settings: Person) -> None:
     person = settings.id
-    with ui.tabs().props("no-caps align=left outside-arrows mobile-arrows") as tabs:
+    with ui.tabs().props("no-caps align=left") as tabs:
         places, profile, where, when, data = (
             ui.tab(name) for name in ("Next places", "Profile", "Map", "Week", "Data")
         )

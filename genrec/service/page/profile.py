@@ -150,6 +150,7 @@ class ProfilePanel:
             with box("div", "bar"):
                 button("Save mine into the new version", lambda: self._save_onto_latest(edit), main=True)
                 button("Drop mine and show the new version", self.show)
+        self._stale.run_method("scrollIntoView", {"block": "center"})
 
     def _since(self, number: int) -> list[Change]:
         versions = profiles.history(self._me.own(self._person), self._me.service).versions

@@ -64,12 +64,11 @@ class RankingPanel:
         self._go.props("loading")
         self._go.disable()
         words = self._words.value.strip()
-        answer = await self._notice.attempt(
-            lambda: self.ask(words=words), "The language model reads what you said ..." if words else ""
-        )
+        busy = "The language model reads what you said ..." if words else ""
+        answer = await self._notice.attempt(self.ask, busy)
         before = None
         if answer is not None and words:
-            before = await self._notice.attempt(lambda: self.ask(k=LOOKED_UP, steer=0.0))
+            before = await self._notice.attempt(lambda: self.ask(k=LOOKED_UP, words=""))
         self._go.props(remove="loading")
         self._go.enable()
         if answer is not None:
@@ -78,12 +77,12 @@ class RankingPanel:
                 await self.shown(answer)
         return answer
 
-    def ask(self, *, words: str = "", k: int = SHOWN, steer: float | None = None) -> Answer:
-        """An answer to what the form asks."""
+    def ask(self, *, k: int = SHOWN, words: str | None = None) -> Answer:
+        """An answer to what the form asks, or to the same with other words."""
+        said = (self._words.value if words is None else words).strip()
         ask = RecommendAsk(
-            person=self._person, says=[words] if words else [], time=self._time.value or None, k=k,
-            steer=self._strength if steer is None else steer,
-        )  # fmt: skip
+            person=self._person, says=[said] if said else [], time=self._time.value or None, k=k, steer=self._strength
+        )
         return recommend.recommend(ask, self._me.service, self._me.caller)
 
     def _show(self, answer: Answer, before: Answer | None) -> None:
@@ -186,7 +185,7 @@ def name_of(place: Place) -> str:
 def moved(rank: int, before: int | None) -> str:
     """Where a place stood before."""
     if before is None:
-        return f"before: after {LOOKED_UP}"
+        return f"before: not among the first {LOOKED_UP}"
     if before == rank:
         return f"before: {before}, not moved"
     return f"before: {before}, moved {'up' if before > rank else 'down'} by {abs(before - rank)}"

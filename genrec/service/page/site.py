@@ -62,6 +62,7 @@ table.week td, table.week th { text-align: center; padding: .1rem; min-width: 2.
 .map { height: 26rem; max-height: 70vh; background: #f4f4f4; border: 1px solid #bbb; z-index: 0; }
 .leaflet-tooltip.rank { background: none; border: 0; box-shadow: none; color: #fff; font-weight: 600; padding: 0; }
 .q-btn, .q-tab { text-transform: none; }
+.q-tab { min-width: 0; padding: 0 .6rem; }
 .q-field { width: 100%; }
 .q-tab-panel { padding: .5rem 0; gap: .5rem; align-items: stretch; }
 .q-tab-panels { background: transparent; }

@@ -135,8 +135,8 @@ def test_a_profile_is_edited_with_evidence_history_and_the_ranking_before_and_af
     page.get_by_text("7 visits", exact=False).locator("visible=true").nth(1).wait_for()
     edit(page, first, f"Avoids parks. {EVIL}")
     page.get_by_text("Saved as version 2.").wait_for()
-    both = page.get_by_role("region", name="Ranking before and after")
-    assert "Before" in both.inner_text() and "before: 1" in both.inner_text()
+    both = page.get_by_role("region", name="Ranking before and after").inner_text()
+    assert "Before" in both and "before: 1" in both
     page.locator("summary").filter(has_text="History").click()
     page.get_by_role("button", name="Bring back: Version 1").click()
     page.get_by_text("brings back version 1").wait_for()
