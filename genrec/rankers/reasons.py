@@ -82,9 +82,9 @@ class PersonFacts:
         self._user = int(asked.user[number])
         self._hour = float(asked.hour[number]) if asked.timed[number] and tables.tells_hours else None
         self._day = int(asked.day[number]) if asked.timed[number] else None
-        own = tables.visits.user == self._user
+        own = tables.rows_of(self._user)
         query, later_poi, later_time = asked.later
-        self._before = int(own.sum())  # visits that the evidence holds
+        self._before = len(own)  # visits that the evidence holds
         self._poi = np.concatenate([tables.visits.poi[own], later_poi[query == number]])
         self._time = np.concatenate([tables.visits.time[own], later_time[query == number]])
         self.checkins = len(self._poi)

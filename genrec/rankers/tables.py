@@ -79,7 +79,7 @@ class Tables:
         went = self._went
         visitors, distinct = np.maximum(self.crowd.visitors, 1), np.maximum(self.own.distinct, 1)
         norm = 1 / np.sqrt(visitors)
-        votes = csr_array(csr_array(went.T)[pois] @ diags_array(1 / np.sqrt(distinct)))
+        votes = csr_array(self._visitors[pois] @ diags_array(1 / np.sqrt(distinct)))
         votes.sort_indices()  # sums of rounded numbers depend on their order
         pairs = csr_array(diags_array(norm[pois]) @ (votes @ went) @ diags_array(norm))
         pairs.data[pairs.indices == np.repeat(pois, np.diff(pairs.indptr))] = 0  # of a place with itself
@@ -120,6 +120,21 @@ class Tables:
         weights = csr_array((np.sqrt(own.mass[: len(own.user), SEASON]), (own.user, own.poi)), shape=shape)
         vectors = weights @ self.places.words
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6), np.float32)
+
+    def rows_of(self, user: int) -> Ints:
+        """Which of the visits are a person's, in order."""
+        order, bounds = self._by_user
+        return order[bounds[user] : bounds[user + 1]]
+
+    @cached_property
+    def _by_user(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.visits.user, kind="stable")
+        return order, np.searchsorted(self.visits.user[order], np.arange(self.stranger + 2))
+
+    @cached_property
+    def _visitors(self) -> csr_array:
+        """The transpose of `_went`."""
+        return csr_array(self._went.T)
 
     @cached_property
     def _went(self) -> csr_array:

@@ -139,17 +139,17 @@ def _words(case: _Case) -> Shift | None:
 
 
 def _ranking(case: _Case, words: Shift | None) -> Ranking:
-    ask, recommender = case.ask, case.counted.assistant.recommender
-    if not case.who.profiled:
-        evidence = recommender.evidence()
-        places = popular(evidence, ask.time, ask.near, case.k, case.among)
-        return Ranking(STRANGER, ask.time, "habits", evidence.as_of, 0, places, [], 0.0)
+    ask, moment, counted = case.ask, case.moment, case.counted
     if ask.by == "llm":
         return _by_llm(case)
     asked = [Query(case.who.person or STRANGER, ask.time, case.who.visits)]
-    moment = case.moment
-    ranker, turn = (recommender, case.counted.turn) if moment is None else (case.counted.past, case.service.live.past)
+    latest = moment is None
+    ranker, turn = (counted.assistant.recommender, counted.turn) if latest else (counted.past, case.service.live.past)
     with turn:
+        if not case.who.profiled:
+            evidence = ranker.evidence(moment)
+            places = popular(evidence, ask.time, ask.near, case.k, case.among)
+            return Ranking(STRANGER, ask.time, "habits", evidence.as_of, 0, places, [], 0.0)
         return ranker.rank_as_of(moment, asked, ask.by, k=case.k, words=words, among=case.among)[0]
 
 

@@ -14,7 +14,8 @@ def add(person: Own, new: NewFeedback, service: ServiceOf) -> GivenFeedback:
     """Keep feedback; the same id twice is one. A place that is disliked or hidden is gone from the next answer."""
     service.live.catalogue.poi(new.place, person)
     one = Feedback(person=person, id=new.id, kind=new.kind, poi_id=new.place, answer=new.answer)
-    service.store.add_feedback(one)
+    if not service.store.add_feedback(one):
+        one = next(kept for kept in service.store.feedback(person) if kept.id == one.id)
     return _shown(one)
 
 
@@ -24,7 +25,7 @@ def read(person: Own, service: ServiceOf) -> AllFeedback:
     return AllFeedback(feedback=[_shown(one) for one in service.store.feedback(person)])
 
 
-@routes.delete("/{feedback_id}", status_code=204, response_class=Response)
+@routes.delete("/{feedback_id:path}", status_code=204, response_class=Response)
 def drop(person: Own, feedback_id: Id, service: ServiceOf) -> None:
     """Take feedback back."""
     service.store.drop_feedback(person, feedback_id)

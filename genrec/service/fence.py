@@ -36,9 +36,10 @@ class Fence:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] == "websocket":  # browsers say where it is opened, and let other sites open it
-            foreign = self._refusal("POST", Headers(scope=scope), 0)
-            await (_closed if foreign else self._app)(scope, receive, send)
+        if scope["type"] == "websocket" and self._refusal(
+            "POST", Headers(scope=scope), 0
+        ):  # which may change something
+            await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -82,12 +83,6 @@ class Fence:
         if foreign or headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             return problem(403, "requests from other sites change nothing here")
         return None
-
-
-async def _closed(_: Scope, receive: Receive, send: Send) -> None:
-    """Refuse a WebSocket."""
-    await receive()
-    await send({"type": "websocket.close", "code": 1008})
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

@@ -138,6 +138,11 @@ class Live:
         return (now() - self._counted.at).total_seconds() if self._counted else 0.0
 
     @property
+    def latest(self) -> Counted | None:
+        """The latest count, if there is one."""
+        return self._counted
+
+    @property
     def counted(self) -> Counted:
         """The latest count; raises Refused if there is none."""
         if self._counted is not None:

@@ -58,7 +58,7 @@ def near(
     return _shown(catalogue, who, [poi for poi in order.tolist() if away[poi] <= km], limit, away)
 
 
-@routes.get("/{place}")
+@routes.get("/{place:path}")
 def read(place: Id, service: ServiceOf, who: Anybody) -> FoundPlace:
     """One place."""
     catalogue = service.live.catalogue

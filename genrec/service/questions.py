@@ -62,7 +62,12 @@ class Ask(Body):
     near: Position | None = Field(default=None, description="Where they are; counts where no profile may.")
 
     @model_validator(mode="after")
-    def _nothing_later_is_known(self) -> Self:
+    def _all_of_it_counts(self) -> Self:
+        idle = {"says": self.says and self.by == "habits", "steer": self.steer is not None and self.by != "fusion"}
+        idle["level"] = self.level != "full" and self.by != "llm"
+        for name, given in idle.items():
+            if given:
+                raise ValueError(f"{name} has no effect by {self.by}: leave it out")
         if self.as_of is not None and self.time is not None and self.as_of > self.time:
             raise ValueError("as_of is later than time: what comes after a visit cannot be known before it")
         return self

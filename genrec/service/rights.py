@@ -43,8 +43,10 @@ def export(person: Own, service: ServiceOf) -> Response:
 def erase(person: Own, service: ServiceOf) -> Erased:
     """Remove everything that is kept of a person; says which trained weights have seen them."""
     seen = _seen_by(service, person)
-    service.store.erase(person)
-    service.live.forget()
+    try:
+        service.store.erase(person)
+    finally:  # it may be done, and only the files not be rewritten yet
+        service.live.forget()
     return Erased(person=person, seen_by=seen)
 
 
@@ -64,9 +66,9 @@ def _lines(records: list[Record]) -> str:
 def _seen_by(service: Service, person: str) -> list[str]:
     """The rankers and the adapter in use that were trained on data which may hold the person's visits."""
     visits = service.store.visits(person)
-    if not visits or not service.live.ready:
+    counted = service.live.latest
+    if not visits or counted is None:
         return []
-    counted = service.live.counted
     fusion, ours = counted.assistant.recommender.fusion, catalogue_hash(counted.assistant.checkins.pois)
     first, seen = visits[0].time, []
     settings = {} if fusion.ships else {"fusion": fusion.settings()} | fusion.settings()["rankers"]

@@ -29,8 +29,8 @@ def start(tmp_path_factory):
     """Starts an app over a new store, and waits until it is ready."""
     with ExitStack() as stack:
 
-        def make(models=NO_MODEL, checkins=None, rankers=None, **options):
-            store = open_store(str(tmp_path_factory.mktemp("store") / "store.db"))
+        def make(models=NO_MODEL, checkins=None, rankers=None, address=None, **options):
+            store = open_store(address or str(tmp_path_factory.mktemp("store") / "store.db"))
             stack.callback(store.close)
             if checkins is not None:
                 store.import_checkins(checkins, Settings(consent=True))
@@ -53,6 +53,7 @@ def ann(api):
     """Somebody new, and what is theirs; gone after the test."""
     yield person(api, "ann")
     api.delete("/v1/people/ann")
+    settled(api)
 
 
 def person(api, id_, consent=True):
@@ -67,6 +68,11 @@ def eventually(true, seconds=60):
         assert time.monotonic() < end, "never"
         time.sleep(0.01)
     return value
+
+
+def settled(api):
+    """Wait until everything is counted."""
+    eventually(lambda: not api.app.state.service.live.waiting)
 
 
 def done(response, status=200):

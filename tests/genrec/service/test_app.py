@@ -5,12 +5,14 @@ import threading
 
 import pytest
 from fastapi.testclient import TestClient
+from made_postgres import binaries, postgres
 
 from genrec import __version__
+from genrec.reading.reader import read_checkins
 from genrec.service.app import make_app
 from genrec.store.opening import open_store
 
-from .conftest import NO_MODEL, done, eventually, person, problem
+from .conftest import NO_MODEL, done, eventually, person, problem, settled
 
 
 def test_it_says_what_runs_and_that_it_lives(api):
@@ -113,11 +115,31 @@ def test_metrics_know_routes_but_not_people(api, ann):
 def test_a_log_at_its_most_talkative_holds_no_text_of_people(api, caplog):
     caplog.set_level("DEBUG", "genrec")
     path = person(api, "somebody-private")
-    api.post("/v1/recommend", json={"person": "somebody-private", "says": ["I adore secret gardens."], "by": "habits"})
+    api.post("/v1/recommend", json={"person": "somebody-private", "says": ["I don't dislike secret gardens."]})
     api.get("/v1/places?q=secret-search")
     api.delete(path)
     assert "POST /v1/recommend" in caplog.text
     assert "secret" not in caplog.text and "somebody" not in caplog.text
+
+
+@pytest.mark.slow
+def test_it_works_over_postgresql(start, data):
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with postgres(programs) as server:
+        api = start(checkins=read_checkins(data), address=server.new_database())
+        assert ranked(api, "u0")
+        path = person(api, "ann")
+        visit = {"id": "1", "place": "p5", "time": "2024-01-15T08:00:00"}
+        done(api.post(f"{path}/checkins", json={"checkins": [visit]}))
+        done(api.post(f"{path}/feedback", json={"id": "1", "kind": "hide", "place": "p1"}), 201)
+        assert "p1" not in dict(ranked(api, "ann"))
+        done(api.post("/v1/people/u0/profile/write", json={"by": "habits"}), 202)
+        eventually(lambda: api.get("/v1/people/u0/profile").status_code == 200)
+        done(api.delete(path))
+        settled(api)
+        api.app.state.service.live.close()
 
 
 def test_many_at_once_get_what_one_gets(api):

@@ -34,5 +34,7 @@ def test_a_place_is_added_once_and_found_at_once(api):
     assert done(api.post("/v1/places", json=new), 201) == made
     problem(api.post("/v1/places", json={**new, "name": "another"}), 409, "already")
     assert ids(api.get("/v1/places", params={"q": "<corner>"})) == ["kiosk"]
+    slashed = done(api.post("/v1/places", json={**new, "id": "node/1"}), 201)
+    assert done(api.get("/v1/places/node%2F1")) == slashed
     assert done(api.post("/v1/places", json={"latitude": 0, "longitude": 0}), 201)["poi_id"]
     problem(api.post("/v1/places", json={**new, "latitude": 91}), 422, "body.latitude")

@@ -5,7 +5,7 @@ import pytest
 from genrec.assistant import Models
 from genrec.reading.reader import read_checkins
 
-from .conftest import done, eventually, person, problem
+from .conftest import done, eventually, person, problem, settled
 
 
 def written(api, path, **how):
@@ -28,6 +28,7 @@ def carl(api):
     assert written(api, path)["state"] == "done"
     yield path
     api.delete(path)
+    settled(api)
 
 
 def test_a_profile_is_written_with_evidence(api, carl):

@@ -1,6 +1,7 @@
 """The queue before the model: one at a time, bounded, and clear about waiting."""
 
 import threading
+import time
 
 import pytest
 
@@ -103,3 +104,26 @@ def test_old_jobs_are_forgotten(monkeypatch):
     with pytest.raises(Refused, match="no such job"):
         queue.job(ids[0])
     assert queue.job(ids[2]).state == "done"
+
+
+def test_of_two_hundred_at_once_everybody_is_answered_or_told_to_come_again():
+    queue, answered, refused = ModelQueue(), [], []
+
+    def slow(number):
+        time.sleep(0.005)
+        return number
+
+    def ask(number):
+        try:
+            answered.append((number, queue.ask(lambda: slow(number))))
+        except Refused as error:
+            refused.append(error.status)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(number == answer for number, answer in answered)
+    assert len(answered) >= 20 and set(refused) <= {429}
+    assert len(answered) + len(refused) == 200

@@ -8,7 +8,7 @@ from made_city import routine
 
 from genrec.store.records import Settings
 
-from .conftest import done, eventually, person, problem
+from .conftest import done, eventually, person, problem, settled
 
 
 def ranked(api, status=200, **ask):
@@ -87,8 +87,8 @@ def test_what_is_excluded_disliked_or_hidden_is_not_named(api, ann):
     assert places(without) == everything[1:]
     for number, kind in enumerate(("dislike", "hide", "visited")):
         said = {"id": str(number), "kind": kind, "place": everything[number]}
-        done(api.post(f"{ann}/feedback", json=said), 201)
-        done(api.post(f"{ann}/feedback", json=said), 201)
+        first = done(api.post(f"{ann}/feedback", json=said), 201)
+        assert done(api.post(f"{ann}/feedback", json=said), 201) == first
         problem(api.post(f"{ann}/feedback", json={**said, "place": everything[5]}), 409)
     for by in ("fusion", "habits"):
         answer = ranked(api, person="ann", k=50, by=by)
@@ -111,7 +111,7 @@ def test_nothing_of_a_person_is_used_without_their_consent(api):
     visits = [{"id": str(n), "place": "p6", "time": f"2024-01-1{n}T08:00:00"} for n in range(5)]
     unknown = ranked(api, person="bob", time="2024-01-16T08:00:00", k=50)
     done(api.post(f"{path}/checkins", json={"checkins": visits}))
-    eventually(lambda: not ranked(api)["evidence"]["waiting"])
+    settled(api)
     answer = ranked(api, person="bob", time="2024-01-16T08:00:00", k=50)
     assert (answer["method"], answer["used"]["checkins"], answer["used"]["session"]) == ("popularity", 0, 0)
     assert "nothing of the person" in answer["cold_start"]
@@ -127,10 +127,11 @@ def test_nothing_of_a_person_is_used_without_their_consent(api):
     assert near["probability"] > plain["probability"]
     assert (near["distance_km"], plain["distance_km"]) == (pytest.approx(0, abs=1e-6), None)
     api.delete(path)
+    settled(api)
 
 
 def test_a_place_is_explained_alone(api):
-    eventually(lambda: not ranked(api)["evidence"]["waiting"])
+    settled(api)
     answer = ranked(api, person="u0", k=50)
     for place in answer["places"][:3]:
         [why] = done(api.post("/v1/explain", json={"person": "u0", "place": place["poi_id"]}))["places"]
@@ -157,6 +158,9 @@ def test_a_model_that_cannot_be_loaded_is_a_problem_of_its_own(api):
         ({"time": "2024-01-01T00:00:00", "as_of": "2024-01-02T00:00:00"}, 422, "as_of is later"),
         ({"visits": [{"place": "none", "time": "2024-01-01T00:00:00"}]}, 404, "no place"),
         ({"by": "llm"}, 422, "who they are"),
+        ({"by": "habits", "says": ["I like pubs."]}, 422, "says has no effect by habits"),
+        ({"by": "llm", "steer": 1}, 422, "steer has no effect"),
+        ({"level": "none"}, 422, "level has no effect"),
         ({"by": "llm", "person": "u2"}, 409, "write one first"),
         ({"by": "llm", "says": ["x"], "as_of": "2024-01-01T00:00:00"}, 422, "as_of"),
     ],

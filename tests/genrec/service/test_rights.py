@@ -5,14 +5,19 @@ import io
 import json
 import shutil
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from genrec.rankers.fusion_file import SHIPPED
 from genrec.reading.reader import read_checkins
+from genrec.service.app import make_app
+from genrec.store.opening import open_store
+from genrec.store.records import Checkin, Place, Settings
 
-from .conftest import done, eventually, person, problem
+from .conftest import NO_MODEL, done, eventually, person, problem
 
 
 def test_the_export_holds_everything_of_a_person_and_nothing_of_others(api):
@@ -53,6 +58,16 @@ def test_an_erased_person_is_nowhere(api):
     assert not any(b"secret" in file.read_bytes() for file in files)
     users = lambda: api.app.state.service.live.counted.assistant.users  # noqa: E731
     eventually(lambda: "very-secret-erika" not in users())
+
+
+def test_who_has_not_been_counted_can_be_erased(tmp_path):
+    store = open_store(str(tmp_path / "store.db"))
+    store.add_people(["ann"], Settings())
+    store.add_places([Place(poi_id="p", latitude=0, longitude=0)])
+    store.add_checkins([Checkin(person="ann", id="1", poi_id="p", time=datetime(2024, 1, 1))])
+    api = TestClient(make_app(store, NO_MODEL), base_url="http://localhost")  # not started: nothing is counted
+    assert done(api.delete("/v1/people/ann"))["seen_by"] == []
+    store.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.testclient import TestClient
 from made_city import town
 
@@ -118,6 +119,19 @@ def test_who_asks_too_often_is_told_when_to_come_again(start):
 def test_another_site_changes_nothing(api, headers):
     problem(api.post("/v1/people", json={"id": "planted"}, headers=headers), 403, "other sites")
     problem(api.get("/v1/people/planted"), 404)
+
+
+def test_another_site_opens_no_socket(api):
+    @api.app.websocket("/socket")
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close()
+
+    with api.websocket_connect("/socket", headers={"Origin": "http://localhost", "Host": "localhost"}):
+        pass
+    for foreign in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+        with pytest.raises(WebSocketDisconnect), api.websocket_connect("/socket", headers=foreign):
+            pass
 
 
 def test_the_own_page_may_send(api):
