@@ -12,7 +12,8 @@ from genrec.service.errors import log, problem, unforeseen
 from genrec.service.metrics import Metrics
 
 LARGEST = 2 << 20  # bytes of a request
-FILES, LARGEST_FILE = "/app/_nicegui/client/", 256 << 20  # where the page takes files, and bytes of one
+PAGE = "/app"  # where the page is
+FILES, LARGEST_FILE = f"{PAGE}/_nicegui/client/", 256 << 20  # where it takes files, and bytes of one
 READING = {"GET", "HEAD", "OPTIONS"}
 METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -36,15 +37,14 @@ class Fence:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] == "websocket" and self._refusal(
-            "POST", Headers(scope=scope), 0
-        ):  # which may change something
+        if scope["type"] == "websocket" and self._refusal("POST", Headers(scope=scope), 0):  # it may change something
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         start, status, begun = time.perf_counter(), 500, False
+        path = scope["path"]  # apps below may change it
 
         async def sending(message: Message) -> None:
             nonlocal status, begun
@@ -55,7 +55,7 @@ class Fence:
                     headers.setdefault(name, value)
             await send(message)
 
-        most = LARGEST_FILE if scope["path"].startswith(FILES) else LARGEST
+        most = LARGEST_FILE if path.startswith(FILES) else LARGEST
         refusal = self._refusal(scope["method"], Headers(scope=scope), most)
         try:
             await (refusal or self._app)(scope, _bounded(receive, most), sending)
@@ -65,6 +65,8 @@ class Fence:
                 await response(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", "(none)")
+            if path.startswith(f"{PAGE}/"):  # it has routes of single visitors
+                route = PAGE
             method, seconds = scope["method"] if scope["method"] in METHODS else "(other)", time.perf_counter() - start
             self._metrics.request(method, route, status, seconds)
             log.info("%s %s %d %.0f ms", method, route, status, 1000 * seconds)

@@ -11,7 +11,7 @@ from genrec.service.page.site import LOGIN, Me, Notice, Site, box, head, me_of, 
 from genrec.service.security import operator
 from genrec.service.state import Service
 
-EVERY = 5.0  # seconds: how often it is shown anew
+EVERY = 15.0  # seconds: how often it is shown anew
 
 
 def add(site: Site) -> None:
@@ -64,7 +64,7 @@ class _Panel:
                 ("seconds since the latest", f"{live.age():,.0f}"),
                 ("something new waits", "yes" if live.waiting else "no"),
             ],
-            "Requests of the API": _latency(service),
+            "Requests": _latency(service),
         }
 
 
@@ -78,7 +78,7 @@ def _latency(service: Service) -> list[tuple[str, ...]]:
     return [
         (route, f"{said['count']:,.0f}", f"{1000 * said['sum'] / said['count']:,.1f} ms on average")
         for route, said in sorted(parts.items())
-        if said.get("count") and not route.startswith(("/_nicegui", "(none)"))
+        if said.get("count")
     ]
 
 

@@ -55,8 +55,9 @@ class MapPanel:
             self._say(spots)
 
     def _spots(self) -> list[Spot]:
-        store = self._me.service.store
-        own = Checkins(store.frame(self._me.own(self._person)), store.catalogue(), "the store", [])
+        service = self._me.service
+        frame = service.store.frame(self._me.own(self._person))
+        own = Checkins(frame, service.live.catalogue.pois, "the store", [])
         if own.frame.is_empty():
             return self._probable(own.pois, set())
         habits = habits_of(own, self._person)

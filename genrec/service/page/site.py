@@ -12,13 +12,14 @@ from pydantic import ValidationError
 
 from genrec.errors import GenRecError
 from genrec.service.errors import note_failure
+from genrec.service.fence import PAGE
 from genrec.service.guard import Caller
 from genrec.service.security import own
 from genrec.service.state import Service
 from genrec.store.protocol import UnavailableError
 from genrec.validation import first_problem
 
-AT, LOGIN, COOKIE = "/app", "/login", "genrec_key"
+AT, LOGIN, COOKIE = PAGE, "/login", "genrec_key"
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; }

@@ -11,8 +11,10 @@ import pytest
 from made_city import csv_of, town
 from made_page import app, chromium, looking
 
+from genrec.reading.reader import read_checkins
 from genrec.service.keys import make_key
 from genrec.store.opening import open_store
+from genrec.store.records import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -251,9 +253,8 @@ def test_it_is_used_by_keyboard(page, site):
 
 
 def test_keys_let_in_and_only_to_ones_own(browser, data, tmp_path):
-    with app(tmp_path / "a.db", data) as started:  # fills the store
-        started.wait()
     store = open_store(str(tmp_path / "a.db"))
+    store.import_checkins(read_checkins(data), Settings(consent=True))
     key = make_key(store, "u0")
     store.close()
     with app(tmp_path / "a.db") as site, looking(browser) as page:
@@ -288,6 +289,12 @@ def test_other_sites_open_no_socket_and_the_policy_is_strict(site):
     policy = httpx.get(f"{site.url}/app/").headers["content-security-policy"]
     assert "script-src 'self' 'nonce-" in policy and "http" not in policy
     assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+
+
+def test_metrics_name_no_visitor(site):
+    httpx.get(f"{site.url}/app/person?id=u0")
+    text = httpx.get(f"{site.url}/metrics").text
+    assert 'route="/app"' in text and "_nicegui" not in text and "u0" not in text
 
 
 def test_what_was_saved_outlives_a_kill(browser, data, tmp_path):
