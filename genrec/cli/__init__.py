@@ -9,7 +9,7 @@ COMMANDS = {
     "recommend": ("genrec.cli.recommend:recommend", "Rank the places where a user may go next."),
     "audience": ("genrec.cli.audience:audience", "List who is likely to come to places that have just opened."),
     "store": ("genrec.cli.store:app", "Back up and restore a store."),
-    "app": ("genrec.cli.app:app", "Serve people, profiles and rankings over HTTP."),
+    "app": ("genrec.cli.app:app", "A page and an HTTP API: people, profiles, rankings."),
     "key": ("genrec.cli.key:app", "Keys of the HTTP API."),
     "serve": ("genrec.cli.serve:serve", "Start vLLM with the right flags and keep it until Ctrl-C."),
     "model": ("genrec.cli.model:app", "The language model."),

@@ -1,4 +1,4 @@
-"""`genrec app`: from check-ins to an HTTP API on this machine."""
+"""`genrec app`: from check-ins to a page and an HTTP API on this machine."""
 
 import logging
 import socket
@@ -18,6 +18,7 @@ from genrec.cli.options import Adapter, Model, NoAdapter, Probabilities, Reading
 from genrec.errors import GenRecError
 from genrec.service.app import make_app
 from genrec.service.fence import LOOPBACK
+from genrec.service.page.mount import add_page
 from genrec.store.opening import open_store
 from genrec.store.protocol import Store
 from genrec.store.records import Settings
@@ -60,23 +61,38 @@ def app(
     rankers: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Trained rankers (`genrec-train rankers`), whose fusion ranks.")
     ] = None,
+    tiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where maps get their background (https://.../{z}/{x}/{y}.png), which tells that server what is "
+            "looked at. Default: none, so that nothing is asked of others.",
+        ),
+    ] = None,
     models: _Models,
     reading: Reading,
 ) -> None:
-    """Serve people, check-ins, profiles and rankings over HTTP, until Ctrl-C; what is sent stays in the store."""
+    """Serve people, profiles and rankings as a page and an HTTP API, until Ctrl-C; what is sent stays in the store."""
     if path is None and store is None:
         raise GenRecError("name check-ins, or a store that has some: genrec app my.csv, or genrec app --store FILE")
     if models.adapter and models.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
     opened = open_store(store or _default(path or Path("genrec")))
     try:
-        _serve(opened, path, reading, models, rankers, host, port)
+        _serve(opened, path, reading, models, rankers, tiles, host, port)
     finally:
         opened.close()
 
 
 def _serve(
-    store: Store, path: Path | None, reading: Reading, models: Models, rankers: Path | None, host: str, port: int
+    store: Store,
+    path: Path | None,
+    reading: Reading,
+    models: Models,
+    rankers: Path | None,
+    tiles: str | None,
+    host: str,
+    port: int,
 ) -> None:
     abroad = host not in LOOPBACK
     if abroad and not store.api_keys():
@@ -91,11 +107,12 @@ def _serve(
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         sys.setswitchinterval(SWITCH_SECONDS)
         served = make_app(store, models, rankers, abroad=abroad)
+        add_page(served, tiles)
         config = uvicorn.Config(
             served, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
         )
         shown = f"[{host}]" if ":" in host else host
-        out.print(f"http://{shown}:{port} (its routes: http://{shown}:{port}/docs)")
+        out.print(f"http://{shown}:{port} (the page; routes of the API: http://{shown}:{port}/docs)")
         err.print("Ctrl-C stops it.")
         uvicorn.Server(config).run(sockets=[listening])
 

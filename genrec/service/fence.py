@@ -12,6 +12,8 @@ from genrec.service.errors import log, problem, unforeseen
 from genrec.service.metrics import Metrics
 
 LARGEST = 2 << 20  # bytes of a request
+PAGE = "/app"  # where the page is
+FILES, LARGEST_FILE = f"{PAGE}/_nicegui/client/", 256 << 20  # where it takes files, and bytes of one
 READING = {"GET", "HEAD", "OPTIONS"}
 METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -35,13 +37,14 @@ class Fence:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] == "websocket" and self._refusal("POST", Headers(scope=scope)):  # which may change something
+        if scope["type"] == "websocket" and self._refusal("POST", Headers(scope=scope), 0):  # it may change something
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         start, status, begun = time.perf_counter(), 500, False
+        path = scope["path"]  # apps below may change it
 
         async def sending(message: Message) -> None:
             nonlocal status, begun
@@ -52,26 +55,29 @@ class Fence:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        most = LARGEST_FILE if path.startswith(FILES) else LARGEST
+        refusal = self._refusal(scope["method"], Headers(scope=scope), most)
         try:
-            await (refusal or self._app)(scope, _bounded(receive), sending)
+            await (refusal or self._app)(scope, _bounded(receive, most), sending)
         except Exception as error:  # nothing of it goes out, nor into the log but where it was
             response = unforeseen(error)
             if not begun:
                 await response(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", "(none)")
+            if path.startswith(f"{PAGE}/"):  # it has routes of single visitors
+                route = PAGE
             method, seconds = scope["method"] if scope["method"] in METHODS else "(other)", time.perf_counter() - start
             self._metrics.request(method, route, status, seconds)
             log.info("%s %s %d %.0f ms", method, route, status, 1000 * seconds)
 
-    def _refusal(self, method: str, headers: Headers) -> Response | None:
+    def _refusal(self, method: str, headers: Headers, most: int) -> Response | None:
         host = headers.get("host", "")
         if self._hosts is not None and _name(f"//{host}") not in self._hosts:
             return problem(421, "this service is not known under that name")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length[:20]) > LARGEST:
-            return _too_large()
+        if not length.isdigit() or int(length[:20]) > most:
+            return problem(413, f"a request may have {most:,} bytes")
         if method in READING:
             return None
         origin = headers.get("origin")
@@ -81,7 +87,7 @@ class Fence:
         return None
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """The same, until too many bytes have come."""
     got = 0
 
@@ -89,15 +95,11 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal got
         message = await receive()
         got += len(message.get("body", b""))
-        if got > LARGEST:
-            raise HTTPException(413, f"a request may have {LARGEST:,} bytes")
+        if got > most:
+            raise HTTPException(413, f"a request may have {most:,} bytes")
         return message
 
     return bounded
-
-
-def _too_large() -> Response:
-    return problem(413, f"a request may have {LARGEST:,} bytes")
 
 
 def _name(url: str) -> str | None:

@@ -1,0 +1,218 @@
+"""Somebody's profile: each sentence with its evidence, and what is changed in it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Response
+from nicegui import ui
+
+from genrec.profiles.changes import Change
+from genrec.profiles.editing import Sheet
+from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Guess, Statement
+from genrec.service import profiles
+from genrec.service.models import ProfileVersion
+from genrec.service.page.site import Me, Notice, box, button, text
+from genrec.service.questions import Answer
+from genrec.store.protocol import MissingError, StaleError
+
+SECTIONS = {"summary": "Summary", "preferences": "Preferences", "routines": "Routines"}
+Edited = Callable[[Answer | None], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A sentence in the place of another one of a section; `old` None where there is none, `new` empty to drop it."""
+
+    section: str
+    old: str | None
+    new: str
+
+    def applied(self, sheet: Sheet) -> Sheet:
+        """A sheet with it; a sentence that is gone meanwhile is added again, as it is now."""
+        lines: list[str] = list(getattr(sheet, self.section))
+        if self.old in lines:
+            lines[lines.index(self.old)] = self.new
+        else:
+            lines.append(self.new)
+        return sheet.model_copy(update={self.section: lines})
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Another answer of a closed field, of a group (traits, attributes)."""
+
+    group: str
+    name: str
+    value: str
+
+    def applied(self, sheet: Sheet) -> Sheet:
+        """A sheet with it."""
+        return sheet.model_copy(update={self.group: getattr(sheet, self.group) | {self.name: self.value}})
+
+
+class ProfilePanel:
+    """The profile as one reads and edits it.
+
+    `ask` gives a ranking; `changed` is called after an edit, with the ranking before it if there was one.
+    """
+
+    def __init__(self, me: Me, person: str, ask: Callable[[], Answer], changed: Edited) -> None:
+        self._me, self._person, self._ask, self._changed = me, person, ask, changed
+        self._shown: ProfileVersion | None = None
+        self._notice = Notice()
+        self._stale = box("div")
+        self._body = box("div")
+
+    def load(self) -> ProfileVersion | None:
+        """The latest version; None if there is none."""
+        try:
+            return profiles.read(self._me.own(self._person), self._me.service, Response())
+        except MissingError:
+            return None
+
+    async def show(self) -> None:
+        """Show the latest version."""
+        found = await self._notice.attempt(lambda: (self.load(),))
+        if found is not None:
+            self._show(found[0])
+
+    def _show(self, version: ProfileVersion | None) -> None:
+        self._shown = version
+        self._stale.clear()
+        self._body.clear()
+        with self._body:
+            if version is None:
+                text("p", "There is no profile yet.")
+                return
+            profile = version.profile
+            text("p", f"Version {version.number}, by {version.by}, {version.at:%Y-%m-%d %H:%M} UTC; as of "
+                 f"{profile.as_of:%Y-%m-%d %H:%M}, from {profile.habits.checkins:,} check-ins.", "quiet")  # fmt: skip
+            for section, title in SECTIONS.items():
+                text("h3", title)
+                with box("ul", "plain"):
+                    for statement in getattr(profile, section):
+                        with box("li"):
+                            _Line(self, section, statement)
+                    with box("li"):
+                        _Line(self, section, None)
+            with box("details"):
+                text("summary", "Guesses")
+                text("p", "By the model, not backed by visits. They do not move a ranking by the fusion.", "quiet")
+                with box("div", "answers"):
+                    for group in ("traits", "attributes"):
+                        for name, guess in getattr(profile, group).items():
+                            self._guess(group, name, guess)
+
+    def _guess(self, group: str, name: str, guess: Guess) -> None:
+        sure = "" if guess.value == UNKNOWN else f" ({guess.confidence:.0%} sure)"
+        ui.select(
+            [UNKNOWN, *CLOSED_FIELDS[name]], value=guess.value, label=name.replace("_", " ") + sure,
+            on_change=lambda event: self.save(Answered(group, name, event.value)),
+        )  # fmt: skip
+
+    async def save(self, edit: Edit | Answered) -> bool:
+        """Save a change of the version that is shown; whether it was."""
+        shown = self._shown
+        if shown is None:
+            return False
+
+        def work() -> ProfileVersion | tuple[StaleError, list[Change]]:
+            try:
+                return self._put(shown, edit)
+            except StaleError as stale:
+                return stale, self._since(shown.number)
+
+        before = await self._notice.attempt(self._ask, "Saving ...")
+        saved = await self._notice.attempt(work, "Saving ...")
+        if isinstance(saved, tuple):
+            self._say_stale(edit, *saved)
+        if not isinstance(saved, ProfileVersion):
+            return False
+        self._show(saved)
+        self._notice.say("The ranking after it is being made ...")
+        await self._changed(before)
+        self._notice.say(f"Saved as version {saved.number}.")
+        return True
+
+    def _put(self, base: ProfileVersion, edit: Edit | Answered) -> ProfileVersion:
+        me = self._me
+        return profiles.edit(
+            me.own(self._person), edit.applied(base.sheet), me.service, me.caller, Response(), f'"{base.number}"'
+        )
+
+    def _say_stale(self, edit: Edit | Answered, stale: StaleError, changes: list[Change]) -> None:
+        """Say what others have changed meanwhile; what was typed stays where it is."""
+        self._notice.problem(f"Not saved: {stale}.")
+        self._stale.clear()
+        with self._stale:
+            text("p", "What has been changed since the version that you see:")
+            change_list(changes)
+            with box("div", "bar"):
+                button("Save mine into the new version", lambda: self._save_onto_latest(edit), main=True)
+                button("Drop mine and show the new version", self.show)
+        self._stale.run_method("scrollIntoView", {"block": "center"})
+
+    def _since(self, number: int) -> list[Change]:
+        versions = profiles.history(self._me.own(self._person), self._me.service).versions
+        return [change for version in versions if version.number > number for change in version.changes]
+
+    async def _save_onto_latest(self, edit: Edit | Answered) -> None:
+        found = await self._notice.attempt(lambda: (self.load(),))
+        if found and found[0]:
+            self._shown = found[0]
+            await self.save(edit)
+
+
+class _Line:
+    """A sentence with its evidence, or the place for a new one; and the field in which it is edited."""
+
+    def __init__(self, panel: ProfilePanel, section: str, statement: Statement | None) -> None:
+        self._panel, self._section, self._old = panel, section, statement.text if statement else None
+        self._reading = box("div", "line")
+        with self._reading:
+            if statement is not None:
+                with box("details", "grow"):
+                    text("summary", statement.text)
+                    with box("ul"):
+                        for note in statement.backed_by:
+                            text("li", note, "quiet")
+            else:
+                box("span")
+            what = "Add a sentence" if statement is None else "Edit"
+            button(what, self._open, self._old or SECTIONS[section])
+        self._editing = box("div")
+        self._editing.set_visibility(False)
+        with self._editing:
+            self._field = ui.textarea("New sentence" if statement is None else "Sentence", value=self._old or "")
+            self._field.props("autogrow rows=1")
+            with box("div", "bar"):
+                button("Save", self._save, main=True)
+                if statement is not None:
+                    button("Remove", lambda: panel.save(Edit(section, self._old, "")), self._old or "")
+                button("Cancel", self._close)
+
+    def _open(self) -> None:
+        self._editing.set_visibility(True)
+        self._reading.set_visibility(False)
+        self._field.run_method("focus")
+
+    def _close(self) -> None:
+        self._field.set_value(self._old or "")
+        self._editing.set_visibility(False)
+        self._reading.set_visibility(True)
+
+    async def _save(self) -> None:
+        await self._panel.save(Edit(self._section, self._old, self._field.value))
+
+
+def change_list(changes: list[Change]) -> None:
+    """What was changed, from what to what."""
+    with box("ul"):
+        for change in changes:
+            with box("li"):
+                text("span", f"{change.field.replace('_', ' ')}: ", "quiet")
+                if change.before is not None:
+                    text("del", change.before)
+                    text("span", " → " if change.after is not None else " (removed)")
+                if change.after is not None:
+                    text("ins", change.after)

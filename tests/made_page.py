@@ -1,0 +1,98 @@
+"""The real app in a process of its own, and a real browser that looks at its page."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SECONDS = 60
+
+
+class App:
+    """`genrec app` over a store."""
+
+    def __init__(self, store: Path, *arguments: object) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._command = [
+            sys.executable, "-c", "from genrec.cli import main; main()", "app", *map(str, arguments),
+            "--store", str(store), "--port", str(self.port),
+        ]  # fmt: skip
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+        self.process = subprocess.Popen(self._command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().startswith(self.url)
+
+    def wait(self) -> None:
+        """Until the check-ins are counted."""
+        end = time.monotonic() + SECONDS
+        while httpx.get(f"{self.url}/health/ready").status_code != 200:
+            assert time.monotonic() < end, "never ready"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def app(store: Path, *arguments: object) -> Iterator[App]:
+    started = App(store, *arguments)
+    try:
+        yield started
+    finally:
+        started.kill()
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser, started once."""
+    if CHROMIUM is None:
+        assert not os.environ.get("CI"), "chromium is missing"
+        pytest.skip("chromium is missing (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright  # deferred: most tests need no browser
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def looking(browser: Any, width: int = 1280) -> Iterator[Any]:
+    """A visitor with cookies of their own, who must see no error; their browser must ask nobody but this machine."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(20_000)
+    faults: list[str] = []
+    context.on("request", lambda request: _check(request.url, faults))
+    page = context.new_page()
+    page.on("websocket", lambda opened: _check(opened.url, faults))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.faults = faults
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not faults
+
+
+def _check(url: str, faults: list[str]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
+        faults.append(f"asked of another machine: {url}")
