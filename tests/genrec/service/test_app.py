@@ -28,6 +28,7 @@ def test_it_is_not_ready_before_it_has_counted(tmp_path):
     assert problem(asked, 503, "not ready") and asked.headers["Retry-After"]
 
 
+@pytest.mark.slow
 def test_an_empty_store_can_be_filled_through_the_api(start):
     api = start()
     problem(api.post("/v1/recommend", json={}), 409, "no check-ins yet")
@@ -112,6 +113,7 @@ def test_metrics_know_routes_but_not_people(api, ann):
     assert "genrec_ready 1.0" in text and "ann" not in text
 
 
+@pytest.mark.slow
 def test_a_log_at_its_most_talkative_holds_no_text_of_people(api, caplog):
     caplog.set_level("DEBUG", "genrec")
     path = person(api, "somebody-private")
@@ -142,6 +144,7 @@ def test_it_works_over_postgresql(start, data):
         api.app.state.service.live.close()
 
 
+@pytest.mark.slow
 def test_many_at_once_get_what_one_gets(api):
     alone = {user: ranked(api, user) for user in ("u0", "u1", "u2")}
     wrong = []

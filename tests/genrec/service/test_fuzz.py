@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from .conftest import done, eventually
 
+pytestmark = pytest.mark.slow
+
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 texts = st.text(max_size=30) | st.sampled_from(["u0", "u1", "p0", "p1", "nobody", "\0", "'; DROP TABLE people; --"])

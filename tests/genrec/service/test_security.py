@@ -100,6 +100,7 @@ def test_keys_are_kept_as_hashes_and_end_with_their_person(start, tmp_path):
     problem(api.get("/v1/people", headers=header(operator)), 401)
 
 
+@pytest.mark.slow
 def test_who_asks_too_often_is_told_when_to_come_again(start):
     api = start(abroad=True)
     api.store.add_people(["ann"], Settings())

@@ -114,6 +114,7 @@ def test_people_who_import_at_once_do_not_wait_for_each_other(store):
         assert list(pool.map(work, range(6))) == [30] * 6
 
 
+@pytest.mark.slow
 def test_many_writers_get_their_turn(new_address, opened, monkeypatch):
     monkeypatch.setattr("genrec.store.sql.database.BUSY_SECONDS", 0.2)
     store = opened(new_address("sqlite"))

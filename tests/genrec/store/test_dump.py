@@ -20,6 +20,7 @@ from genrec.store.records import Answer, Checkin, Feedback, Person, Place, Setti
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", KINDS)
 @pytest.mark.parametrize("first", KINDS)
 def test_a_dump_makes_the_same_store(first, second, new_address, opened, tmp_path):
