@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PACKAGES = ("genrec", "eval", "training")
 READMES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).glob("**/README.md"))]
-LARGEST = 12 * 1024
+LARGEST = 14 * 1024
 INDENT = 2
 LINE_OF_TREE = re.compile(r"( *)([\w.-]+/?) {2,}(\S.*)")
 
