@@ -34,6 +34,7 @@ def test_a_workload_is_people_who_ask_again(work, tiny):
         workload(60, 3, 500, tiny)
 
 
+@pytest.mark.slow
 def test_every_way_answers(work, tiny):
     rows = measure("genup", genup(tiny.engine.model), work, users=1, groups=2)
     rows += measure("beam", beam(tiny.engine.model, work.trie), work, users=1, groups=1)
