@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
-import numpy as np
-
 from genrec.checkins import Checkins
 from genrec.evidence import Evidence
 from genrec.habits import CityHabits
 from genrec.llm.backend import AnswerScorer, CacheUse, Over
-from genrec.llm.decoding import Trie, top_k
+from genrec.llm.decoding import Trie
 from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Level, require_catalogue
 from genrec.prompting import prompt_version
 from genrec.rankers.diary import DIARY, Diarist, DiaryPrompt, answer
-from genrec.rankers.llm import ProfileQuery, TopK
+from genrec.rankers.llm import Asked, ProfileQuery, TopK, answered
 from genrec.rankers.place_names import place_names
 from genrec.trajectories import Visit, since
 
@@ -50,20 +48,8 @@ class DiaryRanker:
         """
         require_catalogue((query.profile for query in queries), self._checkins.pois)
         prompts = [self._prompt(query, level, told=told) for query in queries]
-        tokens = [diary_tokens(self._scorer, prompt) for prompt in prompts]
-        tries = [self._trie] * len(tokens)
-        return [
-            TopK(
-                [scored.answer for scored in best],
-                [float(np.exp(scored.logprob)) for scored in best],
-                prompt.pois,
-                len(read),
-                0,
-            )
-            for prompt, read, best in zip(
-                prompts, tokens, top_k(self._scorer.read(tokens, tries, self._over), tries, k), strict=True
-            )
-        ]
+        read = [Asked(diary_tokens(self._scorer, prompt), prompt.pois) for prompt in prompts]
+        return answered(self._scorer, read, self._trie, self._over, k)
 
     def _prompt(self, query: ProfileQuery, level: Level, *, told: bool) -> DiaryPrompt:
         profile = query.profile

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -57,6 +57,30 @@ class TopK:
     prompt_pois: frozenset[int]
     prompt_tokens: int
     dropped_lines: int
+
+
+class Asked(NamedTuple):
+    """A prompt in tokens, the POIs that it names, and how many lines of it were left out."""
+
+    tokens: list[int]
+    pois: frozenset[int]
+    dropped: int = 0
+
+
+def answered(scorer: AnswerScorer, prompts: Sequence[Asked], trie: Trie, over: Over, k: int) -> list[TopK]:
+    """The k most probable answers to each prompt, side by side; the answers are the places, in their order."""
+    tries = [trie] * len(prompts)
+    ranked = top_k(scorer.read([prompt.tokens for prompt in prompts], tries, over), tries, k)
+    return [
+        TopK(
+            [scored.answer for scored in best],
+            [float(np.exp(scored.logprob)) for scored in best],
+            prompt.pois,
+            len(prompt.tokens),
+            prompt.dropped,
+        )
+        for prompt, best in zip(prompts, ranked, strict=True)
+    ]
 
 
 def place_trie(ranker: AnswerScorer, count: int) -> Trie:
@@ -128,20 +152,8 @@ class LlmRanker:
         """
         require_catalogue((query.profile for query in queries), self._pois)
         prompts = [self._prompt(query, level, habit_table=habit_table) for query in queries]
-        tokens = [self._scorer.prompt_tokens(prompt.messages) for prompt in prompts]
-        tries = [self._trie] * len(tokens)
-        return [
-            TopK(
-                [scored.answer for scored in best],
-                [float(np.exp(scored.logprob)) for scored in best],
-                prompt.pois,
-                len(read),
-                prompt.dropped,
-            )
-            for prompt, read, best in zip(
-                prompts, tokens, top_k(self._scorer.read(tokens, tries, self._over), tries, k), strict=True
-            )
-        ]
+        read = [Asked(self._scorer.prompt_tokens(one.messages), one.pois, one.dropped) for one in prompts]
+        return answered(self._scorer, read, self._trie, self._over, k)
 
     def _prompt(self, query: ProfileQuery, level: Level, *, habit_table: bool) -> RankingPrompt:
         return ask(
