@@ -6,6 +6,7 @@ BIN := .venv/bin
 
 demo: install
 	$(BIN)/python examples/quickstart.py
+	@test ! -t 1 || echo "A page on this city: make app"
 
 # The page on a synthetic city; it prints its address.
 app: .venv/installed-app
