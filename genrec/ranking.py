@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from genrec.llm.backend import Over
 from genrec.profiles.profile import Level
 from genrec.profiles.statements import Said
 
@@ -46,6 +47,7 @@ class Prompted:
     level: Level
     prompt_tokens: int
     dropped_lines: int
+    over: Over  # of what probabilities are shares
 
 
 @dataclass(frozen=True)

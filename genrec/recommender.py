@@ -247,6 +247,7 @@ class LlmRecommender:
         self.prompt = prompt_version(RANKING if numbers else DIARY)
         made = LlmRanker(scorer, checkins, over=over) if numbers else DiaryRanker(scorer, checkins, over)
         self._ranker: LlmRanker | DiaryRanker = made
+        self._over = over
         self._pois = checkins.pois
 
     def cache_use(self) -> CacheUse:
@@ -289,7 +290,7 @@ class LlmRecommender:
             places=[place(poi, p) for poi, p in zip(top.pois, top.probabilities, strict=True)],
             by_habits=[place(poi, float(habits[poi])) for poi in usual.tolist()],
             seconds=seconds,
-            how=Prompted(self._ranker.name, level, top.prompt_tokens, top.dropped_lines),
+            how=Prompted(self._ranker.name, level, top.prompt_tokens, top.dropped_lines, self._over),
         )
 
     def _distance(self, query: ProfileQuery, poi: int) -> float | None:

@@ -77,7 +77,10 @@ def app(
         raise GenRecError("name check-ins, or a store that has some: genrec app my.csv, or genrec app --store FILE")
     if models.adapter and models.plain:
         raise GenRecError("--adapter and --no-adapter exclude each other")
-    opened = open_store(store or _default(path or Path("genrec")))
+    address = store or _default(path or Path("genrec"))
+    opened = open_store(address)
+    if store is None:
+        err.print(f"store: {address}", markup=False)
     try:
         _serve(opened, path, reading, models, rankers, tiles, host, port)
     finally:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from genrec.llm.backend import Over
 from genrec.phrases import WEEKDAYS
 from genrec.profiles.profile import Profile
 from genrec.profiles.run import Summary
@@ -121,12 +122,15 @@ def _short(places: list[Place], truth: int | None) -> Text:
     )
 
 
+OVER: dict[Over, str] = {"catalogue": "all places", "model": "all that the model might say"}
+
+
 def _made(ranking: Ranking) -> str:
     """Who ranked, how long it took, what they saw."""
     if isinstance(ranking.how, Prompted):
         return (
             f"{ranking.how.model}, level {ranking.how.level}, {ranking.how.prompt_tokens} prompt tokens, "
-            f"{_took(ranking.seconds)}; probabilities are exact, over all places"
+            f"{_took(ranking.seconds)}; probabilities are exact, over {OVER[ranking.how.over]}"
         )
     return (
         f"{NAMES[ranking.by]}, {_took(ranking.seconds)}; as of {ranking.as_of:%Y-%m-%d %H:%M}, with "

@@ -158,6 +158,8 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
             said[-2] = replace(said[-2], kinds=tuple(kind for kind in said[-2].kinds if kind not in kinds))
         names += naming_words(reading, index)
         joints.append(joint)
+    if len(said) == 1 and said[0].polarity == "likes" and _is_a_name(whole):
+        return [replace(said[0], sure=True, asked="")]
     naming = [i for i, one in enumerate(said) if one.kinds or one.pois]
     return _with_context(said, naming[0], whole, joints) if len(naming) == 1 else said
 
@@ -237,6 +239,13 @@ def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | 
     sure = given or polarity == "avoids" or _WISH.match(wording) is not None
     asked = without_names(reading) if may_be_known and not given else ""
     return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure, asked)
+
+
+def _is_a_name(reading: Sentence) -> bool:
+    """Whether it is a name and nothing else, as one types who looks for something: "museum", "Coffee, please"."""
+    words = re.findall(r"[^\W_]+", re.sub("\u2588+e?s?", "", masked_text(reading).lower()))
+    named = bool(reading.kinds or reading.places)
+    return len(words) <= (0 if named else 1) or (named and set(words) <= {"a", "an", "the", "some", "more", "please"})
 
 
 def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tuple[Polarity, str, str]:

@@ -191,3 +191,15 @@ def test_kinds_in_any_script_that_begin_with_one_another():
     assert [(said.sign, said.kinds) for said in read] == [
         (1, ("Bar Terrace",)), (-1, ("Bar",)), (-1, ("\u041a\u0430\u0444\u0435",)), (1, ("\u5496\u5561\u5e97",)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["museum", "Museums", "a museum, please", "coffee", "some bars"])
+def test_a_name_alone_is_a_wish(text):
+    [one] = parse(text, ["Museum", "Bar", "Coffee Shop"], {})
+    assert (one.polarity, one.sure, one.asked) == ("likes", True, "")
+
+
+@pytest.mark.parametrize("text", ["bars suck", "coffee bores me", "no museum", "museums, never"])
+def test_more_than_a_name_is_read(text):
+    said = parse(text, ["Museum", "Bar", "Coffee Shop"], {})
+    assert all(one.polarity != "likes" or one.asked for one in said)
