@@ -1,6 +1,7 @@
 """`genrec app`: from check-ins to a page and an HTTP API on this machine."""
 
 import logging
+import os
 import socket
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from genrec.store.opening import open_store
 from genrec.store.protocol import Store
 from genrec.store.records import Settings
 
+INTERRUPTED = 130  # a shell's code for Ctrl-C
 SWITCH_SECONDS = 0.0005  # from thread to thread: answers need not wait long for what is counted beside them
 
 
@@ -83,6 +85,11 @@ def app(
         err.print(f"store: {address}", markup=False)
     try:
         _serve(opened, path, reading, models, rankers, tiles, host, port)
+    except KeyboardInterrupt:
+        opened.close()
+        err.print("stopped")
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # a thread that is inside the model would abort the interpreter's own end
     finally:
         opened.close()
 
