@@ -8,7 +8,7 @@ from genrec.checkins import Checkins
 from genrec.evidence import Evidence
 from genrec.habits import CityHabits
 from genrec.llm.backend import AnswerScorer, CacheUse, Over
-from genrec.llm.decoding import Trie
+from genrec.llm.decoding import Trie, telling
 from genrec.prepared import catalogue_hash
 from genrec.profiles.profile import Level, require_catalogue
 from genrec.prompting import prompt_version
@@ -60,7 +60,8 @@ class DiaryRanker:
 
     @cached_property
     def _trie(self) -> Trie:
-        return Trie(self._distinct([answer(name) for name in self._diarist.names]))
+        answers = self._distinct([answer(name) for name in self._diarist.names])
+        return Trie(telling(answers) if self._over == "catalogue" else answers)
 
     def _distinct(self, answers: Sequence[str]) -> list[list[int]]:
         """Tokens of answers, each once: names that differ only by what no prompt may hold get a number."""

@@ -304,8 +304,8 @@ def test_a_password_signs_requests_and_is_nowhere_else(serve, tmp_path):
         model.generate(HELLO, max_tokens=1, stop="\n")
     assert "cret" not in str(caught.value)
     assert url in str(caught.value)
-    assert Models(town(), None, signed, None).settings(adapted=False)["server"] == url
-    assert Models(town(), None, f"{url}/v1", None).settings(adapted=False)["server"] == f"{url}/v1"
+    assert Models(town(), None, signed, None).settings(adapted=False, prompt="genrec")["server"] == url
+    assert Models(town(), None, f"{url}/v1", None).settings(adapted=False, prompt="genrec")["server"] == f"{url}/v1"
     with pytest.raises(GenRecError, match="is no vLLM server") as caught:
         connect_scorer(None, signed)
     assert "cret" not in str(caught.value)
