@@ -167,12 +167,12 @@ class WordReader:
 
     def needs_model(self, says: Sequence[str]) -> bool:
         """Whether a model is needed to tell what these texts change, if they change anything."""
-        return any(clause.sign or clause.asked for clause in self._parsed(says))
+        return any(clause.sign or clause.asked for text in says for clause in self._parsed(text))
 
     def shift(self, says: Sequence[str], at: datetime | None, strength: float = 1.0) -> Shift:
         """What all that is said adds at a local time."""
         if not strength or not self.needs_model(says):
-            said = self._parsed(says)
+            said = [clause for text in says for clause in self._parsed(text)]
             return Shift(tuple(said), np.zeros((len(said), len(self._pois))))
         with self._busy("reading what was said"):
             if len(self._signed) >= READ_KEPT:
@@ -180,11 +180,11 @@ class WordReader:
                 self.__dict__.pop("_steering", None)
             for text in says:
                 if text not in self._signed:
-                    self._signed[text] = self._steering.signed(self._parsed([text]))
+                    self._signed[text] = self._steering.signed(self._parsed(text))
             return self._steering.shift([clause for text in says for clause in self._signed[text]], at, strength)
 
-    def _parsed(self, says: Sequence[str]) -> list[Said]:
-        return [clause for text in says for clause in parse(text, self._kinds, self._own)]
+    def _parsed(self, text: str) -> list[Said]:
+        return parse(text, self._kinds, self._own)
 
     @cached_property
     def _own(self) -> dict[int, str]:

@@ -122,6 +122,12 @@ class DpoRecipe(Recipe):
     adapter: Path | None = None  # of SFT, to start from
     data: Data | None = None  # what `genrec-train preferences` makes pairs of
 
+    @model_validator(mode="after")
+    def _pairs_are_numbers(self) -> Self:
+        if self.data is not None and self.data.prompt == "diary":
+            raise ValueError("data.prompt: pairs are of places' numbers, and diaries are for sft")
+        return self
+
 
 class RankersRecipe(_Strict):
     """The rankers of a city, trained on its check-ins."""

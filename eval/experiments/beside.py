@@ -47,7 +47,6 @@ NEARLY: Final = 0.9  # of the gain
 class Looked:
     """What fusion and model say of visits. Shapes: (visits, ...)."""
 
-    users: list[str]
     targets: list[int]
     fusion: Floats  # log-probabilities of all places
     model: Floats  # probabilities of all places
@@ -114,22 +113,16 @@ def _look(part: Asked, fusion: Ranker, out: Path, *, name: str, progress: Progre
     """Ask both; the model's answers are kept in a run folder, so that a killed command goes on."""
     asked = part.cases
     run(asked, [part.method], out, name=name, progress=progress)
-    answers = {row["example"]: row for row in pl.read_parquet(out / RANKINGS, glob=False).iter_rows(named=True)}
-    scores, model, visits = [], [], []
-    for number, example in enumerate(asked.examples):
-        evidence = evidence_at(asked, example.as_of)
-        [row] = fusion.score([asked.query(number)], evidence)
-        answer = answers[number]
-        scores.append(row)
-        model.append(completed(row, answer["pois"] or (), answer["probabilities"] or ()))
-        visits.append(len(evidence.visits(example.user_id)))
+    answers = pl.read_parquet(out / RANKINGS, glob=False).sort("example")
+    evidence = evidence_at(asked, asked.examples[0].as_of)  # frozen, so that of all
     queries = [asked.query(number) for number in range(len(asked.examples))]
+    scores = fusion.score(queries, evidence)
+    told = zip(scores, answers["pois"].to_list(), answers["probabilities"].to_list(), strict=True)
     return Looked(
-        users=[example.user_id for example in asked.examples],
         targets=[example.target for example in asked.examples],
-        fusion=np.array(scores),
-        model=np.array(model),
-        situations=situations(np.array(scores), queries, visits),
+        fusion=scores,
+        model=np.array([completed(row, pois or (), shares or ()) for row, pois, shares in told]),
+        situations=situations(scores, queries, [len(evidence.visits(query.user_id)) for query in queries]),
     )
 
 

@@ -47,8 +47,9 @@ def count_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
 
 @lru_cache(maxsize=65_536)
 def _piece(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    tokens = _encoded(tokenizer, plain(text))
-    return tuple(_encoded(tokenizer, plain_for(tokenizer, plain(text))) if counted(tokenizer, tokens) else tokens)
+    text = plain(text)
+    tokens = _encoded(tokenizer, text)
+    return tuple(_encoded(tokenizer, plain_for(tokenizer, text)) if counted(tokenizer, tokens) else tokens)
 
 
 def text_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

@@ -215,4 +215,4 @@ def _lacking(case: _Case) -> str | None:
         return None
     if who.last is not None:
         return "the person's visits are not counted yet: only those of the trajectory that is going on were used"
-    return "only the visits of this session are known" if who.visits else "no visits are known"
+    return "only the visits given with the question are known" if who.visits else "no visits are known"

@@ -29,7 +29,7 @@ def test_the_gate_learns_where_the_model_is_right():
     even = np.ones(3) / 3
     fusion = np.log(np.where(unsure[:, None], even, right))  # where it is unsure, only the model knows
     model = np.where(unsure[:, None], right, wrong)
-    looked = Looked(["u"] * 400, [0] * 400, fusion, model, situations(fusion, [Query("u", None)] * 400, [5] * 400))
+    looked = Looked([0] * 400, fusion, model, situations(fusion, [Query("u", None)] * 400, [5] * 400))
     shares = Gate(weights=fitted(looked), ask_from=0.0).share(looked.situations)
     assert shares[unsure].min() > 0.6 > 0.3 > shares[~unsure].max()
 

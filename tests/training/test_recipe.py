@@ -116,3 +116,9 @@ def test_what_is_written_is_read_again(tmp_path_factory, r, rate, relabel, metho
     path = tmp_path_factory.mktemp("recipes") / "recipe.yaml"
     path.write_text(dump_recipe(recipe))
     assert load_recipe(path) == recipe
+
+
+def test_pairs_are_not_of_diaries(written):
+    path = written({"kind": "dpo", "preferences": "pairs.jsonl", "data": {"checkins": "a.csv", "prompt": "diary"}})
+    with pytest.raises(GenRecError, match="diaries are for sft"):
+        load_recipe(path)

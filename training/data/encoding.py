@@ -41,7 +41,6 @@ class Encoder:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self._answers: dict[str, list[int]] = {}
-        self._pieces: dict[str, list[int]] = {}
 
     def encode(self, example: TrainingExample, number: int) -> Encoded:
         """Encode an example; `number` is what errors call it.
@@ -72,8 +71,8 @@ class Encoder:
         tokens = prompt_tokens(self.tokenizer, example.messages)
         labels = [IGNORED] * len(tokens)
         for row, (asked, answer) in enumerate(example.diary):
-            question, said = self._piece(asked), self._piece(answer)
-            tokens = tokens + question + said
+            question, said = text_tokens(self.tokenizer, asked), text_tokens(self.tokenizer, answer)
+            tokens += question + said
             labels += [IGNORED] * len(question) + (said if row >= example.told else [IGNORED] * len(said))
         self._require_fits(tokens, number)
         return Encoded(np.array(tokens, np.int32), np.array(labels, np.int32))
@@ -84,11 +83,6 @@ class Encoder:
                 f"example {number} has {len(tokens)} tokens, more than max_length, {self.max_length}. Nothing is cut "
                 "off, for that would be the answer: raise max_length, or lower data.budget."
             )
-
-    def _piece(self, text: str) -> list[int]:
-        if text not in self._pieces:
-            self._pieces[text] = text_tokens(self.tokenizer, text)
-        return self._pieces[text]
 
     def _answer(self, text: str) -> list[int]:
         if text not in self._answers:

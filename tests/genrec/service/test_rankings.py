@@ -48,7 +48,7 @@ def test_a_cold_start_is_labelled(api, ann):
     assert "no visits" in ranked(api)["cold_start"]
     assert "no visits" in ranked(api, person="ann")["cold_start"]
     session = ranked(api, visits=[{"place": "p2", "time": "2024-01-13T08:00:00"}], time="2024-01-13T09:00:00")
-    assert "only the visits of this session" in session["cold_start"]
+    assert "only the visits given with the question" in session["cold_start"]
     assert session["places"] != ranked(api, time="2024-01-13T09:00:00")["places"]
 
 
