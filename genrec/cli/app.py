@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,8 @@ from platformdirs import user_data_path
 from genrec.assistant import Models
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
-from genrec.cli.options import Adapter, Model, NoAdapter, Probabilities, Reading, Server
+from genrec.cli.options import Reading
+from genrec.cli.ranking_model import RankingModel
 from genrec.errors import GenRecError
 from genrec.service.app import make_app
 from genrec.service.fence import LOOPBACK
@@ -26,18 +26,6 @@ from genrec.store.records import Settings
 
 INTERRUPTED = 130  # a shell's code for Ctrl-C
 SWITCH_SECONDS = 0.0005  # from thread to thread: answers need not wait long for what is counted beside them
-
-
-@dataclass(frozen=True)
-class _Models(Models):
-    model: Model = None
-    server: Server = None
-    adapter: Adapter = None
-    plain: NoAdapter = False
-    profile_model: Annotated[
-        str | None, typer.Option(metavar="M|URL", help="Model or server that writes profiles.")
-    ] = None
-    probabilities: Probabilities = "catalogue"
 
 
 @bundled
@@ -71,7 +59,7 @@ def app(
             "looked at. Default: none, so that nothing is asked of others.",
         ),
     ] = None,
-    models: _Models,
+    models: RankingModel,
     reading: Reading,
 ) -> None:
     """Serve people, profiles and rankings as a page and an HTTP API, until Ctrl-C; what is sent stays in the store."""

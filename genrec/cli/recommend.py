@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from genrec.assistant import Assistant, Models
+from genrec.assistant import Assistant
 from genrec.cli.batch import rank_all, read_asks, to_json
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.dialogue import Dialogue
-from genrec.cli.options import Adapter, CheckinsPath, Model, NoAdapter, Probabilities, Reading, Server
+from genrec.cli.options import CheckinsPath, Reading
+from genrec.cli.ranking_model import RankingModel
 from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
 from genrec.errors import GenRecError
@@ -29,7 +30,7 @@ READ_WORDS = ("--profiles", "--model", "--server")
 
 
 @dataclass(frozen=True)
-class _ForLlm(Models):
+class _ForLlm(RankingModel):
     """What only a language model reads, as options."""
 
     profiles: Annotated[
@@ -45,14 +46,6 @@ class _ForLlm(Models):
         Level | None,
         typer.Option(help="By llm: how much of the profile the model sees. Default: full."),
     ] = None
-    model: Model = None
-    server: Server = None
-    adapter: Adapter = None
-    plain: NoAdapter = False
-    profile_model: Annotated[
-        str | None, typer.Option(metavar="M|URL", help="Model or server that writes missing profiles.")
-    ] = None
-    probabilities: Probabilities = "catalogue"
 
 
 @dataclass(frozen=True)
