@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -163,6 +163,7 @@ class WordReader:
 
     def __init__(self, models: Models, pois: pl.DataFrame, busy: Busy = nullcontext) -> None:
         self._models, self._pois, self._busy = models, pois, busy
+        self._parsed = lru_cache(READ_KEPT)(self._parse)
         self._signed: dict[str, list[Said]] = {}
 
     def needs_model(self, says: Sequence[str]) -> bool:
@@ -183,7 +184,7 @@ class WordReader:
                     self._signed[text] = self._steering.signed(self._parsed(text))
             return self._steering.shift([clause for text in says for clause in self._signed[text]], at, strength)
 
-    def _parsed(self, text: str) -> list[Said]:
+    def _parse(self, text: str) -> list[Said]:
         return parse(text, self._kinds, self._own)
 
     @cached_property

@@ -121,7 +121,7 @@ class Recommender:
         # The fusion is loaded before the clock starts.
         rank = self._by_habits if by == "habits" else partial(self._by_fusion, self.fusion, words)
         start = time.perf_counter()
-        made = rank(queries, self.evidence(moment), _Pick(k, among))
+        made = rank(queries, self.evidence(moment), Pick(k, among))
         seconds = (time.perf_counter() - start) / len(queries)
         return [replace(ranking, seconds=seconds) for ranking in made]
 
@@ -138,7 +138,7 @@ class Recommender:
         return Evidence(self._checkins, self._end)
 
     def _by_fusion(
-        self, fusion: "Fusion", words: Shift | None, queries: Sequence[Query], evidence: Evidence, pick: "_Pick"
+        self, fusion: "Fusion", words: Shift | None, queries: Sequence[Query], evidence: Evidence, pick: "Pick"
     ) -> list[Ranking]:
         habits = np.exp(self._habits.score(queries, evidence))
         made: list[Ranking] = []
@@ -151,7 +151,7 @@ class Recommender:
                 made.append(ranking if words is None else _with_words(ranking, words, looked.scores[row], scores[row]))
         return made
 
-    def _by_habits(self, queries: Sequence[Query], evidence: Evidence, pick: "_Pick") -> list[Ranking]:
+    def _by_habits(self, queries: Sequence[Query], evidence: Evidence, pick: "Pick") -> list[Ranking]:
         tables = self._tables.of(evidence)
         questions = asked(queries, tables, evidence.as_of)
         persons = [PersonFacts(tables, questions, row, evidence.positions) for row in range(len(queries))]
@@ -160,7 +160,7 @@ class Recommender:
         return [self._ranking(_Case(query, evidence, person, scores), pick) for query, person, scores in cases]
 
     def _ranking(
-        self, case: "_Case", pick: "_Pick", chosen: Sequence[Reason] | None = None, how: Fused | None = None
+        self, case: "_Case", pick: "Pick", chosen: Sequence[Reason] | None = None, how: Fused | None = None
     ) -> Ranking:
         """What was chosen, or else what habits alone say, described."""
         usual = [
@@ -206,7 +206,7 @@ def _with_words(ranking: Ranking, words: Shift, before: Floats, after: Floats) -
 
 
 @dataclass(frozen=True)
-class _Pick:
+class Pick:
     """How many places are named, and among which."""
 
     k: int

@@ -65,8 +65,6 @@ def app(
     """Serve people, profiles and rankings as a page and an HTTP API, until Ctrl-C; what is sent stays in the store."""
     if path is None and store is None:
         raise GenRecError("name check-ins, or a store that has some: genrec app my.csv, or genrec app --store FILE")
-    if models.adapter and models.plain:
-        raise GenRecError("--adapter and --no-adapter exclude each other")
     address = store or _default(path or Path("genrec"))
     opened = open_store(address)
     if store is None:

@@ -99,8 +99,6 @@ def recommend(
 ) -> None:
     """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
     _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from, output)
-    if llm.adapter and llm.plain:
-        raise GenRecError("--adapter and --no-adapter exclude each other")
     talk = user is None and llm.about is None and fusion.says is None and users_from is None
     # The fusion takes the sentences that were put into a profile as words; a model reads words.
     words = fusion.says is not None or (by == "fusion" and llm.profiles is not None and user is not None)

@@ -8,10 +8,10 @@ from genrec.assistant import STRANGER
 from genrec.columns import LATITUDE, LONGITUDE
 from genrec.evidence import Evidence
 from genrec.geo import haversine_km
-from genrec.rankers.ranker import Query, best
+from genrec.rankers.ranker import Query
 from genrec.rankers.simple import CountingRanker
 from genrec.ranking import Place
-from genrec.recommender import Bools, described
+from genrec.recommender import Bools, Pick, described
 from genrec.service.questions import Position
 
 
@@ -23,9 +23,6 @@ def popular(evidence: Evidence, at: datetime | None, near: Position | None, k: i
         away = haversine_km(pois[LATITUDE].to_numpy(), pois[LONGITUDE].to_numpy(), near.latitude, near.longitude)
         chances /= 1 + away
         chances /= chances.sum()
-    possible = np.flatnonzero(among)
-    if not len(possible):
-        return []
     reasons = ["many people go there" if at is None else "many people go there at this time"]
     return [
         described(
@@ -36,5 +33,5 @@ def popular(evidence: Evidence, at: datetime | None, near: Position | None, k: i
             habits_probability=float(chances[poi]),
             reasons=reasons,
         )
-        for poi in possible[best(chances[None, possible], k)[0]]
+        for poi in Pick(k, among).of(chances[None])[0]
     ]
