@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from genrec.errors import GenRecError
+
 Answer = tuple[int, Any]  # status, and JSON, raw bytes, or an iterator of them
+HELLO = [[{"role": "system", "content": "Guess."}, {"role": "user", "content": "hello"}]]
 MODELS: Answer = (200, {"data": [{"id": "m"}]})
 CHAT: Answer = (
     200,
@@ -77,3 +80,13 @@ def chatting(*answers: Answer | None) -> Callable[[str, Any], Answer | None]:
     """One model; chats are answered in turn, the last answer again and again."""
     left = list(answers)
     return lambda path, body: MODELS if path == "/v1/models" else left.pop(0) if len(left) > 1 else left[0]
+
+
+def one_line_or(work: Callable[[], object]):
+    """What work gives; None if it ends in one clear line."""
+    try:
+        return work()
+    except GenRecError as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 1500
+        return None
