@@ -1,10 +1,26 @@
 """What is counted of the service itself, for Prometheus: routes, never who or what."""
 
+from collections import Counter as Counted
+from collections import defaultdict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+LATEST = 1000  # requests of a route, of which the percentiles are
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long the latest requests of a route took, in milliseconds; `requests`: how many there were since the start."""
+
+    route: str
+    requests: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
 
 
 class Metrics:
@@ -12,6 +28,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._latest: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LATEST))
+        self._asked: Counted[str] = Counted()
         self._requests = Counter(
             "genrec_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
         )
@@ -23,6 +41,15 @@ class Metrics:
         """Count a request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+        self._latest[route].append(seconds)
+        self._asked[route] += 1
+
+    def latency(self) -> list[Latency]:
+        """How long each route takes, those most asked for first."""
+        return [
+            Latency(route, asked, *(1000 * np.percentile(list(self._latest[route]), (50, 95, 99))).tolist())
+            for route, asked in self._asked.most_common()
+        ]
 
     def watch(self, name: str, about: str, value: Callable[[], float]) -> None:
         """Show a value as it is when asked."""

@@ -8,6 +8,7 @@ from genrec.bounds import MOST, Positive
 from genrec.profiles.changes import Change as Difference
 from genrec.profiles.editing import Sheet
 from genrec.profiles.profile import Profile
+from genrec.service.metrics import Latency
 from genrec.steering import STRONGEST
 from genrec.store.records import Clock, Id, Person, Settings, Text
 from genrec.store.records import Place as StoredPlace
@@ -35,6 +36,24 @@ class Health(BaseModel):
     """Whether the service works."""
 
     status: Literal["live", "ready"]
+
+
+class Counting(BaseModel):
+    """The count of check-ins that rankings come from: how many seconds ago it was made, and whether more have come."""
+
+    ready: bool
+    age_seconds: float
+    waiting: bool
+
+
+class Status(BaseModel):
+    """How the service does: what is in the store, what waits for the language model, how long each route takes."""
+
+    store: dict[str, int]
+    questions_waiting: int
+    profiles_waiting: int
+    count: Counting
+    latency: list[Latency]
 
 
 class NewPerson(Body):

@@ -20,9 +20,10 @@ def list_people(
     _: Operator,
     after: Annotated[str, Query(max_length=LONGEST_ID, pattern="^[^\0]*$")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    search: Annotated[str, Query(max_length=LONGEST_ID, pattern="^[^\0]*$", description="A part of the id.")] = "",
 ) -> People:
-    """A page of people, by id."""
-    found = service.store.people(after=after, limit=limit + 1)
+    """A page of people by id; with `search`, of those whose ids hold it, in capital or small letters."""
+    found = service.store.people(after=after, limit=limit + 1, search=search)
     return People(people=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
 

@@ -4,8 +4,9 @@ from fastapi import APIRouter, Response
 
 from genrec import __version__
 from genrec.service.errors import Refused
-from genrec.service.models import Health, Version
+from genrec.service.models import Counting, Health, Status, Version
 from genrec.service.security import Operator, ServiceOf
+from genrec.service.state import Service
 
 routes = APIRouter()
 
@@ -30,7 +31,25 @@ def ready(service: ServiceOf) -> Health:
     return Health(status="ready")
 
 
+@routes.get("/v1/status", tags=["service"])
+def status(service: ServiceOf, _: Operator) -> Status:
+    """How the service does: the store, the queue before the language model, the count, and how long routes take."""
+    return status_of(service)
+
+
 @routes.get("/metrics", tags=["service"], response_class=Response)
 def metrics(service: ServiceOf, _: Operator) -> Response:
     """Requests, their times, the queue and the evidence's age, for Prometheus."""
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def status_of(service: Service) -> Status:
+    """How a service does."""
+    waiting, live = service.queue.waiting(), service.live
+    return Status(
+        store=service.store.counts(),
+        questions_waiting=waiting["questions"],
+        profiles_waiting=waiting["profiles"],
+        count=Counting(ready=live.ready, age_seconds=live.age(), waiting=live.waiting),
+        latency=service.metrics.latency(),
+    )

@@ -89,8 +89,8 @@ class Store(Profiles, Protocol):
     def person(self, person: str) -> Person:
         """Somebody's record."""
 
-    def people(self, *, after: str = "", limit: int = 100) -> list[Person]:
-        """People by id; `after` is the last id of the page before."""
+    def people(self, *, after: str = "", limit: int = 100, search: str = "") -> list[Person]:
+        """People by id; `after` is the last id of the page before, `search` a part of the id in any case (ASCII)."""
 
     def change_settings(self, person: str, settings: Settings) -> Person:
         """Replace a person's settings."""

@@ -24,10 +24,11 @@ class People(Part):
         with self._database.reading() as connection:
             return _person(connection, person)
 
-    def people(self, *, after: str = "", limit: int = 100) -> list[Person]:
+    def people(self, *, after: str = "", limit: int = 100, search: str = "") -> list[Person]:
         """See the protocol."""
+        meant = [people.c.id > after, *([people.c.id.icontains(search, autoescape=True)] if search else [])]
         with self._database.reading() as connection:
-            return fetch(connection, Person, people.c.id > after, by=[people.c.id], limit=limit)
+            return fetch(connection, Person, *meant, by=[people.c.id], limit=limit)
 
     def change_settings(self, person: str, settings: Settings) -> Person:
         """See the protocol."""

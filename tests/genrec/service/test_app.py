@@ -113,6 +113,14 @@ def test_metrics_know_routes_but_not_people(api, ann):
     assert "genrec_ready 1.0" in text and "ann" not in text
 
 
+def test_the_status_says_how_the_service_does(api, ann):
+    done(api.get(ann))
+    status = done(api.get("/v1/status"))
+    assert status["store"]["people"] >= 1 and status["count"]["ready"] and status["profiles_waiting"] == 0
+    [route] = [one for one in status["latency"] if one["route"] == "/v1/people/{person}"]
+    assert route["requests"] >= 1 and 0 < route["p50_ms"] <= route["p95_ms"] <= route["p99_ms"]
+
+
 @pytest.mark.slow
 def test_a_log_at_its_most_talkative_holds_no_text_of_people(api, caplog):
     caplog.set_level("DEBUG", "genrec")

@@ -47,3 +47,15 @@ def test_visits_are_appended_once_all_or_none(api, ann):
     assert page == {"checkins": [visit(1), visit(2)], "next": 2}
     assert done(api.get(f"{ann}/checkins", params={"after": 2})) == {"checkins": [visit(3)], "next": None}
     problem(api.post("/v1/people/nobody/checkins", json={"checkins": [visit(1)]}), 404, "no person")
+
+
+def test_people_are_searched_by_a_part_of_their_ids(start):
+    api = start()
+    for id_ in ("Ann", "joanna", "bob", "100%", "1000"):
+        person(api, id_)
+    ids = lambda part: [one["id"] for one in done(api.get("/v1/people", params={"search": part}))["people"]]  # noqa: E731
+    assert ids("ANN") == ["Ann", "joanna"]
+    assert ids("0%") == ["100%"]
+    assert ids("nobody") == []
+    page = done(api.get("/v1/people", params={"search": "ann", "limit": 1}))
+    assert done(api.get("/v1/people", params={"search": "ann", "after": page["next"]}))["people"][0]["id"] == "joanna"

@@ -177,3 +177,10 @@ def test_a_person_s_records_are_all_theirs(store):
     assert owners == {"u0"}
     visited = {visit.poi_id for visit in store.visits("u0")}
     assert {record.poi_id for record in records if record.record == "place"} == visited | {"den"}
+
+
+def test_people_are_found_by_any_part_of_their_ids(store):
+    store.add_people(INJECTIONS, WILLING)
+    for text in INJECTIONS:
+        assert [one.id for one in store.people(search=text)] == [text]
+    assert [one.id for one in store.people(search="ZO")] == ["Zoë"]
