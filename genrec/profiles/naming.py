@@ -59,6 +59,11 @@ def without_names(reading: Sentence) -> str:
     return _ARTICLE.sub(r"\1 ", text).strip(" ,.!?;") + "."
 
 
+def is_ordinary(word: str) -> bool:
+    """Whether a word of a name is mostly something else in a sentence."""
+    return _ORDINARY.fullmatch(word) is not None
+
+
 def _is_meant(kind: Kind, text: str) -> bool:
     """Whether a kind is spoken of: ordinary words must be spelled as it is, or stand for any of their kind."""
     if len(kind.key) > 1 or not _ORDINARY.fullmatch(kind.key[0]):

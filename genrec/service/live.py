@@ -19,6 +19,7 @@ from genrec.assistant import STRANGER, Assistant, Models, WordReader
 from genrec.audience import Known, known_for
 from genrec.checkins import Checkins
 from genrec.columns import FIRST_SEEN, POI_ID
+from genrec.profiles.named_places import NameIndex
 from genrec.rankers.ranker import Query
 from genrec.recommender import Bools, Recommender
 from genrec.service.errors import Refused, note_failure
@@ -45,11 +46,19 @@ class Catalogue:
             raise MissingError(f"there is no place {place!r} in the store")
         return poi
 
+    @cached_property
+    def names(self) -> NameIndex:
+        """What the places are called, to be found in texts."""
+        return NameIndex(self.pois)
+
+    def hidden(self, person: str | None) -> list[int]:
+        """The places that a person may not know of: those of others."""
+        return [poi for poi, owner in self.owners.items() if owner != person]
+
     def among(self, count: int, person: str | None, without: Iterable[int] = ()) -> Bools:
         """Which of the first `count` places may be named to a person: not what is others'. Shape: (count,)."""
         among = np.ones(count, dtype=np.bool_)
-        hidden = [poi for poi, owner in self.owners.items() if owner != person]
-        among[[poi for poi in (*hidden, *without) if poi < count]] = False
+        among[[poi for poi in (*self.hidden(person), *without) if poi < count]] = False
         return among
 
 

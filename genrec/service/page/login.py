@@ -17,7 +17,8 @@ routes = APIRouter(include_in_schema=False)
 STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:30em;margin:auto;padding:1em;color:#1c1c1c}"
     "input,button{font:inherit;padding:.5em;width:100%;box-sizing:border-box;margin:.3em 0}"
-    "button{background:#14508c;color:#fff;border:0}[role=alert]{color:#a30000}"
+    "button{background:#14508c;color:#fff;border:0}[role=alert]{color:#a30000}:root{color-scheme:light dark}"
+    "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}[role=alert]{color:#ff9a8f}}"
 )
 PAGE = Environment(autoescape=True).from_string("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>GenRec: log in</title>

@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genrec.errors import GenRecError
 from genrec.service.page import login, operator, person, start
-from genrec.service.page.site import AT, STYLE, Site
+from genrec.service.page.site import AT, Site
+from genrec.service.page.style import STYLE
 
 
 def add_page(app: FastAPI, tiles: str | None = None) -> None:
@@ -30,7 +31,7 @@ def add_page(app: FastAPI, tiles: str | None = None) -> None:
     core.app.add_middleware(Policy, pictures=_origin(tiles) if tiles else "")
     warnings.filterwarnings("ignore", "`torch.distributed.reduce_op`")  # NiceGUI looks at all objects when it starts
     ui.run_with(
-        app, mount_path=AT, title="GenRec", language="en-US", tailwind=False, show_welcome_message=False,
+        app, mount_path=AT, title="GenRec", language="en-US", tailwind=False, dark=None, show_welcome_message=False,
         reconnect_timeout=10,
     )  # fmt: skip
 

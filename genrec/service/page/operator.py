@@ -1,7 +1,5 @@
 """How the service does, for who runs it: people, queue, latency, store."""
 
-from collections import defaultdict
-
 from fastapi import Request, Response
 from nicegui import ui
 from starlette.responses import RedirectResponse
@@ -9,8 +7,10 @@ from starlette.responses import RedirectResponse
 from genrec.service.errors import Refused
 from genrec.service.page.site import LOGIN, Me, Notice, Site, box, head, me_of, text
 from genrec.service.security import operator
-from genrec.service.state import Service
+from genrec.service.status import status_of
 
+LATENCY = "Latest requests, in milliseconds (p95: 95 of 100 take no longer)"
+CALLED = {"checkins": "check-ins"}
 EVERY = 15.0  # seconds: how often it is shown anew
 
 
@@ -51,45 +51,36 @@ class _Panel:
 
     def _read(self) -> dict[str, list[tuple[str, ...]]]:
         operator(self._me.caller)
-        service = self._me.service
-        waiting, live = service.queue.waiting(), service.live
+        status = status_of(self._me.service)
         return {
-            "Store": [(name.replace("_", " "), f"{count:,}") for name, count in service.store.counts().items()],
+            "Store": [(CALLED.get(name, name), f"{count:,}") for name, count in status.store.items()],
             "Language model": [
-                ("questions that wait", f"{waiting['questions']:,}"),
-                ("profiles that wait to be written", f"{waiting['profiles']:,}"),
+                ("questions that wait", f"{status.questions_waiting:,}"),
+                ("profiles that wait to be written", f"{status.profiles_waiting:,}"),
             ],
-            "Count of check-ins": [
-                ("ready", "yes" if live.ready else "no"),
-                ("seconds since the latest", f"{live.age():,.0f}"),
-                ("something new waits", "yes" if live.waiting else "no"),
+            "Count of check-ins, from which rankings come": [
+                ("ready", "yes" if status.count.ready else "no"),
+                ("seconds since the latest", f"{status.count.age_seconds:,.0f}"),
+                ("something new waits", "yes" if status.count.waiting else "no"),
             ],
-            "Requests": _latency(service),
+            LATENCY: [
+                ("route", "count", "p50", "p95", "p99"),
+                *(
+                    (one.route, f"{one.requests:,}", *(f"{ms:,.1f}" for ms in (one.p50_ms, one.p95_ms, one.p99_ms)))
+                    for one in status.latency
+                ),
+            ],
         }
 
 
-def _latency(service: Service) -> list[tuple[str, ...]]:
-    """Of each route: how many requests, and the mean time."""
-    parts: dict[str, dict[str, float]] = defaultdict(dict)
-    for metric in service.metrics.registry.collect():
-        if metric.name == "genrec_request_seconds":
-            for sample in metric.samples:
-                parts[sample.labels["route"]][sample.name.rpartition("_")[2]] = sample.value
-    return [
-        (route, f"{said['count']:,.0f}", f"{1000 * said['sum'] / said['count']:,.1f} ms on average")
-        for route, said in sorted(parts.items())
-        if said.get("count")
-    ]
-
-
 def _table(title: str, rows: list[tuple[str, ...]]) -> None:
-    with box("section"):
+    wide = len(rows[0]) > 2  # with a head
+    with box("section", "scroll" if wide else ""):
         text("h2", title)
         with box("table", "wide"):
-            for name, *values in rows:
+            for number, (name, *values) in enumerate(rows):
+                head = wide and number == 0
                 with box("tr"):
-                    text("th", name).style("font-weight:400").props("scope=row")
+                    text("th", name).props(f"scope={'col' if head else 'row'}").style("font-weight:400")
                     for value in values:
-                        text("td", value, "number")
-        if not rows:
-            text("p", "None yet.", "quiet")
+                        text("th" if head else "td", value, "number")

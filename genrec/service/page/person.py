@@ -1,5 +1,7 @@
 """Somebody's page: where they may go next, and all that is kept of them."""
 
+import asyncio
+
 from fastapi import Request, Response
 from nicegui import ui
 from starlette.responses import RedirectResponse
@@ -7,9 +9,11 @@ from starlette.responses import RedirectResponse
 from genrec.errors import GenRecError
 from genrec.service import people
 from genrec.service.errors import Refused
+from genrec.service.page.lists import side_by_side
+from genrec.service.page.naming import Names
 from genrec.service.page.place_map import MapPanel
 from genrec.service.page.profile import ProfilePanel
-from genrec.service.page.ranking import LOOKED_UP, RankingPanel, beside
+from genrec.service.page.ranking import RankingPanel
 from genrec.service.page.rights import DataPanel
 from genrec.service.page.site import LOGIN, Me, Site, box, head, me_of, text
 from genrec.service.page.versions import HistoryPanel
@@ -27,6 +31,7 @@ def add(site: Site) -> None:
         me = me_of(site, request)
         try:
             settings = people.read(me.own(id), me.service)
+            names = await asyncio.to_thread(Names, me, id)
         except Refused as refused:
             if refused.status == 401:
                 return RedirectResponse(LOGIN)
@@ -37,11 +42,11 @@ def add(site: Site) -> None:
             text("p", error, "problem")
             return None
         head(me, id)
-        await _panels(site, me, settings)
+        await _panels(site, me, settings, names)
         return None
 
 
-async def _panels(site: Site, me: Me, settings: Person) -> None:
+async def _panels(site: Site, me: Me, settings: Person, names: Names) -> None:
     person = settings.id
     with ui.tabs().props("no-caps align=left") as tabs:
         places, profile, where, when, data = (
@@ -49,9 +54,9 @@ async def _panels(site: Site, me: Me, settings: Person) -> None:
         )
     with ui.tab_panels(tabs, value=places, animated=False, keep_alive=True).classes("full-width"):
         with ui.tab_panel(places):
-            ranking = RankingPanel(me, settings)
+            ranking = RankingPanel(me, settings, names)
         with ui.tab_panel(profile):
-            shown = ProfileTab(me, person, ranking)
+            shown = ProfileTab(me, person, names, ranking)
         with ui.tab_panel(where):
             on_map = MapPanel(site, me, person)
         with ui.tab_panel(when):
@@ -62,7 +67,7 @@ async def _panels(site: Site, me: Me, settings: Person) -> None:
             await shown.show()
 
         with ui.tab_panel(data):
-            kept = DataPanel(me, settings, changed)
+            kept = DataPanel(me, settings, names, changed)
 
     async def answered(answer: Answer) -> None:
         await on_map.show(answer)
@@ -76,15 +81,17 @@ async def _panels(site: Site, me: Me, settings: Person) -> None:
 class ProfileTab:
     """The profile, what it was, and what a change of it does to the ranking."""
 
-    def __init__(self, me: Me, person: str, ranking: RankingPanel) -> None:
+    def __init__(self, me: Me, person: str, names: Names, ranking: RankingPanel) -> None:
         self._ranking = ranking
         with box("div", "two even"):
             with box("section", aria_label="Profile"):
                 text("h2", "Profile")
-                self._profile = ProfilePanel(me, person, lambda: ranking.ask(k=LOOKED_UP), self._edited)
+                self._profile = ProfilePanel(me, person, names, ranking.before, self._edited)
                 WritingPanel(me, person, self.show)
-                self._history = HistoryPanel(me, person, self.show)
+                self._history = HistoryPanel(me, person, names, self.show)
             self._did = box("section", "first", aria_label="Ranking before and after")
+        with self._did:
+            text("p", "When a sentence is changed, the ranking before and after it is shown here.", "quiet")
 
     async def show(self) -> None:
         """Show what there is now."""
@@ -99,5 +106,5 @@ class ProfileTab:
             return
         with self._did:
             text("h2", "What this change did to the ranking")
-            beside(after, before)
+            side_by_side(after, before)
         self._did.run_method("scrollIntoView", {"block": "nearest"})

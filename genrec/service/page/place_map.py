@@ -8,8 +8,8 @@ from nicegui import ui
 from genrec.checkins import Checkins
 from genrec.columns import LATITUDE, LONGITUDE, NAME, POI_ID
 from genrec.habits import habits_of
-from genrec.service.page.ranking import name_of
-from genrec.service.page.site import Me, Notice, Site, box, named, text
+from genrec.service.page.lists import name_of
+from genrec.service.page.site import Me, Notice, Site, box, entry, named, text
 from genrec.service.questions import Answer
 
 PRIVATE = {"home-like", "work-like"}
@@ -114,8 +114,9 @@ class MapPanel:
             ):
                 with box("section", aria_label=title):
                     text("h2", title)
+                    if not shown:
+                        text("p", "None.", "quiet")
                     with box("ul", "plain"):
                         for spot in shown:
-                            with box("li", "line"):
-                                text("span", f"{spot.rank}. {spot.label}" if spot.rank else spot.label)
-                                text("span", "" if spot.rank else f"{spot.visits} visits")
+                            with box("li"), entry(f"{spot.rank}. {spot.label}" if spot.rank else spot.label):
+                                text("span", "" if spot.rank else f"{spot.visits} visit{'s' * (spot.visits > 1)}")

@@ -7,14 +7,16 @@ from fastapi import Response
 from nicegui import ui
 
 from genrec.profiles.changes import Change
-from genrec.profiles.editing import Sheet
+from genrec.profiles.editing import EDITOR, Sheet
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Guess, Statement
 from genrec.service import profiles
 from genrec.service.models import ProfileVersion
+from genrec.service.page.naming import Names
 from genrec.service.page.site import Me, Notice, box, button, text
 from genrec.service.questions import Answer
 from genrec.store.protocol import MissingError, StaleError
 
+BACKING = {EDITOR: "Put in by hand; no visits back it. It counts as said in one's own words."}
 SECTIONS = {"summary": "Summary", "preferences": "Preferences", "routines": "Routines"}
 Edited = Callable[[Answer | None], Awaitable[None]]
 
@@ -56,8 +58,9 @@ class ProfilePanel:
     `ask` gives a ranking; `changed` is called after an edit, with the ranking before it if there was one.
     """
 
-    def __init__(self, me: Me, person: str, ask: Callable[[], Answer], changed: Edited) -> None:
+    def __init__(self, me: Me, person: str, names: Names, ask: Callable[[], Answer], changed: Edited) -> None:
         self._me, self._person, self._ask, self._changed = me, person, ask, changed
+        self.names = names
         self._shown: ProfileVersion | None = None
         self._notice = Notice()
         self._stale = box("div")
@@ -82,11 +85,13 @@ class ProfilePanel:
         self._body.clear()
         with self._body:
             if version is None:
-                text("p", "There is no profile yet.")
+                text("p", "There is no profile yet. Write one below: by templates at once, or by the language model, "
+                     "which takes longer. It needs consent (see Data).")  # fmt: skip
                 return
             profile = version.profile
-            text("p", f"Version {version.number}, by {version.by}, {version.at:%Y-%m-%d %H:%M} UTC; as of "
-                 f"{profile.as_of:%Y-%m-%d %H:%M}, from {profile.habits.checkins:,} check-ins.", "quiet")  # fmt: skip
+            text("p", f"Version {version.number}, by {author(version.by)}, {version.at:%Y-%m-%d %H:%M} UTC, from "
+                 f"{profile.habits.checkins:,} check-ins up to {profile.as_of:%Y-%m-%d %H:%M}. Open a sentence to see "
+                 "the visits behind it.", "quiet")  # fmt: skip
             for section, title in SECTIONS.items():
                 text("h3", title)
                 with box("ul", "plain"):
@@ -110,11 +115,11 @@ class ProfilePanel:
             on_change=lambda event: self.save(Answered(group, name, event.value)),
         )  # fmt: skip
 
-    async def save(self, edit: Edit | Answered) -> bool:
-        """Save a change of the version that is shown; whether it was."""
+    async def save(self, edit: Edit | Answered, near: Notice | None = None) -> None:
+        """Save a change of the version that is shown; `near`: where to say what is wrong with it."""
         shown = self._shown
         if shown is None:
-            return False
+            return
 
         def work() -> ProfileVersion | tuple[StaleError, list[Change]]:
             try:
@@ -123,16 +128,15 @@ class ProfilePanel:
                 return stale, self._since(shown.number)
 
         before = await self._notice.attempt(self._ask, "Saving ...")
-        saved = await self._notice.attempt(work, "Saving ...")
+        saved = await (near or self._notice).attempt(work, "Saving ...")
         if isinstance(saved, tuple):
             self._say_stale(edit, *saved)
         if not isinstance(saved, ProfileVersion):
-            return False
+            return
         self._show(saved)
         self._notice.say("The ranking after it is being made ...")
         await self._changed(before)
         self._notice.say(f"Saved as version {saved.number}.")
-        return True
 
     def _put(self, base: ProfileVersion, edit: Edit | Answered) -> ProfileVersion:
         me = self._me
@@ -146,7 +150,7 @@ class ProfilePanel:
         self._stale.clear()
         with self._stale:
             text("p", "What has been changed since the version that you see:")
-            change_list(changes)
+            change_list(changes, self.names)
             with box("div", "bar"):
                 button("Save mine into the new version", lambda: self._save_onto_latest(edit), main=True)
                 button("Drop mine and show the new version", self.show)
@@ -168,27 +172,30 @@ class _Line:
 
     def __init__(self, panel: ProfilePanel, section: str, statement: Statement | None) -> None:
         self._panel, self._section, self._old = panel, section, statement.text if statement else None
+        places = panel.names.places
+        self._shown = places.to_edit(self._old or "")
+        about = places.plain(self._old) if self._old else SECTIONS[section]
         self._reading = box("div", "line")
         with self._reading:
             if statement is not None:
                 with box("details", "grow"):
-                    text("summary", statement.text)
+                    panel.names.write("summary", statement.text)
                     with box("ul"):
                         for note in statement.backed_by:
-                            text("li", note, "quiet")
+                            panel.names.write("li", BACKING.get(note, note), "quiet")
             else:
                 box("span")
-            what = "Add a sentence" if statement is None else "Edit"
-            button(what, self._open, self._old or SECTIONS[section])
+            self._opens = button("Add a sentence" if statement is None else "Edit", self._open, about)
         self._editing = box("div")
         self._editing.set_visibility(False)
         with self._editing:
-            self._field = ui.textarea("New sentence" if statement is None else "Sentence", value=self._old or "")
-            self._field.props("autogrow rows=1")
+            self._field = ui.textarea("New sentence" if statement is None else "Sentence", value=self._shown)
+            self._field.props("autogrow rows=1").on("keydown.esc", self._close)
+            self._notice = Notice()
             with box("div", "bar"):
                 button("Save", self._save, main=True)
                 if statement is not None:
-                    button("Remove", lambda: panel.save(Edit(section, self._old, "")), self._old or "")
+                    button("Remove", lambda: panel.save(Edit(section, self._old, ""), self._notice), about)
                 button("Cancel", self._close)
 
     def _open(self) -> None:
@@ -197,22 +204,30 @@ class _Line:
         self._field.run_method("focus")
 
     def _close(self) -> None:
-        self._field.set_value(self._old or "")
+        self._field.set_value(self._shown)
         self._editing.set_visibility(False)
         self._reading.set_visibility(True)
+        ui.run_javascript(f"getHtmlElement({self._opens.id}).focus()")
 
     async def _save(self) -> None:
-        await self._panel.save(Edit(self._section, self._old, self._field.value))
+        typed = self._field.value
+        new = self._old if self._old and typed == self._shown else self._panel.names.places.numbered(typed)
+        await self._panel.save(Edit(self._section, self._old, new), self._notice)
 
 
-def change_list(changes: list[Change]) -> None:
+def author(by: str) -> str:
+    """Who a version of a profile is by."""
+    return "templates" if by == "habits" else by
+
+
+def change_list(changes: list[Change], names: Names) -> None:
     """What was changed, from what to what."""
     with box("ul"):
         for change in changes:
             with box("li"):
                 text("span", f"{change.field.replace('_', ' ')}: ", "quiet")
                 if change.before is not None:
-                    text("del", change.before)
+                    names.write("del", change.before)
                     text("span", " → " if change.after is not None else " (removed)")
                 if change.after is not None:
-                    text("ins", change.after)
+                    names.write("ins", change.after)

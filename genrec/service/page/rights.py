@@ -1,12 +1,14 @@
 """What people may do with what is kept of them: agree to profiles or not, take it all along, end it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from nicegui import ui
 
 from genrec.service import feedback, people, rights
 from genrec.service.models import AllFeedback, ChangedSettings
-from genrec.service.page.site import AT, Me, Notice, box, button, link, named, text
+from genrec.service.page.naming import Names
+from genrec.service.page.site import AT, Me, Notice, box, button, entry, link, named, text
 from genrec.store.records import Person
 
 Answered = Callable[[], object]
@@ -17,8 +19,8 @@ KEEPS = "Everything that is kept: check-ins, the profile with its history, answe
 class DataPanel:
     """Consent, feedback, export, erasure; `changed` is called when answers may be others now."""
 
-    def __init__(self, me: Me, settings: Person, changed: Callable[[], Awaitable[None]]) -> None:
-        self._me, self._person, self._changed = me, settings.id, changed
+    def __init__(self, me: Me, settings: Person, names: Names, changed: Callable[[], Awaitable[None]]) -> None:
+        self._me, self._person, self._names, self._changed = me, settings.id, names, changed
         text("h2", "Consent")
         self._consent = ui.switch("Profiles may be written and used", value=settings.consent, on_change=self._turn)
         text("p", "Without consent there is no profile, and rankings use nothing of this person.", "quiet")
@@ -61,9 +63,9 @@ class DataPanel:
         self._list.clear()
         with self._list:
             for one in given.feedback:
-                with box("li", "line"):
-                    text("span", f"{one.place}: {SAID[one.kind]}, {one.at:%Y-%m-%d %H:%M} UTC")
-                    button("Take back", lambda id_=one.id: self._take_back(id_), one.place)  # type: ignore[misc]
+                name = self._names.of(one.place)
+                with box("li"), entry(f"{name}: {SAID[one.kind]}, {one.at:%Y-%m-%d %H:%M} UTC", about=one.place):
+                    button("Take back", partial(self._take_back, one.id), name)
             if not given.feedback:
                 text("li", "Nothing was said of places yet.")
 

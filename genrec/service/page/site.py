@@ -21,55 +21,6 @@ from genrec.validation import first_problem
 
 AT, LOGIN, COOKIE = PAGE, "/login", "genrec_key"
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; }
-.nicegui-content { max-width: 72rem; margin: auto; padding: 0 1rem 3rem; gap: .75rem; align-items: stretch; }
-h1 { font-size: 1.5rem; line-height: 1.3; margin: 0; font-weight: 600; }
-h2 { font-size: 1.15rem; line-height: 1.4; margin: 1rem 0 .25rem; font-weight: 600; }
-h3 { font-size: 1rem; line-height: 1.4; margin: .75rem 0 .25rem; font-weight: 600; }
-p { margin: 0; }
-h1, h2, h3, p, li, td, th, summary { overflow-wrap: anywhere; }
-.quiet { color: #555; font-size: .9rem; }
-.problem { color: #a30000; }
-.problem:empty, .said:empty { display: none; }
-.bar { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin: .25rem 0; }
-.bar.top { padding: .6rem 0; border-bottom: 1px solid #bbb; justify-content: space-between; margin: 0; }
-.bar > .grow { flex: 1 1 16rem; min-width: 0; }
-.two { display: grid; gap: 1rem 2rem; grid-template-columns: minmax(0, 1fr); }
-@media (min-width: 60rem) { .two { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); } }
-@media (min-width: 60rem) { .two.even { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
-@media (max-width: 60rem) { .first { order: -1; } }
-.beside { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
-ol.places, ul.plain { list-style: none; margin: 0; padding: 0; }
-ol.places > li, ul.plain > li { border-bottom: 1px solid #ddd; padding: .5rem 0; }
-ul.columns { columns: 9rem; }
-.line { display: flex; justify-content: space-between; align-items: flex-start; gap: 1rem; }
-.line > :last-child { white-space: nowrap; flex: none; }
-summary { cursor: pointer; display: list-item; }
-:is(summary, a, input[type=range], .q-btn):focus-visible { outline: 3px solid #14508c; outline-offset: 2px; }
-a { color: #14508c; }
-table { border-collapse: collapse; }
-caption { text-align: left; font-weight: 600; padding-top: .5rem; }
-th, td { padding: .15rem .5rem; text-align: left; }
-table.wide { width: 100%; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.track { background: #e4e4e4; height: .7rem; min-width: 4rem; }
-.track > div { background: #14508c; height: 100%; }
-table.week { font-size: .85rem; }
-table.week td, table.week th { text-align: center; padding: .1rem; min-width: 2.4rem; border: 1px solid #fff; }
-.answers { display: grid; gap: 0 1rem; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); }
-.question { border: 2px solid #a30000; padding: .5rem 1rem; max-width: 40rem; }
-.scroll { overflow-x: auto; max-width: 100%; }
-.map { height: 26rem; max-height: 70vh; background: #f4f4f4; border: 1px solid #bbb; z-index: 0; }
-.leaflet-tooltip.rank { background: none; border: 0; box-shadow: none; color: #fff; font-weight: 600; padding: 0; }
-.q-btn, .q-tab { text-transform: none; }
-.q-tab { min-width: 0; padding: 0 .6rem; }
-.q-field { width: 100%; }
-.q-tab-panel { padding: .5rem 0; gap: .5rem; align-items: stretch; }
-.q-tab-panels { background: transparent; }
-#q-loading-bar { display: none; }
-"""
-
 Result = TypeVar("Result")
 Named = TypeVar("Named", bound=ui.element)
 
@@ -125,8 +76,18 @@ def named(element: Named, **attributes: Any) -> Named:
 def button(label: str, click: Callable[[], Any], about: str = "", *, main: bool = False) -> ui.button:
     """A button. `about`: what it is about, for who hears it out of its place."""
     made = ui.button(label, on_click=click, color=None).props("no-caps unelevated" if main else "no-caps outline dense")
-    made.style("background:#14508c;color:#fff" if main else "color:#14508c;padding:0 .6rem")
+    made.classes("main" if main else "other")
     return named(made, aria_label=f"{label}: {about}") if about else made
+
+
+def entry(said: str, tag: str = "span", about: str = "") -> ui.element:
+    """A line that says something; what is put into it stands at its end. `about`: seen over what it says."""
+    line = box("div", "line")
+    with line:
+        told = text(tag, said)
+    if about:
+        named(told, title=about)
+    return line
 
 
 class Notice:

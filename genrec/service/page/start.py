@@ -9,11 +9,11 @@ from starlette.responses import RedirectResponse
 from genrec.service import people
 from genrec.service.errors import Refused
 from genrec.service.models import NewPerson
-from genrec.service.page.site import AT, LOGIN, Me, Notice, Site, box, button, head, link, me_of, text
+from genrec.service.page.site import AT, LOGIN, Me, Notice, Site, box, button, head, link, me_of, named, text
 from genrec.service.page.upload import UploadPanel
 from genrec.service.page.writing import WritingManyPanel
 from genrec.service.security import operator
-from genrec.store.records import Person, Settings
+from genrec.store.records import LONGEST_ID, Person, Settings
 
 SHOWN = 100  # people of one page
 
@@ -22,7 +22,7 @@ def add(site: Site) -> None:
     """The page at the top."""
 
     @ui.page("/")
-    def start(request: Request, after: str = "") -> Response | None:
+    def start(request: Request, after: str = "", search: str = "") -> Response | None:
         me = me_of(site, request)
         try:
             who = me.caller
@@ -31,7 +31,7 @@ def add(site: Site) -> None:
         if who.person is not None:
             return RedirectResponse(address(who.person))
         head(me, "GenRec")
-        _choose(me, after)
+        _choose(me, *(said.replace("\0", "")[:LONGEST_ID] for said in (after, search)))
         UploadPanel(me)
         WritingManyPanel(me)
         _create(me)
@@ -43,9 +43,14 @@ def address(person: str) -> str:
     return f"{AT}/person?{urlencode({'id': person})}"
 
 
-def _choose(me: Me, after: str) -> None:
+def _choose(me: Me, after: str, search: str) -> None:
     text("h2", "People")
-    page = people.list_people(me.service, operator(me.caller), after, SHOWN)
+    page = people.list_people(me.service, operator(me.caller), after, SHOWN, search)
+    if page.people or search or after:
+        with box("form", "bar", method="get", action=f"{AT}/", role="search"):
+            named(text("label", "A part of the id"), for_="search")
+            box("input", "plain", type="search", name="search", id="search", value=search, maxlength=LONGEST_ID)
+            named(text("button", "Find", "plain"), type="submit")
     with box("ul", "plain columns"):
         for person in page.people:
             with box("li"):
@@ -53,14 +58,17 @@ def _choose(me: Me, after: str) -> None:
                 if not person.consent:
                     text("span", " no consent", "quiet")
     if not page.people:
-        text("p", "There is nobody yet. Add somebody, or a file of check-ins.")
-    if page.next is not None:
-        link("More people", f"{AT}/?{urlencode({'after': page.next})}")
+        nobody = "There is nobody yet. Read a file of check-ins, or add somebody."
+        text("p", f"Nobody's id has “{search}” in it." if search else "Nobody else." if after else nobody)
+    with box("nav", "bar", aria_label="Pages of people"):
+        if after or search:
+            link("From the beginning", f"{AT}/")
+        if page.next is not None:
+            link("More people", f"{AT}/?{urlencode({'search': search, 'after': page.next})}")
 
 
 def _create(me: Me) -> None:
     text("h2", "Add somebody")
-    notice = Notice()
 
     async def create() -> None:
         def work() -> Person:
@@ -76,3 +84,5 @@ def _create(me: Me) -> None:
             id_ = ui.input("Their id (left empty, one is made up)")
         consent = ui.checkbox("They agree to a profile")
         button("Add", create, main=True)
+    id_.on("keydown.enter", create)
+    notice = Notice()

@@ -28,12 +28,13 @@ class UploadPanel:
         text("h2", "Read a file of check-ins")
         text("p", "CSV, TSV, JSON or Parquet: who, where, when. What is in the store already is not taken twice.")
         self._consent = ui.checkbox("The people in it have agreed to profiles")
+        text("p", "Without that, nothing of new people is used: everybody gets the most popular places.", "quiet")
         self._field = ui.upload(
             auto_upload=True, max_file_size=LARGEST_FILE, on_upload=self._take,
             on_rejected=self._refuse,
         ).style("display:none")  # fmt: skip
         with box("div", "bar"):  # its own look has parts that cannot be named to who does not see them
-            choose = ui.button("Choose a file ...", color=None).props("no-caps outline").style("color:#14508c")
+            choose = ui.button("Choose a file ...", color=None).props("no-caps outline").classes("other")
             choose.on("click", js_handler=f"() => getElement({self._field.id}).$refs.qRef.pickFiles()")
         self._notice = Notice()
         self._came = box("div")
@@ -62,7 +63,7 @@ class UploadPanel:
             link("Show the people", f"{AT}/")
 
     def _refuse(self) -> None:
-        self._notice.problem(f"A file may have {LARGEST_FILE:,} bytes.")
+        self._notice.problem(f"The file is too large: at most {LARGEST_FILE >> 20:,} MB can be taken here.")
 
     def _read(self, path: Path) -> tuple[list[str], Imported]:
         operator(self._me.caller)

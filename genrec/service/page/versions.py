@@ -7,8 +7,9 @@ from fastapi import Response
 
 from genrec.service import profiles
 from genrec.service.models import History, ProfileVersion, Revert
-from genrec.service.page.profile import change_list
-from genrec.service.page.site import Me, Notice, box, button, text
+from genrec.service.page.naming import Names
+from genrec.service.page.profile import author, change_list
+from genrec.service.page.site import Me, Notice, box, button, entry, text
 
 Changed = Callable[[], Awaitable[None]]
 
@@ -16,8 +17,8 @@ Changed = Callable[[], Awaitable[None]]
 class HistoryPanel:
     """All versions, the latest first; `changed` is called when one is brought back."""
 
-    def __init__(self, me: Me, person: str, changed: Changed) -> None:
-        self._me, self._person, self._changed = me, person, changed
+    def __init__(self, me: Me, person: str, names: Names, changed: Changed) -> None:
+        self._me, self._person, self._names, self._changed = me, person, names, changed
         with box("details"):
             text("summary", "History")
             self._notice = Notice()
@@ -37,14 +38,13 @@ class HistoryPanel:
         latest = history.versions[-1]
         with self._list:
             for version in reversed(history.versions):
+                back = f", brings back version {version.reverts}" if version.reverts else ""
+                said = f"Version {version.number}, by {author(version.by)}, {version.at:%Y-%m-%d %H:%M} UTC{back}"
                 with box("li"):
-                    back = f", brings back version {version.reverts}" if version.reverts else ""
-                    said = f"Version {version.number}, by {version.by}, {version.at:%Y-%m-%d %H:%M} UTC{back}"
-                    with box("div", "line"):
-                        text("strong", said)
+                    with entry(said, "strong"):
                         if version is not latest:
                             button("Bring back", partial(self._revert, version.number, latest.number), said)
-                    change_list(version.changes)
+                    change_list(version.changes, self._names)
 
     async def _revert(self, number: int, base: int) -> None:
         me = self._me

@@ -45,5 +45,5 @@ def _grid(counts: Counter[tuple[int, int]]) -> None:
                     count = counts[hour, day]
                     share = count / most
                     text("td", count or "").style(
-                        f"background:rgba(20,80,140,{share:.2f});color:{'#fff' if share > 0.55 else '#1c1c1c'}"
+                        f"background:rgba(20,80,140,{share:.2f});color:{'#fff' if share > 0.55 else 'var(--ink)'}"
                     )

@@ -1,0 +1,166 @@
+"""Places in sentences: kept by their numbers ("POI 4 (Factory)"), read and typed by their names.
+
+A name is taken for its place only where it cannot well be anything else: kinds ("Museum"), days and ordinary words
+("Home") mean the place only with its number behind them, as in "Home (POI 7)". The same holds for a name that several
+places have, unless the person goes to one of them alone.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from genrec.columns import CATEGORY, NAME
+from genrec.profiles.kinds import index_of
+from genrec.profiles.naming import is_ordinary
+from genrec.profiles.person import is_silent
+from genrec.profiles.sentence import number
+from genrec.profiles.when import DAY, PART
+from genrec.prompting import one_line
+from genrec.words import is_known, key_of
+
+LONGEST: Final = 100  # characters of a name that is looked for
+_NUMBERED = re.compile(r"POI(?: id)? (\d+)\b", re.IGNORECASE)
+_BEHIND = re.compile(r" \(POI (\d+)\)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A place in a text, by its name."""
+
+    poi: int
+    name: str
+    kind: str
+
+    @property
+    def about(self) -> str:
+        """Its number, and its kind if that is known."""
+        return f"POI {self.poi}, {self.kind}" if is_known(self.kind) else f"POI {self.poi}"
+
+
+class NameIndex:
+    """The names of a catalogue, to be found in texts."""
+
+    def __init__(self, pois: pl.DataFrame) -> None:
+        given = pois[NAME].to_list() if NAME in pois.columns else [None] * len(pois)
+        self.names = [one_line(name or "") for name in given]
+        self.kinds = [one_line(kind) for kind in pois[CATEGORY]]
+        self._index = index_of(frozenset(pois[CATEGORY].unique().to_list()))
+        self._kinds = {key_of(kind) for kind in set(self.kinds)}
+        self._spelled: dict[str, list[int]] = {}
+        for poi, name in enumerate(self.names):
+            if name and len(name) <= LONGEST:
+                self._spelled.setdefault(name.casefold(), []).append(poi)
+
+    def called(self, text: str) -> list[int]:
+        """The places of this name, whatever its case."""
+        return self._spelled.get(text.casefold(), [])
+
+    def means(self, poi: int, text: str) -> bool:
+        """Whether a place's name, as it stands in a text, can hardly mean anything but a place."""
+        words = key_of(text)
+        if words in self._kinds or not words or _NUMBERED.search(text):
+            return False
+        full = [word for word in words if not is_silent(word)]
+        telling = [word for word in full if not self._is_common(word)]
+        if len(full) > 1 and telling:
+            return True
+        alone = len(words) > 1 or (bool(telling) and not text.isdigit() and text != text.lower())
+        return text == self.names[poi] and alone
+
+    def _is_common(self, word: str) -> bool:
+        return bool(is_ordinary(word) or word in self._index.words or DAY.fullmatch(word) or PART.fullmatch(word))
+
+
+class PlaceNames:
+    """The names by which a person knows places. `hidden`: places that they may not see; `own`: those they go to."""
+
+    def __init__(self, index: NameIndex, hidden: Collection[int] = (), own: Collection[int] = ()) -> None:
+        self._index, self._hidden, self._own = index, hidden, own
+
+    def parts(self, text: str) -> Iterator[str | Named]:
+        """A text that is kept, with names in the place of numbers; a kind that the name says is left out."""
+        end = 0
+        for match in _NUMBERED.finditer(text):
+            poi = self._place(match[1])
+            if match.start() < end or poi is None or not self._index.names[poi]:
+                continue
+            name, kind = self._index.names[poi], self._index.kinds[poi]
+            yield text[end : match.start()]
+            yield Named(poi, name, kind)
+            end = match.end()
+            for said in (name, kind) if kind.casefold() in name.casefold() else (name,):
+                if text.startswith(f" ({said})", end):
+                    end += len(said) + 3
+        yield text[end:]
+
+    def plain(self, text: str) -> str:
+        """The same in one piece."""
+        return "".join(part.name if isinstance(part, Named) else part for part in self.parts(text))
+
+    def to_edit(self, text: str) -> str:
+        """The same such that `numbered` finds each place again: with its number, where the name alone would not do."""
+        named = "".join(
+            part if isinstance(part, str) else part.name + f" (POI {part.poi})" * (self._meant(part.name) != part.poi)
+            for part in self.parts(text)
+        )
+        return named if _numbers(self.numbered(named)) == _numbers(text) else text
+
+    def numbered(self, text: str) -> str:
+        """A text as it was typed, with numbers in the place of names."""
+        text = " ".join(text.split())
+        pieces, begin, at = [], 0, 0
+        while at < len(text):
+            inside = text[at] == " " or (at and text[at - 1].isalnum())
+            found = None if inside else self._at(text, at)
+            if found is None:
+                at += 1
+                continue
+            said, end = found
+            pieces += [text[begin:at], said]
+            begin = at = end
+        return "".join([*pieces, text[begin:]])
+
+    def _at(self, text: str, at: int) -> tuple[str, int] | None:
+        """The place that a text names from here on, by its number, and where that ends; None if there is none."""
+        given = _NUMBERED.match(text, at)
+        for end in range(min(len(text), at + LONGEST), at, -1):
+            if end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+                continue
+            called = self._index.called(text[at:end])
+            behind = _BEHIND.match(text, end) if called else None
+            poi = self._place(behind[1]) if behind else None
+            if behind and poi in called:
+                return self._said(poi, text, behind.end())
+            if called and not given and (poi := self._meant(text[at:end])) is not None:
+                return self._said(poi, text, end)
+        if given is None:
+            return None
+        poi = self._place(given[1])
+        return (given[0], given.end()) if poi is None else self._said(poi, text, given.end(), given[0])
+
+    def _said(self, poi: int, text: str, end: int, said: str = "") -> tuple[str, int]:
+        """A place by its number and its kind, and where the text goes on: behind brackets that say either again."""
+        name, kind = self._index.names[poi], self._index.kinds[poi]
+        bracketed = f" ({kind})" if is_known(kind) else ""
+        for again in filter(None, (name, kind)):
+            if text.startswith(f" ({again})", end):
+                return f"{said or f'POI {poi}'}{bracketed}", end + len(again) + 3
+        return (said, end) if said else (f"POI {poi}{bracketed}", end)
+
+    def _meant(self, text: str) -> int | None:
+        """The one place that a name means."""
+        called = [poi for poi in self._index.called(text) if poi not in self._hidden and self._index.means(poi, text)]
+        ways = called if len(called) == 1 else [poi for poi in called if poi in self._own]
+        return ways[0] if len(ways) == 1 else None
+
+    def _place(self, digits: str) -> int | None:
+        """The place of a number, if there is one and the person may see it."""
+        poi = number(digits)
+        return poi if 0 <= poi < len(self._index.names) and poi not in self._hidden else None
+
+
+def _numbers(text: str) -> list[int]:
+    return [number(match[1]) for match in _NUMBERED.finditer(text)]
