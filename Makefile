@@ -1,17 +1,18 @@
 # The commands that do everything on a fresh machine: `make demo`, `make app` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+PORT ?= 8080
 
 .PHONY: demo app test install install-dev postgresql chromium clean
 
 demo: install
 	$(BIN)/python examples/quickstart.py
-	@test ! -t 1 || echo "A page on this city: make app"
+	@test ! -t 1 || $(MAKE) --no-print-directory app
 
-# The page on a synthetic city; it prints its address.
+# The page on a synthetic city; it prints its address, and Ctrl-C (130) ends it.
 app: .venv/installed-app
-	test -f demo/checkins.csv || $(BIN)/genrec data synth --out demo --users 60 --pois 300 --days 90 --seed 7
-	$(BIN)/genrec app demo/checkins.csv --store demo/store.db
+	@test -f demo/checkins.csv || $(BIN)/genrec data synth --out demo --users 60 --pois 300 --days 90 --seed 7
+	@$(BIN)/genrec app demo/checkins.csv --store demo/store.db --port $(PORT) || test $$? -eq 130
 
 test: install-dev postgresql chromium
 	$(BIN)/ruff check .

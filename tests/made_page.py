@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SECONDS = 60
+EVIL = "<img src=x onerror=\"document.title='owned'\">"
 
 
 class App:
@@ -96,3 +97,31 @@ def _check(url: str, faults: list[str]) -> None:
     parts = urlsplit(url)
     if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
         faults.append(f"asked of another machine: {url}")
+
+
+def person(page, site, who="u0", tab="Next places"):
+    page.goto(f"{site.url}/app/person?id={quote(who)}")
+    page.get_by_text("Most probable next places").wait_for()
+    page.get_by_role("tab", name=tab).click()
+
+
+def write_by_templates(site, who):
+    assert httpx.post(f"{site.url}/v1/people/{who}/profile/write", json={"by": "habits"}).status_code == 202
+    while httpx.get(f"{site.url}/v1/people/{who}/profile").status_code != 200:
+        time.sleep(0.02)
+
+
+def edit(page, sentence, new):
+    page.get_by_role("button", name=f"Edit: {sentence}", exact=True).click()
+    page.get_by_label("Sentence", exact=True).locator("visible=true").fill(new)
+    page.get_by_role("button", name="Save", exact=True).locator("visible=true").click()
+
+
+def new_person(site, who, profile=True, place="p2"):
+    """Somebody with a few visits of their own."""
+    assert httpx.post(f"{site.url}/v1/people", json={"id": who, "settings": {"consent": True}}).status_code == 201
+    visits = [{"id": str(day), "place": place, "time": f"2024-01-0{day}T08:00:00"} for day in range(1, 8)]
+    assert httpx.post(f"{site.url}/v1/people/{who}/checkins", json={"checkins": visits}).status_code == 200
+    if profile:
+        write_by_templates(site, who)
+    return httpx.get(f"{site.url}/v1/people/{who}/profile").json()

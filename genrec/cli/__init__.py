@@ -11,11 +11,13 @@ COMMANDS = {
     "store": ("genrec.cli.store:app", "Back up and restore a store."),
     "app": ("genrec.cli.app:app", "A page and an HTTP API: people, profiles, rankings."),
     "key": ("genrec.cli.key:app", "Keys of the HTTP API."),
-    "serve": ("genrec.cli.serve:serve", "Start vLLM with the right flags and keep it until Ctrl-C."),
+    "vllm": ("genrec.cli.vllm:vllm", "Start vLLM with the right flags and keep it until Ctrl-C."),
     "model": ("genrec.cli.model:app", "The language model."),
 }
+RENAMED = {"serve": "vllm"}
 
 
 def main() -> None:
     """Run the command."""
-    run_app(lazy_group("genrec", "From check-ins to readable user profiles and ranked next places.", COMMANDS))
+    about = "From check-ins to readable user profiles and ranked next places."
+    run_app(lazy_group("genrec", about, COMMANDS, RENAMED))

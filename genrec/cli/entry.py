@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError  # Typer's own, and not to be had elsewhere
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 
 from genrec.errors import GenRecError
 from genrec.terminal import note, one_line, visible
@@ -15,6 +15,10 @@ from genrec.terminal import note, one_line, visible
 DEBUG = "--debug"
 EPILOG = "--debug (or GENREC_DEBUG=1), with any command: show where in the program an error came from."
 INTERRUPTED = 130  # as shells count a process that Ctrl-C ended
+
+_type_shown = TyperOption.display_type_rich
+# Beside a flag, help would show `<bool>`, as if there were something to fill in.
+TyperOption.display_type_rich = lambda self, ctx: None if self.is_flag else _type_shown(self, ctx)  # type: ignore[method-assign]
 
 
 def run_app(app: typer.Typer | TyperGroup) -> NoReturn:

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from genrec.cli.entry import EPILOG
+from genrec.terminal import note
 
 
 class _Deferred(TyperCommand):
@@ -29,18 +30,29 @@ class _Deferred(TyperCommand):
 
 
 class _LazyGroup(TyperGroup):
+    renamed: Mapping[str, str] = {}
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command that is called, imported now."""
+        """The command that is called, imported now; one that is called by its old name says so."""
+        if new := self.renamed.get(args[0]):
+            note(f"note: `{self.name} {args[0]}` is called `{self.name} {new}` now")
+            args = [new, *args[1:]]
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.load() if isinstance(command, _Deferred) else command, rest
 
 
-def lazy_group(name: str, about: str, commands: Mapping[str, tuple[str, str]]) -> TyperGroup:
-    """A command of subcommands: name -> ("module:attribute", what the list of commands says of it)."""
+def lazy_group(
+    name: str, about: str, commands: Mapping[str, tuple[str, str]], renamed: Mapping[str, str] | None = None
+) -> TyperGroup:
+    """A command of subcommands: name -> ("module:attribute", what the list of commands says of it).
+
+    `renamed`: old name -> name.
+    """
     app = typer.Typer(name=name, help=about, cls=_LazyGroup, no_args_is_help=True, epilog=EPILOG)
     app.callback()(lambda: None)
     group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)  # noqa: S101 - narrows the type
+    assert isinstance(group, _LazyGroup)  # noqa: S101 - narrows the type
+    group.renamed = renamed or {}
     for command, (target, summary) in commands.items():
         group.add_command(_Deferred(command, target, summary))
     return group

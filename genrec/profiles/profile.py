@@ -1,6 +1,7 @@
 """The profile of a user, and the JSON Lines file that profiles are kept in."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -140,13 +141,18 @@ def read_profiles(path: Path) -> dict[str, Profile]:
 def profile_lines(path: Path) -> Iterator[tuple[int, Profile]]:
     """The profile of each line with its number, where a user may have several; errors as of `read_profiles`."""
     if not path.exists():
-        raise InputError("no such file.", file=path, fix="Write it with `genrec profile run`.")
+        raise InputError("no such file.", file=path, fix=_written(path))
     fix = "Mend or remove the line."
     for row, profile in read_lines(path, Profile, "a profile", fix=fix):
         if longest := [name for name, text in _texts(profile) if len(text) > LONGEST_TEXT]:
             problem = f"not a profile: {longest[0]}: more than {LONGEST_TEXT:,} letters."
             raise InputError(problem, file=path, row=row, fix=fix)
         yield row, profile
+
+
+def _written(path: Path) -> str:
+    """How a file of profiles is made."""
+    return f"Write it from your check-ins: {shlex.join(['genrec', 'profile', 'run', 'my.csv', '--out', str(path)])}"
 
 
 def _texts(profile: Profile) -> Iterator[tuple[str, str]]:
@@ -164,7 +170,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError("no such file.", file=path, fix="Write it with `genrec profile run`.") from None
+        raise InputError("no such file.", file=path, fix=_written(path)) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}).", file=path) from None
 

@@ -37,7 +37,7 @@ def test_light_imports(module):
     "command",
     ["", "data", "data prepare", "data describe", "data synth", "profile", "profile run", "profile show",
      "profile edit", "profile import", "recommend", "audience", "app", "key", "key add", "key list", "key drop",
-     "serve", "store", "store dump", "store load", "model", "model info"],
+     "vllm", "store", "store dump", "store load", "model", "model info"],
 )  # fmt: skip
 def test_every_command_explains_itself(command):
     explains_itself("genrec", command)
@@ -57,4 +57,4 @@ def explains_itself(package, command):
         [sys.executable, "-c", f"from {package}.cli import main; main()", *command.split(), "--help"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "Usage: " in done.stdout
+    assert "Usage: " in done.stdout and "<bool>" not in done.stdout

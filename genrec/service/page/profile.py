@@ -134,7 +134,7 @@ class ProfilePanel:
         if not isinstance(saved, ProfileVersion):
             return
         self._show(saved)
-        self._notice.say("The ranking after it is being made ...")
+        self._notice.say(f"Saved as version {saved.number}. The ranking after it is being made ...")
         await self._changed(before)
         self._notice.say(f"Saved as version {saved.number}.")
 
@@ -210,8 +210,10 @@ class _Line:
         ui.run_javascript(f"getHtmlElement({self._opens.id}).focus()")
 
     async def _save(self) -> None:
-        typed = self._field.value
-        new = self._old if self._old and typed == self._shown else self._panel.names.places.numbered(typed)
+        if self._field.value == self._shown:
+            self._close()
+            return
+        new = self._panel.names.places.numbered(self._field.value)
         await self._panel.save(Edit(self._section, self._old, new), self._notice)
 
 

@@ -1,10 +1,13 @@
 """The real app over a real store that holds the town."""
 
+import csv
 import time
 from contextlib import ExitStack
 
 import pytest
 from fastapi.testclient import TestClient
+from made_city import csv_of, town
+from made_page import EVIL, app, chromium, looking
 
 from genrec.assistant import Models
 from genrec.reading.reader import read_checkins
@@ -12,6 +15,7 @@ from genrec.service.app import make_app
 from genrec.store.opening import open_store
 from genrec.store.records import Settings
 
+NAMED = {"p4": "Riverside Hall", "p5": "Twin Corner", "p6": "Twin Corner", "p3": "Home"}
 NO_MODEL = Models("there is no such model", None, None, True, None)
 
 
@@ -22,6 +26,39 @@ def impatient():
         patch.setattr("genrec.service.live.LEAST_SECONDS", 0.02)
         patch.setattr("genrec.service.live.SHARE", 0)
         yield
+
+
+@pytest.fixture(scope="package")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory, tiny_folder):
+    """The town, where one kind of place is called like an attack, and some places have names."""
+    folder = tmp_path_factory.mktemp("page")
+    path = csv_of(town(), folder / "in.csv")
+    rows = list(csv.DictReader(path.open()))
+    with path.open("w", newline="") as file:
+        out = csv.DictWriter(file, [*rows[0], "name"])
+        out.writeheader()
+        for row in rows:
+            evil = row["poi_id"] == "p1"
+            name = EVIL if evil else NAMED.get(row["poi_id"], row["poi_id"])
+            out.writerow({**row, "category": EVIL if evil else row["category"], "name": name})
+    store = open_store(str(folder / "store.db"))
+    store.add_people([f"many{number:03}" for number in range(101)], Settings())
+    store.close()
+    with app(folder / "store.db", path, "--model", tiny_folder) as started:
+        started.wait()
+        yield started
+
+
+@pytest.fixture
+def page(browser):
+    with looking(browser) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`genrec serve`: a vLLM server for rankings and profiles."""
+"""`genrec vllm`: a vLLM server for rankings and profiles."""
 
 import signal
 from contextlib import ExitStack
@@ -10,7 +10,7 @@ import typer
 from genrec.cli.console import err, out
 
 
-def serve(
+def vllm(
     model: Annotated[str, typer.Option(help="'embedded', a model folder, or a Hugging Face id.")] = "embedded",
     adapter: Annotated[
         list[Path] | None,

@@ -1,0 +1,83 @@
+"""Places in sentences: shown by their names, understood by names and by numbers."""
+
+import re
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genrec.profiles.named_places import Named, NameIndex, PlaceNames
+
+NAMES = ["Riverside Factory 1", "Old Town Museum 3", "Museum", None, "Home", "Starbucks", "Starbucks", "POI 4",
+         "The Park", "Joe's <b> & (Bar)", "Monday", "Factory 1 and Old Town"]  # fmt: skip
+KINDS = ["Factory", "Museum", "Museum", "unknown", "Home (private)", "Coffee Shop", "Coffee Shop", "Bar", "Park", "Bar",
+         "Bar", "Office"]  # fmt: skip
+INDEX = NameIndex(pl.DataFrame({"poi_id": [f"id{i}" for i in range(12)], "category": KINDS, "name": NAMES}))
+PLACES = PlaceNames(INDEX, hidden={9}, own={0, 5})
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ("Goes to POI 0 (Factory) on weekdays.", "Goes to Riverside Factory 1 on weekdays."),
+        ("Goes on from POI 0 to POI 4.", "Goes on from Riverside Factory 1 to Home."),
+        ("POI 4 (Home (private)): 7 visits", "Home (Home (private)): 7 visits"),
+        ("follows POI 0 (Riverside Factory 1) in 3 of 7 cases", "follows Riverside Factory 1 in 3 of 7 cases"),
+        ("POI 5 (Tea House)", "Starbucks (Tea House)"),  # what is not its kind is not hidden
+        ("POI 3 (unknown), POI 99, POI 99999999999999999999", "POI 3 (unknown), POI 99, POI 99999999999999999999"),
+        ("POI 9 (Bar)", "POI 9 (Bar)"),  # of somebody else
+    ],
+)
+def test_sentences_show_names(kept, shown):
+    assert PLACES.plain(kept) == shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("I love riverside factory 1 and OLD TOWN MUSEUM 3.", "I love POI 0 (Factory) and POI 1 (Museum)."),
+        ("I go to Starbucks on Mondays", "I go to POI 5 (Coffee Shop) on Mondays"),  # of two, the one they go to
+        ("Starbucks (POI 6), Home (POI 4), POI 4 (POI 7)",
+         "POI 6 (Coffee Shop), POI 4 (Home (private)), POI 7 (Bar)"),
+        ("Riverside Factory 1 (Factory) and POI 0 (Factory)", "POI 0 (Factory) and POI 0 (Factory)"),
+        ("POI 0 and POI 9, on Monday", "POI 0 and POI 9, on Monday"),
+        ("Home is nice, I like museums and the park. Museum!", "Home is nice, I like museums and the park. Museum!"),
+        ("I like The Park", "I like POI 8 (Park)"),
+        ("Joe's <b> & (Bar)", "Joe's <b> & (Bar)"),  # of somebody else
+        ("Riverside Factory 12, xRiverside Factory 1", "Riverside Factory 12, xRiverside Factory 1"),
+    ],
+)  # fmt: skip
+def test_names_and_numbers_are_understood(typed, kept):
+    assert PLACES.numbered(typed) == kept
+
+
+def test_the_number_stands_behind_a_name():
+    assert [part.about for part in PLACES.parts("POI 0 (Factory), POI 4") if isinstance(part, Named)] == [
+        "POI 0, Factory",
+        "POI 4, Home (private)",
+    ]
+
+
+def numbers(text):
+    return [int(found) for found in re.findall(r"POI (\d+)", text)]
+
+
+def sentences():
+    places = st.integers(0, 13).flatmap(
+        lambda poi: st.sampled_from([f"POI {poi}", f"POI {poi} ({KINDS[poi] if poi < 12 else 'Bar'})"])
+    )
+    return st.lists(places | st.sampled_from(["and", "to", "on Mondays,", "(", "Home", "1"]), max_size=8).map(" ".join)
+
+
+@settings(deadline=None, max_examples=150)
+@given(sentences())
+def test_what_is_shown_to_edit_means_the_same_places(text):
+    assert numbers(PLACES.numbered(PLACES.to_edit(text))) == numbers(PLACES.numbered(text))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(alphabet=st.sampled_from("POI 0149()Home'é\U0001f600Starbucks ."), max_size=60))
+def test_any_text_can_be_shown_and_typed(text):
+    PLACES.plain(text)
+    assert PLACES.numbered(PLACES.numbered(text)) == PLACES.numbered(text)
