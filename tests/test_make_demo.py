@@ -29,7 +29,9 @@ def make(tmp_path):
         environment["ENDS"] = str(ends)
         ours, theirs = pty.openpty() if terminal else os.pipe()
         try:
-            done = subprocess.run(["make", target], cwd=tmp_path, env=environment, stdout=theirs, stderr=theirs, check=False)
+            done = subprocess.run(
+                ["make", target], cwd=tmp_path, env=environment, stdout=theirs, stderr=theirs, check=False
+            )
             said = os.read(ours, 1 << 16).decode().replace("\r", "")
         finally:
             os.close(theirs)

@@ -75,7 +75,7 @@ class AskForm:
                     self._by = ui.select(dict(BY), value="fusion", label="Ranked by", on_change=self._fits)
                 with box("div", "grow"):
                     self._level = ui.select(dict(LEVELS), value="full", label="What the model sees of the profile")
-                with box("div"):
+                with box("div", "grow"):
                     self._k = ui.number("Places to show", value=SHOWN, min=1, max=MOST_K, precision=0)
             self._about = text("p", "", "quiet")
         self._fits()

@@ -16,8 +16,7 @@ METHODS = {
     "fusion": "the fusion of all that visits tell",
     "fusion+words": "the fusion of all that visits tell and your words",
     "habits": "your habits alone",
-    "llm": "the language model, from the profile",
-    "popularity": "what is popular, nothing of you",
+    "llm": "the language model",
 }
 
 
@@ -85,19 +84,31 @@ def moved(rank: int, before: int | None, looked_up: int) -> str:
     return f"before: {before}, moved {'up' if before > rank else 'down'} by {abs(before - rank)}"
 
 
+def what_lacks(answer: Answer) -> None:
+    """What the answer could not use, if it could use little."""
+    if answer.method == "popularity":
+        text("p", "No profile is wanted (see Data): nothing of this person was used. These places are popular.")
+    elif answer.cold_start:
+        text("p", f"Little is known: {answer.cold_start}.")
+
+
 def how_made(answer: Answer) -> None:
     """How an answer was made, in a line."""
+    if answer.method == "popularity":
+        return
     told = [f"Made by {METHODS.get(answer.method, answer.method)}", f"from {answer.used['checkins']} check-ins"]
     if answer.used["profile"]:
         told.append(f"with version {answer.used['profile']} of the profile")
     told.append(f"up to {answer.evidence.as_of:%Y-%m-%d %H:%M}")
     if answer.used["excluded"]:
         told.append(f"without {answer.used['excluded']} places that you do not want to see")
-    text("p", f"{', '.join(told)}; it took {1000 * answer.seconds:.0f} ms.", "quiet")
-    if answer.cold_start:
-        text("p", f"Little is known: {answer.cold_start}.")
+    text("p", f"{', '.join(told)}; it took {_duration(answer.seconds)}.", "quiet")
     if answer.evidence.waiting:
         text("p", "Something new has come, and is being counted. Ask again in a moment.", "quiet")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 
 def read_as(said: Said) -> str:

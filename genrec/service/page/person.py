@@ -90,8 +90,6 @@ class ProfileTab:
                 WritingPanel(me, person, self.show)
                 self._history = HistoryPanel(me, person, names, self.show)
             self._did = box("section", "first", aria_label="Ranking before and after")
-        with self._did:
-            text("p", "When a sentence is changed, the ranking before and after it is shown here.", "quiet")
 
     async def show(self) -> None:
         """Show what there is now."""

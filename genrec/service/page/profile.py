@@ -17,6 +17,7 @@ from genrec.service.questions import Answer
 from genrec.store.protocol import MissingError, StaleError
 
 BACKING = {EDITOR: "Put in by hand; no visits back it. It counts as said in one's own words."}
+FIELDS = {"as_of": "from visits up to"}
 SECTIONS = {"summary": "Summary", "preferences": "Preferences", "routines": "Routines"}
 Edited = Callable[[Answer | None], Awaitable[None]]
 
@@ -91,7 +92,7 @@ class ProfilePanel:
             profile = version.profile
             text("p", f"Version {version.number}, by {author(version.by)}, {version.at:%Y-%m-%d %H:%M} UTC, from "
                  f"{profile.habits.checkins:,} check-ins up to {profile.as_of:%Y-%m-%d %H:%M}. Open a sentence to see "
-                 "the visits behind it.", "quiet")  # fmt: skip
+                 "the visits behind it; change one to see what that does to the ranking.", "quiet")  # fmt: skip
             for section, title in SECTIONS.items():
                 text("h3", title)
                 with box("ul", "plain"):
@@ -174,7 +175,7 @@ class _Line:
         self._panel, self._section, self._old = panel, section, statement.text if statement else None
         places = panel.names.places
         self._shown = places.to_edit(self._old or "")
-        about = places.plain(self._old) if self._old else SECTIONS[section]
+        self._about = places.plain(self._old) if self._old else SECTIONS[section]
         self._reading = box("div", "line")
         with self._reading:
             if statement is not None:
@@ -185,36 +186,32 @@ class _Line:
                             panel.names.write("li", BACKING.get(note, note), "quiet")
             else:
                 box("span")
-            self._opens = button("Add a sentence" if statement is None else "Edit", self._open, about)
+            self._opens = button("Add a sentence" if statement is None else "Edit", self._open, self._about)
         self._editing = box("div")
-        self._editing.set_visibility(False)
-        with self._editing:
-            self._field = ui.textarea("New sentence" if statement is None else "Sentence", value=self._shown)
-            self._field.props("autogrow rows=1").on("keydown.esc", self._close)
-            self._notice = Notice()
-            with box("div", "bar"):
-                button("Save", self._save, main=True)
-                if statement is not None:
-                    button("Remove", lambda: panel.save(Edit(section, self._old, ""), self._notice), about)
-                button("Cancel", self._close)
 
     def _open(self) -> None:
-        self._editing.set_visibility(True)
         self._reading.set_visibility(False)
-        self._field.run_method("focus")
+        with self._editing:
+            field = ui.textarea("Sentence" if self._old else "New sentence", value=self._shown)
+            field.props("autogrow autofocus rows=1").on("keydown.esc", self._close)
+            near = Notice()
+            with box("div", "bar"):
+                button("Save", lambda: self._save(field.value, near), main=True)
+                if self._old:
+                    button("Remove", lambda: self._panel.save(Edit(self._section, self._old, ""), near), self._about)
+                button("Cancel", self._close)
 
     def _close(self) -> None:
-        self._field.set_value(self._shown)
-        self._editing.set_visibility(False)
+        self._editing.clear()
         self._reading.set_visibility(True)
         ui.run_javascript(f"getHtmlElement({self._opens.id}).focus()")
 
-    async def _save(self) -> None:
-        if self._field.value == self._shown:
+    async def _save(self, typed: str, near: Notice) -> None:
+        if typed == self._shown:
             self._close()
-            return
-        new = self._panel.names.places.numbered(self._field.value)
-        await self._panel.save(Edit(self._section, self._old, new), self._notice)
+        else:
+            new = self._panel.names.places.numbered(typed)
+            await self._panel.save(Edit(self._section, self._old, new), near)
 
 
 def author(by: str) -> str:
@@ -227,7 +224,7 @@ def change_list(changes: list[Change], names: Names) -> None:
     with box("ul"):
         for change in changes:
             with box("li"):
-                text("span", f"{change.field.replace('_', ' ')}: ", "quiet")
+                text("span", f"{FIELDS.get(change.field, change.field.replace('_', ' '))}: ", "quiet")
                 if change.before is not None:
                     names.write("del", change.before)
                     text("span", " → " if change.after is not None else " (removed)")

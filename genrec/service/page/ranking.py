@@ -9,7 +9,7 @@ from genrec.service import feedback, recommend
 from genrec.service.models import GivenFeedback, NewFeedback
 from genrec.service.page.asking import AskForm
 from genrec.service.page.fields import carried
-from genrec.service.page.lists import LOOKED_UP, how_made, in_full, in_short, name_of, read_as
+from genrec.service.page.lists import LOOKED_UP, how_made, in_full, in_short, name_of, read_as, what_lacks
 from genrec.service.page.naming import Names
 from genrec.service.page.site import Me, box, button, text
 from genrec.service.questions import Answer
@@ -61,6 +61,7 @@ class RankingPanel:
         self.answer = answer
         self._list.clear()
         with self._list:
+            what_lacks(answer)
             if before is None:
                 text("h2", "Most probable next places")
                 in_full(answer, self._names, None, self._buttons)

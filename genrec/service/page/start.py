@@ -62,7 +62,7 @@ def _choose(me: Me, after: str, search: str) -> None:
         text("p", f"Nobody's id has “{search}” in it." if search else "Nobody else." if after else nobody)
     with box("nav", "bar", aria_label="Pages of people"):
         if after or search:
-            link("From the beginning", f"{AT}/")
+            link("All people", f"{AT}/")
         if page.next is not None:
             link("More people", f"{AT}/?{urlencode({'search': search, 'after': page.next})}")
 

@@ -59,7 +59,7 @@ class WritingPanel:
 
     def __init__(self, me: Me, person: str, changed: Changed) -> None:
         self._me, self._person = me, person
-        text("h3", "Write it anew")
+        text("h3", "Write it from the visits")
         with box("div", "bar"):
             button("Write a profile by templates, at once", lambda: self._write(Writing(by="habits")))
             button("Write a profile by the language model", lambda: self._write(Writing(by="llm")))
