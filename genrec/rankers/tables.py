@@ -85,9 +85,12 @@ class Tables:
         went = self._went
         visitors, distinct = np.maximum(self.crowd.visitors, 1), np.maximum(self.own.distinct, 1)
         norm = 1 / np.sqrt(visitors)
-        votes = csr_array(self._visitors[pois] @ diags_array(1 / np.sqrt(distinct)))
+        votes = csr_array(self._visitors[pois])
         votes.sort_indices()  # sums of rounded numbers depend on their order
-        pairs = csr_array(diags_array(norm[pois]) @ (votes @ went) @ diags_array(norm))
+        votes.data *= (1 / np.sqrt(distinct))[votes.indices]
+        pairs = csr_array(votes @ went)
+        pairs.data *= np.repeat(norm[pois], np.diff(pairs.indptr))
+        pairs.data *= norm[pairs.indices]
         pairs.data[pairs.indices == np.repeat(pois, np.diff(pairs.indptr))] = 0  # of a place with itself
         pairs.eliminate_zeros()
         return with_best_of_rows(pairs, TOGETHER)
