@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, diags_array
 from genrec.columns import POI, TIME, USER
 from genrec.evidence import Evidence
 from genrec.rankers.places import Places, places_of
-from genrec.rankers.sparse import Floats, Ints, Keyed, KeptRows, best_of_groups, counted, with_best_of_rows
+from genrec.rankers.sparse import Floats, Ints, KeptRows, Keyed, best_of_groups, counted, with_best_of_rows
 
 DAY = 86_400.0
 DECAYS = (1.5, 7.0, 30.0, 120.0, 1e6)  # days in which a visit's weight falls to 1/e; the last forgets nothing

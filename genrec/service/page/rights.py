@@ -62,8 +62,8 @@ class DataPanel:
         with self._list:
             for one in given.feedback:
                 with box("li", "line"):
-                    text("span", f"{one.place}: {SAID[one.kind]}, {one.at:%Y-%m-%d %H:%M} UTC")
-                    button("Take back", lambda id_=one.id: self._take_back(id_), one.place)  # type: ignore[misc]
+                    text("span", f"{one.poi_id}: {SAID[one.kind]}, {one.at:%Y-%m-%d %H:%M} UTC")
+                    button("Take back", lambda id_=one.id: self._take_back(id_), one.poi_id)  # type: ignore[misc]
             if not given.feedback:
                 text("li", "Nothing was said of places yet.")
 

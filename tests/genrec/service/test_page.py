@@ -72,7 +72,7 @@ def edit(page, sentence, new):
 def new_person(site, who, profile=True):
     """Somebody with a few visits of their own."""
     assert httpx.post(f"{site.url}/v1/people", json={"id": who, "settings": {"consent": True}}).status_code == 201
-    visits = [{"id": str(day), "place": "p2", "time": f"2024-01-0{day}T08:00:00"} for day in range(1, 8)]
+    visits = [{"id": str(day), "poi_id": "p2", "time": f"2024-01-0{day}T08:00:00"} for day in range(1, 8)]
     assert httpx.post(f"{site.url}/v1/people/{who}/checkins", json={"checkins": visits}).status_code == 200
     if profile:
         write_by_templates(site, who)
@@ -125,7 +125,7 @@ def test_what_is_disliked_is_gone_until_it_is_taken_back(page, site):
     disliking.click()
     page.get_by_text("Kept: Not for me, p2").wait_for()
     assert not disliking.is_visible()
-    assert httpx.get(f"{site.url}/v1/people/dee/feedback").json()["feedback"][0]["place"] == "p2"
+    assert httpx.get(f"{site.url}/v1/people/dee/feedback").json()["feedback"][0]["poi_id"] == "p2"
     page.get_by_role("button", name="Take it back").click()
     disliking.wait_for()
 
