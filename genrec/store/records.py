@@ -161,6 +161,14 @@ class Feedback(_Record):
     at: Utc = Field(default_factory=now)
 
 
+class Erased(_Record):
+    """That somebody was erased, so that no file brings them back: a hash of their id, by the store's own salt."""
+
+    record: Literal["erased"] = "erased"
+    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    salt: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
+
 class ApiKey(_Record):
     """Who a key of the API stands for: one person, or an operator (None). Of its secret, only the hash is kept.
 
@@ -173,4 +181,4 @@ class ApiKey(_Record):
     made: Utc = Field(default_factory=now)
 
 
-Record = Person | Place | Checkin | Version | Answer | Feedback
+Record = Person | Place | Checkin | Version | Answer | Feedback | Erased
