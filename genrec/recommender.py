@@ -89,7 +89,7 @@ class Recommender:
         """The fusion; raises InputError for a folder that holds none, or a damaged one."""
         from genrec.rankers.fusion import Fusion  # deferred: loads torch, which habits do without
 
-        return Fusion(self._folder)
+        return Fusion(self._folder, tables=self._tables)
 
     def rank(
         self, asks: Sequence[Ask], by: Literal["fusion", "habits"], *, k: int = 10, words: Shift | None = None

@@ -1,8 +1,8 @@
 """What files say, held against models: one reader for JSON, one for JSON Lines, and a validation error in one line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,6 +12,52 @@ from genrec.files import require_regular
 LARGEST_FILE = 64 << 20  # bytes of a JSON file
 LONGEST_LINE = 64 << 20  # bytes of a line of JSON Lines
 SHOWN = 300  # letters of what is wrong
+TEXT, WHOLE, NUMBER = "must be text", "must be a whole number", "must be a number"
+TRUTH, LIST, NAMED = "must be true or false", "must be a list", "must be a mapping of names to values"
+TIME = "must be a time, such as 2024-03-05T08:00:00"
+WORDS = {  # of pydantic's kinds of problems, in our own words
+    "missing": "is missing",
+    "extra_forbidden": "is not known here; leave it out, or spell it right",
+    "string_type": TEXT,
+    "string_unicode": TEXT,
+    "string_too_short": "is too short: at least {min_length} characters",
+    "string_too_long": "is too long: at most {max_length} characters",
+    "string_pattern_mismatch": "has not the form {pattern}",
+    "int_type": WHOLE,
+    "int_parsing": WHOLE,
+    "int_parsing_size": WHOLE,
+    "int_from_float": WHOLE,
+    "float_type": NUMBER,
+    "float_parsing": NUMBER,
+    "finite_number": "must be a finite number",
+    "bool_type": TRUTH,
+    "bool_parsing": TRUTH,
+    "list_type": LIST,
+    "tuple_type": LIST,
+    "set_type": LIST,
+    "dict_type": NAMED,
+    "mapping_type": NAMED,
+    "model_type": NAMED,
+    "model_attributes_type": NAMED,
+    "dataclass_type": NAMED,
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "has too few entries: at least {min_length}",
+    "too_long": "has too many entries: at most {max_length}",
+    "datetime_type": TIME,
+    "datetime_parsing": TIME,
+    "datetime_object_invalid": TIME,
+    "datetime_from_date_parsing": TIME,
+    "timezone_naive": "must be a local time, without a time zone (no Z, no +02:00)",
+    "timezone_aware": "must say its time zone, such as Z",
+    "none_required": "must be null",
+    "json_invalid": "is not JSON ({error})",
+    "union_tag_invalid": "has a {discriminator} that is none of {expected_tags}",
+    "union_tag_not_found": "has no {discriminator}",
+}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -19,9 +65,16 @@ Model = TypeVar("Model", bound=BaseModel)
 def first_problem(error: ValidationError) -> str:
     """A validation error's first problem in one line: where, and what."""
     problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    what = problem["msg"].removeprefix("Value error, ")
+    where, what = ".".join(str(part) for part in problem["loc"]), what_is_wrong(problem)
     return shortened(f"{where}: {what}" if where else what)
+
+
+def what_is_wrong(problem: Mapping[str, Any]) -> str:
+    """One of a validation error's problems in plain words, without where it is."""
+    words = WORDS.get(problem["type"])
+    if words is None:
+        return str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    return words.format(**problem.get("ctx", {}))
 
 
 def shortened(text: str) -> str:

@@ -120,7 +120,7 @@ def edit(page, sentence, new):
 def new_person(site, who, profile=True, place="p2"):
     """Somebody with a few visits of their own."""
     assert httpx.post(f"{site.url}/v1/people", json={"id": who, "settings": {"consent": True}}).status_code == 201
-    visits = [{"id": str(day), "place": place, "time": f"2024-01-0{day}T08:00:00"} for day in range(1, 8)]
+    visits = [{"id": str(day), "poi_id": place, "time": f"2024-01-0{day}T08:00:00"} for day in range(1, 8)]
     assert httpx.post(f"{site.url}/v1/people/{who}/checkins", json={"checkins": visits}).status_code == 200
     if profile:
         write_by_templates(site, who)

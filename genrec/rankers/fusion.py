@@ -121,13 +121,14 @@ class Fusion:
     """The fusion as a ranker: the one that comes with GenRec, or a trained one from a folder.
 
     It listens to those rankers that it has learned to weigh: to ones that count, and to the networks beside it in the
-    folder, of which any may be missing. `parts`: what is left out, to be measured. Raises InputError for a folder that
-    holds no fusion, or a damaged one, or a network that knows more than it.
+    folder, of which any may be missing. `parts`: what is left out, to be measured. `tables`: those of somebody who asks
+    about the same evidence. Raises InputError for a folder that holds no fusion, or a damaged one, or a network that
+    knows more than it.
     """
 
     name = NAME
 
-    def __init__(self, folder: Path | None = None, parts: Parts = WHOLE) -> None:
+    def __init__(self, folder: Path | None = None, parts: Parts = WHOLE, tables: LatestTables | None = None) -> None:
         self._folder = folder or SHIPPED
         self.trained, self._network = read_fusion(self._folder, layout())
         learned = self.trained.learned.rankers
@@ -144,7 +145,7 @@ class Fusion:
                 )
         voices: dict[str, Voice] = {**counting(learned), **networks}
         self._voices = {name: voice for name, voice in voices.items() if name != parts.without}
-        self._tables = LatestTables()
+        self._tables = tables or LatestTables()
         self._for: pl.DataFrame | None = None  # the catalogue that it has been found to be for
 
     @property

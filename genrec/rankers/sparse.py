@@ -1,11 +1,12 @@
 """Counts by a whole-number key, and the largest entries of the rows of a sparse matrix."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -22,6 +23,27 @@ class Keyed:
         """Values of keys of any shape."""
         row, known = find(self.keys, keys)
         return np.where(known, self.values[row], 0.0) if len(self.keys) else np.zeros(keys.shape)
+
+
+class KeptRows:
+    """Rows of a sparse matrix that are made when first asked for; the latest `most` are kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows: dict[int, csr_array] = {}
+
+    def of(self, wanted: Ints, make: Callable[[Ints], csr_array]) -> csr_array:
+        """The wanted rows in their order; `make` makes some of them, each without the others."""
+        if not len(wanted):
+            return make(wanted)
+        missing = [number for number in dict.fromkeys(wanted.tolist()) if number not in self._rows]
+        if missing:
+            made = make(np.array(missing, dtype=np.int64))
+            self._rows |= {number: csr_array(made[[place]]) for place, number in enumerate(missing)}
+        rows = csr_array(vstack([self._rows[number] for number in wanted.tolist()], format="csr"))
+        while len(self._rows) > self._most:
+            del self._rows[next(iter(self._rows))]
+        return rows
 
 
 def counted(keys: Ints, weights: Floats | None = None) -> Keyed:

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, diags_array
 from genrec.columns import POI, TIME, USER
 from genrec.evidence import Evidence
 from genrec.rankers.places import Places, places_of
-from genrec.rankers.sparse import Floats, Ints, Keyed, best_of_groups, counted, with_best_of_rows
+from genrec.rankers.sparse import Floats, Ints, KeptRows, Keyed, best_of_groups, counted, with_best_of_rows
 
 DAY = 86_400.0
 DECAYS = (1.5, 7.0, 30.0, 120.0, 1e6)  # days in which a visit's weight falls to 1/e; the last forgets nothing
@@ -27,6 +27,7 @@ GAP = DAY  # between visits that follow each other
 RECENT = 6  # places a person has been to last
 OWN, NEIGHBOURS, STEPS = 120, 60, 30  # places kept of a person, of alike persons, and of those gone on to
 ALIKE = 40  # persons
+ROWS_KEPT = 64  # persons: one answer asks several times about the same
 TOGETHER = 100  # places kept that are visited by the same persons as another
 NEVER = -1e15
 
@@ -68,20 +69,28 @@ class Tables:
         self.kinds = OwnKinds(self.visits, self.as_of, places)
         self.crowd = Crowd(self.visits, self.as_of, places)
         self.steps = Steps(self.visits, places)
+        self._together_rows = KeptRows(places.count)
+        self._alike_rows = KeptRows(ROWS_KEPT)
 
     @cached_property
     def together(self) -> csr_array:
         """How much the visitors of two places are the same: cosine, the busy ones' votes discounted."""
-        return self.together_of(np.arange(self.places.count))
+        return self._together_of(np.arange(self.places.count))
 
     def together_of(self, pois: Ints) -> csr_array:
         """The rows of `together` of some places, which are found without the others. Shape: (pois, places)."""
+        return self._together_rows.of(pois, self._together_of)
+
+    def _together_of(self, pois: Ints) -> csr_array:
         went = self._went
         visitors, distinct = np.maximum(self.crowd.visitors, 1), np.maximum(self.own.distinct, 1)
         norm = 1 / np.sqrt(visitors)
-        votes = csr_array(self._visitors[pois] @ diags_array(1 / np.sqrt(distinct)))
+        votes = csr_array(self._visitors[pois])
         votes.sort_indices()  # sums of rounded numbers depend on their order
-        pairs = csr_array(diags_array(norm[pois]) @ (votes @ went) @ diags_array(norm))
+        votes.data *= (1 / np.sqrt(distinct))[votes.indices]
+        pairs = csr_array(votes @ went)
+        pairs.data *= np.repeat(norm[pois], np.diff(pairs.indptr))
+        pairs.data *= norm[pairs.indices]
         pairs.data[pairs.indices == np.repeat(pois, np.diff(pairs.indptr))] = 0  # of a place with itself
         pairs.eliminate_zeros()
         return with_best_of_rows(pairs, TOGETHER)
@@ -89,10 +98,13 @@ class Tables:
     @cached_property
     def alike(self) -> csr_array:
         """How much the persons most alike each one go to each place. Shape: (persons, places)."""
-        return self.alike_of(np.arange(len(self.own.distinct)))
+        return self._alike_of(np.arange(len(self.own.distinct)))
 
     def alike_of(self, users: Ints) -> csr_array:
         """The rows of `alike` of some persons, which are found without the others. Shape: (users, places)."""
+        return self._alike_rows.of(users, self._alike_of)
+
+    def _alike_of(self, users: Ints) -> csr_array:
         taste, tasters = self._taste
         pairs = csr_array(taste[users] @ tasters)
         pairs.data[pairs.indices == np.repeat(users, np.diff(pairs.indptr))] = 0  # of a person with themselves

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +15,7 @@ from genrec.profiles.editing import stated
 from genrec.rankers.ranker import Query
 from genrec.ranking import Fused, Ranking
 from genrec.recommender import Bools, trajectory_of
-from genrec.service.errors import Refused
+from genrec.service.errors import Refused, referred
 from genrec.service.live import Counted
 from genrec.service.popular import popular
 from genrec.service.questions import Answer, Ask, Evidence
@@ -56,14 +55,12 @@ class Asker:
 def asker(service: Service, ask: Ask, counted: Counted, viewer: str | None) -> Asker:
     """Look up who asks; raises MissingError, Refused or ConsentError for what cannot be."""
     catalogue, size = service.live.catalogue, len(counted.assistant.checkins.pois)
-    visits = tuple((visit.time, catalogue.poi(visit.place, viewer)) for visit in ask.visits)
-    times = [*(time for time, _ in visits), *([ask.time] if ask.time else [])]
-    if any(later < earlier for earlier, later in pairwise(times)):
-        raise Refused(422, "body.visits: they are not in the order of time, or later than `time`")
+    if ask.contradiction is not None:
+        raise Refused(400, ask.contradiction)
+    with referred():
+        visits = tuple((visit.time, catalogue.poi(visit.poi_id, viewer)) for visit in ask.visits)
     if ask.person is None:
         return Asker(None, True, 1.0, _countable(visits, size), None, frozenset(), None)
-    if visits:
-        raise Refused(422, "body.visits: those of a stored person are in the store; append them there")
     settings = service.store.person(ask.person)
     said = service.store.feedback(ask.person)
     gone = frozenset(catalogue.index[one.poi_id] for one in said if one.kind in GONE and one.poi_id in catalogue.index)
@@ -157,12 +154,12 @@ def _by_llm(case: _Case) -> Ranking:
     """By the model from the person's profile, or from one that is written of what a stranger says."""
     ask, who, assistant = case.ask, case.who, case.counted.assistant
     if ask.as_of is not None or ask.visits:
-        raise Refused(422, "by llm: `as_of` and `visits` are for the fusion and habits")
+        raise Refused(400, "by llm: `as_of` and `visits` are for the fusion and habits")
     if ask.person is not None and (who.profile is None or ask.says):
         what = "`says` is for the fusion" if ask.says else f"there is no profile of {ask.person!r}: write one first"
         raise Refused(409, f"by llm a stored person is ranked for from their profile: {what}")
     if ask.person is None and not ask.says:
-        raise Refused(422, "by llm: say with `person` or `says` who they are")
+        raise Refused(400, "by llm: say with `person` or `says` who they are")
     more = min(case.k + min(int((~case.among).sum()), MOST_PASSED), len(case.among))
 
     def rank() -> Ranking:

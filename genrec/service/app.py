@@ -47,6 +47,7 @@ def make_app(store: Store, models: Models, rankers: Path | None = None, *, abroa
     app.state.service = Service(store, models, live, queue, Guard(store, strict=abroad), metrics)
     app.add_middleware(Fence, metrics=metrics, hosts=None if abroad else frozenset(LOOPBACK))
     handle(app)
+    docs.describe(app)
     for part in (status, people, places, checkins, recommend, feedback, profiles, rights, docs):
         app.include_router(part.routes)
     return app

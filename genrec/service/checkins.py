@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from genrec.service.errors import referred
 from genrec.service.models import Appended, Checkins, NewCheckin, NewCheckins
 from genrec.service.security import Own, ServiceOf
 from genrec.store.records import Checkin, made
@@ -14,13 +15,12 @@ routes = APIRouter(prefix="/v1/people/{person}/checkins", tags=["check-ins"])
 @routes.post("")
 def append(person: Own, new: NewCheckins, service: ServiceOf) -> Appended:
     """Append visits; the same id twice is one. The person's next ranking starts from the latest of them."""
+    service.store.person(person)
     catalogue = service.live.catalogue
-    for visit in new.checkins:
-        catalogue.poi(visit.place, person)
-    rows = [
-        made(Checkin, person=person, id=visit.id, poi_id=visit.place, time=visit.time, utc_time=visit.utc_time)
-        for visit in new.checkins
-    ]
+    with referred():
+        for visit in new.checkins:
+            catalogue.poi(visit.poi_id, person)
+    rows = [made(Checkin, person=person, **visit.model_dump()) for visit in new.checkins]
     added = service.store.add_checkins(rows)
     if added:
         service.live.changed()
@@ -37,7 +37,7 @@ def read(
     """A page of a person's visits, by time."""
     visits = service.store.visits(person)
     page = [
-        NewCheckin(id=visit.id, place=visit.poi_id, time=visit.time, utc_time=visit.utc_time)
+        NewCheckin(id=visit.id, poi_id=visit.poi_id, time=visit.time, utc_time=visit.utc_time)
         for visit in visits[after : after + limit]
     ]
     return Checkins(checkins=page, next=after + limit if len(visits) > after + limit else None)

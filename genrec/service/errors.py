@@ -2,23 +2,26 @@
 
 import logging
 import traceback
-from collections.abc import Mapping
-from http import HTTPStatus
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from genrec.errors import GenRecError
+from genrec.service.problems import MEDIA, not_understood, problem
 from genrec.store.protocol import ConflictError, ConsentError, MissingError, StaleError, UnavailableError
 
-MEDIA = "application/problem+json"
-MOST_SHOWN = 10  # faults of one request
-SHOWN = 400  # characters of what is wrong
-RESPONSES: dict[int | str, dict[str, Any]] = {"default": {"description": "A problem.", "content": {MEDIA: {}}}}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "What is wrong (RFC 9457).",
+        "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
 log = logging.getLogger("genrec.service")
 
 _STATUS: dict[type[GenRecError], int] = {
@@ -39,14 +42,6 @@ class Refused(GenRecError):  # noqa: N818 - it is not always an error: try again
         self.headers = {} if wait is None else {"Retry-After": str(wait)}
         if status == 401:
             self.headers["WWW-Authenticate"] = "Bearer"
-
-
-def problem(
-    status: int, detail: str, headers: Mapping[str, str] | None = None, kind: str = "about:blank", **more: Any
-) -> JSONResponse:
-    """A problem as a response; `kind` names one that a program may want to tell from others of its status."""
-    body = {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return JSONResponse(jsonable_encoder(body), status, headers, MEDIA)
 
 
 def unforeseen(error: Exception) -> JSONResponse:
@@ -82,14 +77,28 @@ def handle(app: FastAPI) -> None:
         return problem(status, str(error))
 
     @app.exception_handler(RequestValidationError)
-    def of_validation(_: Request, error: RequestValidationError) -> JSONResponse:
-        faults = [
-            {"where": ".".join(map(str, fault["loc"]))[:SHOWN], "what": fault["msg"].removeprefix("Value error, ")}
-            for fault in error.errors()[:MOST_SHOWN]
-        ]
-        first = f"{faults[0]['where']}: {faults[0]['what']}"[:SHOWN] if faults else "the request is not understood"
-        return problem(422, first, errors=faults)
+    def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        return not_understood(request, error)
 
     @app.exception_handler(HTTPException)
-    def of_http(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, str(error.detail), error.headers)
+    def of_http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code != 405:
+            nothing = "there is nothing at this address; /docs says what there is"
+            return problem(error.status_code, nothing if error.status_code == 404 else str(error.detail), error.headers)
+        methods = ", ".join(_methods(app, request))  # Starlette would name those of one route alone
+        return problem(405, f"{request.method} is not for this address; there is {methods}", {"Allow": methods})
+
+
+@contextmanager
+def referred() -> Iterator[None]:
+    """Around the use of what a body names: 404 would say that what the path names is missing."""
+    try:
+        yield
+    except MissingError as error:
+        raise Refused(409, str(error)) from None
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """What may be asked of the path of a request."""
+    matching = (route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})

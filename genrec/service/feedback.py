@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from genrec.service.errors import referred
 from genrec.service.models import AllFeedback, GivenFeedback, NewFeedback
 from genrec.service.security import Own, ServiceOf
 from genrec.store.records import Feedback, Id
@@ -12,9 +13,12 @@ routes = APIRouter(prefix="/v1/people/{person}/feedback", tags=["feedback"])
 @routes.post("", status_code=201)
 def add(person: Own, new: NewFeedback, service: ServiceOf) -> GivenFeedback:
     """Keep feedback; the same id twice is one. A place that is disliked or hidden is gone from the next answer."""
-    service.live.catalogue.poi(new.place, person)
-    one = Feedback(person=person, id=new.id, kind=new.kind, poi_id=new.place, answer=new.answer)
-    if not service.store.add_feedback(one):
+    service.store.person(person)
+    one = Feedback(person=person, **new.model_dump())
+    with referred():
+        service.live.catalogue.poi(new.poi_id, person)
+        kept = service.store.add_feedback(one)
+    if not kept:
         one = next(kept for kept in service.store.feedback(person) if kept.id == one.id)
     return _shown(one)
 
@@ -32,4 +36,4 @@ def drop(person: Own, feedback_id: Id, service: ServiceOf) -> None:
 
 
 def _shown(one: Feedback) -> GivenFeedback:
-    return GivenFeedback(id=one.id, kind=one.kind, place=one.poi_id, answer=one.answer, at=one.at)
+    return GivenFeedback(id=one.id, kind=one.kind, poi_id=one.poi_id, answer=one.answer, at=one.at)

@@ -8,8 +8,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from genrec.service.errors import log, problem, unforeseen
+from genrec.service.errors import log, unforeseen
 from genrec.service.metrics import Metrics
+from genrec.service.problems import problem
 
 LARGEST = 2 << 20  # bytes of a request
 PAGE = "/app"  # where the page is

@@ -165,7 +165,7 @@ class Live:
         """All places, also those that are not counted yet."""
         with self._places:
             if self._catalogue is None:
-                self._catalogue = _catalogue(self._store)
+                self._catalogue = _catalogue(self._store, self._store.catalogue())
             return self._catalogue
 
     def _run(self) -> None:
@@ -189,7 +189,8 @@ class Live:
 
     def _count(self) -> None:
         start, at = time.perf_counter(), now()
-        checkins, catalogue, before = self._store.checkins(), _catalogue(self._store), self._counted
+        checkins, before = self._store.checkins(), self._counted
+        catalogue = _catalogue(self._store, checkins.pois.drop(FIRST_SEEN))
         self._catalogue = catalogue
         self._empty = checkins.frame.is_empty()
         if self._empty:
@@ -210,7 +211,6 @@ def _same(one: Checkins, other: Checkins) -> bool:
     return one.pois.drop(FIRST_SEEN).equals(other.pois.drop(FIRST_SEEN))
 
 
-def _catalogue(store: Store) -> Catalogue:
-    pois = store.catalogue()
+def _catalogue(store: Store, pois: pl.DataFrame) -> Catalogue:
     index = {poi_id: poi for poi, poi_id in enumerate(pois[POI_ID])}
     return Catalogue(pois, index, store.owners())

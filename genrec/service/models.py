@@ -2,15 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from genrec.bounds import MOST, Positive
+from genrec.bounds import MOST
 from genrec.profiles.changes import Change as Difference
 from genrec.profiles.editing import Sheet
 from genrec.profiles.profile import Profile
 from genrec.service.metrics import Latency
 from genrec.steering import STRONGEST
-from genrec.store.records import Clock, Id, Person, Settings, Text
+from genrec.store.records import Clock, Id, Person, Settings, Text, Utc
 from genrec.store.records import Place as StoredPlace
 
 MOST_CHECKINS = 5000  # of one request
@@ -19,10 +19,17 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 
 
+def _whole(sent: object) -> object:
+    return int(sent) if isinstance(sent, float) and sent.is_integer() else sent
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]  # 3.0 is one in JSON
+
+
 class Body(BaseModel):
     """What is sent: nothing in it is passed over."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class Version(BaseModel):
@@ -81,7 +88,7 @@ class NewCheckin(Body):
     """A visit. `id` is the sender's: the same twice is one. Times are local; `utc_time` rules order if it is known."""
 
     id: Id
-    place: Id
+    poi_id: Id
     time: Clock
     utc_time: Clock | None = None
 
@@ -107,9 +114,9 @@ class Checkins(BaseModel):
 
 
 class NewPlace(Body):
-    """A place to add. One that a person adds is named to nobody else."""
+    """A place to add; without an id, one is made up. One that a person adds is named to nobody else."""
 
-    id: Id | None = None
+    poi_id: Id | None = None
     latitude: Latitude
     longitude: Longitude
     category: Annotated[Text, Field(min_length=1)] = "unknown"
@@ -134,14 +141,14 @@ class NewFeedback(Body):
 
     id: Id
     kind: Literal["visited", "dislike", "hide"]
-    place: Id
+    poi_id: Id
     answer: Id | None = None
 
 
 class GivenFeedback(NewFeedback):
     """What a person has said, and when."""
 
-    at: AwareDatetime
+    at: Utc
 
 
 class AllFeedback(BaseModel):
@@ -154,7 +161,7 @@ class ProfileVersion(BaseModel):
     """A profile as it was from a moment on; `number` is its ETag, too."""
 
     number: int
-    at: AwareDatetime
+    at: Utc
     by: str
     reverts: int | None
     profile: Profile
@@ -165,7 +172,7 @@ class Change(BaseModel):
     """A version of a profile in its history: who made it, and what it has changed."""
 
     number: int
-    at: AwareDatetime
+    at: Utc
     by: str
     reverts: int | None
     changes: list[Difference]
@@ -180,7 +187,7 @@ class History(BaseModel):
 class Revert(Body):
     """The version to bring back."""
 
-    number: Positive = Field(le=MOST)
+    number: Whole = Field(ge=1, le=MOST)
 
 
 class Writing(Body):

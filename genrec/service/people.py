@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from genrec.service.errors import Refused
 from genrec.service.models import ChangedSettings, NewPerson, People
 from genrec.service.security import Operator, Own, ServiceOf
-from genrec.store.records import LONGEST_ID, Person, Settings
+from genrec.store.records import IdPart, Person, Settings
 
 routes = APIRouter(prefix="/v1/people", tags=["people"])
 
@@ -18,9 +18,9 @@ routes = APIRouter(prefix="/v1/people", tags=["people"])
 def list_people(
     service: ServiceOf,
     _: Operator,
-    after: Annotated[str, Query(max_length=LONGEST_ID, pattern="^[^\0]*$")] = "",
+    after: IdPart = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    search: Annotated[str, Query(max_length=LONGEST_ID, pattern="^[^\0]*$", description="A part of the id.")] = "",
+    search: Annotated[IdPart, Query(description="A part of the id.")] = "",
 ) -> People:
     """A page of people by id; with `search`, of those whose ids hold it, in capital or small letters."""
     found = service.store.people(after=after, limit=limit + 1, search=search)

@@ -58,22 +58,22 @@ def near(
     return _shown(catalogue, who, [poi for poi in order.tolist() if away[poi] <= km], limit, away)
 
 
-@routes.get("/{place:path}")
-def read(place: Id, service: ServiceOf, who: Anybody) -> FoundPlace:
+@routes.get("/{poi_id:path}")
+def read(poi_id: Id, service: ServiceOf, who: Anybody) -> FoundPlace:
     """One place."""
     catalogue = service.live.catalogue
-    if place in catalogue.index:
-        shown = _shown(catalogue, who, [catalogue.index[place]], 1).places
+    if poi_id in catalogue.index:
+        shown = _shown(catalogue, who, [catalogue.index[poi_id]], 1).places
         if shown:
             return shown[0]
-    raise MissingError(f"there is no place {place!r} in the store")
+    raise MissingError(f"there is no place {poi_id!r} in the store")
 
 
 @routes.post("", status_code=201)
 def add(new: NewPlace, service: ServiceOf, who: Anybody) -> FoundPlace:
     """Add a place; the same twice is one. A person's is named to them alone, an operator's to everybody."""
-    values = new.model_dump(exclude={"id"})
-    place = Place(poi_id=new.id or uuid4().hex, owner=who.person, **values)
+    values = new.model_dump() | {"poi_id": new.poi_id or uuid4().hex}
+    place = Place(owner=who.person, **values)
     service.store.add_places([place])
     service.live.changed(places=True)
     return FoundPlace(**place.model_dump())

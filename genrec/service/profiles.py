@@ -1,9 +1,10 @@
 """Profiles: read, edited, written, and how they came about."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from genrec.profiles.changes import changes
 from genrec.profiles.editing import Sheet, sheet_of, with_sheet
@@ -20,8 +21,22 @@ from genrec.validation import first_problem
 
 routes = APIRouter(prefix="/v1", tags=["profiles"])
 
+ETAG = r'^(W/)?"?[0-9]{1,18}"?$'
+
+
+def _etag(text: str) -> str:
+    if not re.match(ETAG, text, re.ASCII):
+        raise ValueError('must be the ETag of a version of the profile, such as "3"')
+    return text
+
+
 IfMatch = Annotated[
-    str | None, Header(description='The ETag of the version that the change was made from, such as "3".', max_length=40)
+    str,
+    Header(
+        description='The ETag of the version that the change was made from, such as "3".',
+        json_schema_extra={"pattern": ETAG},
+    ),
+    AfterValidator(_etag),
 ]
 
 
@@ -33,7 +48,7 @@ def read(person: Own, service: ServiceOf, response: Response) -> ProfileVersion:
 
 @routes.put("/people/{person}/profile")
 def edit(
-    person: Own, new: Sheet, service: ServiceOf, who: Anybody, response: Response, if_match: IfMatch = None
+    person: Own, new: Sheet, service: ServiceOf, who: Anybody, response: Response, if_match: IfMatch
 ) -> ProfileVersion:
     """Change sentences and guesses; 412 if somebody has changed them since the version named by If-Match."""
     base, latest = _base(if_match), _latest(service, person)
@@ -43,7 +58,7 @@ def edit(
     try:
         profile = with_sheet(old.profile, new)
     except ValidationError as error:
-        raise Refused(422, f"body: {first_problem(error)}") from None
+        raise Refused(400, first_problem(error)) from None
     return _shown(service.store.save_profile(profile, by=_name(who, person), base=base), response)
 
 
@@ -80,7 +95,7 @@ def read_version(person: Own, number: int, service: ServiceOf, response: Respons
 
 @routes.post("/people/{person}/profile/revert")
 def revert(
-    person: Own, wanted: Revert, service: ServiceOf, who: Anybody, response: Response, if_match: IfMatch = None
+    person: Own, wanted: Revert, service: ServiceOf, who: Anybody, response: Response, if_match: IfMatch
 ) -> ProfileVersion:
     """Make an earlier version the latest again."""
     made = service.store.revert(person, wanted.number, by=_name(who, person), base=_base(if_match))
@@ -143,13 +158,8 @@ def _latest(service: Service, person: str) -> Version:
     return version
 
 
-def _base(if_match: str | None) -> int:
-    if if_match is None:
-        raise Refused(428, "say with If-Match which version was changed: the ETag of the profile as it was read")
-    number = if_match.strip().removeprefix("W/").strip('"')
-    if not number.isascii() or not number.isdigit():
-        raise Refused(412, "If-Match names no version of a profile: it is its ETag")
-    return int(number)
+def _base(if_match: str) -> int:
+    return int(if_match.removeprefix("W/").strip('"'))
 
 
 def _name(who: Caller, person: str) -> str:

@@ -1,29 +1,38 @@
 """What may be asked of the rankers, and their answers."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from itertools import pairwise
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from genrec.profiles.profile import Level
 from genrec.profiles.statements import Said
 from genrec.ranking import By, Place
-from genrec.service.models import Body, Latitude, Longitude
+from genrec.service.models import Body, Latitude, Longitude, Whole
 from genrec.steering import STRONGEST
-from genrec.store.records import Clock, Id, Text
+from genrec.store.records import Clock, Id, Text, Utc
 
 MOST_K = 100
 MOST_WORDS = 20  # texts
 LONGEST_WORDS = 2000  # characters of one
 
 
+SAID = r"[^\s\x00-\x20]"  # a letter or a sign at least
+
+
 def _words(text: str) -> str:
-    if not text.strip():
+    if not re.search(SAID, text):
         raise ValueError("is empty")
     return text
 
 
-Words = Annotated[Text, Field(max_length=LONGEST_WORDS), AfterValidator(_words)]
+Words = Annotated[
+    Text,
+    Field(max_length=LONGEST_WORDS, json_schema_extra={"pattern": rf"^[^\x00]*{SAID}[^\x00]*$"}),
+    AfterValidator(_words),
+]
 
 
 class Position(Body):
@@ -36,7 +45,7 @@ class Position(Body):
 class Visit(Body):
     """A visit of a session."""
 
-    place: Id
+    poi_id: Id
     time: Clock
 
 
@@ -61,28 +70,34 @@ class Ask(Body):
     exclude: list[Id] = Field(default=[], max_length=1000, description="Places not to be named.")
     near: Position | None = Field(default=None, description="Where they are; counts where no profile may.")
 
-    @model_validator(mode="after")
-    def _all_of_it_counts(self) -> Self:
+    @property
+    def contradiction(self) -> str | None:
+        """What in it does not go together, if something does not."""
         idle = {"says": self.says and self.by == "habits", "steer": self.steer is not None and self.by != "fusion"}
         idle["level"] = self.level != "full" and self.by != "llm"
         for name, given in idle.items():
             if given:
-                raise ValueError(f"{name} has no effect by {self.by}: leave it out")
+                return f"{name} has no effect by {self.by}: leave it out"
         if self.as_of is not None and self.time is not None and self.as_of > self.time:
-            raise ValueError("as_of is later than time: what comes after a visit cannot be known before it")
-        return self
+            return "as_of is later than time: what comes after a visit cannot be known before it"
+        times = [*(visit.time for visit in self.visits), *([self.time] if self.time else [])]
+        if any(later < earlier for earlier, later in pairwise(times)):
+            return "visits are not in the order of time, or later than `time`"
+        if self.person is not None and self.visits:
+            return "visits of a stored person are in the store: append them there, or leave out `person`"
+        return None
 
 
 class RecommendAsk(Ask):
     """Rank places."""
 
-    k: int = Field(default=10, ge=1, le=MOST_K)
+    k: Whole = Field(default=10, ge=1, le=MOST_K)
 
 
 class ExplainAsk(Ask):
     """Why one place is as probable as it is; not by llm."""
 
-    place: Id
+    poi_id: Id
     by: Literal["fusion", "habits"] = "fusion"
 
 
@@ -94,7 +109,7 @@ class Evidence(BaseModel):
     """
 
     as_of: datetime
-    counted_at: AwareDatetime
+    counted_at: Utc
     waiting: bool
 
 
@@ -115,7 +130,10 @@ class Answer(BaseModel):
     places: list[Place]
     by_habits: list[Place]
     gate: dict[str, float] | None = Field(description="By the fusion: the weight of each field in this situation.")
-    not_looked_at: float | None = Field(description="Probability of all places that the fusion did not look at.")
+    not_looked_at: float | None = Field(
+        description="The fusion looks closely at some hundred places only. This is the probability that the next visit "
+        "is to any of the others; they share it by how many people go there and how near they are. Null by others."
+    )
     said: list[Said]
     seconds: float
 
@@ -123,7 +141,7 @@ class Answer(BaseModel):
 class OpenedPlace(Body):
     """A place that has just opened."""
 
-    id: Id
+    poi_id: Id
     latitude: Latitude
     longitude: Longitude
     category: Text = "unknown"
@@ -134,13 +152,13 @@ class AudienceAsk(Body):
     """New places, to which people may come."""
 
     places: list[OpenedPlace] = Field(min_length=1, max_length=20)
-    top: int = Field(default=10, ge=1, le=1000)
+    top: Whole = Field(default=10, ge=1, le=1000)
 
 
 class Guest(BaseModel):
     """Somebody who may come; `probability`: within the days that the answer names."""
 
-    place: str
+    poi_id: str
     rank: int
     person: str
     probability: float

@@ -27,7 +27,7 @@ def recommend(ask: RecommendAsk, service: ServiceOf, who: Anybody) -> Answer:
 def explain(ask: ExplainAsk, service: ServiceOf, who: Anybody) -> Answer:
     """How probable one place is, and why: an answer that names this place alone, or none if it is hidden."""
     viewer = _viewer(ask.person, who)
-    return answer(service, ask, 1, viewer, service.live.catalogue.poi(ask.place, viewer))
+    return answer(service, ask, 1, viewer, service.live.catalogue.poi(ask.poi_id, viewer))
 
 
 @routes.get("/answers/{answer_id}")
@@ -44,7 +44,7 @@ def audience(ask: AudienceAsk, service: ServiceOf, _: Operator) -> Audience:
     """Who is likely to come to places that have just opened, among people who have agreed to a profile."""
     counted = service.live.counted
     rows = {
-        POI_ID: [place.id for place in ask.places],
+        POI_ID: [place.poi_id for place in ask.places],
         CATEGORY: [place.category for place in ask.places],
         LATITUDE: [place.latitude for place in ask.places],
         LONGITUDE: [place.longitude for place in ask.places],
@@ -52,7 +52,7 @@ def audience(ask: AudienceAsk, service: ServiceOf, _: Operator) -> Audience:
     }
     opened = pl.DataFrame(rows, schema_overrides={NAME: pl.String}).with_row_index(POI)
     if opened[POI_ID].is_duplicated().any():
-        raise Refused(422, "body.places: two of them have the same id")
+        raise Refused(400, "places: two of them have the same id")
     with service.live.audience:
         known = counted.audience
         if known is None:
@@ -63,7 +63,7 @@ def audience(ask: AudienceAsk, service: ServiceOf, _: Operator) -> Audience:
         listed.filter(pl.col("user_id").is_in(willing.implode())).group_by(POI_ID, maintain_order=True).head(ask.top)
     )
     people = [
-        Guest(place=place, rank=rank, person=person, probability=probability)
+        Guest(poi_id=place, rank=rank, person=person, probability=probability)
         for place, rank, person, probability in first.select(POI_ID, "rank", "user_id", "probability").iter_rows()
     ]
     return Audience(days=known.reach.days, people=people)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import polars as pl
@@ -48,11 +49,12 @@ class StaleError(GenRecError):
 
 @dataclass(frozen=True)
 class Imported:
-    """How many people, places and check-ins were new."""
+    """How many people, places and check-ins were new; `erased`: people who were erased here, and are left out."""
 
     people: int
     places: int
     checkins: int
+    erased: int = 0
 
 
 class Profiles(Protocol):
@@ -74,6 +76,7 @@ class Profiles(Protocol):
         """Remove all that is kept of a person, so that no byte of it stays in the files.
 
         Raises MissingError if there is nothing, once the files are clean: so a call that was interrupted is repeated.
+        A database keeps a salted hash of the id, so that `import_checkins` and `import_profiles` leave them out.
         """
 
 
@@ -84,7 +87,8 @@ class Store(Profiles, Protocol):
     """
 
     def add_people(self, ids: Sequence[str], settings: Settings) -> int:
-        """Add those people who are not there yet, with these settings; returns how many."""
+        """Add those people who are not there yet, with these settings; returns how many. Who was erased may come back.
+        """
 
     def person(self, person: str) -> Person:
         """Somebody's record."""
@@ -114,7 +118,8 @@ class Store(Profiles, Protocol):
     def import_checkins(self, checkins: Checkins, settings: Settings, *, owner: str | None = None) -> Imported:
         """Append what a file held that is not there yet (of n equal visits there and m here, max(n, m) remain).
 
-        New people get `settings`, new places `owner`; known places stay as they are.
+        New people get `settings`, new places `owner`; known places stay as they are. Who was erased is left out, with
+        the places that nobody else in the file has been to.
         """
 
     def visits(self, person: str) -> list[Checkin]:
@@ -146,6 +151,9 @@ class Store(Profiles, Protocol):
 
     def answers(self, person: str) -> list[Answer]:
         """The answers that a person was given, in order."""
+
+    def drop_answers(self, before: datetime) -> int:
+        """Delete the answers that were given before a moment; returns how many."""
 
     def add_feedback(self, feedback: Feedback) -> bool:
         """Keep feedback; False if it was there. Raises as `add_checkins`, and for an answer that the person has not."""

@@ -39,9 +39,12 @@ def _believed(time: datetime) -> datetime:
     return time
 
 
-Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_storable)]
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
-Clock = Annotated[NaiveDatetime, AfterValidator(_believed)]
+STORABLE = {"pattern": r"^[^\x00]*$"}  # as a description of the API can say it
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra=STORABLE), AfterValidator(_storable)]
+IdPart = Annotated[str, Field(max_length=LONGEST_ID, json_schema_extra=STORABLE), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT, json_schema_extra=STORABLE), AfterValidator(_storable)]
+Clock = Annotated[NaiveDatetime, Field(strict=False), AfterValidator(_believed)]
+Utc = Annotated[AwareDatetime, Field(json_schema_extra={"pattern": "Z$"})]
 
 
 def now() -> datetime:
@@ -67,8 +70,8 @@ def made(kind: type[Kind], **values: Any) -> Kind:
 class Settings(_Record):
     """What a person has chosen: how much their words count, and whether profiles of them may be written."""
 
-    strength: float = Field(default=1.0, ge=0, le=MOST)
-    consent: bool = False
+    strength: float = Field(default=1.0, ge=0, le=MOST, strict=True)
+    consent: bool = Field(default=False, strict=True)
 
 
 class Person(Settings):
@@ -76,7 +79,7 @@ class Person(Settings):
 
     record: Literal["person"] = "person"
     id: Id
-    created: AwareDatetime = Field(default_factory=now)
+    created: Utc = Field(default_factory=now)
 
 
 class Place(_Record):
@@ -120,7 +123,7 @@ class Version(_Record):
     record: Literal["profile"] = "profile"
     person: str
     number: Positive
-    at: AwareDatetime
+    at: Utc
     by: Text
     text: str
     reverts: Positive | None = None
@@ -140,7 +143,7 @@ class Answer(_Record):
     record: Literal["answer"] = "answer"
     id: Id
     person: Id | None
-    at: AwareDatetime = Field(default_factory=now)
+    at: Utc = Field(default_factory=now)
     method: Text
     used: dict[str, JsonValue] = {}
     places: list[Id] = []
@@ -155,7 +158,15 @@ class Feedback(_Record):
     kind: Literal["visited", "dislike", "hide"]
     poi_id: Id
     answer: Id | None = None
-    at: AwareDatetime = Field(default_factory=now)
+    at: Utc = Field(default_factory=now)
+
+
+class Erased(_Record):
+    """That somebody was erased, so that no file brings them back: a hash of their id, by the store's own salt."""
+
+    record: Literal["erased"] = "erased"
+    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    salt: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 
 
 class ApiKey(_Record):
@@ -167,7 +178,7 @@ class ApiKey(_Record):
     id: Id
     hash: Id
     person: Id | None = None
-    made: AwareDatetime = Field(default_factory=now)
+    made: Utc = Field(default_factory=now)
 
 
-Record = Person | Place | Checkin | Version | Answer | Feedback
+Record = Person | Place | Checkin | Version | Answer | Feedback | Erased

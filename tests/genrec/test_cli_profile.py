@@ -149,7 +149,7 @@ def test_edit_in_an_editor(profiles, folder, genrec, monkeypatch):
     [
         ("text = text.replace('gender: unknown', 'gender: robot')", "gender: 'robot' is not one of"),
         ("text += '\\n: ['", "not YAML"),
-        ("text = ''", "valid dictionary"),
+        ("text = ''", "a mapping of names"),
     ],
 )
 def test_a_faulty_sheet_is_kept_for_another_try(body, reason, profiles, folder, genrec, monkeypatch):

@@ -86,11 +86,11 @@ def test_removed_sentences_go(profile, tmp_path):
     [
         ("gender: unknown\n", "gender: robot\n", "", "gender: 'robot' is not one of female, male, unknown"),
         ("gender: unknown\n", "height: tall\n", "", "unknown field 'height'"),
-        ("traits:\n", "hobbies: chess\ntraits:\n", "", "hobbies: Extra inputs"),
-        ("traits:\n", "", "", "mapping|not YAML|Field required"),
+        ("traits:\n", "hobbies: chess\ntraits:\n", "", "hobbies: is not known here"),
+        ("traits:\n", "", "", "mapping|not YAML|is missing"),
         ("gender: unknown\n", "gender: [unknown\n", ", row", "not YAML"),
         ("gender: unknown\n", "gender:\tunknown: x\n", ", row", "not YAML"),
-        ("- I like trains\n", "- Likes: trains\n", "", "preferences.0: Input should be a valid string"),
+        ("- I like trains\n", "- Likes: trains\n", "", "preferences.0: must be text"),
         ("- I like trains\n", "- \x00\n", "", "not YAML"),
     ],
 )

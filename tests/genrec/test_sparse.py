@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from genrec.evidence import Evidence
 from genrec.rankers.places import places_of
-from genrec.rankers.sparse import best_of_rows, with_best_of_rows
+from genrec.rankers.sparse import KeptRows, best_of_rows, with_best_of_rows
 from genrec.rankers.tables import Tables
 
 some = settings(max_examples=50, deadline=None)
@@ -35,3 +35,17 @@ def test_some_places_have_the_rows_of_all(checkins, hours, pois):
     tables = Tables(evidence, places_of(checkins.pois))
     chosen = np.array(sorted(pois), dtype=np.int64)
     assert np.array_equal(tables.together_of(chosen).toarray(), tables.together.toarray()[chosen])
+
+
+def test_kept_rows_are_those_that_would_be_made():
+    matrix, made = csr_array(np.arange(12.0).reshape(4, 3)), []
+
+    def make(rows):
+        made.append(rows.tolist())
+        return csr_array(matrix[rows])
+
+    kept = KeptRows(2)
+    for wanted in ([1, 3, 1], [3], [], [0, 3], [1]):
+        numbers = np.array(wanted, dtype=np.int64)
+        assert np.array_equal(kept.of(numbers, make).toarray(), matrix.toarray()[numbers])
+    assert made == [[1, 3], [], [0], [1]]

@@ -88,7 +88,7 @@ class RankingPanel:
 
         def work() -> GivenFeedback:
             new = NewFeedback.model_validate(
-                {"id": uuid4().hex, "kind": kind, "place": place.poi_id, "answer": answer}
+                {"id": uuid4().hex, "kind": kind, "poi_id": place.poi_id, "answer": answer}
             )  # fmt: skip
             return feedback.add(self._me.own(self._person), new, self._me.service)
 

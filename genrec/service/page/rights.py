@@ -63,8 +63,8 @@ class DataPanel:
         self._list.clear()
         with self._list:
             for one in given.feedback:
-                name = self._names.of(one.place)
-                with box("li"), entry(f"{name}: {SAID[one.kind]}, {one.at:%Y-%m-%d %H:%M} UTC", about=one.place):
+                name = self._names.of(one.poi_id)
+                with box("li"), entry(f"{name}: {SAID[one.kind]}, {one.at:%Y-%m-%d %H:%M} UTC", about=one.poi_id):
                     button("Take back", partial(self._take_back, one.id), name)
             if not given.feedback:
                 text("li", "Nothing was said of places yet.")

@@ -1,11 +1,15 @@
 """Answers that were given, and what people said of them."""
 
-from sqlalchemy import Connection, delete
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
 
 from genrec.store.protocol import ConflictError, MissingError
 from genrec.store.records import Answer, Feedback
 from genrec.store.sql.part import Part, add, fetch, key_of
 from genrec.store.sql.tables import answers, feedback
+
+DROPPED = 5_000  # answers at a time
 
 
 class Answers(Part):
@@ -27,6 +31,17 @@ class Answers(Part):
         with self._database.reading() as connection:
             theirs = answers.c.person == key_of(connection, person)
             return fetch(connection, Answer, theirs, by=[answers.c.at, answers.c.id])
+
+    def drop_answers(self, before: datetime) -> int:
+        """See the protocol."""
+        dropped = 0
+        while True:
+            with self._database.writing() as connection:  # a part at a time, so that others may write between
+                old = select(answers.c.id).where(answers.c.at < before).limit(DROPPED)
+                gone = connection.execute(delete(answers).where(answers.c.id.in_(old))).rowcount
+            dropped += gone
+            if gone < DROPPED:
+                return dropped
 
     def add_feedback(self, new: Feedback) -> bool:
         """See the protocol."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -13,7 +14,8 @@ from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.prepared import not_in, spelled_as
 from genrec.store.protocol import ConflictError, Imported
 from genrec.store.records import Checkin, Place, Settings, made
-from genrec.store.sql.part import Part, add, chunks, fetch, key_of, keys_of
+from genrec.store.sql.erased import buried
+from genrec.store.sql.part import Part, add, alone, chunks, fetch, key_of, keys_of
 from genrec.store.sql.people import add_people
 from genrec.store.sql.places import add_places, catalogue
 from genrec.store.sql.tables import checkins, people
@@ -38,6 +40,9 @@ class CheckIns(Part):
         with self._database.writing() as connection:
             there = pl.DataFrame({USER: connection.execute(select(people.c.id)).scalars().all()}, {USER: pl.String})
             before = catalogue(connection)
+            alone(connection, people)
+            gone = buried(connection, new.frame[USER].unique().to_list())
+            new = _without(new, gone)
             pois, frame, _ = spelled_as(before, there, new.pois, new.frame.with_columns(pl.col(USER).cast(pl.String)))
             users = frame[USER].unique(maintain_order=True).to_list()
             added = add_people(connection, users, settings)
@@ -48,7 +53,7 @@ class CheckIns(Part):
             rows = _numbered(read(connection, keys), frame)
             for chunk in chunks(rows.iter_rows(named=True), INSERTED):
                 connection.execute(insert(checkins), [row | {"person": keys[row["person"]]} for row in chunk])
-            return Imported(added, sum(poi >= len(before) for poi, _ in known.values()), len(rows))
+            return Imported(added, sum(poi >= len(before) for poi, _ in known.values()), len(rows), len(gone))
 
     def visits(self, person: str) -> list[Checkin]:
         """See the protocol."""
@@ -85,6 +90,18 @@ def read(connection: Connection, keys: dict[str, int] | None) -> pl.DataFrame:
     ids = pl.DataFrame({USER: list(keys), "person": list(keys.values())}, {USER: pl.String, "person": pl.Int64})
     times = [pl.col(name).cast(pl.Datetime("us")) for name in (TIME, UTC)]
     return pl.concat(parts).join(ids, on="person", how="left", maintain_order="left").select(USER, POI, *times)
+
+
+def _without(new: Checkins, people: set[str]) -> Checkins:
+    """Check-ins without those of some people, and without the places that only these have been to."""
+    if not people:
+        return new
+    frame = new.frame.filter(~pl.col(USER).cast(pl.String).is_in(list(people)))
+    lonely = set(new.frame[POI].to_list()) - set(frame[POI].to_list())
+    pois = new.pois.filter(~pl.col(POI).is_in(list(lonely)))
+    moved = dict(zip(pois[POI], range(len(pois)), strict=True))
+    frame = frame.with_columns(pl.col(POI).replace_strict(moved, return_dtype=pl.UInt32))
+    return replace(new, frame=frame, pois=pois.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(POI)))
 
 
 def _require_same(connection: Connection, new: Sequence[Checkin]) -> None:

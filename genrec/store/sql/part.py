@@ -9,9 +9,9 @@ from sqlalchemy import Connection, FromClause, Select, Table, insert, select, te
 from sqlalchemy.dialects import postgresql, sqlite
 
 from genrec.store.protocol import MissingError
-from genrec.store.records import Answer, Checkin, Feedback, Person, Place, Record, Version
+from genrec.store.records import Answer, Checkin, Erased, Feedback, Person, Place, Record, Version
 from genrec.store.sql.database import Database
-from genrec.store.sql.tables import answers, checkins, feedback, people, places, profiles
+from genrec.store.sql.tables import answers, checkins, erased, feedback, people, places, profiles
 
 CHUNK = 5_000  # values in a statement: both databases end at some 32,000
 FETCHED = 10_000  # rows at a time
@@ -22,6 +22,7 @@ TABLES: dict[type[Record], Table] = {
     Version: profiles,
     Answer: answers,
     Feedback: feedback,
+    Erased: erased,
 }  # in the order in which they refer to each other
 WHO = ("person", "owner")  # fields that name a person, and columns that hold their number
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from genrec.columns import UNKNOWN
 from genrec.store.protocol import MissingError
 from genrec.store.records import Person, Settings, made
+from genrec.store.sql.erased import bury, forget_erasure
 from genrec.store.sql.part import Part, add, alone, chunks, fetch, key_of
 from genrec.store.sql.tables import checkins, feedback, people, places
 
@@ -17,6 +18,7 @@ class People(Part):
     def add_people(self, ids: Sequence[str], settings: Settings) -> int:
         """See the protocol."""
         with self._database.writing() as connection:
+            forget_erasure(connection, ids)
             return add_people(connection, sorted(ids), settings)
 
     def person(self, person: str) -> Person:
@@ -44,6 +46,7 @@ class People(Part):
                 key = key_of(connection, person, lock=True)
                 _blank_places(connection, key)
                 connection.execute(delete(people).where(people.c.key == key))
+                bury(connection, person)
         except MissingError:  # perhaps since a call that was killed before it had cleaned
             self._database.clean()
             raise

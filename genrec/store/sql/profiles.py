@@ -7,7 +7,8 @@ from sqlalchemy import Connection, delete, func, select
 from genrec.profiles.profile import Profile
 from genrec.store.protocol import ConsentError, MissingError, StaleError
 from genrec.store.records import Settings, Version, made, now
-from genrec.store.sql.part import Part, add_all, fetch, key_of, stream
+from genrec.store.sql.erased import buried
+from genrec.store.sql.part import Part, add_all, alone, fetch, key_of, stream
 from genrec.store.sql.people import add_people
 from genrec.store.sql.tables import people, profiles
 
@@ -36,9 +37,12 @@ class ProfileVersions(Part):
         """See the protocol; raises ConsentError, too."""
         count = select(func.count()).select_from(profiles)
         with self._database.writing() as connection:
-            add_people(connection, [version.person for version in versions], settings)
+            alone(connection, people)
+            gone = buried(connection, [version.person for version in versions])
+            kept = [version for version in versions if version.person not in gone]
+            add_people(connection, [version.person for version in kept], settings)
             before = connection.execute(count).scalar_one()
-            for version in versions:
+            for version in kept:
                 _save(connection, version.person, version.text, by=version.by, base=None)
             return connection.execute(count).scalar_one() - before
 

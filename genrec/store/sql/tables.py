@@ -112,6 +112,7 @@ answers = Table(
     Column("used", JSON, nullable=False),
     Column("places", JSON, nullable=False),
     Index("answers_of_person", "person", "at"),
+    Index("answers_by_time", "at"),
 )
 feedback = Table(
     "feedback",
@@ -130,4 +131,10 @@ keys = Table(
     Column("hash", Text, nullable=False),
     Column("person", Key, ForeignKey("people.key", ondelete="CASCADE"), index=True),
     Column("made", Moment(), nullable=False),
+)
+erased = Table(
+    "erased",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("salt", Text, nullable=False),
 )

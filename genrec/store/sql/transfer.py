@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from genrec.store.protocol import ConflictError
-from genrec.store.records import Person, Place, Record
+from genrec.store.records import Erased, Person, Place, Record
 from genrec.store.sql.part import FETCHED, TABLES, Part, add_all, chunks, key_of, stream
 from genrec.store.sql.places import add_places
 from genrec.store.sql.tables import checkins, feedback, people, places
@@ -27,6 +27,8 @@ class Transfer(Part):
         with self._database.reading() as connection:
             key = None if person is None else key_of(connection, person)
             for kind, table in TABLES.items():
+                if key is not None and kind is Erased:  # of whom one is, nothing says
+                    continue
                 conditions = [] if key is None else [_about(kind, key)]
                 yield from stream(connection, kind, *conditions, by=list(table.primary_key))
 

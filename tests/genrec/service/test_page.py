@@ -65,7 +65,7 @@ def test_what_is_disliked_is_gone_until_it_is_taken_back(page, site):
     disliking.click()
     page.get_by_text("Kept: Not for me, p2").wait_for()
     assert not disliking.is_visible()
-    assert httpx.get(f"{site.url}/v1/people/dee/feedback").json()["feedback"][0]["place"] == "p2"
+    assert httpx.get(f"{site.url}/v1/people/dee/feedback").json()["feedback"][0]["poi_id"] == "p2"
     page.get_by_role("button", name="Take it back").click()
     disliking.wait_for()
 

@@ -29,12 +29,18 @@ def test_places_around_a_position_come_with_their_distance(api):
 
 
 def test_a_place_is_added_once_and_found_at_once(api):
-    new = {"id": "kiosk", "latitude": 51.1, "longitude": -114.1, "category": "Kiosk", "name": "Kiosk at the <corner>"}
+    new = {
+        "poi_id": "kiosk",
+        "latitude": 51.1,
+        "longitude": -114.1,
+        "category": "Kiosk",
+        "name": "Kiosk at the <corner>",
+    }
     made = done(api.post("/v1/places", json=new), 201)
     assert done(api.post("/v1/places", json=new), 201) == made
     problem(api.post("/v1/places", json={**new, "name": "another"}), 409, "already")
     assert ids(api.get("/v1/places", params={"q": "<corner>"})) == ["kiosk"]
-    slashed = done(api.post("/v1/places", json={**new, "id": "node/1"}), 201)
+    slashed = done(api.post("/v1/places", json={**new, "poi_id": "node/1"}), 201)
     assert done(api.get("/v1/places/node%2F1")) == slashed
     assert done(api.post("/v1/places", json={"latitude": 0, "longitude": 0}), 201)["poi_id"]
-    problem(api.post("/v1/places", json={**new, "latitude": 91}), 422, "body.latitude")
+    problem(api.post("/v1/places", json={**new, "latitude": 91}), 422, "latitude: must be at most 90")

@@ -20,7 +20,7 @@ def carl(api):
     """Somebody with a week of visits, and a profile."""
     path = person(api, "carl")
     visits = [
-        {"id": f"{day}{hour}", "place": place, "time": f"2024-01-{day:02d}T{hour:02d}:00:00"}
+        {"id": f"{day}{hour}", "poi_id": place, "time": f"2024-01-{day:02d}T{hour:02d}:00:00"}
         for day in range(1, 8)
         for hour, place in ((8, "p2"), (9, "p1"), (19, "p0"))
     ]
@@ -54,8 +54,8 @@ def test_two_who_edit_the_same_version_do_not_overwrite_each_other(api, carl):
     assert (stale["type"], stale["current"]) == ("urn:genrec:stale", 2)
     assert done(edited(api, carl, '"2"', preferences=["I like parks."]))["number"] == 3
     problem(api.put(f"{carl}/profile", json=first["sheet"]), 428, "If-Match")
-    problem(edited(api, carl, "yesterday's"), 412, "ETag")
-    problem(edited(api, carl, '"3"', traits={"openness": "very"}), 422, "openness")
+    problem(edited(api, carl, "yesterday's"), 422, "if-match", "ETag")
+    problem(edited(api, carl, '"3"', traits={"openness": "very"}), 400, "openness")
 
 
 def test_the_history_says_who_changed_what_and_can_be_gone_back_in(api, carl):
@@ -72,7 +72,7 @@ def test_the_history_says_who_changed_what_and_can_be_gone_back_in(api, carl):
 
 def test_what_a_person_has_put_in_stays_when_it_is_written_anew(api, carl):
     done(edited(api, carl, '"1"', preferences=["I collect stamps."]))
-    done(api.post(f"{carl}/checkins", json={"checkins": [{"id": "x", "place": "p4", "time": "2024-01-08T21:00:00"}]}))
+    done(api.post(f"{carl}/checkins", json={"checkins": [{"id": "x", "poi_id": "p4", "time": "2024-01-08T21:00:00"}]}))
     assert written(api, carl)["state"] == "done"
     version = done(api.get(f"{carl}/profile"))
     assert version["profile"]["habits"]["checkins"] == 22

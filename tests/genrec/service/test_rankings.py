@@ -47,7 +47,7 @@ def test_an_answer_says_how_it_was_made_and_is_kept(api):
 def test_a_cold_start_is_labelled(api, ann):
     assert "no visits" in ranked(api)["cold_start"]
     assert "no visits" in ranked(api, person="ann")["cold_start"]
-    session = ranked(api, visits=[{"place": "p2", "time": "2024-01-13T08:00:00"}], time="2024-01-13T09:00:00")
+    session = ranked(api, visits=[{"poi_id": "p2", "time": "2024-01-13T08:00:00"}], time="2024-01-13T09:00:00")
     assert "only the visits given with the question" in session["cold_start"]
     assert session["places"] != ranked(api, time="2024-01-13T09:00:00")["places"]
 
@@ -56,7 +56,7 @@ def test_a_visit_is_seen_by_the_next_ranking(api, ann):
     """Even while nothing is counted again."""
     time = "2024-01-15T09:00:00"
     before = ranked(api, person="ann", time=time)
-    visit = {"id": "1", "place": "p5", "time": "2024-01-15T08:00:00"}
+    visit = {"id": "1", "poi_id": "p5", "time": "2024-01-15T08:00:00"}
     assert done(api.post(f"{ann}/checkins", json={"checkins": [visit]})) == {"new": 1, "known": 0}
     after = ranked(api, person="ann", time=time)
     assert after["used"]["session"] == 1
@@ -71,7 +71,7 @@ def test_a_time_before_the_latest_visit_is_answered_as_of_then(api):
 
 
 def test_nothing_after_the_moment_asked_about_is_used(api, ann):
-    visits = [{"id": str(n), "place": f"p{n}", "time": f"2024-01-{n:02d}T12:00:00"} for n in range(1, 7)]
+    visits = [{"id": str(n), "poi_id": f"p{n}", "time": f"2024-01-{n:02d}T12:00:00"} for n in range(1, 7)]
     done(api.post(f"{ann}/checkins", json={"checkins": visits[:3]}))
     eventually(lambda: ranked(api, person="ann")["cold_start"] is None)
     asks = [{"as_of": "2024-01-03T15:00:00", "time": time} for time in (None, "2024-01-03T15:00:00")]
@@ -86,10 +86,10 @@ def test_what_is_excluded_disliked_or_hidden_is_not_named(api, ann):
     without = ranked(api, person="ann", k=50, exclude=[everything[0], "unheard of"])
     assert places(without) == everything[1:]
     for number, kind in enumerate(("dislike", "hide", "visited")):
-        said = {"id": str(number), "kind": kind, "place": everything[number]}
+        said = {"id": str(number), "kind": kind, "poi_id": everything[number]}
         first = done(api.post(f"{ann}/feedback", json=said), 201)
         assert done(api.post(f"{ann}/feedback", json=said), 201) == first
-        problem(api.post(f"{ann}/feedback", json={**said, "place": everything[5]}), 409)
+        problem(api.post(f"{ann}/feedback", json={**said, "poi_id": everything[5]}), 409)
     for by in ("fusion", "habits"):
         answer = ranked(api, person="ann", k=50, by=by)
         assert set(places(answer)) == set(everything[2:])
@@ -101,14 +101,14 @@ def test_what_is_excluded_disliked_or_hidden_is_not_named(api, ann):
 
 def test_feedback_refers_to_answers_of_the_person_alone(api, ann):
     own, other = ranked(api, person="ann"), ranked(api, person="u0")
-    said = {"id": "1", "kind": "visited", "place": places(own)[0]}
-    problem(api.post(f"{ann}/feedback", json={**said, "answer": other["id"]}), 404, "no answer")
+    said = {"id": "1", "kind": "visited", "poi_id": places(own)[0]}
+    problem(api.post(f"{ann}/feedback", json={**said, "answer": other["id"]}), 409, "no answer")
     done(api.post(f"{ann}/feedback", json={**said, "answer": own["id"]}), 201)
 
 
 def test_nothing_of_a_person_is_used_without_their_consent(api):
     path = person(api, "bob", consent=False)
-    visits = [{"id": str(n), "place": "p6", "time": f"2024-01-1{n}T08:00:00"} for n in range(5)]
+    visits = [{"id": str(n), "poi_id": "p6", "time": f"2024-01-1{n}T08:00:00"} for n in range(5)]
     unknown = ranked(api, person="bob", time="2024-01-16T08:00:00", k=50)
     done(api.post(f"{path}/checkins", json={"checkins": visits}))
     settled(api)
@@ -134,9 +134,9 @@ def test_a_place_is_explained_alone(api):
     settled(api)
     answer = ranked(api, person="u0", k=50)
     for place in answer["places"][:3]:
-        [why] = done(api.post("/v1/explain", json={"person": "u0", "place": place["poi_id"]}))["places"]
+        [why] = done(api.post("/v1/explain", json={"person": "u0", "poi_id": place["poi_id"]}))["places"]
         assert why == place
-    problem(api.post("/v1/explain", json={"person": "u0", "place": "nowhere"}), 404)
+    problem(api.post("/v1/explain", json={"person": "u0", "poi_id": "nowhere"}), 404)
 
 
 def test_words_that_no_model_need_read_are_read(api):
@@ -152,17 +152,17 @@ def test_a_model_that_cannot_be_loaded_is_a_problem_of_its_own(api):
 @pytest.mark.parametrize(
     ("ask", "status", "part"),
     [
-        ({"person": "u0", "visits": [{"place": "p1", "time": "2024-01-01T00:00:00"}]}, 422, "append them"),
-        ({"visits": [{"place": "p1", "time": f"2024-01-0{n}T00:00:00"} for n in (2, 1)]}, 422, "order"),
-        ({"visits": [{"place": "p1", "time": "2024-01-02T00:00:00"}], "time": "2024-01-01T00:00:00"}, 422, "later"),
-        ({"time": "2024-01-01T00:00:00", "as_of": "2024-01-02T00:00:00"}, 422, "as_of is later"),
-        ({"visits": [{"place": "none", "time": "2024-01-01T00:00:00"}]}, 404, "no place"),
-        ({"by": "llm"}, 422, "who they are"),
-        ({"by": "habits", "says": ["I like pubs."]}, 422, "says has no effect by habits"),
-        ({"by": "llm", "steer": 1}, 422, "steer has no effect"),
-        ({"level": "none"}, 422, "level has no effect"),
+        ({"person": "u0", "visits": [{"poi_id": "p1", "time": "2024-01-01T00:00:00"}]}, 400, "append them"),
+        ({"visits": [{"poi_id": "p1", "time": f"2024-01-0{n}T00:00:00"} for n in (2, 1)]}, 400, "order"),
+        ({"visits": [{"poi_id": "p1", "time": "2024-01-02T00:00:00"}], "time": "2024-01-01T00:00:00"}, 400, "later"),
+        ({"time": "2024-01-01T00:00:00", "as_of": "2024-01-02T00:00:00"}, 400, "as_of is later"),
+        ({"visits": [{"poi_id": "none", "time": "2024-01-01T00:00:00"}]}, 409, "no place"),
+        ({"by": "llm"}, 400, "who they are"),
+        ({"by": "habits", "says": ["I like pubs."]}, 400, "says has no effect by habits"),
+        ({"by": "llm", "steer": 1}, 400, "steer has no effect"),
+        ({"level": "none"}, 400, "level has no effect"),
         ({"by": "llm", "person": "u2"}, 409, "write one first"),
-        ({"by": "llm", "says": ["x"], "as_of": "2024-01-01T00:00:00"}, 422, "as_of"),
+        ({"by": "llm", "says": ["x"], "as_of": "2024-01-01T00:00:00"}, 400, "as_of"),
     ],
 )
 def test_questions_that_cannot_be_answered(api, ask, status, part):
@@ -170,7 +170,7 @@ def test_questions_that_cannot_be_answered(api, ask, status, part):
 
 
 def test_the_audience_is_of_people_who_have_agreed(api, start):
-    new = {"id": "new", "latitude": 51.0, "longitude": -114.0, "category": "Pub"}
+    new = {"poi_id": "new", "latitude": 51.0, "longitude": -114.0, "category": "Pub"}
     body = {"places": [new], "top": 2}
     problem(api.post("/v1/audience", json=body), 409, "no place has opened lately")
     opening = [(f"u{n}", 7, at(12 + n)) for n in range(3)]
@@ -179,5 +179,5 @@ def test_the_audience_is_of_people_who_have_agreed(api, start):
     answer = done(api.post("/v1/audience", json=body))
     assert answer["days"] >= 1
     assert {guest["person"] for guest in answer["people"]} == {"u0", "u2"}
-    assert [guest["place"] for guest in answer["people"]] == ["new", "new"]
-    problem(api.post("/v1/audience", json={"places": [new, new]}), 422, "same id")
+    assert [guest["poi_id"] for guest in answer["people"]] == ["new", "new"]
+    problem(api.post("/v1/audience", json={"places": [new, new]}), 400, "same id")

@@ -22,9 +22,9 @@ from .conftest import NO_MODEL, done, eventually, person, problem
 
 def test_the_export_holds_everything_of_a_person_and_nothing_of_others(api):
     path = person(api, "dora")
-    visits = [{"id": f"v{n}", "place": "p1", "time": f"2024-01-0{n}T08:00:00"} for n in range(1, 6)]
+    visits = [{"id": f"v{n}", "poi_id": "p1", "time": f"2024-01-0{n}T08:00:00"} for n in range(1, 6)]
     done(api.post(f"{path}/checkins", json={"checkins": visits}))
-    done(api.post(f"{path}/feedback", json={"id": "f", "kind": "hide", "place": "p2"}), 201)
+    done(api.post(f"{path}/feedback", json={"id": "f", "kind": "hide", "poi_id": "p2"}), 201)
     answer = done(api.post("/v1/recommend", json={"person": "dora"}))
     job = done(api.post(f"{path}/profile/write", json={"by": "habits"}), 202)
     eventually(lambda: done(api.get(f"/v1/jobs/{job['id']}"))["state"] == "done")
@@ -47,9 +47,9 @@ def test_the_export_holds_everything_of_a_person_and_nothing_of_others(api):
 
 def test_an_erased_person_is_nowhere(api):
     path = person(api, "very-secret-erika")
-    visits = [{"id": f"secret-visit-{n}", "place": "p1", "time": f"2024-01-0{n}T08:00:00"} for n in range(1, 6)]
+    visits = [{"id": f"secret-visit-{n}", "poi_id": "p1", "time": f"2024-01-0{n}T08:00:00"} for n in range(1, 6)]
     done(api.post(f"{path}/checkins", json={"checkins": visits}))
-    done(api.post("/v1/places", json={"id": "x", "latitude": 0, "longitude": 0}), 201)
+    done(api.post("/v1/places", json={"poi_id": "x", "latitude": 0, "longitude": 0}), 201)
     eventually(lambda: not done(api.post("/v1/recommend", json={}))["evidence"]["waiting"])
     assert done(api.delete(path)) == {"person": "very-secret-erika", "seen_by": []}
     problem(api.get(path), 404)

@@ -65,9 +65,9 @@ def test_a_person_reaches_what_is_theirs_alone(locked):
 
 
 def test_a_place_of_a_person_is_named_to_nobody_else(locked):
-    home = {"id": "my-home", "latitude": 51.0, "longitude": -114.0, "category": "Home", "name": "My secret home"}
+    home = {"poi_id": "my-home", "latitude": 51.0, "longitude": -114.0, "category": "Home", "name": "My secret home"}
     assert done(locked.post("/v1/places", json=home, headers=locked.ann), 201)["owner"] == "ann"
-    visits = [{"id": str(n), "place": "my-home", "time": f"2024-01-0{n}T20:00:00"} for n in range(1, 8)]
+    visits = [{"id": str(n), "poi_id": "my-home", "time": f"2024-01-0{n}T20:00:00"} for n in range(1, 8)]
     done(locked.post("/v1/people/ann/checkins", json={"checkins": visits}, headers=locked.ann))
 
     def named(key, **ask):
@@ -80,10 +80,10 @@ def test_a_place_of_a_person_is_named_to_nobody_else(locked):
     for key, seen in ((locked.ann, 1), (locked.bob, 0)):
         assert len(done(locked.get("/v1/places", params={"q": "secret"}, headers=key))["places"]) == seen
     problem(locked.get("/v1/places/my-home", headers=locked.bob), 404)
-    one = [{"id": "1", "place": "my-home", "time": "2024-01-01T20:00:00"}]
-    problem(locked.post("/v1/people/bob/checkins", json={"checkins": one}, headers=locked.bob), 404)
-    said = {"id": "1", "place": "my-home", "kind": "hide"}
-    problem(locked.post("/v1/people/bob/feedback", json=said, headers=locked.bob), 404)
+    one = [{"id": "1", "poi_id": "my-home", "time": "2024-01-01T20:00:00"}]
+    problem(locked.post("/v1/people/bob/checkins", json={"checkins": one}, headers=locked.bob), 409)
+    said = {"id": "1", "poi_id": "my-home", "kind": "hide"}
+    problem(locked.post("/v1/people/bob/feedback", json=said, headers=locked.bob), 409)
 
 
 def test_keys_are_kept_as_hashes_and_end_with_their_person(start, tmp_path):

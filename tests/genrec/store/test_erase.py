@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from made import at, make
-from made_store import WILLING, a_place, a_profile, a_visit, an_answer, said
+from made_store import NOON, WILLING, a_place, a_profile, a_visit, an_answer, said
 
 from genrec.errors import GenRecError
-from genrec.store.protocol import MissingError
-from genrec.store.records import Person
+from genrec.store.protocol import Imported, MissingError
+from genrec.store.records import Person, Version
 
 NAME = "marguerite"
 WORDS = ["Zymurgy delights her.", "Quokkas bore her."]
@@ -143,3 +143,48 @@ def test_a_reader_that_keeps_the_log_alive_is_reported(new_address, opened, monk
         store.erase("ann")
     reader.close()
     assert store.people() == []
+
+
+def test_who_was_erased_does_not_come_back_with_a_file(store):
+    file = make([("ann", 1, at()), ("bob", 2, at()), ("ann", 2, at(hour=1)), ("12", 2, at(hour=2))])
+    store.import_checkins(file, WILLING)
+    for person in ("ann", "12"):
+        store.erase(person)
+    assert store.import_checkins(file, WILLING) == Imported(0, 0, 0, erased=2)
+    spelled = make([("12.0", 2, at(hour=3)), ("ann", 3, at())])
+    assert store.import_checkins(spelled, WILLING) == Imported(0, 0, 0, erased=2)
+    line = Version(person="ann", number=1, at=NOON, by="a model", text=a_profile().model_dump_json())
+    assert store.import_profiles([line], WILLING) == 0
+    assert [person.id for person in store.people()] == ["bob"]
+    assert store.frame("bob")["poi"].to_list() == [2]
+
+
+def test_places_that_only_they_have_been_to_do_not_come_back_either(store):
+    store.add_people(["ann"], WILLING)
+    store.erase("ann")
+    file = make([("ann", 0, at()), ("ann", 3, at(hour=1)), ("bob", 3, at(hour=2)), ("bob", 4, at(hour=3))])
+    assert store.import_checkins(file, WILLING).erased == 1
+    pois = store.catalogue()["poi_id"].to_list()
+    assert "p0" not in pois  # it may be their home
+    assert [pois[poi] for poi in store.frame("bob")["poi"]] == ["p3", "p4"]
+
+
+def test_an_operator_may_let_them_come_back(store):
+    file = make([("ann", 1, at())])
+    store.import_checkins(file, WILLING)
+    store.erase("ann")
+    store.add_people(["ann"], WILLING)
+    assert store.counts()["erased"] == 0
+    assert store.import_checkins(file, WILLING) == Imported(0, 0, 1)
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_a_backup_remembers_who_was_erased(store, new_address, opened):
+    file = make([("ann", 1, at()), ("bob", 2, at())])
+    store.import_checkins(file, WILLING)
+    store.erase("ann")
+    records = list(store.records())
+    assert not any("ann" in record.model_dump_json() for record in records)
+    copy = opened(new_address("sqlite"))
+    copy.restore(records)
+    assert copy.import_checkins(file, WILLING) == Imported(0, 0, 0, erased=1)

@@ -1,9 +1,10 @@
 """People, settings, versions of their profiles, answers and feedback, in both databases."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
-from made_store import WILLING, a_place, a_profile, a_visit, an_answer, fill, said
+from made_store import NOON, WILLING, a_place, a_profile, a_visit, an_answer, fill, said
 
 from genrec.errors import GenRecError
 from genrec.profiles.changes import changes
@@ -184,3 +185,16 @@ def test_people_are_found_by_any_part_of_their_ids(store):
     for text in INJECTIONS:
         assert [one.id for one in store.people(search=text)] == [text]
     assert [one.id for one in store.people(search="ZO")] == ["Zoë"]
+
+
+def test_old_answers_are_dropped_and_what_was_said_of_them_stays(store, monkeypatch):
+    monkeypatch.setattr("genrec.store.sql.answers.DROPPED", 2)
+    fill(store)
+    days = [NOON - timedelta(days=day) for day in range(5)]
+    for number, day in enumerate(days):
+        store.add_answer(an_answer("u1", f"old{number}", at=day))
+    store.add_feedback(said("u1", poi_id="p1", answer="old4"))
+    assert store.drop_answers(days[1]) == 3
+    assert {one.id for one in store.answers("u1")} == {"old0", "old1"}
+    assert store.feedback("u1")[0].answer == "old4"
+    assert store.drop_answers(days[1]) == 0
