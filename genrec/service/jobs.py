@@ -76,7 +76,9 @@ class ModelQueue:
             result: Result = work.future.result(self._seconds)
         except OverTime:
             work.future.cancel()
-            late = f"the language model has not answered within {self._seconds:g} seconds"
+            late = (
+                f"the language model has not answered within {self._seconds:g} seconds; try again, it may have loaded"
+            )
             raise Refused(504, late, wait=WAIT) from None
         return result
 
