@@ -17,8 +17,9 @@ class MainCommandGroup(TyperGroup):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Put the main command's name in front, unless a command or help is asked for."""
         if args and args[0] not in self.commands and args[0] != "--help":
-            near = get_close_matches(args[0], self.commands, 1)
+            near = get_close_matches(args[0], self.commands, 1) if args[0].isalpha() else []
             if near and not Path(args[0]).exists():
-                raise GenRecError(f"there is no command or file {args[0]!r}; did you mean `{self.name} {near[0]}`?")
+                meant = f"{ctx.command_path} {near[0]}"
+                raise GenRecError(f"there is no command or file {args[0]!r}; did you mean `{meant}`?")
             args = [MAIN_COMMAND, *args]
         return super().parse_args(ctx, args)

@@ -217,3 +217,10 @@ def test_import(folder, genrec):
     failed(genrec("profile", "import", theirs, "--checkins", "in.csv", "--out", "q.jsonl"), "user_profile_u1.json")
     failed(genrec("profile", "import", "none", "--checkins", "in.csv", "--out", "q.jsonl"), "none: no such file")
     assert not (folder / "q.jsonl").exists()
+
+
+def test_what_is_not_there_names_a_command_that_works(genrec, tmp_path):
+    failed(genrec("profile", "show", "ann", "--profiles", tmp_path / "p.jsonl"),
+           "no such file", f"genrec profile run my.csv --out {tmp_path / 'p.jsonl'}")  # fmt: skip
+    failed(genrec("profile", "shwo", "ann"), "no command or file 'shwo'", "genrec profile show`")
+    failed(genrec("profile", tmp_path / "show", "--out", tmp_path / "p.jsonl"), "show: no such file")
