@@ -11,11 +11,12 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
+from genrec.checkins import Checkins
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import Reading
 from genrec.cli.ranking_model import RankingModel
-from genrec.cli.store import Address
+from genrec.cli.store import Address, default_store
 from genrec.errors import GenRecError
 from genrec.service.app import make_app
 from genrec.service.fence import LOOPBACK
@@ -80,24 +81,29 @@ def app(
 
 
 def _opened(address: str, path: Path | None, reading: Reading, host: str) -> Store:
-    """The store, with the check-ins of a file in it; a new one is gone again if that fails."""
-    if path is None:
+    """The store, with the check-ins of a file in it; one that was made for them is gone again if that fails."""
+    if path is None and address == default_store():  # nothing was named, so there must be something in it
         store = open_store(address, create=False)
         _require_keys(store, host)
         return store
-    checkins = reading.checkins(path)
+    checkins = None if path is None else reading.checkins(path)
     with filling(address) as store:
         _require_keys(store, host)
-        before = store.counts()["places"]
-        with err.status("storing"):
-            new = store.import_checkins(checkins, Settings(consent=True))
-    err.print(f"store: {address.partition('://')[0] if '://' in address else address}", markup=False)
+        err.print("store:", address if "://" not in address else "the database at --store", markup=False)
+        if checkins is not None:
+            _store(store, checkins)
+    return store
+
+
+def _store(store: Store, checkins: Checkins) -> None:
+    before = store.counts()["places"]
+    with err.status("storing"):
+        new = store.import_checkins(checkins, Settings(consent=True))
     err.print(f"new in the store: {new.people:,} people, {new.places:,} places, {new.checkins:,} check-ins")
     if before and new.places == len(checkins.pois):
         err.print("note: it held other places already; --store FILE keeps what does not belong together apart")
     if new.erased:
         err.print(f"left out: {new.erased:,} people who were erased here")
-    return store
 
 
 def _require_keys(store: Store, host: str) -> None:

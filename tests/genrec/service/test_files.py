@@ -27,11 +27,8 @@ def test_a_file_is_taken_once_with_its_notes(api):
 
 
 def test_a_fault_of_a_file_is_data_and_nothing_is_taken(api):
-    fault = problem(
-        send(api, ROWS[0].replace("zoe", "xan"), "xan,new2,yesterday,Bar,51.1,-114.0", name="../../my visits.csv"),
-        400,
-        "row 3",
-    )
+    rows = [ROWS[0].replace("zoe", "xan"), "xan,new2,yesterday,Bar,51.1,-114.0"]
+    fault = problem(send(api, *rows, name="../../my visits.csv"), 400, "row 3")
     assert (fault["row"], fault["column"]) == (3, "time")
     assert "/tmp" not in fault["detail"]
     problem(api.get("/v1/people/xan"), 404)
