@@ -34,6 +34,7 @@ from genrec.terminal import note
 
 STRANGER = "(somebody new)"  # stands for the user id of a person without check-ins
 READ_KEPT = 1000  # texts
+ANYTHING = "I love coffee."
 LONGEST_NAME = 60  # characters of a user id in a message; to look for others like a longer one would take long
 
 Busy = Callable[[str], AbstractContextManager[object]]  # shows what takes long, as long as it does
@@ -165,6 +166,10 @@ class WordReader:
         self._models, self._pois, self._busy = models, pois, busy
         self._parsed = lru_cache(READ_KEPT)(self._parse)
         self._signed: dict[str, list[Said]] = {}
+
+    def load(self) -> None:
+        """Load the model and ask it for once, so that who says something first need not wait for it."""
+        self.shift([ANYTHING])
 
     def needs_model(self, says: Sequence[str]) -> bool:
         """Whether a model is needed to tell what these texts change, if they change anything."""

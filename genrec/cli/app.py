@@ -9,18 +9,20 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from platformdirs import user_data_path
+from fastapi import FastAPI
 
-from genrec.assistant import Models
+from genrec.checkins import Checkins
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import Reading
 from genrec.cli.ranking_model import RankingModel
+from genrec.cli.store import Address, default_store
 from genrec.errors import GenRecError
 from genrec.service.app import make_app
 from genrec.service.fence import LOOPBACK
 from genrec.service.page.mount import add_page
-from genrec.store.opening import open_store
+from genrec.service.retention import KEEP_DAYS
+from genrec.store.opening import filling, open_store
 from genrec.store.protocol import Store
 from genrec.store.records import Settings
 
@@ -35,15 +37,7 @@ def app(
         typer.Argument(metavar="[IN]", help="Check-ins to put into the store first; their people agree to profiles."),
     ] = None,
     *,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|URL",
-            envvar="GENREC_STORE",
-            help="The store: a file, or postgresql://USER@HOST/DATABASE. Default: a file named after IN, in the user's "
-            "data folder.",
-        ),
-    ] = None,
+    store: Address,
     host: Annotated[
         str, typer.Option(help="Address to listen on. The default lets nobody else in; another needs `genrec key add`.")
     ] = "127.0.0.1",
@@ -59,58 +53,74 @@ def app(
             "looked at. Default: none, so that nothing is asked of others.",
         ),
     ] = None,
+    keep_answers: Annotated[
+        int, typer.Option(metavar="DAYS", min=1, max=36_500, help="After how many days answers are deleted.")
+    ] = KEEP_DAYS,
     models: RankingModel,
     reading: Reading,
 ) -> None:
     """Serve people, profiles and rankings as a page and an HTTP API, until Ctrl-C; what is sent stays in the store."""
-    if path is None and store is None:
-        raise GenRecError("name check-ins, or a store that has some: genrec app my.csv, or genrec app --store FILE")
-    address = store or _default(path or Path("genrec"))
-    opened = open_store(address)
-    if store is None:
-        err.print(f"store: {address}", markup=False)
+    opened: Store | None = None
     try:
-        _serve(opened, path, reading, models, rankers, tiles, host, port)
+        with _listen(host, port) as listening:
+            opened = _opened(store, path, reading, host)
+            served = make_app(
+                opened, models, rankers, abroad=host not in LOOPBACK, keep_answers=keep_answers, warm=True
+            )
+            add_page(served, tiles)
+            _serve(served, listening, host, port)
     except KeyboardInterrupt:
-        opened.close()
+        if opened is not None:
+            opened.close()
         err.print("stopped")
         sys.stdout.flush()
         os._exit(INTERRUPTED)  # a thread that is inside the model would abort the interpreter's own end
     finally:
-        opened.close()
+        if opened is not None:
+            opened.close()
 
 
-def _serve(
-    store: Store,
-    path: Path | None,
-    reading: Reading,
-    models: Models,
-    rankers: Path | None,
-    tiles: str | None,
-    host: str,
-    port: int,
-) -> None:
-    abroad = host not in LOOPBACK
-    if abroad and not store.api_keys():
+def _opened(address: str, path: Path | None, reading: Reading, host: str) -> Store:
+    """The store, with the check-ins of a file in it; one that was made for them is gone again if that fails."""
+    if path is None and address == default_store():  # nothing was named, so there must be something in it
+        store = open_store(address, create=False)
+        _require_keys(store, host)
+        return store
+    checkins = None if path is None else reading.checkins(path)
+    with filling(address) as store:
+        _require_keys(store, host)
+        err.print("store:", address if "://" not in address else "the database at --store", markup=False)
+        if checkins is not None:
+            _store(store, checkins)
+    return store
+
+
+def _store(store: Store, checkins: Checkins) -> None:
+    before = store.counts()["places"]
+    with err.status("storing"):
+        new = store.import_checkins(checkins, Settings(consent=True))
+    err.print(f"new in the store: {new.people:,} people, {new.places:,} places, {new.checkins:,} check-ins")
+    if before and new.places == len(checkins.pois):
+        err.print("note: it held other places already; --store FILE keeps what does not belong together apart")
+    if new.erased:
+        err.print(f"left out: {new.erased:,} people who were erased here")
+
+
+def _require_keys(store: Store, host: str) -> None:
+    if host not in LOOPBACK and not store.api_keys():
         raise GenRecError(f"--host {host} lets others in, and there are no keys: make one first, with `genrec key add`")
-    listening = _listen(host, port)
-    with listening:
-        if path is not None:
-            checkins = reading.checkins(path)
-            with err.status("storing"):
-                new = store.import_checkins(checkins, Settings(consent=True))
-            err.print(f"new in the store: {new.people:,} people, {new.places:,} places, {new.checkins:,} check-ins")
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-        sys.setswitchinterval(SWITCH_SECONDS)
-        served = make_app(store, models, rankers, abroad=abroad)
-        add_page(served, tiles)
-        config = uvicorn.Config(
-            served, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
-        )
-        shown = f"[{host}]" if ":" in host else host
-        out.print(f"http://{shown}:{port} (the page; routes of the API: http://{shown}:{port}/docs)")
-        err.print("Ctrl-C stops it.")
-        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _serve(served: FastAPI, listening: socket.socket, host: str, port: int) -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    sys.setswitchinterval(SWITCH_SECONDS)
+    config = uvicorn.Config(
+        served, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
+    )
+    shown = f"[{host}]" if ":" in host else host
+    out.print(f"http://{shown}:{port} (the page; routes of the API: http://{shown}:{port}/docs)")
+    err.print("Ctrl-C stops it.")
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -121,8 +131,3 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a host's name"
         raise GenRecError(f"--host {host} --port {port}: cannot listen there ({why}); name another --port") from None
-
-
-def _default(path: Path) -> str:
-    folder = user_data_path("genrec", ensure_exists=True)
-    return str(folder / f"{path.resolve().stem}.db")

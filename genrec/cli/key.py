@@ -19,8 +19,11 @@ def add(
         str | None, typer.Option(metavar="ID", help="Whose key it is; without, an operator's, who may do everything.")
     ] = None,
 ) -> None:
-    """Make a key and print it, once. From the first key on, whoever asks must show one."""
-    out.print(make_key(open_store(store), person))
+    """Make a key and print it, once. From the first key on, whoever asks must show one.
+
+    The store must be there: `genrec app my.csv` makes it.
+    """
+    out.print(make_key(open_store(store, create=False), person))
     err.print("Keep it: the store holds its hash alone. Send it as `Authorization: Bearer KEY`.")
 
 

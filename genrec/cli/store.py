@@ -4,13 +4,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from platformdirs import user_data_path
 
 from genrec.cli.console import err, out
 from genrec.files import require_regular
 from genrec.store.dump import dump as write_dump
 from genrec.store.dump import dump_profiles
 from genrec.store.dump import load as read_dump
-from genrec.store.opening import open_store
+from genrec.store.opening import filling, open_store
+
+
+def default_store() -> str:
+    """Where the store is unless the user names another one."""
+    return str(user_data_path("genrec", ensure_exists=True) / "genrec.db")
+
 
 app = typer.Typer(help="Back up and restore a store.", no_args_is_help=True)
 
@@ -20,16 +27,17 @@ Address = Annotated[
         "--store",
         metavar="FILE|URL",
         envvar="GENREC_STORE",
-        help="The store: a file, or postgresql://USER@HOST/DATABASE.",
+        help="The store: a file, or postgresql://USER@HOST/DATABASE. Default: genrec.db in the user's data folder.",
+        show_default=False,
+        default_factory=default_store,
     ),
 ]
-DEFAULT = "genrec.db"
 
 
 @app.command()
 def dump(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the dump goes (JSON Lines).")],
-    store: Address = DEFAULT,
+    store: Address,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="Only the latest profiles, as `genrec profile` writes them.")
     ] = False,
@@ -44,11 +52,10 @@ def dump(
 @app.command()
 def load(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A dump, or a file of profiles.")],
-    store: Address = DEFAULT,
+    store: Address,
 ) -> None:
     """Fill an empty store from a dump, or add the profiles of a file to any store."""
-    require_regular(path)  # before a store is made for it
-    opened = open_store(store)
-    with err.status("reading"):
+    require_regular(path)
+    with filling(store) as opened, err.status("reading"):
         count = read_dump(opened, path)
     out.print(f"{path}: {count:,} new records")

@@ -14,7 +14,8 @@ from genrec.service.problems import problem
 
 LARGEST = 2 << 20  # bytes of a request
 PAGE = "/app"  # where the page is
-FILES, LARGEST_FILE = f"{PAGE}/_nicegui/client/", 256 << 20  # where it takes files, and bytes of one
+FILES = (f"{PAGE}/_nicegui/client/", "/v1/checkins/file")  # where files are taken
+LARGEST_FILE = 256 << 20  # bytes of one
 READING = {"GET", "HEAD", "OPTIONS"}
 METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}

@@ -21,6 +21,7 @@ SECONDS = 30.0  # that a question may take
 WAIT = 5  # seconds until one may try again
 
 Result = TypeVar("Result")
+Loading = Literal["not loaded", "loading", "loaded", "cannot be loaded"]
 
 
 @dataclass
@@ -61,7 +62,13 @@ class ModelQueue:
         self._lock = threading.Lock()
         self._questions = self._profiles = 0
         self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self.model: Loading = "not loaded"
         threading.Thread(target=self._work, name="model", daemon=True).start()
+
+    def load(self, do: Callable[[], object]) -> None:
+        """Load the model, before all that waits."""
+        self.model = "loading"
+        self._waiting.put(_Work(-1, next(self._numbers), lambda: self._load(do)))
 
     def ask(self, question: Callable[[], Result]) -> Result:
         """The answer to a short question; raises Refused if too many wait, or it takes too long."""
@@ -76,9 +83,9 @@ class ModelQueue:
             result: Result = work.future.result(self._seconds)
         except OverTime:
             work.future.cancel()
-            late = (
-                f"the language model has not answered within {self._seconds:g} seconds; try again, it may have loaded"
-            )
+            if self.model == "loading":
+                raise Refused(503, "the language model is still being loaded; try again", wait=WAIT) from None
+            late = f"the language model has not answered within {self._seconds:g} seconds"
             raise Refused(504, late, wait=WAIT) from None
         return result
 
@@ -107,6 +114,15 @@ class ModelQueue:
         """How much waits or is being done."""
         with self._lock:
             return {"questions": self._questions, "profiles": self._profiles}
+
+    def _load(self, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except Exception as error:  # who needs it is told why
+            self.model = "cannot be loaded"
+            note_failure("to load the language model", error)
+        else:
+            self.model = "loaded"
 
     def _one_less(self, _: object) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ for each answer, and enter as the trajectory that is going on.
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -101,8 +101,15 @@ class Counted:
 class Live:
     """The latest count, and a thread that makes the next one."""
 
-    def __init__(self, store: Store, models: Models, rankers: Path | None = None) -> None:
-        self._store, self._models, self._rankers = store, models, rankers
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        rankers: Path | None = None,
+        load: Callable[[Callable[[], object]], object] | None = None,
+    ) -> None:
+        """`load`: what is to be done with the loading of the model, where it is not to wait until it is needed."""
+        self._store, self._models, self._rankers, self._load = store, models, rankers, load
         self._counted: Counted | None = None
         self._empty = self._counting = False
         self._changed, self._urgent, self._closed = threading.Event(), threading.Event(), False
@@ -204,6 +211,8 @@ class Live:
         for by in ("fusion", "habits"):
             assistant.recommender.rank_as_of(None, stranger, by)  # what is counted when first asked for
         self._counted = Counted(assistant, catalogue, self._rankers, at, time.perf_counter() - start)
+        if words is None and self._load is not None:
+            self._load(assistant.words.load)
 
 
 def _same(one: Checkins, other: Checkins) -> bool:

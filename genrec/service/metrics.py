@@ -14,7 +14,7 @@ LATEST = 1000  # requests of a route, of which the percentiles are
 
 @dataclass(frozen=True)
 class Latency:
-    """How long the latest requests of a route took, in milliseconds; `requests`: how many there were since the start."""
+    """How long the latest requests of a route took, in milliseconds; `requests`: how many there were in all."""
 
     route: str
     requests: int

@@ -8,6 +8,7 @@ from genrec.bounds import MOST
 from genrec.profiles.changes import Change as Difference
 from genrec.profiles.editing import Sheet
 from genrec.profiles.profile import Profile
+from genrec.service.jobs import Loading
 from genrec.service.metrics import Latency
 from genrec.steering import STRONGEST
 from genrec.store.records import Clock, Id, Person, Settings, Text, Utc
@@ -57,6 +58,7 @@ class Status(BaseModel):
     """How the service does: what is in the store, what waits for the language model, how long each route takes."""
 
     store: dict[str, int]
+    model: Loading = Field(description='Of the language model; "not loaded" until somebody needs it.')
     questions_waiting: int
     profiles_waiting: int
     count: Counting
@@ -104,6 +106,19 @@ class Appended(BaseModel):
 
     new: int
     known: int
+
+
+class Taken(BaseModel):
+    """How much of a file was new, and what its reader noted: what it recognised, guessed and repaired.
+
+    `erased`: people in it who were erased here, and are left out.
+    """
+
+    people: int
+    places: int
+    checkins: int
+    erased: int
+    notes: list[str]
 
 
 class Checkins(BaseModel):
@@ -218,3 +233,4 @@ class Erased(BaseModel):
 
     person: str
     seen_by: list[str]
+    kept: str = Field(description="What is kept, so that no file brings the person back.")

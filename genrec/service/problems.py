@@ -1,4 +1,4 @@
-"""Problems as responses (RFC 9457), and what is wrong with a request that is not of the form that its route describes."""
+"""Problems as responses (RFC 9457), and what is wrong with a request that is not as its route describes."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

@@ -18,6 +18,10 @@ from genrec.store.records import Checkin, Record
 
 routes = APIRouter(prefix="/v1/people/{person}", tags=["rights"])
 
+KEPT = (
+    "a salted hash of the id alone, so that a file which still holds the person does not bring them back; who adds the "
+    "person again lifts that"
+)
 COLUMNS = ("id", "poi_id", "time", "utc_time")
 FILES = {"person": "person", "place": "places", "profile": "profile_history", "answer": "answers",
          "feedback": "feedback"}  # fmt: skip
@@ -47,7 +51,7 @@ def erase(person: Own, service: ServiceOf) -> Erased:
         service.store.erase(person)
     finally:  # it may be done, and only the files not be rewritten yet
         service.live.forget()
-    return Erased(person=person, seen_by=seen)
+    return Erased(person=person, seen_by=seen, kept=KEPT)
 
 
 def _csv(checkins: list[Checkin]) -> str:

@@ -48,6 +48,7 @@ def status_of(service: Service) -> Status:
     waiting, live = service.queue.waiting(), service.live
     return Status(
         store=service.store.counts(),
+        model=service.queue.model,
         questions_waiting=waiting["questions"],
         profiles_waiting=waiting["profiles"],
         count=Counting(ready=live.ready, age_seconds=live.age(), waiting=live.waiting),

@@ -1,5 +1,9 @@
 """Open a store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from genrec.errors import GenRecError
 from genrec.store.protocol import Store
 
@@ -14,3 +18,18 @@ def open_store(address: str, *, create: bool = True) -> Store:
     except ModuleNotFoundError as error:
         raise GenRecError(f"a store needs the package {error.name}: pip install 'genrec[app]'") from None
     return SqlStore(address, create=create)
+
+
+@contextmanager
+def filling(address: str) -> Iterator[Store]:
+    """A store to put something into; if that fails, the store is closed, and gone if it was made for it."""
+    new = "://" not in address and not Path(address).exists()
+    store = open_store(address)
+    try:
+        yield store
+    except BaseException:
+        store.close()
+        if new:
+            for end in ("", "-wal", "-shm"):
+                Path(f"{address}{end}").unlink(missing_ok=True)
+        raise

@@ -87,8 +87,7 @@ class Store(Profiles, Protocol):
     """
 
     def add_people(self, ids: Sequence[str], settings: Settings) -> int:
-        """Add those people who are not there yet, with these settings; returns how many. Who was erased may come back.
-        """
+        """Add those people who are not there yet, even if they were erased, with these settings; returns how many."""
 
     def person(self, person: str) -> Person:
         """Somebody's record."""

@@ -120,7 +120,8 @@ def _make_file(path: Path, *, create: bool) -> None:
     if path.exists():
         return
     if not create or not path.parent.is_dir():
-        raise InputError("no such store." if path.parent.is_dir() else "its folder does not exist.", file=path)
+        missing = "no such store." if path.parent.is_dir() else "its folder does not exist."
+        raise InputError(missing, file=path, fix="Name another file; `genrec app my.csv` makes a store.")
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
 

@@ -10,11 +10,14 @@ import httpx
 import pytest
 from made_city import failed
 
+from genrec.store.opening import open_store
+
 from .conftest import done, eventually
 
 
 def test_a_key_is_made_listed_and_dropped(genrec, tmp_path):
     at = ["--store", tmp_path / "store.db"]
+    open_store(str(tmp_path / "store.db")).close()
     code, key, err = genrec("key", "add", *at)
     assert code == 0 and key.startswith("genrec_") and "hash alone" in err
     id_ = key.split("_")[1]
@@ -28,11 +31,17 @@ def test_a_key_is_made_listed_and_dropped(genrec, tmp_path):
 
 def test_others_are_let_in_with_keys_only(genrec, data, tmp_path):
     failed(genrec("app", data, "--store", tmp_path / "a.db", "--host", "0.0.0.0"), "no keys", "genrec key add")
+    assert not list(tmp_path.glob("a.db*"))
 
 
-def test_what_cannot_be_served_is_said_in_a_line(genrec, data, tmp_path):
+def test_what_cannot_be_served_is_said_in_a_line_and_leaves_no_store(genrec, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     at = ["--store", tmp_path / "a.db"]
-    failed(genrec("app"), "name check-ins, or a store")
+    for command in (["app"], ["key", "add", *at], ["key", "add"], ["store", "dump", tmp_path / "d"]):
+        failed(genrec(*command), "no such store", "genrec app my.csv")
+    failed(genrec("app", tmp_path, *at))
+    failed(genrec("store", "load", data, *at), "row 1")
+    assert not list(tmp_path.rglob("*.db*"))
     failed(genrec("app", data, *at, "--adapter", "x", "--no-adapter"), "exclude each other")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         failed(genrec("app", data, *at, "--port", taken.getsockname()[1]), "cannot listen there", "--port")
@@ -55,7 +64,7 @@ def test_a_file_is_served_until_it_is_interrupted(data, tmp_path):
             finally:
                 process.send_signal(signal.SIGINT)
         assert process.returncode in {0, 130}
-    assert [path.name for path in (tmp_path / "genrec").glob("*.db")] == ["in.db"]
+    assert [path.name for path in (tmp_path / "genrec").glob("*.db")] == ["genrec.db"]
 
 
 def is_ready(url):

@@ -1,4 +1,4 @@
-"""Everything that the OpenAPI description allows and forbids is tried on the real app, by Schemathesis in all phases."""
+"""What the OpenAPI description allows and forbids is tried on the real app, by Schemathesis in all its phases."""
 
 import subprocess
 import sys
@@ -47,6 +47,6 @@ def test_the_app_does_what_its_description_says(served):
         f"Authorization: Bearer {key}", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "2",
         "--seed", "1", "--no-color", "--continue-on-failure",
     ]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr
     assert "Tested: " in result.stdout

@@ -195,6 +195,7 @@ def test_a_dump_that_fails_leaves_the_file_before(made_dump, new_address, opened
 
 def test_the_commands_back_up_and_restore(genrec, address, opened, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     fill(opened(address))
     monkeypatch.setenv("GENREC_STORE", address)
     code, out, err = genrec("store", "dump", "backup.jsonl")
@@ -226,6 +227,7 @@ def test_the_commands_back_up_and_restore(genrec, address, opened, tmp_path, mon
 )
 def test_what_the_commands_cannot_do_is_one_line(words, problem, genrec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     (tmp_path / "in.csv").write_text("user_id,poi_id\n1,2\n")
     os.mkfifo(tmp_path / "pipe")
     open_store("good.db").close()
