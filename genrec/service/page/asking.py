@@ -72,7 +72,9 @@ class AskForm:
             text("summary", "More options")
             with box("div", "bar"):
                 with box("div", "grow"):
-                    self._by = ui.select(dict(BY), value="fusion", label="Ranked by", on_change=self._fits)
+                    is_there = self._me.service.queue.model != "cannot be loaded"
+                    ways = {by: label for by, label in BY.items() if by != "llm" or is_there}
+                    self._by = ui.select(ways, value="fusion", label="Ranked by", on_change=self._fits)
                 with box("div", "grow"):
                     self._level = ui.select(dict(LEVELS), value="full", label="What the model sees of the profile")
                 with box("div", "grow"):
@@ -104,7 +106,7 @@ class AskForm:
         """What takes long."""
         if self.by == "llm":
             return "The language model ranks ..."
-        return "The language model reads what you said ..." if self.words else ""
+        return "The language model reads what you said ..." if self.words else "The places are being ranked ..."
 
     def ask(self, k: int | None = None, words: str | None = None) -> RecommendAsk:
         """What the fields ask, or the same for more places or with other words; without consent, nothing of them."""

@@ -55,6 +55,7 @@ class _Panel:
         return {
             "Store": [(CALLED.get(name, name), f"{count:,}") for name, count in status.store.items()],
             "Language model": [
+                ("state", status.model),
                 ("questions that wait", f"{status.questions_waiting:,}"),
                 ("profiles that wait to be written", f"{status.profiles_waiting:,}"),
             ],

@@ -1,6 +1,5 @@
 """Check-ins from a file, with what its reader noted or could not read."""
 
-import re
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,14 +8,12 @@ from nicegui import ui
 from nicegui.events import UploadEventArguments
 
 from genrec.errors import GenRecError
-from genrec.reading.reader import read_checkins
 from genrec.service.fence import LARGEST_FILE
+from genrec.service.files import safe_name, take_file
+from genrec.service.models import Taken
 from genrec.service.page.site import AT, Me, Notice, box, link, text
 from genrec.service.security import operator
-from genrec.store.protocol import Imported
-from genrec.store.records import Settings
 
-LONGEST_NAME = 60
 PATIENCE = 60.0  # seconds
 
 
@@ -40,7 +37,7 @@ class UploadPanel:
         self._came = box("div")
 
     async def _take(self, event: UploadEventArguments) -> None:
-        name = re.sub(r"[^\w. -]", "_", event.file.name)[-LONGEST_NAME:].lstrip(". ") or "file.csv"
+        name = safe_name(event.file.name)
         self._came.clear()
         with TemporaryDirectory() as folder:
             path = Path(folder, name)
@@ -49,32 +46,31 @@ class UploadPanel:
         self._field.reset()
         if done is None:
             return
-        notes, new = done
         self._notice.say(
-            f"{name} is read. New in the store: {new.people:,} people, {new.places:,} places, "
-            f"{new.checkins:,} check-ins."
+            f"{name} is read. New in the store: {done.people:,} people, {done.places:,} places, "
+            f"{done.checkins:,} check-ins."
         )
         with self._came:
-            if notes:
+            if done.erased:
+                text("p", f"Left out: {done.erased:,} people who were erased here.")
+            if done.notes:
                 text("h3", "What the reader noted")
                 with box("ul"):
-                    for note in notes:
+                    for note in done.notes:
                         text("li", note)
             link("Show the people", f"{AT}/")
 
     def _refuse(self) -> None:
         self._notice.problem(f"The file is too large: at most {LARGEST_FILE >> 20:,} MB can be taken here.")
 
-    def _read(self, path: Path) -> tuple[list[str], Imported]:
+    def _read(self, path: Path) -> Taken:
         operator(self._me.caller)
         service = self._me.service
         try:
-            checkins = read_checkins(path)
+            taken = take_file(service, path, consent=self._consent.value)
         except GenRecError as error:
             raise GenRecError(str(error).replace(f"{path.parent}/", "")) from None
-        new = service.store.import_checkins(checkins, Settings(consent=self._consent.value))
-        service.live.changed(places=True)
         end = time.monotonic() + PATIENCE
         while service.live.waiting and time.monotonic() < end:  # so that rankings and profiles can follow at once
             time.sleep(0.05)
-        return checkins.notes, new
+        return taken

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.slow
 TABS = ("Next places", "Profile", "Map", "Week", "Data")
 
 
-def test_a_file_is_read_and_its_faults_are_shown_in_place(browser, tmp_path):
+def test_a_file_is_read_and_its_faults_are_shown_in_place(browser, tmp_path, tiny_folder):
     bad = tmp_path / "bad.csv"
     bad.write_text("user_id,poi_id,time,category,latitude,longitude\nx,p,yesterday,Bar,51,-114\n")
     good = csv_of(town(), tmp_path / "good.csv")
-    with app(tmp_path / "empty.db") as site, looking(browser) as page:
+    with app(tmp_path / "empty.db", "--model", tiny_folder) as site, looking(browser) as page:
         page.goto(f"{site.url}/")
         page.get_by_text("There is nobody yet.").wait_for()
         page.locator("input[type=file]").set_input_files(bad)
@@ -193,12 +193,12 @@ def test_it_is_used_by_keyboard(page, site):
     page.get_by_role("button", name="Hide: p2").wait_for()
 
 
-def test_keys_let_in_and_only_to_ones_own(browser, data, tmp_path):
+def test_keys_let_in_and_only_to_ones_own(browser, data, tmp_path, tiny_folder):
     store = open_store(str(tmp_path / "a.db"))
     store.import_checkins(read_checkins(data), Settings(consent=True))
     key = make_key(store, "u0")
     store.close()
-    with app(tmp_path / "a.db") as site, looking(browser) as page:
+    with app(tmp_path / "a.db", "--model", tiny_folder) as site, looking(browser) as page:
         site.wait()
         page.goto(f"{site.url}/app/person?id=u0")
         page.get_by_label("Your key").fill("genrec_00_wrong")
@@ -238,8 +238,8 @@ def test_metrics_name_no_visitor(site):
     assert 'route="/app"' in text and "_nicegui" not in text and "u0" not in text
 
 
-def test_what_was_saved_outlives_a_kill(browser, data, tmp_path):
-    with app(tmp_path / "a.db", data) as site, looking(browser) as page:
+def test_what_was_saved_outlives_a_kill(browser, data, tmp_path, tiny_folder):
+    with app(tmp_path / "a.db", data, "--model", tiny_folder) as site, looking(browser) as page:
         site.wait()
         write_by_templates(site, "u0")
         lines = httpx.get(f"{site.url}/v1/people/u0/profile").json()["sheet"]["preferences"]
