@@ -169,7 +169,7 @@ class WordReader:
 
     def load(self) -> None:
         """Load the model and ask it for once, so that who says something first need not wait for it."""
-        self.shift([ANYTHING])
+        self.shift([ANYTHING], None)
 
     def needs_model(self, says: Sequence[str]) -> bool:
         """Whether a model is needed to tell what these texts change, if they change anything."""
