@@ -53,17 +53,19 @@ class _Work:
 
 
 class ModelQueue:
-    """One worker; what waits is bounded, and who comes later is told so."""
+    """One worker for the model, and one for what is written by templates; what waits is bounded."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._waiting: PriorityQueue[_Work] = PriorityQueue()
+        self._plain: PriorityQueue[_Work] = PriorityQueue()  # what needs no model
         self._numbers = count()
         self._lock = threading.Lock()
         self._questions = self._profiles = 0
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self.model: Loading = "not loaded"
-        threading.Thread(target=self._work, name="model", daemon=True).start()
+        for name, queue in (("model", self._waiting), ("templates", self._plain)):
+            threading.Thread(target=_work, args=(queue,), name=name, daemon=True).start()
 
     def load(self, do: Callable[[], object]) -> None:
         """Load the model, before all that waits."""
@@ -89,8 +91,9 @@ class ModelQueue:
             raise Refused(504, late, wait=WAIT) from None
         return result
 
-    def start(self, steps: Sequence[Callable[[], object]], person: str | None = None) -> Job:
+    def start(self, steps: Sequence[Callable[[], object]], person: str | None = None, *, by_model: bool = True) -> Job:
         """Do all of this in the background; raises Refused if too much is to be done."""
+        queue = self._waiting if by_model else self._plain
         job = Job(len(steps), person)
         with self._lock:
             if self._profiles + len(steps) > MOST_PROFILES:
@@ -100,7 +103,7 @@ class ModelQueue:
             while len(self._jobs) > JOBS_KEPT:
                 self._jobs.popitem(last=False)
         for step in steps:
-            self._waiting.put(_Work(1, next(self._numbers), lambda step=step: self._step(job, step)))  # type: ignore[misc]
+            queue.put(_Work(1, next(self._numbers), lambda step=step: self._step(job, step)))  # type: ignore[misc]
         return job
 
     def job(self, id_: str) -> Job:
@@ -143,12 +146,13 @@ class ModelQueue:
             job.failed += problem is not None
             job.problem = problem or job.problem
 
-    def _work(self) -> None:
-        while True:
-            work = self._waiting.get()
-            if not work.future.set_running_or_notify_cancel():
-                continue
-            try:
-                work.future.set_result(work.do())
-            except BaseException as error:
-                work.future.set_exception(error)
+
+def _work(queue: PriorityQueue[_Work]) -> None:
+    while True:
+        work = queue.get()
+        if not work.future.set_running_or_notify_cancel():
+            continue
+        try:
+            work.future.set_result(work.do())
+        except BaseException as error:
+            work.future.set_exception(error)

@@ -131,6 +131,7 @@ def _started(service: Service, people: list[str], by: By, response: Response) ->
     job = service.queue.start(
         [lambda person=person: step(person) for person in people],  # type: ignore[misc]
         people[0] if len(people) == 1 else None,
+        by_model=by == "llm",
     )
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return _job(job)

@@ -2,51 +2,39 @@
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
-import uvicorn
+from made_service import served
 
 from genrec.reading.reader import read_checkins
-from genrec.service.app import make_app
 from genrec.service.keys import make_key
 from genrec.store.opening import open_store
 from genrec.store.records import Settings
 
-from .conftest import NO_MODEL, eventually
+from .conftest import NO_MODEL
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-@pytest.fixture
-def served(data, tmp_path, monkeypatch):
-    """The app over HTTP, and an operator's key, with which one may ask as often as one likes."""
-    monkeypatch.setattr("genrec.service.guard.OPERATOR_RATE", 1e6)
-    monkeypatch.setattr("genrec.service.guard.OWN_RATE", 1e6)
+@pytest.mark.slow
+def test_the_app_does_what_its_description_says(data, tmp_path, monkeypatch):
+    pytest.importorskip("schemathesis")
+    for rate in ("OPERATOR_RATE", "OWN_RATE"):
+        monkeypatch.setattr(f"genrec.service.guard.{rate}", 1e6)
     store = open_store(str(tmp_path / "store.db"))
     store.import_checkins(read_checkins(data), Settings(consent=True))
-    key, app = make_key(store, None), make_app(store, NO_MODEL)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    eventually(lambda: server.started and app.state.service.live.ready)
-    [listening] = server.servers[0].sockets
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}", key
-    server.should_exit = True
-    thread.join()
+    with served(store, NO_MODEL) as url:
+        result = tried(url, make_key(store, None))
     store.close()
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr
+    assert "Tested: " in result.stdout
 
 
-@pytest.mark.slow
-def test_the_app_does_what_its_description_says(served):
-    pytest.importorskip("schemathesis")
-    url, key = served
+def tried(url, key):
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG, "run", f"{url}/openapi.json", "-H",
         f"Authorization: Bearer {key}", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "2",
         "--seed", "1", "--no-color", "--continue-on-failure",
     ]  # fmt: skip
-    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout[-5000:] + result.stderr
-    assert "Tested: " in result.stdout
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
