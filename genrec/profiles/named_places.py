@@ -22,6 +22,7 @@ from genrec.prompting import one_line
 from genrec.words import is_known, key_of
 
 LONGEST: Final = 100  # characters of a name that is looked for
+MOST: Final = 5000  # characters of a text in which names are looked for
 _NUMBERED = re.compile(r"POI(?: id)? (\d+)\b", re.IGNORECASE)
 _BEHIND = re.compile(r" \(POI (\d+)\)", re.IGNORECASE)
 
@@ -109,7 +110,9 @@ class PlaceNames:
         return named if _numbers(self.numbered(named)) == _numbers(text) else text
 
     def numbered(self, text: str) -> str:
-        """A text as it was typed, with numbers in the place of names."""
+        """A text as it was typed, with numbers in the place of names; one that nobody would read, as it is."""
+        if len(text) > MOST:
+            return text
         text = " ".join(text.split())
         pieces, begin, at = [], 0, 0
         while at < len(text):

@@ -52,6 +52,11 @@ def test_names_and_numbers_are_understood(typed, kept):
     assert PLACES.numbered(typed) == kept
 
 
+def test_what_is_too_long_to_be_read_takes_no_time():
+    text = "Riverside Factory 1 (" * 50_000
+    assert PLACES.numbered(text) == text
+
+
 def test_the_number_stands_behind_a_name():
     assert [part.about for part in PLACES.parts("POI 0 (Factory), POI 4") if isinstance(part, Named)] == [
         "POI 0, Factory",

@@ -108,6 +108,7 @@ class DataPanel:
                         text("li", seen)
             else:
                 text("p", "No trained weights in use here have seen them.")
+            text("p", f"What stays: {erased.kept}.")
             link("Start", f"{AT}/")
 
 

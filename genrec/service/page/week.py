@@ -40,7 +40,7 @@ def _grid(counts: Counter[tuple[int, int]]) -> None:
                 text("th", name[:3]).props("scope=col")
         for hour in range(min(hours), max(hours) + 1):
             with box("tr"):
-                text("th", f"{hour}:00").props("scope=row")
+                text("th", "Any" if not any(hours) else f"{hour}:00").props("scope=row")  # dates tell no hours
                 for day in range(7):
                     count = counts[hour, day]
                     share = count / most
