@@ -22,6 +22,7 @@ h1, h2, h3, p, li, td, th, summary { overflow-wrap: anywhere; }
 @media (min-width: 60rem) { .two { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); } }
 @media (min-width: 60rem) { .two.even { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
 @media (max-width: 60rem) { .first { order: -1; } }
+.first:empty { display: none; }
 .beside { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
 ol.places, ul.plain { list-style: none; margin: 0; padding: 0; }
 ol.places > li, ul.plain > li { border-bottom: 1px solid var(--line); padding: .5rem 0; }
