@@ -34,7 +34,9 @@ class Load:
 class Policy(Protocol):
     """How long each adapter is kept, and which are loaded before they are asked for."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
 
     def used(self, adapter: int, now: float) -> None:
         """Take note of a request."""
@@ -54,7 +56,7 @@ class Fixed:
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """See `Policy`."""
         return {0.0: "never", inf: "always"}.get(self.seconds, f"{self.seconds:g} s")
 
     def used(self, adapter: int, now: float) -> None:
@@ -73,7 +75,7 @@ class Auto:
     """What `genrec vllm --keep-alive auto` does: each adapter's own gaps and hours decide."""
 
     def __init__(self, costs: Costs, *, prewarm: bool = True) -> None:
-        self.name = "auto" if prewarm else "auto, not ahead"
+        self.name: str = "auto" if prewarm else "auto, not ahead"
         self._costs, self._prewarm = costs, prewarm
         self._gaps: dict[int, KeepAlive] = {}
         self._hours: dict[int, Rhythm] = {}

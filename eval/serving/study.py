@@ -37,7 +37,7 @@ class Setting:
 
 def rows_of(load: Load, seed: int, setting: Setting, progress: Callable[[], None]) -> list[dict[str, Any]]:
     """One row a policy, and where room is short one a way of evicting."""
-    rows = []
+    rows: list[dict[str, Any]] = []
 
     def replay(policy: Policy, room: int | None = None, evict: Evict = "lru", name: str | None = None) -> None:
         result = Replay(load, policy, room, evict).run()
@@ -145,7 +145,7 @@ def write(out: Path, setting: Setting, rows: Sequence[dict[str, Any]]) -> list[T
         f"A second of waiting costs {setting.costs.wait:g}, a second of an idle adapter {setting.costs.room:g}. Each "
         "start takes what its request drew, so that policies are compared on the same starts. Never: dropped at once; "
         "always: never dropped; auto: each adapter's own gaps and hours decide, as they come. Columns: what it costs; "
-        "that over the better of never and always; share of requests that needed a start; seconds that a request waited; "
+        "that over the better of never and always; share of requests that needed a start; seconds that one waited; "
         "hours of idle adapters; seconds of use over seconds of start, the median of all starts."
     )
     page = {
