@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.llm.vllm.keep_alive import HOUR, Costs, KeepAlive, Rhythm
+from genrec.llm.vllm.keep_alive import HOUR, Costs, KeepAlive
 
 Floats = NDArray[np.float64]
 Evict = Literal["lru", "lfu", "next-use"]
@@ -76,22 +76,20 @@ class Auto:
 
     def __init__(self, costs: Costs, *, prewarm: bool = True) -> None:
         self.name: str = "auto" if prewarm else "auto, not ahead"
-        self._costs, self._prewarm = costs, prewarm
-        self._gaps: dict[int, KeepAlive] = {}
-        self._hours: dict[int, Rhythm] = {}
+        self._prewarm = prewarm
+        self._learned = KeepAlive(costs)
 
     def used(self, adapter: int, now: float) -> None:
         """See `Policy`."""
-        self._gaps.setdefault(adapter, KeepAlive(self._costs)).used(now)
-        self._hours.setdefault(adapter, Rhythm(self._costs)).used(now)
+        self._learned.used(adapter, now)
 
     def keep(self, adapter: int, start: float) -> float:
         """See `Policy`."""
-        return self._gaps[adapter].seconds(start)
+        return self._learned.seconds(adapter, start)
 
     def awaits(self, adapter: int, now: float, start: float) -> bool:
         """See `Policy`."""
-        return self._prewarm and adapter in self._hours and self._hours[adapter].awaits(now, start)
+        return self._prewarm and self._learned.awaits(adapter, now, start)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eval.serving.loads import bursts, days, heavy_tails, log_normal, weibull
 from eval.serving.replay import Auto, Fixed, Load, Replay
-from genrec.llm.vllm.keep_alive import DAY, FEWEST, Costs, KeepAlive, Rhythm, best_fixed
+from genrec.llm.vllm.keep_alive import DAY, FEWEST, FEWEST_DAYS, Costs, KeepAlive, best_fixed
 
 COSTS = Costs(wait=1.0, room=0.1)
 seconds = st.floats(0.01, 1e4, allow_nan=False)
@@ -30,20 +30,22 @@ def test_the_best_keep_alive_is_that_of_all_that_could_be_tried(gaps, start):
 
 def test_until_gaps_are_known_room_is_paid_for_as_long_as_a_start_costs():
     kept = KeepAlive(COSTS)
-    kept.used(0.0)
-    assert kept.seconds(start=3.0) == 30.0
+    kept.used("a", 0.0)
+    assert kept.seconds("a", start=3.0) == 30.0
     for gap in range(1, FEWEST + 1):
-        kept.used(5.0 * gap)
-    assert kept.seconds(start=3.0) == 5.0
+        kept.used("a", 5.0 * gap)
+    assert kept.seconds("a", start=3.0) == 5.0
+    assert kept.seconds("b", start=3.0) == 5.0  # of which nothing is known, but of the others
 
 
 def test_an_hour_is_awaited_once_its_days_say_so():
-    rhythm = Rhythm(COSTS)
-    for day in range(4):
-        rhythm.used(day * DAY + 8 * 3600 + 10)
-        assert rhythm.awaits(day * DAY + 9 * 3600, start=3.0) is False
-    assert rhythm.awaits(4 * DAY + 8 * 3600, start=3.0) is True
-    assert rhythm.awaits(4 * DAY + 9 * 3600, start=3.0) is False
+    kept = KeepAlive(COSTS)
+    for day in range(5):
+        assert not kept.awaits("a", day * DAY + 8 * 3600, start=3.0) or day > FEWEST_DAYS
+        kept.used("a", day * DAY + 8 * 3600 + 10)
+    assert kept.awaits("a", 5 * DAY + 8 * 3600, start=3.0)
+    assert not kept.awaits("a", 5 * DAY + 9 * 3600, start=3.0)
+    assert not kept.awaits("b", 5 * DAY + 8 * 3600, start=3.0)
 
 
 def test_what_never_and_always_come_to():
