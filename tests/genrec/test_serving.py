@@ -1,4 +1,4 @@
-"""`genrec serve` when it cannot: one clear line, and no process."""
+"""`genrec vllm` when it cannot: one clear line, and no process."""
 
 import os
 import shutil
@@ -24,23 +24,23 @@ def taken():
 
 
 def test_a_port_that_is_taken(genrec, tiny_folder, taken):
-    failed(genrec("serve", "--model", tiny_folder, "--port", taken), "cannot serve", "in use", "Name another --port")
+    failed(genrec("vllm", "--model", tiny_folder, "--port", taken), "cannot serve", "in use", "Name another --port")
 
 
 def test_no_model_and_no_adapter(genrec, tiny_folder, tmp_path):
-    failed(genrec("serve", "--model", tmp_path), "not a model folder")
-    failed(genrec("serve", "--model", tiny_folder, "--adapter", tmp_path), "not a LoRA adapter's folder")
+    failed(genrec("vllm", "--model", tmp_path), "not a model folder")
+    failed(genrec("vllm", "--model", tiny_folder, "--adapter", tmp_path), "not a LoRA adapter's folder")
 
 
 def test_without_vllm(genrec, tiny_folder, monkeypatch):
     monkeypatch.setattr(serving, "find_spec", lambda name: None)
-    failed(genrec("serve", "--model", tiny_folder), "pip install 'genrec[vllm")
+    failed(genrec("vllm", "--model", tiny_folder), "pip install 'genrec[vllm")
 
 
 def test_with_packages_that_break_it(genrec, tiny_folder, monkeypatch):
     monkeypatch.setattr(serving, "find_spec", lambda name: name != "torchaudio" or None)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    failed(genrec("serve", "--model", tiny_folder), "pip uninstall -y torchvision torchaudio torchcodec")
+    failed(genrec("vllm", "--model", tiny_folder), "pip uninstall -y torchvision torchaudio torchcodec")
 
 
 # Stands for a vLLM whose log holds no word that GenRec looks for.
@@ -109,7 +109,7 @@ def test_weights_that_vllm_cannot_read(genrec, tiny_folder, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    code, out, err = genrec("serve", "--model", model, "--port", port)
+    code, out, err = genrec("vllm", "--model", model, "--port", port)
     assert (code, out) == (2, "")
     line = next(line for line in err.splitlines() if line.startswith("error: "))
     assert "vLLM did not start: " in line

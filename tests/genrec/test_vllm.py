@@ -34,13 +34,13 @@ START_SECONDS = 400
 
 
 class Serve:
-    """`genrec serve` on the tiny model and two adapters, in a process of its own."""
+    """`genrec vllm` on the tiny model and two adapters, in a process of its own."""
 
     def __init__(self, model: Path, adapters: list[Path], port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.adapters = adapters
-        self._command = [sys.executable, "-c", "from genrec.cli import main; main()", "serve"]
-        self._command += ["--model", str(model), "--port", str(port)]
+        self._command = [sys.executable, "-c", "from genrec.cli import main; main()", "vllm"]
+        self._command += ["--model", str(model), "--port", str(port), "--room", "2"]
         self._command += [part for adapter in adapters for part in ("--adapter", str(adapter))]
         self.start()
 
@@ -60,7 +60,7 @@ class Serve:
         assert f"serving {self._command[5]} at {self.url}" in self.said, self.said
 
     def end(self, sign: signal.Signals) -> int:
-        """Send a signal to `genrec serve` alone, and wait until no process of vLLM's is left."""
+        """Send a signal to `genrec vllm` alone, and wait until no process of vLLM's is left."""
         family = _descendants(self.process.pid)
         assert len(family) >= 2, "vLLM and its engine"
         self.process.send_signal(sign)
