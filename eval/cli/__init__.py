@@ -13,6 +13,7 @@ COMMANDS = {
     "bench": ("eval.cli.bench:app", "Time rankings against other ways to make them."),
     "steer": ("eval.cli.steer:steer", "Say what a person's words do to a ranking."),
     "beside": ("eval.cli.beside:beside", "Say where asking the language model pays."),
+    "serving-sim": ("eval.cli.serving:serving_sim", "Say how long adapters should be kept loaded."),
     "ablation": ("eval.cli.experiments:ablation", "Leave out parts of the profile."),
     "cold-start": ("eval.cli.experiments:cold_start", "Rank the same visits with ever more history."),
     "cross-city": ("eval.cli.experiments:cross_city", "Carry what was learned in one city to another."),

@@ -1,7 +1,6 @@
 """`genrec-eval bench`: how fast rankings come, against the ways in use elsewhere."""
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from genrec.files import write_text
 from genrec.llm.loading import load_model
 from genrec.llm.local import LocalModel
 from genrec.llm.vllm.plan import plan
-from genrec.llm.vllm.process import running
+from genrec.llm.vllm.process import free_port, running
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,7 @@ def _own_server(model: str, report: Callable[[str], None]) -> Iterator[str | Non
         err.print("note: vLLM is not installed, so its ways are left out")
         yield None
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running(plan(model, [], "127.0.0.1", port), lambda stage: report(f"starting vLLM: {stage}")) as own:
+    with running(plan(model, [], "127.0.0.1", free_port()), lambda stage: report(f"starting vLLM: {stage}")) as own:
         yield own.plan.url
 
 

@@ -11,7 +11,7 @@ COMMANDS = {
     "store": ("genrec.cli.store:app", "Back up and restore a store."),
     "app": ("genrec.cli.app:app", "A page and an HTTP API: people, profiles, rankings."),
     "key": ("genrec.cli.key:app", "Keys of the HTTP API."),
-    "vllm": ("genrec.cli.vllm:vllm", "Start vLLM with the right flags and keep it until Ctrl-C."),
+    "vllm": ("genrec.cli.vllm:app", "Start vLLM with the right flags and keep it until Ctrl-C."),
     "model": ("genrec.cli.model:app", "The language model."),
 }
 RENAMED = {"serve": "vllm"}

@@ -40,7 +40,7 @@ class Serve:
         self.url = f"http://127.0.0.1:{port}"
         self.adapters = adapters
         self._command = [sys.executable, "-c", "from genrec.cli import main; main()", "vllm"]
-        self._command += ["--model", str(model), "--port", str(port)]
+        self._command += ["--model", str(model), "--port", str(port), "--room", "2"]
         self._command += [part for adapter in adapters for part in ("--adapter", str(adapter))]
         self.start()
 

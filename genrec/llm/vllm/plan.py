@@ -42,8 +42,11 @@ class Plan:
         return f"http://{self.host}:{self.port}"
 
 
-def plan(model: str, adapters: Sequence[Path], host: str, port: int) -> Plan:
-    """Check what is to be served and choose vLLM's flags; raises GenRecError for what vLLM would serve wrongly."""
+def plan(model: str, adapters: Sequence[Path], host: str, port: int, room: int | None = None) -> Plan:
+    """Check what is to be served and choose vLLM's flags; raises GenRecError for what vLLM would serve wrongly.
+
+    `room`: how many of the adapters it shall hold at once; they are loaded while it runs. None: all, from the start.
+    """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -66,9 +69,12 @@ def plan(model: str, adapters: Sequence[Path], host: str, port: int) -> Plan:
         cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))  # vLLM itself would leave one idle
         environment = {"VLLM_CPU_KVCACHE_SPACE": CPU_CACHE_GIB, "VLLM_CPU_OMP_THREADS_BIND": cores} | environment
     if adapters:
-        room = next(rank for rank in RANKS if rank >= max(ranks))
-        arguments += ["--enable-lora", "--max-lora-rank", str(room), "--max-loras", str(len(adapters))]
-        arguments += ["--lora-modules", *(f"{adapter.name}={adapter.resolve()}" for adapter in adapters)]
+        rank = next(rank for rank in RANKS if rank >= max(ranks))
+        arguments += ["--enable-lora", "--max-lora-rank", str(rank), "--max-loras", str(room or len(adapters))]
+        if room:
+            environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
+        else:
+            arguments += ["--lora-modules", *(f"{adapter.name}={adapter.resolve()}" for adapter in adapters)]
     return Plan(arguments, environment, host, port, model)
 
 

@@ -142,7 +142,7 @@ class VllmServer:
 @contextmanager
 def running(plan: Plan, report: Report = lambda stage: None) -> Iterator[VllmServer]:
     """A vLLM that is ready, for as long as the block runs; raises GenRecError if it does not start."""
-    _require_free(plan)
+    require_free(plan.host, plan.port)
     server = VllmServer(plan, report)
     try:
         server.wait_until_ready()
@@ -151,10 +151,19 @@ def running(plan: Plan, report: Report = lambda stage: None) -> Iterator[VllmSer
         server.stop()
 
 
-def _require_free(plan: Plan) -> None:
+def require_free(host: str, port: int) -> None:
+    """Raise GenRecError if nothing can listen at an address."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((plan.host, plan.port))
+            probe.bind((host, port))
         except OSError as error:
-            raise GenRecError(f"cannot serve at {plan.url}: {error.strerror}. Name another --port.") from None
+            problem = f"cannot serve at http://{host}:{port}: {error.strerror}. Name another --port."
+            raise GenRecError(problem) from None
+
+
+def free_port() -> int:
+    """A port of this machine at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""What serving costs: cold starts, and how long what nobody asks for is kept."""
