@@ -155,7 +155,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
     Raises InputError if there is no such file or it is no YAML, and else one GenRecError with all problems.
     """
     values = read_yaml(path)
-    problems = [problem for override in overrides if (problem := _set(values, override))]
+    problems = [problem for override in overrides if (problem := change(values, override))]
     trainer = values.get("trainer") or {}
     if isinstance(trainer, dict) and values.get("kind") in typing.get_args(Kind):
         values["trainer"], faulty = checked_trainer(values["kind"], trainer)
@@ -207,8 +207,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def _set(values: dict[str, Any], override: str) -> str | None:
-    """Apply KEY=VALUE; returns what is wrong with it, if anything."""
+def change(values: dict[str, Any], override: str) -> str | None:
+    """Apply KEY=VALUE (--set) to a recipe's keys; returns what is wrong with it, if anything."""
     key, equals, text = override.partition("=")
     *parents, last = key.strip().split(".")
     if not (equals and last and all(parents)) or len(parents) > DEEPEST:

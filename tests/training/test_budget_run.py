@@ -79,6 +79,17 @@ def test_a_study_of_files(tmp_path, tiny_folder):
     refused = CliRunner().invoke(budget, ["advise", str(path), "--out", str(out), "--budget", "8", "--ratio", "0"])
     assert "give a finite number above 0" in str(refused.exception)
 
+    first, charts = (out / "report.md").read_bytes(), sorted(path.name for path in (out / "charts").iterdir())
+    arguments = ["advise", str(path), "--out", str(out), "--set"]
+    for currency in ("euros", study.currency, "euros"):
+        asked = CliRunner().invoke(budget, [*arguments, f"currency={currency}"], catch_exceptions=False)
+        assert asked.exit_code == 0
+    earlier = {folder.joinpath("report.md").read_bytes(): folder for folder in (out / "earlier").iterdir()}
+    assert len(earlier) == 2
+    assert sorted(path.name for path in (earlier[first] / "charts").iterdir()) == charts, "nothing is lost"
+    refused = CliRunner().invoke(budget, [*arguments, "prizes=2"])
+    assert "prizes" in str(refused.exception)
+
 
 @pytest.mark.slow
 def test_a_larger_study_goes_on_from_a_smaller_one(tmp_path, tiny_folder):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 from genrec.bounds import MOST, Count, Positive, Seed
 from genrec.errors import GenRecError
-from training.recipe import Data, Lora, problems_of, read_yaml
+from training.recipe import Data, Lora, change, problems_of, read_yaml
 from training.trainer_keys import checked_trainer
 
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
@@ -174,10 +174,13 @@ class Study(_Strict):
         return self.model.past if isinstance(self.model, SmallModel) else 0.0
 
 
-def load_study(path: Path) -> Study:
-    """Read a study's recipe. Raises InputError if there is no such file or it is no YAML, and else one GenRecError."""
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read a study's recipe; `overrides` as in `load_recipe`.
+
+    Raises InputError if there is no such file or it is no YAML, and else one GenRecError.
+    """
     values = read_yaml(path)
-    problems = []
+    problems = [problem for override in overrides if (problem := change(values, override))]
     for stage in ("sft", "dpo"):
         settings = values.get(stage)
         if isinstance(settings, dict) and isinstance(trainer := settings.get("trainer"), dict):

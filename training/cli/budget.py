@@ -14,17 +14,17 @@ from training.budget.lattice import lattice
 from training.budget.plan import first_chain, plan_lines, require_feasible
 from training.budget.report.advice import advice_for, told
 from training.budget.report.results import Results, gather
-from training.budget.report.write import sentence, warnings_of, write_report
+from training.budget.report.write import ANSWERS, CHARTS, EARLIER, REPORTS, sentence, warnings_of, write_report
 from training.budget.spec import SmallModel, Study, load_study
 from training.budget.tasks.material import prepare
-from training.cli.options import RecipePath, stages
+from training.cli.options import Overrides, RecipePath, stages
 
 budget = typer.Typer(
     help="Find out how to split an annotation budget between demonstrations (SFT) and pairs (DPO).",
     no_args_is_help=True,
 )
 
-CONTENTS = ("questions", "runs", "results", "answers.json", "report.md", "report.html", "charts")  # of a study's folder
+CONTENTS = ("questions", "runs", "results", ANSWERS, *REPORTS, CHARTS, EARLIER)  # of a study's folder
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the study.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Runs side by side.")]
@@ -35,6 +35,7 @@ def plan(
     context: typer.Context,
     path: RecipePath,
     output: Out,
+    overrides: Overrides = None,
     jobs: Jobs = 1,
     measure: Annotated[
         bool, typer.Option("--measure", help="Take the study's first short run, for an estimate of the time.")
@@ -45,7 +46,7 @@ def plan(
     A study's small model, if it has one, is pre-trained first, once.
     """
     context.with_resource(one_writer(output, folder=True))
-    study = _study(path, output)
+    study = _study(path, output, overrides)
     _require_trainable(study)
     folder = _opened(study, output)
     if measure:
@@ -54,10 +55,10 @@ def plan(
 
 
 @budget.command()
-def run(context: typer.Context, path: RecipePath, output: Out, jobs: Jobs = 1) -> None:
+def run(context: typer.Context, path: RecipePath, output: Out, overrides: Overrides = None, jobs: Jobs = 1) -> None:
     """Run a study, or go on with it after a kill, and write its report; what is done already is not done again."""
     context.with_resource(one_writer(output, folder=True))
-    study = _study(path, output)
+    study = _study(path, output, overrides)
     _require_trainable(study)
     folder = _opened(study, output)
     _measure(folder)
@@ -77,6 +78,7 @@ def advise(
     context: typer.Context,
     path: RecipePath,
     output: Out,
+    overrides: Overrides = None,
     total: Annotated[
         float | None, typer.Option("--budget", metavar="X", min=0, help="A budget to split, in the recipe's currency.")
     ] = None,
@@ -94,7 +96,7 @@ def advise(
     if not output.is_dir():
         raise GenRecError(f"{output}: no such study; make it with `genrec-train budget run`")
     context.with_resource(one_writer(output, folder=True))
-    folder = _opened(_study(path, output), output)
+    folder = _opened(_study(path, output, overrides), output)
     if total is None:
         if pilot or ratio is not None:
             raise GenRecError(f"{'--pilot' if pilot else '--ratio'}: name the budget, with --budget")
@@ -106,9 +108,9 @@ def advise(
     out.print(told(folder.study, advice), markup=False)
 
 
-def _study(path: Path, output: Path) -> Study:
+def _study(path: Path, output: Path, overrides: list[str] | None) -> Study:
     """The recipe; what is wrong with it, or in the way of it, shows before a model is made."""
-    study = load_study(path)
+    study = load_study(path, overrides or ())
     require_only(output, CONTENTS)
     lattice(study)
     return study

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from eval.report.verdict import Verdict
 from eval.report.write import render, rounded
 from genrec.errors import GenRecError
 from genrec.files import write_text
+from training.budget.chain import key_of
 from training.budget.lattice import Lattice
 from training.budget.plan import counted
 from training.budget.report.advice import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
@@ -26,11 +28,18 @@ from training.budget.report.sections import Found, PilotTest, metric_name, secti
 from training.budget.spec import SOUND_SEEDS, Jsonl, NextPoi, SmallModel, Study
 
 TITLE = "How to split an annotation budget"
+ANSWERS, CHARTS, REPORTS = "answers.json", "charts", ("report.md", "report.html")
+EARLIER = "earlier"  # a folder of reports of other recipes, a folder each
 
 
 def write_report(out: Path, results: Results) -> Found:
-    """Write the report's files into `out`; returns what they tell. Raises GenRecError if there is no result yet."""
+    """Write the report's files into `out`; returns what they tell. Raises GenRecError if there is no result yet.
+
+    A report of another recipe that lies there is put into EARLIER.
+    """
     found = find(results)
+    recipe = key_of(results.study.model_dump(mode="json"))
+    _set_aside(out, recipe)
     study, lattice, scores = results.study, results.lattice, results.scores
     page: dict[str, Any] = {
         "verdicts": [*_sentences(found), *_verdicts(found)],
@@ -44,6 +53,7 @@ def write_report(out: Path, results: Results) -> Found:
             if figure.file:
                 write_text(out / figure.file, standalone(figure.svg))
     plain = {
+        "recipe": recipe,
         "answers": [asdict(one) for one in found.answers],
         "advice": [asdict(one) for one in found.advice],
         "findings": [asdict(one) for one in found.checks],
@@ -60,11 +70,25 @@ def write_report(out: Path, results: Results) -> Found:
         "trained_on": lattice.trained_on,
         "trained_on_apart": lattice.trained_on_apart,
     }
-    write_text(out / "answers.json", json.dumps(rounded(plain), indent=1, sort_keys=True) + "\n")
-    for template in ("report.md.jinja", "report.html.jinja"):
-        text = render(template, page, TITLE)
-        write_text(out / template.removesuffix(".jinja"), text)
+    write_text(out / ANSWERS, json.dumps(rounded(plain), indent=1, sort_keys=True) + "\n")
+    for name in REPORTS:
+        write_text(out / name, render(f"{name}.jinja", page, TITLE))
     return found
+
+
+def _set_aside(out: Path, recipe: str) -> None:
+    """Put the report of another recipe away, under the key of that."""
+    try:
+        other = str(json.loads((out / ANSWERS).read_text(encoding="utf-8")).get("recipe", "unnamed"))
+    except (OSError, ValueError, AttributeError):  # there is none, or what there is is no report
+        return
+    if other != recipe:
+        place = out / EARLIER / other[:12]
+        place.mkdir(parents=True, exist_ok=True)
+        for name in (CHARTS, *REPORTS, ANSWERS):  # the answers last: a kill in between is made up for
+            if (out / name).exists():
+                rmtree(place / name, ignore_errors=True)  # charts of the same recipe, put away before
+                (out / name).replace(place / name)
 
 
 def find(results: Results) -> Found:
