@@ -17,16 +17,22 @@ SITUATION: Final = ("constant", "entropy", "visits", "going")
 
 
 class Gate(BaseModel):
-    """The weight of each of SITUATION, and the entropy in nats from which on the model is asked."""
+    """The weight of each of SITUATION, and the entropy in nats from which on the model is asked; None: never."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     weights: tuple[float, float, float, float]
-    ask_from: float
+    ask_from: float | None
 
     def asks(self, situations: Floats) -> NDArray[np.bool_]:
         """Whether the model is asked. Shape: (queries,)."""
-        return np.asarray(situations[:, SITUATION.index("entropy")] >= self.ask_from)
+        if self.ask_from is None:
+            return np.zeros(len(situations), dtype=np.bool_)
+        return np.asarray(self.entropy(situations) >= self.ask_from)
+
+    def entropy(self, situations: Floats) -> Floats:
+        """How unsure the fusion is, in nats. Shape: (queries,)."""
+        return np.asarray(situations[:, SITUATION.index("entropy")])
 
     def share(self, situations: Floats) -> Floats:
         """The model's share of each answer, if it is asked. Shape: (queries,)."""
