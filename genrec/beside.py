@@ -105,7 +105,7 @@ class Beside:
         asked = [ProfileQuery(profile, queries[row].at, queries[row].prefix) for row, profile in profiles.items()]
         tops = dict(zip(profiles, self._ranker.rank(asked, k=self._learned.k), strict=True)) if asked else {}
         for row, top in tops.items():
-            both[row] = mixed(scores[row], completed(scores[row], top.pois, top.probabilities), shares[row])
+            both[row] = mixed(scores[row], completed(scores[row], top.pois, top.probabilities), float(shares[row]))
         consulted = [
             Consulted(
                 asked=row in tops,
