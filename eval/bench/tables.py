@@ -97,7 +97,7 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
     """The least work of a ranking, averaged over the first asks, and over the second ones, of a few people."""
     speed = _flops_per_second(model.engine.device)
     layer = plain.get_output_embeddings().weight
-    head = layer.shape[1] * len(work.trie.alphabet)  # over the catalogue
+    head = layer.shape[1] * len(work.telling.alphabet)  # over the catalogue
     body = plain.num_parameters() - plain.get_input_embeddings().weight.numel()
     found = []
     for asks in ("first", "repeated"):
@@ -105,7 +105,7 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
         for first, second, *_ in work.asks[:people]:
             prompt = first if asks == "first" else second
             new.append(len(prompt) - (0 if asks == "first" else shared_length(first, second)))
-            nodes.append(_least_nodes(model, prompt, work.trie))
+            nodes.append(_least_nodes(model, prompt, work.telling))
         positions, scored = sum(new) / len(new), sum(nodes) / len(nodes)
         # Two operations a parameter and position; the output layer is needed at the scored nodes only.
         flops = 2 * body * (positions + scored - 1) + 2 * head * scored

@@ -39,7 +39,8 @@ class DiaryRanker(ModelRanker):
         return Asked(diary_tokens(self._scorer, prompt), prompt.pois)
 
     @cached_property
-    def _trie(self) -> Trie:
+    def trie(self) -> Trie:
+        """See `ModelRanker`."""
         answers = self._distinct([answer(name) for name in self._diarist.names])
         return Trie(telling(answers) if self._over == "catalogue" else answers)
 

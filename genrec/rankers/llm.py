@@ -121,7 +121,7 @@ class ModelRanker(ABC):
 
     @property
     @abstractmethod
-    def _trie(self) -> Trie:
+    def trie(self) -> Trie:
         """The answers: all places, in their order."""
 
     def _answered(self, queries: Sequence[ProfileQuery], prompt: Callable[[ProfileQuery], Asked], k: int) -> list[TopK]:
@@ -131,7 +131,7 @@ class ModelRanker(ABC):
         """
         require_catalogue((query.profile for query in queries), self._checkins.pois)
         prompts = [prompt(query) for query in queries]
-        tries = [self._trie] * len(prompts)
+        tries = [self.trie] * len(prompts)
         ranked = top_k(self._scorer.read([asked.tokens for asked in prompts], tries, self._over), tries, k)
         return [
             TopK(
@@ -156,7 +156,8 @@ class LlmRanker(ModelRanker):
         self._prompt_style = prompt
 
     @cached_property
-    def _trie(self) -> Trie:
+    def trie(self) -> Trie:
+        """See `ModelRanker`."""
         return place_trie(self._scorer, len(self._checkins.pois))
 
     def rank(
