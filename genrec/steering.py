@@ -197,7 +197,7 @@ class Steering:
         """The kinds as a model writes them, and which of them each kind is: two may be written alike."""
         tokens = [tuple(answer) for answer in self._scorer.answer_tokens(self._texts)]
         number = {answer: i for i, answer in enumerate(dict.fromkeys(tokens))}
-        return Trie(telling(list(number))), [number[answer] for answer in tokens]
+        return telling(list(number)), [number[answer] for answer in tokens]
 
     @cached_property
     def _reference(self) -> tuple[Floats, Floats]:

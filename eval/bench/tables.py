@@ -115,17 +115,19 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
 
 
 def _least_nodes(model: LocalModel, prompt: list[int], trie: Trie) -> int:
-    """How many prefixes are at least as probable as the tenth best id: each of them could lead to a better one."""
+    """How many prefixes are at least as probable as the tenth best id: each could lead to a better one, and is read."""
     counting = _Counting(model.read([prompt], [trie], "catalogue"))
     [best] = top_k(counting, [trie], K)
-    open_: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
-    count = 0
+    open_: list[tuple[tuple[int, ...], int, float]] = [((), 0, 0.0)]
+    count = 1
     while open_:
-        path, score = open_.pop()
-        count += 1
+        path, node, score = open_.pop()
         for token, logprob in counting.scores.get(path, {}).items():
-            if (*path, token) in counting.scores and score + logprob >= best[-1].logprob:
-                open_.append(((*path, token), score + logprob))
+            child = trie.children(node)[token]
+            sure, end = trie.sure(child)
+            if trie.answer(child) is None and score + logprob >= best[-1].logprob:
+                open_.append(((*path, token, *sure), end, score + logprob))
+                count += 1 + len(sure)
     return count
 
 

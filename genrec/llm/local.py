@@ -23,7 +23,7 @@ from genrec.llm.engine import Engine
 from genrec.llm.loading import load_model
 from genrec.llm.lora import put_on
 from genrec.llm.prefix_cache import BLOCK, shared_length
-from genrec.llm.rows import ROOT, Rows, RowScorer, read_ahead
+from genrec.llm.rows import ROOT, Branches, Rows, RowScorer, branches, read_ahead
 
 # Bytes of keys and values kept of earlier prompts: 36 kB a token for the embedded model.
 CACHE_BYTES = 2 << 30
@@ -105,7 +105,7 @@ class LocalModel:
     @torch.inference_mode()
     def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> RowScorer:
         """See `AnswerScorer`."""
-        ahead = [read_ahead(trie) for trie in tries]
+        ahead = [branches(read_ahead(trie)) for trie in tries]
         asked = [list(prompt) for prompt in prompts]
         if over == "model":
             return RowScorer(self._rows(asked, ahead), tries)
@@ -116,7 +116,7 @@ class LocalModel:
     def _rows(
         self,
         prompts: list[list[int]],
-        ahead: Sequence[Sequence[int]] = (),
+        ahead: Sequence[Branches] = (),
         vocabulary: tuple[int, ...] | None = None,
     ) -> Rows:
         """Read prompts: first what several begin with, then, if they are many, all but their ends in a few passes."""
@@ -194,7 +194,8 @@ class LocalModel:
                 break
             if len(going) < len(read):
                 read.keep(going)
-            node, logits = read.grow([written[row][-1:] for row in rows], [[node]] * len(rows))
+            node, before = read.nodes, node
+            logits = read.grow([written[row][-1:] for row in rows], [[before]] * len(rows))
         return [(texts.get(row, self._decode(tokens)), len(tokens)) for row, tokens in enumerate(written)]
 
     def _finished(self, tokens: list[int], stop: str) -> str | None:

@@ -42,7 +42,7 @@ class DiaryRanker(ModelRanker):
     def trie(self) -> Trie:
         """See `ModelRanker`."""
         answers = self._distinct([answer(name) for name in self._diarist.names])
-        return Trie(telling(answers) if self._over == "catalogue" else answers)
+        return telling(answers) if self._over == "catalogue" else Trie(answers)
 
     def _distinct(self, answers: Sequence[str]) -> list[list[int]]:
         """Tokens of answers, each once: names that differ only by what no prompt may hold get a number."""
