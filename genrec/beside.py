@@ -77,20 +77,23 @@ class Beside:
         self._learned = read_json(self._path, LearnedGate, "a gate", fix=REMEDY)
         if self._learned.catalogue != catalogue_hash(checkins.pois):
             raise InputError("learned for another catalogue of places.", file=self._path, fix=REMEDY)
-        self._require("model", self._learned.model, asked_by_diaries(model))
+        self._require("model", self._learned.model, asked_by_diaries(model), "--model, --server, --adapter")
         require_catalogue(profiles, checkins.pois)
         self._checkins, self._scorer = checkins, scorer
         self._shelf = ProfileShelf(list(profiles), checkins)
 
     def require(self, fusion: Mapping[str, Any]) -> None:
         """Raise InputError if the gate was learned with another fusion."""
-        self._require("fusion", self._learned.fusion, fusion)
+        self._require("fusion", self._learned.fusion, fusion, "--rankers")
 
-    def _require(self, what: str, learned: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    def _require(self, what: str, learned: Mapping[str, Any], given: Mapping[str, Any], options: str) -> None:
         if others := differing(learned, given):
             name = others[0]
-            apart = f"{name} {_short(learned.get(name))} and not {_short(given.get(name))}"
-            raise InputError(f"learned with another {what} ({apart}).", file=self._path, fix=f"Name that one. {REMEDY}")
+            raise InputError(
+                f"learned with another {what} ({name} {_short(learned.get(name))} and not {_short(given.get(name))}).",
+                file=self._path,
+                fix=f"Name that one ({options}), or another gate.",
+            )
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from those with another gate, in plain types."""
@@ -150,7 +153,8 @@ class Mixture:
         """`said`: its probability by the model; None if it is not among the model's first."""
         probability, alone = (float(np.exp(scores[row, place.poi])) for scores in (self.scores, self.fusion))
         if not said:
-            return replace(place, probability=probability)
+            told = f"not among the model's first {len(self.tops[row].pois)}, {alone:.2f} by the fusion"
+            return replace(place, probability=probability, reasons=[told, *place.reasons])
         part = self.consulted[row].share * said / probability
         fields = {name: share * (1 - part) for name, share in place.fields.items()} | {MODEL: part}
         return replace(
@@ -169,4 +173,4 @@ def asked_by_diaries(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def _short(value: object) -> str:
     """A name in a message; of a long one, such as a hash, the beginning."""
-    return "none" if value is None else str(value)[:40]
+    return "none" if value is None else str(value)[:24]

@@ -87,6 +87,7 @@ def test_the_answer_is_the_mixture(tmp_path):
         for place in ranking.places:
             assert place.probability == pytest.approx(np.exp(told[place.poi]), abs=1e-6)
             assert ("by the model" in place.reasons[0]) == ("model" in place.fields) == (place.poi in top.pois)
+            assert "by the fusion" in place.reasons[0]
             assert sum(place.fields.values()) == pytest.approx(1, abs=1e-4)
 
 
