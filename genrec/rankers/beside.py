@@ -5,15 +5,18 @@ asked: how unsure the fusion is, how long the person's history is, whether a tra
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from genrec.rankers.ranker import Floats, Query
 
 SITUATION: Final = ("constant", "entropy", "visits", "going")
+
+
+Weight = Annotated[float, Field(ge=-1000, le=1000)]
 
 
 class Gate(BaseModel):
@@ -21,7 +24,7 @@ class Gate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    weights: tuple[float, float, float, float]
+    weights: tuple[Weight, Weight, Weight, Weight]
     ask_from: float | None
 
     def asks(self, situations: Floats) -> NDArray[np.bool_]:
@@ -36,7 +39,7 @@ class Gate(BaseModel):
 
     def share(self, situations: Floats) -> Floats:
         """The model's share of each answer, if it is asked. Shape: (queries,)."""
-        return np.asarray(1 / (1 + np.exp(-situations @ np.array(self.weights))))
+        return np.asarray(np.exp(-np.logaddexp(0, -situations @ np.array(self.weights))))
 
 
 def situations(scores: Floats, queries: Sequence[Query], visits: Sequence[int]) -> Floats:

@@ -50,6 +50,14 @@ def test_the_least_sure_are_asked_first():
     assert Gate(weights=(0, 0, 0, 0), ask_from=0.5).asks(told).tolist() == [False, True]
 
 
+@pytest.mark.filterwarnings("error")
+def test_any_gate_gives_shares():
+    told = situations(np.log(np.array([[0.98, 0.01, 0.01]])), [Query("u", None)], [300])
+    for weights, share in (((1000,) * 4, 1), ((-1000,) * 4, 0), ((0, 1000, -1000, 0), 0)):
+        assert Gate(weights=weights, ask_from=None).share(told) == pytest.approx([share])
+    assert not Gate(weights=(0, 0, 0, 0), ask_from=None).asks(told).any()
+
+
 @pytest.mark.slow
 def test_the_command(genrec_eval, tiny_folder, tmp_path):
     data = csv_of(town(8), tmp_path / "town.csv")
