@@ -32,7 +32,9 @@ class Branches(NamedTuple):
 def branches(paths: Sequence[Path], known: Mapping[Path, int] | None = None, first: int = 0) -> Branches:
     """What must be read so that all paths are; `known` are read, and new nodes count from `first`."""
     at = {(): ROOT, **(known or {})}
-    tokens, parents, nodes = [], [], {}
+    tokens: list[int] = []
+    parents: list[int] = []
+    nodes: dict[Path, int] = {}
     for path in paths:
         for end in range(1, len(path) + 1):
             if path[:end] not in at:
