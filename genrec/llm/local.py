@@ -30,6 +30,9 @@ CACHE_BYTES = 2 << 30
 
 # Tokens that one pass reads, and tokens of the prompts that are continued together.
 PASS_TOKENS = 4096
+# Tokens that a row may be shorter than the longest of its pass, depending on its own: a pass itself costs as much as
+# some tens of tokens.
+LEAST_PADDING, MOST_PADDING = 2 * BLOCK, 4 * BLOCK
 BATCH_TOKENS = 16384
 
 
@@ -142,7 +145,9 @@ class LocalModel:
         most = 0
         for prompt in sorted(prompts, key=self._lack, reverse=True):
             lack = self._lack(prompt)
-            if batch and (most - lack > max(lack, 2 * BLOCK) or most * (len(batch) + 1) > PASS_TOKENS):
+            if batch and (
+                most - lack > min(max(lack, LEAST_PADDING), MOST_PADDING) or most * (len(batch) + 1) > PASS_TOKENS
+            ):
                 yield batch
                 batch = []
             most = most if batch else lack
