@@ -30,10 +30,11 @@ CACHE_BYTES = 2 << 30
 
 # Tokens that one pass reads, and tokens of the prompts that are continued together.
 PASS_TOKENS = 4096
-# Tokens that a row may be shorter than the longest of its pass, depending on its own: a pass itself costs as much as
-# some tens of tokens.
-LEAST_PADDING, MOST_PADDING = 2 * BLOCK, 4 * BLOCK
 BATCH_TOKENS = 16384
+
+# Tokens by which a row may be filled up, as many as it has itself within these bounds: on a processor, a pass costs as
+# much as some tens of tokens.
+LEAST_PADDING, MOST_PADDING = 2 * BLOCK, 4 * BLOCK
 
 
 class LocalModel:
@@ -145,9 +146,8 @@ class LocalModel:
         most = 0
         for prompt in sorted(prompts, key=self._lack, reverse=True):
             lack = self._lack(prompt)
-            if batch and (
-                most - lack > min(max(lack, LEAST_PADDING), MOST_PADDING) or most * (len(batch) + 1) > PASS_TOKENS
-            ):
+            padding = min(max(lack, LEAST_PADDING), MOST_PADDING)
+            if batch and (most - lack > padding or most * (len(batch) + 1) > PASS_TOKENS):
                 yield batch
                 batch = []
             most = most if batch else lack
