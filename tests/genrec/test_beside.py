@@ -196,6 +196,7 @@ def test_the_answer_says_whether_the_model_was_asked(ask):
     assert json.loads(out)["beside"].keys() == {"asked", "share", "entropy", "ask_from", "profile_by"}
 
 
+@pytest.mark.slow
 def test_a_dialogue_with_words(ask):
     code, out, _ = ask("always", "-k", 3, stdin="user u0\nat 2024-01-12 10:00\nsays I love parks\nby habits\nquit\n")
     assert code == 0
