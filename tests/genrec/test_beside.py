@@ -182,6 +182,7 @@ def ask(data, genrec, tiny_folder, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_the_answer_says_whether_the_model_was_asked(ask):
     code, out, _ = ask("always", "--user", "u0", "--at", "2024-01-12 10:00", "-k", 3, "--explain")
     assert code == 0
