@@ -16,11 +16,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from genrec.beside import Beside
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.habits import habits_of
-from genrec.llm.backend import CacheUse, Over
+from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.identity import model_settings
 from genrec.profiles.place_kinds import place_kinds, vocabulary
@@ -55,8 +56,9 @@ class Models:
 class Assistant:
     """Data, profiles, rankers, and models that are loaded when first used.
 
-    `rankers`: a folder whose fusion ranks, instead of the one that comes with GenRec. `words`: who reads what people
-    say, if somebody does already for the same places.
+    `rankers`: a folder whose fusion ranks, instead of the one that comes with GenRec. `beside`: a folder with a gate
+    that says where the model is asked, too. `words`: who reads what people say, if somebody does already for the same
+    places.
     """
 
     def __init__(
@@ -67,15 +69,20 @@ class Assistant:
         busy: Busy = nullcontext,
         rankers: Path | None = None,
         *,
+        beside: Path | None = None,
         words: "WordReader | None" = None,
     ) -> None:
-        self.recommender = Recommender(checkins, rankers)
         self.checkins = checkins
         self.profiles = profiles
         self.models = models
         self.words = words or WordReader(models, checkins.pois, busy)
         self.users = dict.fromkeys(checkins.frame[USER].unique(maintain_order=True).to_list())
         self._busy = busy
+        self.beside: Beside | None = None
+        if beside:
+            named = model_settings(models.model, models.server, models.adapter)
+            self.beside = Beside(beside, checkins, profiles.values(), named, lambda: self._scorer(models.adapter))
+        self.recommender = Recommender(checkins, rankers, self.beside)
         self._used = CacheUse(0, 0)
         self._written: dict[tuple[str, datetime | None], Profile] = {}
 
@@ -118,9 +125,11 @@ class Assistant:
     @cached_property
     def llm(self) -> LlmRecommender:
         """The model that ranks."""
+        return LlmRecommender(self._scorer(self.adapter), self.checkins, self.models.probabilities)
+
+    def _scorer(self, adapter: str | None) -> AnswerScorer:
         with self._busy("loading the model"):
-            scorer = connect_scorer(self.models.model, self.models.server, self.adapter)
-            return LlmRecommender(scorer, self.checkins, self.models.probabilities)
+            return connect_scorer(self.models.model, self.models.server, adapter)
 
     def rank(self, asks: Sequence[Ask], by: By, k: int, level: Level) -> list[Ranking]:
         """Rank for users at times, side by side; `level` is for the LLM, for which missing profiles are written."""

@@ -15,7 +15,8 @@ By = Literal["fusion", "habits", "llm"]
 class Place:
     """One row of a ranking. `distance_km` is from the user's last known place, None if there is none.
 
-    `fields`: of the fusion, which part of the probability each field brought, the largest first; they sum to 1.
+    `fields`: of the fusion, which part of the probability each field brought, the largest first; they sum to 1. Beside
+    them, `model` is the part of a language model that was asked.
     `rank_before`: where it stood before the person's words counted; None if nothing was said.
     """
 
@@ -32,11 +33,30 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Consulted:
+    """Whether a model beside the fusion was asked, and how much of the answer is the model's: 0 if it was not.
+
+    `entropy`: of the fusion's answer, in nats; `ask_from`: from which one on the model is asked, None: never.
+    `profile_by`: who wrote the profile that it has read.
+    """
+
+    asked: bool
+    share: float
+    entropy: float
+    ask_from: float | None
+    profile_by: str | None
+
+
+@dataclass(frozen=True)
 class Fused:
-    """How the fusion made a ranking: the weight of each field in this situation, and what it left to other places."""
+    """How the fusion made a ranking: the weight of each field in this situation, and what it left to other places.
+
+    `beside`: of a model beside it, if there is one.
+    """
 
     gate: dict[str, float]
     not_looked_at: float  # probability of all places that were not looked at, together
+    beside: Consulted | None = None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from genrec.beside import Beside
 from genrec.checkins import Checkins
 from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
@@ -25,7 +25,7 @@ from genrec.rankers.diary import DIARY
 from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.habits import rank_habits
 from genrec.rankers.llm import LlmRanker, ProfileQuery, TopK
-from genrec.rankers.ranker import Floats, Query, best
+from genrec.rankers.ranker import Bools, Floats, Pick, Query, best
 from genrec.rankers.ranking_prompt import RANKING
 from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
@@ -38,7 +38,6 @@ from genrec.trajectories import GAP_HOURS, Visit, sessionise
 if TYPE_CHECKING:
     from genrec.rankers.fusion import Fusion
 
-Bools = NDArray[np.bool_]
 Ask = tuple[str, datetime | None]  # a user, and the local time of the visit; None if it is unknown
 
 
@@ -71,14 +70,15 @@ def query(checkins: Checkins, profile: Profile, at: datetime | None) -> ProfileQ
 
 
 class Recommender:
-    """Ranks the places of one catalogue from the check-ins before the time asked about; no model is loaded.
+    """Ranks the places of one catalogue from the check-ins before the time asked about.
 
-    `rankers`: a folder of trained rankers whose fusion ranks, instead of the one that comes with GenRec.
+    `rankers`: a folder of trained rankers whose fusion ranks, instead of the one that comes with GenRec. `beside`: a
+    language model that may be asked, too; without it, none is loaded.
     """
 
-    def __init__(self, checkins: Checkins, rankers: Path | None = None) -> None:
+    def __init__(self, checkins: Checkins, rankers: Path | None = None, beside: Beside | None = None) -> None:
         self._checkins = checkins
-        self._folder = rankers
+        self._folder, self._beside = rankers, beside
         self._habits = CountingRanker("habits")
         self._end = local_span(checkins.frame)[1] + timedelta(seconds=1)
         self._tables = LatestTables()
@@ -86,10 +86,13 @@ class Recommender:
 
     @cached_property
     def fusion(self) -> "Fusion":
-        """The fusion; raises InputError for a folder that holds none, or a damaged one."""
+        """The fusion; raises InputError for a folder with none, a damaged one, or another than `beside` is for."""
         from genrec.rankers.fusion import Fusion  # deferred: loads torch, which habits do without
 
-        return Fusion(self._folder, tables=self._tables)
+        fusion = Fusion(self._folder, tables=self._tables)
+        if self._beside:
+            self._beside.require(fusion.identity())
+        return fusion
 
     def rank(
         self, asks: Sequence[Ask], by: Literal["fusion", "habits"], *, k: int = 10, words: Shift | None = None
@@ -143,12 +146,16 @@ class Recommender:
         habits = np.exp(self._habits.score(queries, evidence))
         made: list[Ranking] = []
         for looked in fusion.look(queries, evidence):
-            scores = looked.scores if words is None else words.applied(looked.scores)
+            batch = queries[len(made) :][: len(looked.rest)]
+            mixture = self._beside and self._beside.mixed(looked.scores, batch, evidence)
+            before = mixture.scores if mixture else looked.scores
+            scores = words.applied(before) if words else before
             for row, pois in enumerate(pick.of(scores)):
                 case = _Case(queries[len(made)], evidence, looked.person(row), habits[len(made)])
                 explained = looked.explain(row, pois.tolist())
                 ranking = self._ranking(case, pick, explained.places, Fused(explained.gate, explained.rest))
-                made.append(ranking if words is None else _with_words(ranking, words, looked.scores[row], scores[row]))
+                ranking = mixture.explained(ranking, row) if mixture else ranking
+                made.append(words.explained(ranking, before[row], scores[row]) if words else ranking)
         return made
 
     def _by_habits(self, queries: Sequence[Query], evidence: Evidence, pick: "Pick") -> list[Ranking]:
@@ -189,37 +196,6 @@ class Recommender:
             reasons=reasons(reason, self._checkins.pois, case.query.at),
             fields=reason.fields,
         )
-
-
-def _with_words(ranking: Ranking, words: Shift, before: Floats, after: Floats) -> Ranking:
-    """A ranking of what words moved, which says so; scores of all places before and after. Shape: (pois,)."""
-    places = [
-        replace(
-            place,
-            probability=float(np.exp(after[place.poi])),
-            reasons=[*words.told(place.poi), *place.reasons],
-            rank_before=1 + int((before > before[place.poi]).sum()),
-        )
-        for place in ranking.places
-    ]
-    return replace(ranking, places=places, said=words.said)
-
-
-@dataclass(frozen=True)
-class Pick:
-    """How many places are named, and among which."""
-
-    k: int
-    among: Bools | None
-
-    def of(self, scores: Floats) -> list[NDArray[np.intp]]:
-        """The best of each row. Shape of `scores`: (rows, pois)."""
-        if self.among is None:
-            return best(scores, self.k)
-        possible = np.flatnonzero(self.among)
-        if not len(possible):
-            return [possible] * len(scores)
-        return [possible[chosen] for chosen in best(scores[:, possible], self.k)]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from genrec.llm.decoding import Trie, all_logprobs, telling
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.statements import Said
 from genrec.prompting import name_in_prompt, one_line, prompt_version, render
+from genrec.ranking import Ranking
 
 Floats = NDArray[np.float64]
 
@@ -76,6 +77,19 @@ class Shift:
             if meant.any():
                 moved = _with_share(moved, meant, LEAST_SHARE * self.strength)
         return moved
+
+    def explained(self, ranking: Ranking, before: Floats, after: Floats) -> Ranking:
+        """A ranking of what the words moved, which says so; scores of all places before and after. Shape: (pois,)."""
+        places = [
+            replace(
+                place,
+                probability=float(np.exp(after[place.poi])),
+                reasons=[*self.told(place.poi), *place.reasons],
+                rank_before=1 + int((before > before[place.poi]).sum()),
+            )
+            for place in ranking.places
+        ]
+        return replace(ranking, places=places, said=self.said)
 
     def told(self, poi: int) -> list[str]:
         """What to say of the clauses that move a place notably, the strongest first."""
@@ -183,7 +197,7 @@ class Steering:
         """The kinds as a model writes them, and which of them each kind is: two may be written alike."""
         tokens = [tuple(answer) for answer in self._scorer.answer_tokens(self._texts)]
         number = {answer: i for i, answer in enumerate(dict.fromkeys(tokens))}
-        return Trie(telling(list(number))), [number[answer] for answer in tokens]
+        return telling(list(number)), [number[answer] for answer in tokens]
 
     @cached_property
     def _reference(self) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ answer.
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,8 +30,8 @@ from genrec.llm.local import CACHE_BYTES, LocalModel
 from genrec.llm.prefix_cache import PrefixCache
 from genrec.llm.server import VllmModel
 from genrec.profiles.writer import HabitsWriter, Subject
-from genrec.rankers.diary import Diarist, answer
-from genrec.rankers.diary_ranker import diary_tokens
+from genrec.rankers.diary import Diarist
+from genrec.rankers.diary_ranker import DiaryRanker, diary_tokens
 from genrec.rankers.place_names import place_names
 from genrec.reading.reader import read_checkins
 from genrec.trajectories import Example, all_visits, since
@@ -55,10 +55,14 @@ Answer = Callable[[list[Prompt]], None]
 
 @dataclass(frozen=True)
 class Workload:
-    """Prompts about one city: `asks[i]` are those of a user, in the order in which they come."""
+    """Prompts about one city: `asks[i]` are those of a user, in the order in which they come.
+
+    The answers: `names` whole, and `telling` as far as they are read where probabilities are over the catalogue.
+    """
 
     pois: int
-    trie: Trie
+    names: Trie
+    telling: Trie
     asks: list[list[Prompt]]
 
     def rounds(self, users: int, groups: int, *, first: bool) -> Iterator[list[Prompt]]:
@@ -98,7 +102,8 @@ def workload(pois: int, users: int, asks: int, ranker: AnswerScorer) -> Workload
     if len(chosen) < users:
         raise GenRecError(f"only {len(chosen)} people of the city ask {asks} times, {users} are needed")
     prompts = list(_prompts(checkins, dict(itertools.islice(chosen.items(), users)), diarist, ranker))
-    return Workload(pois, Trie([ranker.text_tokens(answer(name)) for name in diarist.names]), prompts)
+    names, telling = DiaryRanker(ranker, checkins, "model").trie, DiaryRanker(ranker, checkins, "catalogue").trie
+    return Workload(pois, names, telling, prompts)
 
 
 def _prompts(
@@ -221,10 +226,12 @@ def measure(
 def transformers_rows(model: LocalModel, work: Workload, users: int, groups: int) -> list[Row]:
     """GenRec in this process, from an empty cache, by probabilities of both kinds."""
     rows = []
-    ways: dict[str, Over] = {"transformers": "catalogue", "transformers-model": "model"}
-    for way, over in ways.items():
+    ways = {
+        "transformers": exact(model, work.telling),
+        "transformers-model": exact(model, work.names, "model"),
+    }
+    for way, answers in ways.items():
         model.engine.prefixes = PrefixCache(CACHE_BYTES)
-        answers = exact(model, work.trie, over)
         rows += measure(way, answers, work, users=users, groups=groups, use=model.cache_use)
     return rows
 
@@ -233,7 +240,7 @@ def vllm_rows(url: str, tokenizer: PreTrainedTokenizerBase, work: Workload, user
     """GenRec on the server and the server's own writing, each from an empty cache."""
     endpoint = SaltedEndpoint(url)
     ranker = VllmModel(endpoint, tokenizer)
-    ways = {"vllm": exact(ranker, work.trie), "vllm-one-id": one_id(endpoint, work.trie)}
+    ways = {"vllm": exact(ranker, work.telling), "vllm-one-id": one_id(endpoint, work.names)}
     rows = []
     for way, respond in ways.items():
         endpoint.salts = itertools.repeat(f"{way} {time.time_ns()}")
@@ -246,5 +253,5 @@ def uncached_rows(url: str, tokenizer: PreTrainedTokenizerBase, work: Workload) 
     endpoint = SaltedEndpoint(url)
     endpoint.salts = (f"{i} {time.time_ns()}" for i in itertools.count())
     ranker = VllmModel(endpoint, tokenizer)
-    two = Workload(work.pois, work.trie, [work.asks[0][:2]])
-    return measure("vllm-uncached", exact(ranker, work.trie), two, users=1, groups=1, use=ranker.cache_use)
+    two = replace(work, asks=[work.asks[0][:2]])
+    return measure("vllm-uncached", exact(ranker, work.telling), two, users=1, groups=1, use=ranker.cache_use)

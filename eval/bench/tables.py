@@ -97,7 +97,7 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
     """The least work of a ranking, averaged over the first asks, and over the second ones, of a few people."""
     speed = _flops_per_second(model.engine.device)
     layer = plain.get_output_embeddings().weight
-    head = layer.shape[1] * len(work.trie.alphabet)  # over the catalogue
+    head = layer.shape[1] * len(work.telling.alphabet)  # over the catalogue
     body = plain.num_parameters() - plain.get_input_embeddings().weight.numel()
     found = []
     for asks in ("first", "repeated"):
@@ -105,7 +105,7 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
         for first, second, *_ in work.asks[:people]:
             prompt = first if asks == "first" else second
             new.append(len(prompt) - (0 if asks == "first" else shared_length(first, second)))
-            nodes.append(_least_nodes(model, prompt, work.trie))
+            nodes.append(_least_nodes(model, prompt, work.telling))
         positions, scored = sum(new) / len(new), sum(nodes) / len(nodes)
         # Two operations a parameter and position; the output layer is needed at the scored nodes only.
         flops = 2 * body * (positions + scored - 1) + 2 * head * scored
@@ -115,17 +115,19 @@ def limits(model: LocalModel, plain: PreTrainedModel, work: Workload, people: in
 
 
 def _least_nodes(model: LocalModel, prompt: list[int], trie: Trie) -> int:
-    """How many prefixes are at least as probable as the tenth best id: each of them could lead to a better one."""
+    """How many prefixes are at least as probable as the tenth best id: each could lead to a better one, and is read."""
     counting = _Counting(model.read([prompt], [trie], "catalogue"))
     [best] = top_k(counting, [trie], K)
-    open_: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
-    count = 0
+    open_: list[tuple[tuple[int, ...], int, float]] = [((), 0, 0.0)]
+    count = 1
     while open_:
-        path, score = open_.pop()
-        count += 1
+        path, node, score = open_.pop()
         for token, logprob in counting.scores.get(path, {}).items():
-            if (*path, token) in counting.scores and score + logprob >= best[-1].logprob:
-                open_.append(((*path, token), score + logprob))
+            child = trie.children(node)[token]
+            sure, end = trie.sure(child)
+            if trie.answer(child) is None and score + logprob >= best[-1].logprob:
+                open_.append(((*path, token, *sure), end, score + logprob))
+                count += 1 + len(sure)
     return count
 
 

@@ -102,7 +102,7 @@ def _rows(local: LocalModel, plain: PreTrainedModel, server: str | None, work: W
     yield from measure("genup", genup(plain), work, users=1, groups=scale.alone)
     if scale.slow_ways:
         few = replace(work, asks=[asks[:2] for asks in work.asks])
-        yield from measure("beam", beam(plain, work.trie), few, users=1, groups=scale.slow_ways)
+        yield from measure("beam", beam(plain, work.names), few, users=1, groups=scale.slow_ways)
     for count in scale.users:
         groups = max(1, scale.alone // count)
         yield from transformers_rows(local, work, count, groups)

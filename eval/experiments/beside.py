@@ -32,6 +32,7 @@ from eval.report.sections import Section
 from eval.report.tables import signed
 from eval.report.verdict import Verdict
 from eval.run import EXAMPLES, RANKINGS, SCHEMA, K, Progress, run
+from genrec.beside import GATE
 from genrec.rankers.beside import SITUATION, Gate, completed, mixed, situations
 from genrec.rankers.ranker import Floats, Ranker, best
 
@@ -41,6 +42,7 @@ START: Final = (-2.0, 0.0, 0.0, 0.0)  # the gate's weights before anything is le
 RIDGE: Final = 1e-3  # on what they move from there, a visit
 ALONE = "fusion"
 NEARLY: Final = 0.9  # of the gain
+ROUNDING: Final = 1e-6  # nats, by which an entropy may differ when other queries are computed beside
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,21 @@ class Asked:
     method: Method
 
 
-def beside(parts: tuple[Asked, Asked], fusion: Ranker, out: Path, *, name: str, progress: Progress) -> Outcome:
-    """Learn the gate on the visits of the first part, and measure on those of the second."""
+def beside(
+    parts: tuple[Asked, Asked], fusion: Ranker, out: Path, *, name: str, progress: Progress
+) -> tuple[Outcome, Gate]:
+    """Learn the gate on the visits of the first part, and measure on those of the second.
+
+    Returns the gate that asks at the share of the visits that was chosen on the first part, too.
+    """
     looked = [
-        _look(part, fusion, out / folder, name=name, progress=progress)
+        look(part, fusion, out / folder, name=name, progress=progress)
         for part, folder in zip(parts, (VALIDATION, TEST), strict=True)
     ]
     weights = fitted(looked[0])
     order = np.sort(looked[0].situations[:, SITUATION.index("entropy")])[::-1]
-    gates = {share: Gate(weights=weights, ask_from=float(order[round(share * len(order)) - 1])) for share in SHARES}
+    bounds = {share: float(order[round(share * len(order)) - 1]) - ROUNDING for share in SHARES}
+    gates = {share: Gate(weights=weights, ask_from=bound) for share, bound in bounds.items()}
     learned, scores = (_scores(seen, part.cases, gates) for seen, part in zip(looked, parts, strict=True))
     chosen = _choice(learned)
     scores = pl.concat([scores, _alone(out / TEST)])
@@ -84,12 +92,12 @@ def beside(parts: tuple[Asked, Asked], fusion: Ranker, out: Path, *, name: str, 
     verdict = _verdict(differences, chosen, asked)
     outcome = Outcome("beside", settings, [verdict], intervals(scores, SHOWN).to_dicts(), differences, [])
     _write(out, outcome, name)
-    return outcome
+    return outcome, gates.get(chosen, Gate(weights=weights, ask_from=None))
 
 
 def contents() -> set[str]:
     """What the folder holds."""
-    return {*OVERVIEW, VALIDATION, TEST}
+    return {*OVERVIEW, VALIDATION, TEST, GATE}
 
 
 def fitted(looked: Looked) -> tuple[float, float, float, float]:
@@ -109,7 +117,7 @@ def fitted(looked: Looked) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
-def _look(part: Asked, fusion: Ranker, out: Path, *, name: str, progress: Progress) -> Looked:
+def look(part: Asked, fusion: Ranker, out: Path, *, name: str, progress: Progress) -> Looked:
     """Ask both; the model's answers are kept in a run folder, so that a killed command goes on."""
     asked = part.cases
     run(asked, [part.method], out, name=name, progress=progress)
@@ -126,13 +134,17 @@ def _look(part: Asked, fusion: Ranker, out: Path, *, name: str, progress: Progre
     )
 
 
+def mixture(looked: Looked, gate: Gate) -> Floats:
+    """Log-probabilities of all places with the model asked where a gate says so. Shape: (visits, pois)."""
+    shares = gate.share(looked.situations) * gate.asks(looked.situations)
+    return np.array([mixed(*row) for row in zip(looked.fusion, looked.model, shares, strict=True)])
+
+
 def _scores(looked: Looked, asked: Cases, gates: dict[float, Gate]) -> pl.DataFrame:
     """Metrics of each visit: by the fusion alone, and with the model asked about a share of the visits."""
     frames = [_rankings(ALONE, looked.fusion)]
     for share, gate in gates.items():
-        shares = gate.share(looked.situations) * gate.asks(looked.situations)
-        rows = [mixed(*row) for row in zip(looked.fusion, looked.model, shares, strict=True)]
-        frames.append(_rankings(_method(share), np.array(rows)))
+        frames.append(_rankings(_method(share), mixture(looked, gate)))
     return rank_scores(asked.frame, pl.concat(frames))
 
 

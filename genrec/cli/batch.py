@@ -17,6 +17,7 @@ from genrec.files import one_writer, require_regular
 from genrec.fingerprint import fingerprint, places_fingerprint
 from genrec.llm.address import public
 from genrec.llm.identity import model_settings
+from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask
@@ -44,7 +45,7 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, by: By, k:
                 batch = asks[start : start + BATCH]
                 lacking = [ask for ask in batch if _key(*ask) not in done]
                 if lacking:
-                    records = [_record(ranking, origin) for ranking in assistant.rank(batch, by, k, level)]
+                    records = [_record(ranking, origin) for ranking in _ranked(assistant, batch, by, k, level)]
                     new = [record for record in records if (record["user_id"], record["at"]) not in done]
                     jsonl.append(output, map(jsonl.line, new), private=True)
                     bar.advance(task, len(lacking))
@@ -53,12 +54,20 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, by: By, k:
         err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
 
 
+def _ranked(assistant: Assistant, asks: Sequence[Ask], by: By, k: int, level: Level) -> list[Ranking]:
+    """Rankings side by side; with the fusion, those of people who have put sentences into their profiles one by one."""
+    known = assistant.profiles
+    said = {user: stated(known[user]) for user, _ in asks if by == "fusion" and user in known}
+    others = iter(assistant.rank([ask for ask in asks if not said.get(ask[0])], by, k, level))
+    return [assistant.rank_with_words(*ask, said[ask[0]], k) if said.get(ask[0]) else next(others) for ask in asks]
+
+
 class _Origin:
     """What rankings are made from: `of` gives it for a user, in plain types."""
 
     def __init__(self, assistant: Assistant, by: By, k: int, level: Level) -> None:
         self._profiles = assistant.profiles
-        self._by = by
+        self._writer: str | None = None  # who writes missing profiles, if any are read
         self._common = {
             "by": by,
             "k": k,
@@ -68,6 +77,9 @@ class _Origin:
         }
         if by == "fusion":
             self._common |= assistant.recommender.fusion.identity()
+            if assistant.beside:
+                self._common |= assistant.beside.identity()
+                self._writer = "written now by habits"
         elif by == "llm":
             named = assistant.models
             self._common |= model_settings(named.model, named.server, assistant.adapter)
@@ -77,7 +89,7 @@ class _Origin:
         self.of = cache(self._of)
 
     def _of(self, user: str) -> dict[str, Any]:
-        if self._by != "llm":
+        if self._writer is None:
             return self._common
         profile = self._profiles.get(user)
         text = profile and profile.model_dump_json()

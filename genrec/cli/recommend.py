@@ -27,6 +27,7 @@ from genrec.terminal import note
 
 LONGEST_ABOUT = 2000  # characters
 READ_WORDS = ("--profiles", "--model", "--server")
+READ_BESIDE = (*READ_WORDS, "--adapter")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ class _ForFusion:
 
     rankers: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Trained rankers (`genrec-train rankers`), whose fusion ranks.")
+    ] = None
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="A gate (`genrec-eval beside`): the model is asked, too, where the fusion is not sure."
+        ),
     ] = None
     says: Annotated[
         str | None,
@@ -101,8 +108,10 @@ def recommend(
     _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from, output)
     talk = user is None and llm.about is None and fusion.says is None and users_from is None
     # The fusion takes the sentences that were put into a profile as words; a model reads words.
-    words = fusion.says is not None or (by == "fusion" and llm.profiles is not None and user is not None)
-    for_llm = {name: value for name, value in _read_by_models(llm).items() if not (words and name in READ_WORDS)}
+    stating = llm.profiles is not None and user is not None and (by == "fusion" or fusion.beside is not None)
+    words = fusion.says is not None or stating
+    idle = READ_BESIDE if fusion.beside else READ_WORDS if words else ()
+    for_llm = {name: value for name, value in _read_by_models(llm).items() if name not in idle}
     ranks = _who_ranks(by, _given(for_llm), _given(_read_by_fusion(fusion)), talk=talk)
     if talk and as_json:
         raise GenRecError("--json is for one person: say who with --user, or --says")
@@ -110,13 +119,13 @@ def recommend(
         raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
-    assistant = Assistant(reading.checkins(path), known, llm, err.status, fusion.rankers)
+    assistant = Assistant(reading.checkins(path), known, llm, err.status, fusion.rankers, beside=fusion.beside)
     if talk:
         Dialogue(assistant, at, ranks, k, level, fusion.strength, explain=fusion.explain).run()
     elif users_from and output:
         rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level)
     else:
-        said = [*([fusion.says] if fusion.says else []), *_stated(known, user, ranks)]
+        said = [*([fusion.says] if fusion.says else []), *_stated(known, user, ranks, fusion.beside)]
         if said:
             ranking = assistant.rank_with_words(user, at, said, k, fusion.strength)
         else:
@@ -124,12 +133,12 @@ def recommend(
         _show(ranking, assistant, as_json=as_json, explain=fusion.explain)
 
 
-def _stated(known: Mapping[str, Profile], user: str | None, by: By) -> list[str]:
+def _stated(known: Mapping[str, Profile], user: str | None, by: By, beside: Path | None) -> list[str]:
     """What the user has put into their profile, if the fusion ranks and there is one."""
     if by != "fusion" or user is None or user not in known:
         return []
     sentences = stated(known[user])
-    if not sentences:
+    if not sentences and beside is None:
         note(f"note: the profile of {user!r} holds only what visits back, which the fusion knows; it changes nothing")
     return sentences
 
@@ -174,6 +183,7 @@ def _read_by_fusion(fusion: _ForFusion) -> dict[str, object]:
         "--says": fusion.says,
         "--steer": fusion.strength != 1,
         "--rankers": fusion.rankers,
+        "--beside": fusion.beside,
         "--explain": fusion.explain,
     }
 

@@ -11,7 +11,7 @@ from genrec.phrases import WEEKDAYS
 from genrec.profiles.profile import Profile
 from genrec.profiles.run import Summary
 from genrec.profiles.statements import Said
-from genrec.ranking import By, Fused, Place, Prompted, Ranking
+from genrec.ranking import By, Consulted, Fused, Place, Prompted, Ranking
 from genrec.words import is_known
 
 NAMES: dict[By, str] = {"fusion": "fusion", "habits": "habits", "llm": "LLM"}  # in headings
@@ -85,6 +85,8 @@ def print_ranking(console: Console, ranking: Ranking, truth: int | None = None, 
         console.print("  In brackets behind a rank: the one before the words counted.")
     for clause in ranking.said:
         console.print(Text(f"  {_read(clause)}", "" if clause.sign else "yellow"))
+    if isinstance(ranking.how, Fused) and ranking.how.beside:
+        console.print(f"  {_consulted(ranking.how.beside)}")
     console.print(f"  {_made(ranking)}", style="dim")
 
 
@@ -122,6 +124,15 @@ def _short(places: list[Place], truth: int | None) -> Text:
     )
 
 
+def _consulted(model: Consulted) -> str:
+    """Whether the model beside the fusion was asked."""
+    if model.asked:
+        return f"The model was asked, with a profile by {model.profile_by}; {model.share:.2f} of the answer is its."
+    if model.ask_from is None:
+        return "The model was not asked: on validation visits it gave nothing."
+    return "The model was not asked: the fusion was sure enough."
+
+
 OVER: dict[Over, str] = {"catalogue": "all places", "model": "all that the model might say"}
 
 
@@ -152,6 +163,9 @@ def print_explanation(console: Console, ranking: Ranking) -> None:
     for i, place in enumerate(ranking.places, start=1):
         console.print(f"    {i}. POI {place.poi}: {_shares(place.fields) or 'not looked at'}")
     console.print(f"    all places not looked at, together: {ranking.how.not_looked_at:.4f}")
+    if model := ranking.how.beside:
+        bound = "never" if model.ask_from is None else f"from {model.ask_from:.2f} on"
+        console.print(f"    how unsure the fusion was: {model.entropy:.2f} nats; the model is asked {bound}")
 
 
 def _shares(shares: dict[str, float]) -> str:

@@ -34,7 +34,7 @@ class Scorer(Protocol):
     def child_logprobs(self, nodes: Sequence["Node"]) -> list[list[float]]:
         """Log-probabilities of each node's `children` as its next token.
 
-        The parent of every node has been scored before, down from the empty path.
+        What is nearest above a node in the search has been scored before, down from the empty path.
         """
 
 
@@ -50,8 +50,11 @@ class Node:
 class Trie:
     """Tokenised answers as a tree; answers are numbered by their place in `sequences`."""
 
-    def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
-        """Build from token sequences; raises ValueError if one is empty, repeated or a prefix of another."""
+    def __init__(self, sequences: Sequence[Sequence[int]], *, given: bool = False) -> None:
+        """Build from token sequences; raises ValueError if one is empty, repeated or a prefix of another.
+
+        `given`: probabilities are to be given that the answer is one of these ("catalogue"), so an only child is sure.
+        """
         if not sequences:
             raise ValueError("there must be at least one answer")
         self._children: list[dict[int, int]] = [{}]
@@ -68,6 +71,7 @@ class Trie:
             if node in self._answer or self._children[node] or not tokens:
                 raise ValueError(f"answer {answer} is empty, repeated or a prefix of another: {list(tokens)}")
             self._answer[node] = answer
+        self._given = given
         self.depth = max(map(len, sequences))  # tokens of the longest answer
         self.alphabet = tuple(sorted({token for tokens in sequences for token in tokens}))
         inner = {token for tokens in sequences for token in tokens[:-1]}
@@ -87,16 +91,23 @@ class Trie:
             node = self._children[node][token]
         return node
 
+    def sure(self, node: int) -> tuple[tuple[int, ...], int]:
+        """The tokens that follow a node for sure, because answers are given, and the node that they lead to."""
+        tokens: tuple[int, ...] = ()
+        while self._given and len(self._children[node]) == 1:
+            [(token, node)] = self._children[node].items()
+            tokens = (*tokens, token)
+        return tokens, node
+
     def answer(self, node: int) -> int | None:
         """The answer that ends at `node`, or None."""
         return self._answer.get(node)
 
 
-def telling(sequences: Sequence[Sequence[int]]) -> list[Sequence[int]]:
-    """Each token sequence as far as it is needed to tell it from the others.
+def telling(sequences: Sequence[Sequence[int]]) -> Trie:
+    """Answers, each as far as it is needed to tell it from the others, for probabilities over the catalogue.
 
-    The rest of it is certain where a token's probability is a share of those that the answers leave ("catalogue"), and
-    need not be read.
+    The rest of it is sure where a token's probability is a share of those that the answers leave, and need not be read.
     """
     order = sorted(range(len(sequences)), key=lambda i: list(sequences[i]))
     shared = [0] * (len(sequences) + 1)  # with the one before, in order
@@ -104,7 +115,7 @@ def telling(sequences: Sequence[Sequence[int]]) -> list[Sequence[int]]:
         both = zip(sequences[one], sequences[other], strict=False)
         shared[at] = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
     needed = {i: max(shared[at], shared[at + 1]) + 1 for at, i in enumerate(order)}
-    return [tokens[: needed[i]] for i, tokens in enumerate(sequences)]
+    return Trie([tokens[: needed[i]] for i, tokens in enumerate(sequences)], given=True)
 
 
 @dataclass(frozen=True)
@@ -147,7 +158,8 @@ def all_logprobs(scorer: Scorer, tries: Sequence[Trie]) -> list[list[float]]:
             ):
                 answer = tries[prompt].answer(child)
                 if answer is None:
-                    below.append((prompt, child, (*path, token), score + logprob))
+                    sure, end = tries[prompt].sure(child)
+                    below.append((prompt, end, (*path, token, *sure), score + logprob))
                 else:
                     results[prompt][answer] = score + logprob
         level = below
@@ -202,7 +214,8 @@ class _Search:
             for (token, child), logprob in zip(self._trie.children(node).items(), logprobs, strict=True):
                 answer = self._trie.answer(child)
                 if answer is None:
-                    heapq.heappush(self._frontier, (cost - logprob, child, (*path, token)))
+                    sure, end = self._trie.sure(child)
+                    heapq.heappush(self._frontier, (cost - logprob, end, (*path, token, *sure)))
                 else:
                     self.finished.append(Scored(answer, logprob - cost))
         self._open = []

@@ -23,7 +23,7 @@ from genrec.llm.engine import Engine
 from genrec.llm.loading import load_model
 from genrec.llm.lora import put_on
 from genrec.llm.prefix_cache import BLOCK, shared_length
-from genrec.llm.rows import ROOT, Rows, RowScorer, read_ahead
+from genrec.llm.rows import ROOT, Branches, Rows, RowScorer, branches, read_ahead
 
 # Bytes of keys and values kept of earlier prompts: 36 kB a token for the embedded model.
 CACHE_BYTES = 2 << 30
@@ -31,6 +31,10 @@ CACHE_BYTES = 2 << 30
 # Tokens that one pass reads, and tokens of the prompts that are continued together.
 PASS_TOKENS = 4096
 BATCH_TOKENS = 16384
+
+# Tokens by which a row may be filled up, as many as it has itself within these bounds: on a processor, a pass costs as
+# much as some tens of tokens.
+LEAST_PADDING, MOST_PADDING = 2 * BLOCK, 4 * BLOCK
 
 
 class LocalModel:
@@ -105,7 +109,7 @@ class LocalModel:
     @torch.inference_mode()
     def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> RowScorer:
         """See `AnswerScorer`."""
-        ahead = [read_ahead(trie) for trie in tries]
+        ahead = [branches(read_ahead(trie)) for trie in tries]
         asked = [list(prompt) for prompt in prompts]
         if over == "model":
             return RowScorer(self._rows(asked, ahead), tries)
@@ -116,7 +120,7 @@ class LocalModel:
     def _rows(
         self,
         prompts: list[list[int]],
-        ahead: Sequence[Sequence[int]] = (),
+        ahead: Sequence[Branches] = (),
         vocabulary: tuple[int, ...] | None = None,
     ) -> Rows:
         """Read prompts: first what several begin with, then, if they are many, all but their ends in a few passes."""
@@ -142,7 +146,8 @@ class LocalModel:
         most = 0
         for prompt in sorted(prompts, key=self._lack, reverse=True):
             lack = self._lack(prompt)
-            if batch and (most - lack > max(lack, 2 * BLOCK) or most * (len(batch) + 1) > PASS_TOKENS):
+            padding = min(max(lack, LEAST_PADDING), MOST_PADDING)
+            if batch and (most - lack > padding or most * (len(batch) + 1) > PASS_TOKENS):
                 yield batch
                 batch = []
             most = most if batch else lack
@@ -194,7 +199,8 @@ class LocalModel:
                 break
             if len(going) < len(read):
                 read.keep(going)
-            node, logits = read.grow([written[row][-1:] for row in rows], [[node]] * len(rows))
+            node, before = read.nodes, node
+            logits = read.grow([written[row][-1:] for row in rows], [[before]] * len(rows))
         return [(texts.get(row, self._decode(tokens)), len(tokens)) for row, tokens in enumerate(written)]
 
     def _finished(self, tokens: list[int], stop: str) -> str | None:

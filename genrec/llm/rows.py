@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +12,36 @@ from genrec.llm.decoding import Node, Trie, given_children
 from genrec.llm.engine import Engine
 from genrec.llm.prefix_cache import BLOCK
 
-Place = tuple[int, tuple[int, ...]]  # a prompt by its number, and the tokens of an answer behind it
+Path = tuple[int, ...]  # tokens of an answer, from its beginning
+Place = tuple[int, Path]  # a prompt by its number, and what stands behind it
 
 ROOT = -1  # the parent of what follows a prompt directly
 
 # First tokens of answers that are read together with a prompt: the ten digits fit, whole vocabularies do not.
 AHEAD = 12
+
+
+class Branches(NamedTuple):
+    """Tokens to read behind a prompt, the node that each follows, and the number of the node that each becomes."""
+
+    tokens: list[int]
+    parents: list[int]
+    nodes: dict[Path, int]
+
+
+def branches(paths: Sequence[Path], known: Mapping[Path, int] | None = None, first: int = 0) -> Branches:
+    """What must be read so that all paths are; `known` are read, and new nodes count from `first`."""
+    at = {(): ROOT, **(known or {})}
+    tokens: list[int] = []
+    parents: list[int] = []
+    nodes: dict[Path, int] = {}
+    for path in paths:
+        for end in range(1, len(path) + 1):
+            if path[:end] not in at:
+                tokens.append(path[end - 1])
+                parents.append(at[path[: end - 1]])
+                at[path[:end]] = nodes[path[:end]] = first + len(nodes)
+    return Branches(tokens, parents, nodes)
 
 
 class Rows:
@@ -31,12 +56,12 @@ class Rows:
         self,
         engine: Engine,
         prompts: Sequence[list[int]],
-        ahead: Sequence[Sequence[int]] = (),
+        ahead: Sequence[Branches] = (),
         vocabulary: tuple[int, ...] | None = None,
     ) -> None:
         """Read the prompts, as far as the model's prefix cache does not know them.
 
-        In the same pass, read the tokens of `ahead` behind them, as the first nodes of each row's tree. `vocabulary`:
+        In the same pass, read what is `ahead` behind them, as the first nodes of each row's tree. `vocabulary`:
         the tokens that get logits, in this order; else all.
         """
         self._engine, self._vocabulary = engine, vocabulary
@@ -54,8 +79,8 @@ class Rows:
         # All rows read the same number of tokens; a row that lacks fewer reads some that it knows again.
         new = max(len(prompt) - len(blocks) * BLOCK for prompt, blocks in zip(prompts, known, strict=True))
         ends = [[0] * (new - len(prompt)) + prompt[-new:] for prompt in prompts]
-        tokens = list(ahead) or [[] for _ in prompts]
-        nodes = self._add(tokens, [[ROOT] * len(row) for row in tokens])
+        tokens = [row.tokens for row in ahead] or [[] for _ in prompts]
+        nodes = self._add(tokens, [row.parents for row in ahead] or tokens)
         logits = self._read(
             [end + row for end, row in zip(ends, nodes, strict=True)],
             [[new - 1 + i for i in range(1 + len(row))] for row in tokens],
@@ -71,15 +96,20 @@ class Rows:
     def __len__(self) -> int:
         return len(self._lengths)
 
-    def grow(self, tokens: Sequence[Sequence[int]], parents: Sequence[Sequence[int]]) -> tuple[int, torch.Tensor]:
+    @property
+    def nodes(self) -> int:
+        """How many nodes each row's tree has, or has room for."""
+        return self._seen.shape[1]
+
+    def grow(self, tokens: Sequence[Sequence[int]], parents: Sequence[Sequence[int]]) -> torch.Tensor:
         """Read tokens behind each row's nodes (ROOT: behind its prompt); rows may have different numbers of them.
 
-        Returns the number of each row's first new node, the others follow, and the logits behind
-        the tokens, row by row, shape (tokens of all rows, vocabulary).
+        They become the nodes from number `nodes` on, and may follow each other. Returns the logits behind the tokens,
+        row by row, shape (tokens of all rows, vocabulary).
         """
-        first = self._seen.shape[1]
-        nodes = self._add(tokens, parents)
-        return first, self._read(nodes, [list(range(len(row))) for row in tokens], self._width + first)
+        first = self.nodes
+        filled = self._add(tokens, parents)
+        return self._read(filled, [list(range(len(row))) for row in tokens], self._width + first)
 
     def _add(self, tokens: Sequence[Sequence[int]], parents: Sequence[Sequence[int]]) -> list[list[int]]:
         """Enter nodes into the rows' trees; returns the tokens, each row filled up to the longest one's length."""
@@ -87,13 +117,13 @@ class Rows:
         seen = np.zeros((len(self), first + most, first + most), dtype=np.bool_)
         seen[:, :first, :first] = self._seen
         depths = np.concatenate([self._depths, np.zeros((len(self), most), dtype=np.int64)], axis=1)
+        diagonal = np.arange(first, first + most)
+        seen[:, diagonal, diagonal] = True
         for row, mine in enumerate(parents):
             for node, parent in enumerate(mine, start=first):
                 if parent != ROOT:
-                    seen[row, node] = seen[row, parent]
+                    seen[row, node] |= seen[row, parent]
                     depths[row, node] = depths[row, parent] + 1
-        diagonal = np.arange(first, first + most)
-        seen[:, diagonal, diagonal] = True
         self._seen, self._depths = seen, depths
         return [[*row, *[0] * (most - len(row))] for row in tokens]
 
@@ -132,10 +162,10 @@ class Rows:
         self._seen, self._depths = self._seen[list(rows)], self._depths[list(rows)]
 
 
-def read_ahead(trie: Trie) -> list[int]:
-    """Tokens that may follow a prompt and lead further; none if they are too many to read just in case."""
-    inner = [token for token, child in trie.children(0).items() if trie.answer(child) is None]
-    return inner if len(inner) <= AHEAD else []
+def read_ahead(trie: Trie) -> list[Path]:
+    """What may follow a prompt and leads further; nothing if that is too much to read just in case."""
+    inner = {token: child for token, child in trie.children(0).items() if trie.answer(child) is None}
+    return [(token, *trie.sure(child)[0]) for token, child in inner.items()] if len(inner) <= AHEAD else []
 
 
 class RowScorer:
@@ -148,12 +178,9 @@ class RowScorer:
     def __init__(self, rows: Rows, tries: Sequence[Trie], column: Mapping[int, int] | None = None) -> None:
         self._rows, self._column = rows, column
         self._prompts = list(range(len(rows)))  # which prompt stands in which row
-        self._nodes: dict[Place, int] = {(prompt, ()): ROOT for prompt in self._prompts}
-        places: list[Place] = list(self._nodes)
-        for prompt, trie in enumerate(tries):
-            for node, token in enumerate(read_ahead(trie)):
-                self._nodes[prompt, (token,)] = node
-                places.append((prompt, (token,)))
+        self._nodes = [branches(read_ahead(trie)).nodes for trie in tries]  # of each prompt
+        places: list[Place] = [(prompt, ()) for prompt in self._prompts]
+        places += [(prompt, path) for prompt in self._prompts for path in self._nodes[prompt]]
         logits = torch.cat([rows.logits, rows.ahead])
         self._read = {place: row for row, place in enumerate(places)}  # rows of logits that wait to be asked about
         self._logits, self._totals = logits, torch.logsumexp(logits.float(), -1)
@@ -182,18 +209,17 @@ class RowScorer:
             self._prompts = [prompt for prompt in self._prompts if prompt in asked]
 
     def _grow(self, new: dict[int, list[Node]]) -> dict[Place, list[float]]:
-        rows = [new.get(prompt, []) for prompt in self._prompts]
-        first, logits = self._rows.grow(
-            [[node.path[-1] for node in row] for row in rows],
-            [[self._nodes[node.prompt, node.path[:-1]] for node in row] for row in rows],
-        )
-        totals = torch.logsumexp(logits.float(), -1)
-        scored = {}
-        numbered = [(number, node) for row in rows for number, node in enumerate(row, start=first)]
-        for (number, node), scores, total in zip(numbered, logits, totals, strict=True):
-            self._nodes[node.prompt, node.path] = number
-            scored[node.prompt, node.path] = self._children(scores, total, node)
-        return scored
+        asked = {(prompt, node.path): node for prompt, nodes in new.items() for node in nodes}
+        rows = [
+            branches([node.path for node in new.get(prompt, [])], self._nodes[prompt], self._rows.nodes)
+            for prompt in self._prompts
+        ]
+        logits = self._rows.grow([row.tokens for row in rows], [row.parents for row in rows])
+        places = [(prompt, path) for prompt, row in zip(self._prompts, rows, strict=True) for path in row.nodes]
+        for prompt, row in zip(self._prompts, rows, strict=True):
+            self._nodes[prompt] |= row.nodes
+        read = zip(places, logits, torch.logsumexp(logits.float(), -1), strict=True)
+        return {place: self._children(scores, total, asked[place]) for place, scores, total in read if place in asked}
 
     def _children(self, logits: torch.Tensor, total: torch.Tensor, node: Node) -> list[float]:
         if self._column is not None:

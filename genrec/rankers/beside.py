@@ -5,32 +5,41 @@ asked: how unsure the fusion is, how long the person's history is, whether a tra
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from genrec.rankers.ranker import Floats, Query
 
 SITUATION: Final = ("constant", "entropy", "visits", "going")
 
 
+Weight = Annotated[float, Field(ge=-1000, le=1000)]
+
+
 class Gate(BaseModel):
-    """The weight of each of SITUATION, and the entropy in nats from which on the model is asked."""
+    """The weight of each of SITUATION, and the entropy in nats from which on the model is asked; None: never."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    weights: tuple[float, float, float, float]
-    ask_from: float
+    weights: tuple[Weight, Weight, Weight, Weight]
+    ask_from: float | None
 
     def asks(self, situations: Floats) -> NDArray[np.bool_]:
         """Whether the model is asked. Shape: (queries,)."""
-        return np.asarray(situations[:, SITUATION.index("entropy")] >= self.ask_from)
+        if self.ask_from is None:
+            return np.zeros(len(situations), dtype=np.bool_)
+        return np.asarray(self.entropy(situations) >= self.ask_from)
+
+    def entropy(self, situations: Floats) -> Floats:
+        """How unsure the fusion is, in nats. Shape: (queries,)."""
+        return np.asarray(situations[:, SITUATION.index("entropy")])
 
     def share(self, situations: Floats) -> Floats:
         """The model's share of each answer, if it is asked. Shape: (queries,)."""
-        return np.asarray(1 / (1 + np.exp(-situations @ np.array(self.weights))))
+        return np.asarray(np.exp(-np.logaddexp(0, -situations @ np.array(self.weights))))
 
 
 def situations(scores: Floats, queries: Sequence[Query], visits: Sequence[int]) -> Floats:

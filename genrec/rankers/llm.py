@@ -1,17 +1,19 @@
 """The language model as a ranker: it reads a profile in a prompt, and gives the exact top-k of the places."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Literal, NamedTuple
+from functools import cached_property, partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
-from genrec.habits import CityHabits, city_habits
+from genrec.evidence import Evidence
+from genrec.habits import CityHabits
 from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.decoding import Trie, top_k
 from genrec.prepared import catalogue_hash
@@ -19,7 +21,7 @@ from genrec.profiles.profile import Level, Profile, require_catalogue
 from genrec.prompting import prompt_version
 from genrec.rankers.diary import DIARY
 from genrec.rankers.genup_prompt import GENUP, genup_messages
-from genrec.rankers.ranking_prompt import MOST_VISITS, RANKING, RankingPrompt, ranking_messages
+from genrec.rankers.ranking_prompt import RANKING, RankingPrompt, ranking_messages
 from genrec.trajectories import Visit
 
 # Tokens for the user's lines of a prompt (profile and habit table).
@@ -67,22 +69,6 @@ class Asked(NamedTuple):
     dropped: int = 0
 
 
-def answered(scorer: AnswerScorer, prompts: Sequence[Asked], trie: Trie, over: Over, k: int) -> list[TopK]:
-    """The k most probable answers to each prompt, side by side; the answers are the places, in their order."""
-    tries = [trie] * len(prompts)
-    ranked = top_k(scorer.read([prompt.tokens for prompt in prompts], tries, over), tries, k)
-    return [
-        TopK(
-            [scored.answer for scored in best],
-            [float(np.exp(scored.logprob)) for scored in best],
-            prompt.pois,
-            len(prompt.tokens),
-            prompt.dropped,
-        )
-        for prompt, best in zip(prompts, ranked, strict=True)
-    ]
-
-
 def place_trie(ranker: AnswerScorer, count: int) -> Trie:
     """The answers to a ranking prompt: the numbers of a catalogue's `count` places, as the ranker reads them."""
     return Trie(ranker.answer_tokens([str(poi) for poi in range(count)]))
@@ -97,51 +83,82 @@ def ask(
     at: datetime | None,
     prefix: Sequence[Visit],
     level: Level,
-    count_tokens: Callable[[str], int],
-    budget: int,
-    habit_table: bool = True,
-    most_visits: int = MOST_VISITS,
+    **bounds: Any,
 ) -> RankingPrompt:
-    """Ask for the next place in GenRec's words, as `ranking_messages` says, or in GenUP's, which are never cut."""
+    """Ask for the next place in GenRec's words, with `bounds` as `ranking_messages` has them, or in GenUP's, uncut."""
     if style == "genup":
         return genup_messages(profile, pois, at=at, prefix=prefix, level=level)
-    return ranking_messages(
-        profile,
-        city,
-        pois,
-        at=at,
-        prefix=prefix,
-        level=level,
-        count_tokens=count_tokens,
-        budget=budget,
-        habit_table=habit_table,
-        most_visits=most_visits,
-    )
+    return ranking_messages(profile, city, pois, at=at, prefix=prefix, level=level, **bounds)
 
 
-class LlmRanker:
-    """Ranks the places of one catalogue with one model, which answers with their numbers; `over`: see `Over`."""
+class ModelRanker(ABC):
+    """Ranks the places of one catalogue with one model; `over`: see `Over`."""
 
-    def __init__(
-        self, scorer: AnswerScorer, checkins: Checkins, prompt: PromptStyle = "genrec", over: Over = "model"
-    ) -> None:
-        """Raises GenRecError if the model's adapter was trained for another catalogue or prompt."""
+    def __init__(self, scorer: AnswerScorer, checkins: Checkins, words: tuple[str, ...], over: Over) -> None:
+        """`words`: the prompts that it asks in.
+
+        Raises GenRecError if the model's adapter was trained for another catalogue or prompt.
+        """
         if scorer.adapter:
-            scorer.adapter.require(catalogue_hash(checkins.pois), prompt_version(PROMPTS[prompt]))
+            scorer.adapter.require(catalogue_hash(checkins.pois), prompt_version(words))
         self.name = scorer.name
-        self._prompt_style, self._over = prompt, over
-        self._scorer = scorer
-        self._checkins = checkins
-        self._pois = checkins.pois
-        self._cities: dict[datetime, CityHabits] = {}
-
-    @cached_property
-    def _trie(self) -> Trie:
-        return place_trie(self._scorer, len(self._pois))
+        self._scorer, self._checkins, self._over = scorer, checkins, over
+        self._evidence: Evidence | None = None
 
     def cache_use(self) -> CacheUse:
         """How much of the prompts the model's prefix cache has spared so far."""
         return self._scorer.cache_use()
+
+    def city(self, as_of: datetime) -> CityHabits:
+        """Everybody's habits as of a moment."""
+        return self._as_of(as_of).city
+
+    def _as_of(self, moment: datetime) -> Evidence:
+        """What is known as of a moment; that of the last one is kept."""
+        if self._evidence is None or self._evidence.as_of != moment:
+            self._evidence = Evidence(self._checkins, moment)
+        return self._evidence
+
+    @property
+    @abstractmethod
+    def trie(self) -> Trie:
+        """The answers: all places, in their order."""
+
+    def _answered(self, queries: Sequence[ProfileQuery], prompt: Callable[[ProfileQuery], Asked], k: int) -> list[TopK]:
+        """The k most probable places of each query, side by side.
+
+        Raises GenRecError if a profile was written for other data.
+        """
+        require_catalogue((query.profile for query in queries), self._checkins.pois)
+        prompts = [prompt(query) for query in queries]
+        tries = [self.trie] * len(prompts)
+        ranked = top_k(self._scorer.read([asked.tokens for asked in prompts], tries, self._over), tries, k)
+        return [
+            TopK(
+                [scored.answer for scored in best],
+                [float(np.exp(scored.logprob)) for scored in best],
+                asked.pois,
+                len(asked.tokens),
+                asked.dropped,
+            )
+            for asked, best in zip(prompts, ranked, strict=True)
+        ]
+
+
+class LlmRanker(ModelRanker):
+    """Ranks places by their numbers."""
+
+    def __init__(
+        self, scorer: AnswerScorer, checkins: Checkins, prompt: PromptStyle = "genrec", over: Over = "model"
+    ) -> None:
+        """See `ModelRanker`."""
+        super().__init__(scorer, checkins, PROMPTS[prompt], over)
+        self._prompt_style = prompt
+
+    @cached_property
+    def trie(self) -> Trie:
+        """See `ModelRanker`."""
+        return place_trie(self._scorer, len(self._checkins.pois))
 
     def rank(
         self, queries: Sequence[ProfileQuery], *, k: int = 10, level: Level = "full", habit_table: bool = True
@@ -150,17 +167,14 @@ class LlmRanker:
 
         Raises GenRecError if a profile was written for other data.
         """
-        require_catalogue((query.profile for query in queries), self._pois)
-        prompts = [self._prompt(query, level, habit_table=habit_table) for query in queries]
-        read = [Asked(self._scorer.prompt_tokens(one.messages), one.pois, one.dropped) for one in prompts]
-        return answered(self._scorer, read, self._trie, self._over, k)
+        return self._answered(queries, partial(self._prompt, level=level, habit_table=habit_table), k)
 
-    def _prompt(self, query: ProfileQuery, level: Level, *, habit_table: bool) -> RankingPrompt:
-        return ask(
+    def _prompt(self, query: ProfileQuery, *, level: Level, habit_table: bool) -> Asked:
+        prompt = ask(
             self._prompt_style,
             query.profile,
             self.city(query.profile.as_of),
-            self._pois,
+            self._checkins.pois,
             at=query.at,
             prefix=query.prefix,
             level=level,
@@ -168,9 +182,4 @@ class LlmRanker:
             budget=TOKEN_BUDGET,
             habit_table=habit_table,
         )
-
-    def city(self, as_of: datetime) -> CityHabits:
-        """Everybody's habits as of a moment; those of the last one are kept."""
-        if as_of not in self._cities:
-            self._cities = {as_of: city_habits(self._checkins, as_of)}
-        return self._cities[as_of]
+        return Asked(self._scorer.prompt_tokens(prompt.messages), prompt.pois, prompt.dropped)

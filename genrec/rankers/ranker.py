@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from genrec.evidence import Evidence
 from genrec.trajectories import Visit
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -63,3 +64,20 @@ def best(scores: Floats, k: int) -> list[NDArray[np.intp]]:
         candidates = np.flatnonzero(row >= floor)
         found.append(candidates[np.argsort(-row[candidates], kind="stable")[:k]])
     return found
+
+
+@dataclass(frozen=True)
+class Pick:
+    """How many places are named, and among which."""
+
+    k: int
+    among: Bools | None
+
+    def of(self, scores: Floats) -> list[NDArray[np.intp]]:
+        """The best of each row. Shape of `scores`: (rows, pois)."""
+        if self.among is None:
+            return best(scores, self.k)
+        possible = np.flatnonzero(self.among)
+        if not len(possible):
+            return [possible] * len(scores)
+        return [possible[chosen] for chosen in best(scores[:, possible], self.k)]

@@ -12,9 +12,9 @@ import numpy as np
 from genrec.assistant import STRANGER
 from genrec.columns import TIME
 from genrec.profiles.editing import stated
-from genrec.rankers.ranker import Query
+from genrec.rankers.ranker import Bools, Query
 from genrec.ranking import Fused, Ranking
-from genrec.recommender import Bools, trajectory_of
+from genrec.recommender import trajectory_of
 from genrec.service.errors import Refused, referred
 from genrec.service.live import Counted
 from genrec.service.popular import popular

@@ -20,8 +20,8 @@ from genrec.audience import Known, known_for
 from genrec.checkins import Checkins
 from genrec.columns import FIRST_SEEN, POI_ID
 from genrec.profiles.named_places import NameIndex
-from genrec.rankers.ranker import Query
-from genrec.recommender import Bools, Recommender
+from genrec.rankers.ranker import Bools, Query
+from genrec.recommender import Recommender
 from genrec.service.errors import Refused, note_failure
 from genrec.store.protocol import MissingError, Store
 from genrec.store.records import now

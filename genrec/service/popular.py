@@ -8,10 +8,10 @@ from genrec.assistant import STRANGER
 from genrec.columns import LATITUDE, LONGITUDE
 from genrec.evidence import Evidence
 from genrec.geo import haversine_km
-from genrec.rankers.ranker import Query
+from genrec.rankers.ranker import Bools, Pick, Query
 from genrec.rankers.simple import CountingRanker
 from genrec.ranking import Place
-from genrec.recommender import Bools, Pick, described
+from genrec.recommender import described
 from genrec.service.questions import Position
 
 

@@ -1,9 +1,11 @@
 """The benchmark measures what it says; how fast anything is, no test asks."""
 
+from dataclasses import replace
+
 import pytest
 from tiny import tiny_model
 
-from eval.bench.measure import Row, Workload, beam, exact, genup, measure, transformers_rows, workload
+from eval.bench.measure import Row, beam, exact, genup, measure, transformers_rows, workload
 from eval.bench.tables import growth, limits, ratios, to_json
 from genrec.errors import GenRecError
 from genrec.llm.decoding import top_k
@@ -37,7 +39,7 @@ def test_a_workload_is_people_who_ask_again(work, tiny):
 @pytest.mark.slow
 def test_every_way_answers(work, tiny):
     rows = measure("genup", genup(tiny.engine.model), work, users=1, groups=2)
-    rows += measure("beam", beam(tiny.engine.model, work.trie), work, users=1, groups=1)
+    rows += measure("beam", beam(tiny.engine.model, work.names), work, users=1, groups=1)
     rows += transformers_rows(tiny, work, 1, 2) + transformers_rows(tiny, work, 3, 1)
     assert [(row.way, row.users, row.asks, row.n) for row in rows] == [
         ("genup", 1, "first", 2), ("genup", 1, "repeated", 2), ("beam", 1, "first", 1), ("beam", 1, "repeated", 1),
@@ -59,12 +61,12 @@ def test_beams_stay_within_the_names(work, tiny, monkeypatch):
     found = []
     monkeypatch.setattr(type(tiny.engine.model), "generate", lambda *a, **k: found.append(generate(*a, **k)))
     prompt = work.asks[0][0]
-    beam(tiny.engine.model, work.trie)([prompt])
+    beam(tiny.engine.model, work.names)([prompt])
     ids = [row[len(prompt) :].tolist() for row in found[0]]
     assert len(ids) == 10
     for tokens in ids:
-        ends = [n for n in range(1, len(tokens) + 1) if follows(work.trie, tokens[:n])]
-        assert work.trie.answer(work.trie.find(tokens[: ends[-1]])) is not None
+        ends = [n for n in range(1, len(tokens) + 1) if follows(work.names, tokens[:n])]
+        assert work.names.answer(work.names.find(tokens[: ends[-1]])) is not None
 
 
 def follows(trie, path):
@@ -82,12 +84,13 @@ def test_the_least_work_counts_what_no_search_can_spare(work, tiny):
     assert first.prompt_positions > repeated.prompt_positions
     assert first.gigaflops > repeated.gigaflops
     seen = []
-    scorer = tiny.read([work.asks[0][0]], [work.trie])
+    scorer = tiny.read([work.asks[0][0]], [work.telling], "catalogue")
     ask = scorer.child_logprobs
     scorer.child_logprobs = lambda nodes: seen.extend(nodes) or ask(nodes)
-    top_k(scorer, [work.trie], 10)
-    one = Workload(work.pois, work.trie, work.asks[:1])
-    assert 4 <= limits(tiny, tiny.engine.model, one)[0].nodes <= len(seen)
+    top_k(scorer, [work.telling], 10)
+    one = replace(work, asks=work.asks[:1])
+    read = {node.path[:end] for node in seen for end in range(len(node.path) + 1)}
+    assert 4 <= limits(tiny, tiny.engine.model, one)[0].nodes <= len(read)
 
 
 def test_ratios_are_of_the_same_situation():
@@ -113,5 +116,5 @@ def test_ratios_are_of_the_same_situation():
 def test_exact_is_the_top_ten(work, tiny, monkeypatch):
     results = []
     monkeypatch.setattr("eval.bench.measure.top_k", lambda *a: results.append(top_k(*a)))
-    exact(tiny, work.trie)([asks[0] for asks in work.asks])
+    exact(tiny, work.telling)([asks[0] for asks in work.asks])
     assert [len(best) for best in results[0]] == [10, 10, 10]

@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from made_city import csv_of, town
 
-from eval.experiments.beside import Looked, fitted
+from eval.experiments.beside import TEST, Asked, Looked, fitted, look, mixture
+from eval.methods.llm import Models
+from eval.methods.names import make_methods
+from eval.protocol import cases
+from genrec.beside import GATE, Beside, LearnedGate
+from genrec.llm.connect import connect_scorer
+from genrec.llm.identity import model_settings
+from genrec.profiles.shelf import ProfileShelf
 from genrec.rankers.beside import Gate, completed, mixed, situations
+from genrec.rankers.fusion import Fusion
 from genrec.rankers.ranker import Query
+from genrec.reading.reader import read_checkins
+from genrec.recommender import Recommender
 
 
 def test_probabilities_stay_probabilities():
@@ -40,6 +50,14 @@ def test_the_least_sure_are_asked_first():
     assert Gate(weights=(0, 0, 0, 0), ask_from=0.5).asks(told).tolist() == [False, True]
 
 
+@pytest.mark.filterwarnings("error")
+def test_any_gate_gives_shares():
+    told = situations(np.log(np.array([[0.98, 0.01, 0.01]])), [Query("u", None)], [300])
+    for weights, share in (((1000,) * 4, 1), ((-1000,) * 4, 0), ((0, 1000, -1000, 0), 0)):
+        assert Gate(weights=weights, ask_from=None).share(told) == pytest.approx([share])
+    assert not Gate(weights=(0, 0, 0, 0), ask_from=None).asks(told).any()
+
+
 @pytest.mark.slow
 def test_the_command(genrec_eval, tiny_folder, tmp_path):
     data = csv_of(town(8), tmp_path / "town.csv")
@@ -51,6 +69,31 @@ def test_the_command(genrec_eval, tiny_folder, tmp_path):
     assert {"fusion", "llm:diary", "fusion with the model, 100% asked"} <= methods
     assert figures["settings"]["asked"]["fusion with the model, 100% asked"] == pytest.approx(1, abs=0.3)
     assert "Asked everywhere, the model changes MRR by" in out
+    assert f"genrec recommend {data} --user U --beside {tmp_path / 'out'} --model {tiny_folder}" in out
+    _recommend_gives_what_was_measured(data, tiny_folder, tmp_path / "out")
     code, _, err = genrec_eval("beside", data, "--out", tmp_path / "other", "--method", "habits")
     assert code == 2
     assert "not a way to ask the model" in err
+
+
+def _recommend_gives_what_was_measured(data, model, folder):
+    """The same probability of every place at every visit, at half of which the model is asked."""
+    checkins = read_checkins(data)
+    asked = cases(checkins, "all-visits", limit=20)
+    [reader] = make_methods(["llm:diary"], Models(checkins, str(model), None, None), ProfileShelf([], checkins))
+    looked = look(Asked(asked, reader), Fusion(), folder / TEST, name=data.name, progress=lambda *_: None)
+    learned = LearnedGate.model_validate_json((folder / GATE).read_bytes())
+    assert learned.made_from["part"] == "validation"
+    half = float(np.median(looked.situations[:, 1]))
+    gate = Gate(weights=(1.0, *learned.gate.weights[1:]), ask_from=half)
+    learned.model_copy(update={"gate": gate}).write(folder)
+    named = model_settings(str(model), None, None)
+    beside = Beside(folder, checkins, [], named, lambda: connect_scorer(str(model), None))
+    queries = [asked.query(number) for number in range(len(asked.examples))]
+    rankings = Recommender(checkins, beside=beside).rank_as_of(
+        asked.examples[0].as_of, queries, "fusion", k=len(checkins.pois)
+    )
+    assert {ranking.how.beside.asked for ranking in rankings} == {True, False}
+    for ranking, scores in zip(rankings, mixture(looked, gate), strict=True):
+        told = {place.poi: place.probability for place in ranking.places}
+        assert [told[poi] for poi in range(len(scores))] == pytest.approx(np.exp(scores).tolist(), abs=1e-6)
