@@ -151,10 +151,8 @@ class _Fields:
             return " or ".join(f'"{option}"' for option in options)
         if whole.get("pattern") == LOCAL:
             return "local time"
-        if "contentMediaType" in whole:
-            return "file"
-        if whole.get("format") == "date-time":
-            return "time in UTC"
+        if "contentMediaType" in whole or "format" in whole:
+            return "file" if "contentMediaType" in whole else "time in UTC"
         if whole.get("type") == "array":
             return f"list of {self._kind(whole.get('items', {}))}"
         return KINDS.get(whole.get("type", ""), "anything")
