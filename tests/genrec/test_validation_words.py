@@ -1,6 +1,6 @@
 """Every kind of problem that pydantic knows is said in our own words, or at least not in its."""
 
-from pydantic_core import list_all_errors
+from pydantic_core._pydantic_core import list_all_errors
 
 from genrec.validation import WORDS, what_is_wrong
 
