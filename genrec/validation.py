@@ -13,7 +13,7 @@ LARGEST_FILE = 64 << 20  # bytes of a JSON file
 LONGEST_LINE = 64 << 20  # bytes of a line of JSON Lines
 SHOWN = 300  # letters of what is wrong
 TEXT, WHOLE, NUMBER = "must be text", "must be a whole number", "must be a number"
-TRUTH, LIST, NAMED = "must be true or false", "must be a list", "must be a mapping of names to values"
+TRUTH, LIST, NAMED = "must be true or false", "must be a list ([...])", "must be a mapping of names to values ({{...}})"
 TIME = "must be a time, such as 2024-03-05T08:00:00"
 WORDS = {  # of pydantic's kinds of problems, in our own words
     "missing": "is missing",

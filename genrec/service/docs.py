@@ -38,8 +38,10 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
 {% for path, methods in paths.items() %}{% for method, said in methods.items() %}
 <h2><code>{{ method | upper }} {{ path }}</code></h2><p>{{ said.description }}</p>
 {% if said.parameters %}<p>In the address and the headers:</p>{{ shown(parameters(said)) }}{% endif %}
-{% if said.requestBody %}<p>Body:</p>{{ shown(body(said)) }}{% endif %}
-{% if answer(said) %}<details><summary>Answer</summary>{{ shown(answer(said)) }}</details>{% endif %}
+{% if said.requestBody %}{% set sent = body(said) %}<p>Body: {{ sent.about }}</p>{{ shown(sent.inner) }}{% endif %}
+{% set given = answer(said) %}
+{% if given.inner %}<details><summary>Answer</summary><p>{{ given.about }}</p>{{ shown(given.inner) }}</details>
+{% endif %}
 {% endfor %}{% endfor %}
 </body></html>""")
 
@@ -92,37 +94,53 @@ class _Fields:
     def parameters(self, said: Schema) -> list[Schema]:
         """Of a path, a query, the headers."""
         return [
-            self._field(one["name"], one["schema"], one.get("required", False), one.get("description", ""), 0)
+            self._field(one["name"], one["schema"], one.get("description", ""), required=one.get("required", False))
             for one in said["parameters"]
         ]
 
-    def body(self, said: Schema) -> list[Schema]:
+    def body(self, said: Schema) -> Schema:
         """Of the body of a request."""
         [content] = said["requestBody"]["content"].values()
-        return self._inner(content["schema"], 0)
+        return self._field("", content["schema"])
 
-    def answer(self, said: Schema) -> list[Schema]:
-        """Of the answer to a request that succeeds."""
+    def answer(self, said: Schema) -> Schema:
+        """Of the answer to a request that succeeds; all of its fields are there."""
         made = next(answer for status, answer in said["responses"].items() if status.startswith("2"))
-        return self._inner(made.get("content", {}).get("application/json", {}).get("schema", {}), 0)
+        return self._field("", made.get("content", {}).get("application/json", {}).get("schema", {}), answered=True)
 
-    def _inner(self, schema: Schema, depth: int) -> list[Schema]:
+    def _field(
+        self,
+        name: str,
+        schema: Schema,
+        about: str = "",
+        *,
+        required: bool = False,
+        answered: bool = False,
+        depth: int = 0,
+    ) -> Schema:
+        about = about or schema.get("description", "") or self._about(schema)
+        inner = self._inner(schema, depth, answered=answered)
+        return {"name": name, "kind": self._kind(schema), "required": required, "about": about, "inner": inner}
+
+    def _inner(self, schema: Schema, depth: int, *, answered: bool) -> list[Schema]:
         whole = self._resolved(schema)
-        if "anyOf" in whole:
-            return [field for one in whole["anyOf"] for field in self._inner(one, depth)]
-        if "items" in whole:
-            return self._inner(whole["items"], depth)
+        parts = [*whole.get("anyOf", []), *([whole["items"]] if "items" in whole else [])]
+        if parts:
+            return [field for one in parts for field in self._inner(one, depth, answered=answered)]
         if depth == DEEPEST:
             return []
-        needed = whole.get("required", [])
+        needed = [] if answered else whole.get("required", [])
         return [
-            self._field(name, one, name in needed, one.get("description", ""), depth + 1)
+            self._field(name, one, required=name in needed, answered=answered, depth=depth + 1)
             for name, one in whole.get("properties", {}).items()
         ]
 
-    def _field(self, name: str, schema: Schema, required: bool, about: str, depth: int) -> Schema:
-        return {"name": name, "kind": self._kind(schema), "required": required, "about": about,
-                "inner": self._inner(schema, depth)}  # fmt: skip
+    def _about(self, schema: Schema) -> str:
+        """What a type says of itself."""
+        whole = self._resolved(schema)
+        parts = [*whole.get("anyOf", []), *([whole["items"]] if "items" in whole else [])]
+        said = [whole.get("description", ""), *map(self._about, parts)]
+        return " ".join(dict.fromkeys(filter(None, said)))
 
     def _kind(self, schema: Schema) -> str:
         whole = self._resolved(schema)
@@ -133,8 +151,8 @@ class _Fields:
             return " or ".join(f'"{option}"' for option in options)
         if whole.get("pattern") == LOCAL:
             return "local time"
-        if whole.get("format") == "date-time":
-            return "time in UTC"
+        if "contentMediaType" in whole or "format" in whole:
+            return "file" if "contentMediaType" in whole else "time in UTC"
         if whole.get("type") == "array":
             return f"list of {self._kind(whole.get('items', {}))}"
         return KINDS.get(whole.get("type", ""), "anything")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from genrec.service.errors import Refused
 from genrec.service.models import ChangedSettings, NewPerson, People
 from genrec.service.security import Operator, Own, ServiceOf
-from genrec.store.records import IdPart, Person, Settings
+from genrec.store.records import STORABLE, IdPart, Person, Settings
 
 routes = APIRouter(prefix="/v1/people", tags=["people"])
 
@@ -20,7 +20,7 @@ def list_people(
     _: Operator,
     after: IdPart = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    search: Annotated[IdPart, Query(description="A part of the id.")] = "",
+    search: Annotated[IdPart, Query(description="A part of the id.", json_schema_extra=STORABLE)] = "",
 ) -> People:
     """A page of people by id; with `search`, of those whose ids hold it, in capital or small letters."""
     found = service.store.people(after=after, limit=limit + 1, search=search)

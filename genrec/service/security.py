@@ -8,8 +8,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from genrec.service.errors import Refused
 from genrec.service.guard import Caller
 from genrec.service.state import Service, service_of
-from genrec.store.records import Id
+from genrec.store.records import STORABLE, Id
 
+PersonId = Annotated[Id, Path(description="A person's id.", json_schema_extra=STORABLE)]
 bearer = HTTPBearer(auto_error=False, description="A key, made with `genrec key add`.")
 
 
@@ -30,7 +31,7 @@ def operator(who: Annotated[Caller, Depends(caller)]) -> Caller:
     return who
 
 
-def own(person: Annotated[Id, Path(description="A person's id.")], who: Annotated[Caller, Depends(caller)]) -> str:
+def own(person: PersonId, who: Annotated[Caller, Depends(caller)]) -> str:
     """Let in whoever may ask about the person of the path."""
     who.require(person)
     return person

@@ -25,16 +25,16 @@ def test_the_app_does_what_its_description_says(data, tmp_path, monkeypatch):
     store = open_store(str(tmp_path / "store.db"))
     store.import_checkins(read_checkins(data), Settings(consent=True))
     with served(store, NO_MODEL) as url:
-        result = tried(url, make_key(store, None))
+        result = tried(url, make_key(store, None), tmp_path)
     store.close()
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr
     assert "Tested: " in result.stdout
 
 
-def tried(url, key):
+def tried(url, key, folder):
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG, "run", f"{url}/openapi.json", "-H",
         f"Authorization: Bearer {key}", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "2",
         "--seed", "1", "--no-color", "--continue-on-failure",
     ]  # fmt: skip
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=300)
