@@ -1,11 +1,12 @@
 """What a person's words add to a ranking: nothing where nothing is said, and else a term for each place.
 
-log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
-the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
-clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
-avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts only if some
-kind stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and what a person
-likes gets at least a small share of the probability together, however little their visits speak for it.
+log score(place) = log p(place) + strength * shift(place), where what is liked counts as far as kinds tell of where
+people go in this city (see `words_worth`), and what is avoided wholly. Of a clause, the shift is the difference that
+it makes to the model's belief about kinds of places, log p(kind | the person says the clause), held against what
+indifferent clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands
+out. What is avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts
+only if some kind stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and
+what a person likes gets at least a small share of the probability together, however little their visits speak for it.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ SHOWN: Final = 5  # kinds that a clause is said to move
 BATCH: Final = 16  # wordings read side by side
 LONGEST_CLAUSE: Final = 300  # characters that the model reads
 STRONGLY: Final = 2.5  # nats from which on a kind that is not named counts as meant
-LEAST_SHARE: Final = 0.15  # of the probability, at strength 1, of all places that a liking clause means
+LEAST_SHARE: Final = 0.15  # of the probability, at strength and worth 1, of all places that a liking clause means
 TOLD: Final = 0.5  # nats from which on a reason says that words moved a place
 
 
@@ -54,27 +55,30 @@ TOLD: Final = 0.5  # nats from which on a reason says that words moved a place
 class Shift:
     """What clauses add to the log-score of each place.
 
-    `said`: all clauses. `parts`: shape (clauses, pois). `strength`: with which they are to count.
+    `said`: all clauses. `parts`: shape (clauses, pois). `strength`: with which they are to count. `worth`: the share
+    of it with which what is liked counts.
     """
 
     said: tuple[Said, ...]
     parts: Floats
     strength: float = 1.0
+    worth: float = 1.0
 
     @property
     def total(self) -> Floats:
         """Of all clauses together. Shape: (pois,)."""
-        return np.asarray(self.strength * self.parts.sum(axis=0))
+        counting = np.where(self.parts > 0, self.worth, 1.0) * self.parts
+        return np.asarray(self.strength * counting.sum(axis=0))
 
     def applied(self, scores: Floats) -> Floats:
         """Log-probabilities of all places after the words; as they are if nothing counts. Shape: (..., pois), twice."""
         if not self.total.any():
             return scores
-        moved = _normal(scores + self.total)
+        moved, least = _normal(scores + self.total), LEAST_SHARE * self.strength * self.worth
         for part in self.parts:
             meant = part >= STRONGLY
-            if meant.any():
-                moved = _with_share(moved, meant, LEAST_SHARE * self.strength)
+            if least and meant.any():
+                moved = _with_share(moved, meant, least)
         return moved
 
     def told(self, poi: int) -> list[str]:
@@ -88,10 +92,18 @@ class Steering:
     """Asks a model what clauses say about the kinds of one catalogue.
 
     `identity`: the model's settings, to keep what indifferent clauses say in the cache folder; None to keep nothing.
+    `worth`: how much what is liked counts there, from 0 to 1.
     """
 
-    def __init__(self, scorer: AnswerScorer, pois: pl.DataFrame, identity: Mapping[str, Any] | None = None) -> None:
-        self._scorer, self._identity = scorer, identity
+    def __init__(
+        self,
+        scorer: AnswerScorer,
+        pois: pl.DataFrame,
+        identity: Mapping[str, Any] | None = None,
+        *,
+        worth: float = 1.0,
+    ) -> None:
+        self._scorer, self._identity, self.worth = scorer, identity, worth
         kinds = place_kinds(pois)
         self.vocabulary = vocabulary(kinds)
         self._texts = list(dict.fromkeys(map(name_in_prompt, self.vocabulary)))
@@ -117,7 +129,7 @@ class Steering:
         for row, (clause, counts) in enumerate(zip(said, counting, strict=True)):
             if counts and strength:
                 parts[row] = self._part(clause)
-        return Shift(tuple(map(self._told, said, parts)), parts, strength)
+        return Shift(tuple(map(self._told, said, parts)), parts, strength, self.worth)
 
     def _told(self, clause: Said, part: Floats) -> Said:
         """The clause with the kinds that it moves."""

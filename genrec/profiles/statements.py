@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from genrec.errors import GenRecError
-from genrec.profiles.cues import Turn, begins_with_turn, is_reported, turns
+from genrec.profiles.clauses import GOING_ON, SUBJECTS, clauses, first_word, masked_text, wishes
+from genrec.profiles.cues import Turn, is_reported, turns
 from genrec.profiles.kinds import KindIndex, index_of
 from genrec.profiles.naming import named_kinds, naming_words, spelled_out, without_names
 from genrec.profiles.person import ADVERBS, BEING, FUNCTION_WORDS, HELPING, verb_of
@@ -25,26 +26,9 @@ LONGEST: Final = 2000  # characters of all that is said at once
 MOST: Final = 50  # clauses
 
 _PREFIX = re.compile(r"(likes|avoids|routine):\s*", re.IGNORECASE)
-_WISHING = frozenset(["want", "love", "like", "enjoy", "prefer", "need", "adore"])
 _WISH = re.compile(
     r"(?:i|we)(?:['\u2019]d| would| do| will|['\u2019]ll)? (?:(?:really|also|just|always|still|now|truly) )*"
     r"(?:want|love|like|enjoy|prefer|need|adore|rather)\b",
-    re.IGNORECASE,
-)
-_GOING_ON = _WISHING | frozenset(["go", "visit"])
-_SUBJECTS = frozenset(["i", "we", "he", "she", "they", "you", "it", "my", "our", "the"])
-_TURNING = frozenset(["never", "not", "rarely", "seldom"])
-_ADVERBS = (ADVERBS | {"now", "nowadays", "instead", "please", "lately", "today"}) - _TURNING
-# "museums but no parks": what stands behind is another clause, whatever it begins with.
-_ALWAYS = re.compile(
-    r";|\s[\u2013\u2014-]\s|,? \b(?:but|yet|however|although|though|whereas|while)\b"
-    r"|,? (?=(?:except(?: for)?|apart from|other than|instead of|rather than|nor|but not)\b)",
-    re.IGNORECASE,
-)
-_SOMETIMES = re.compile(r",? (?:and then|and|or|so) |, ", re.IGNORECASE)  # ... and these, if a new clause begins there
-_PREFERRED = re.compile(
-    r"\b(?:(?:rather|prefer|preferred|better|sooner|more fun)\b.*?(?= (?:than|over)\b)"
-    r"|prefer(?:red)? (?!to )[^ ].*?(?= to\b))",
     re.IGNORECASE,
 )
 _PAST = re.compile(
@@ -58,11 +42,15 @@ _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 _AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
 _CASUAL = re.findall(
     r"\w+",
-    "about again ago amazing awesome boring cant dont if gimme gonna how ngl nearby out pls plz sounds thanks there "
-    "these this those today too toward towards ugh wanna what whenever why yeah yes",
+    "about adore again ago already amazing another any anything anywhere awesome beats because before being behind "
+    "boring cant dont each else enough even every everything exactly few finally first forget gimme glad gonna "
+    "happier hardly heart here hours how if kindly know lately less longer loves many must myself nearby need needs "
+    "next ngl nobody others our out own past people pls plz quiet rather refuse regret right same seriously should "
+    "sick something sounds thanks them there these things think this those tired today too toward towards two ugh us "
+    "wanna waste weekend what whenever where while whole why wish without worse worst worth wrong yeah years yes yet",
 )
 _ENGLISH = (
-    FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im", "nothing"} | set(_CASUAL)
+    FUNCTION_WORDS | ADVERBS | BEING | HELPING | SUBJECTS | {"more", "please", "lots", "im", "nothing"} | set(_CASUAL)
 ) - _AMBIGUOUS
 _TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
 _AND = ("and", "and then", "or", "so")
@@ -146,10 +134,12 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
     joints: list[str] = []
     names: Words = ()
     is_english = _is_english(whole, index)
-    for clause, joint in _clauses(whole):
+    for clause, joint in clauses(whole):
         reading = readings(clause, index, own)[0]
         kinds = named_kinds(readings(spelled_out(clause, names), index, own)[0], index)
         one = _said(reading, kinds, joint, said[-1] if said else None)
+        if whole.text.endswith("?") and one.asked:  # "Why are there no parks?" wants some
+            one = replace(one, sure=False)
         said.append(one if is_english or _is_english(reading, index) else _foreign(one))
         if len(said) > 1 and (said[-2].polarity, said[-1].polarity) == (
             "likes",
@@ -176,44 +166,6 @@ def _with_context(said: list[Said], naming: int, whole: Sentence, joints: Sequen
     if named.asked and joints[naming] not in _AND:
         found[naming] = replace(named, asked=without_names(whole))
     return found
-
-
-def _clauses(whole: Sentence) -> Iterator[tuple[str, str]]:
-    """Clauses, with the words that join each to the one before."""
-    text, masked = whole.text, masked_text(whole)
-    found = [match.span() for match in _ALWAYS.finditer(masked)]
-    found += [match.span() for match in _SOMETIMES.finditer(masked) if _begins(masked[match.end() :])]
-    if preferred := _PREFERRED.search(masked):
-        found.append((preferred.end(), preferred.end() + 1))
-    ends = sorted(set(found))
-    start, joint = 0, ""
-    for left, right in [*ends, (len(text), len(text))]:
-        if left < start:  # inside the words that join
-            continue
-        clause = text[start:left].strip(" ,.!?;")
-        if clause:
-            yield clause, joint
-        start, joint = right, masked[left:right].strip(" ,")
-
-
-def masked_text(sentence: Sentence) -> str:
-    """The text with the names of places and kinds blotted out."""
-    text = sentence.text
-    spans = [(kind.start, kind.end) for kind in sentence.kinds] + [(p.start, p.end) for p in sentence.places]
-    for start, end in spans:
-        text = text[:start] + "\u2588" * (end - start) + text[end:]
-    return text
-
-
-def _begins(masked: str) -> bool:
-    """Whether a clause of its own begins here: with a person, with what turns it round, or with a wish."""
-    first = _first(masked)
-    return (
-        first in (_SUBJECTS - {"the"}) | BEING | HELPING
-        or _wishes(masked)
-        or verb_of(first) in _GOING_ON
-        or begins_with_turn(masked)
-    )
 
 
 def _foreign(one: Said) -> Said:
@@ -258,9 +210,9 @@ def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tupl
         return "unclear", clause, problem
     if found:
         return "avoids", found[0].wording, ""
-    if before is None or _first(masked) in _SUBJECTS:
+    if before is None or first_word(masked) in SUBJECTS:
         return "likes", clause, ""
-    wording = f"I {clause}" if verb_of(_first(masked)) else f"I like {clause}"
+    wording = f"I {clause}" if verb_of(first_word(masked)) else f"I like {clause}"
     return "avoids" if before.polarity == "avoids" and joint == "or" else "likes", wording, ""
 
 
@@ -274,25 +226,15 @@ def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None
         return f'it turns round twice: "{found[0].cue}" and "{found[1].cue}"'
     if found and before and before.polarity in ("avoids", "unclear") and _EXCEPT.match(masked):
         return "an exception from what is avoided"
-    goes_on = before and before.polarity == "avoids" and joint in ("and", "") and _first(masked) not in _SUBJECTS
-    if before and goes_on and not found and not _wishes(masked):
+    goes_on = before and before.polarity == "avoids" and joint in ("and", "") and first_word(masked) not in SUBJECTS
+    if before and goes_on and not found and not wishes(masked):
         return f'it is not clear whether "{before.text}" is meant here, too'
     return ""
 
 
-def _first(masked: str) -> str:
-    """The first word that is no adverb."""
-    words = [re.split("['\u2019]", word.lower().strip(",."))[0] for word in masked.split()]
-    return next((word for word in words if word not in _ADVERBS), "")
-
-
-def _wishes(masked: str) -> bool:
-    return _first(masked) == "more" or verb_of(_first(masked)) in _WISHING
-
-
 def _says_something(wording: str) -> bool:
-    plain = FUNCTION_WORDS | ADVERBS | BEING | HELPING | _THINGS | _SUBJECTS
-    return any(not (token.word in plain or verb_of(token.word) in _GOING_ON) for token in tokens(wording))
+    plain = FUNCTION_WORDS | ADVERBS | BEING | HELPING | _THINGS | SUBJECTS
+    return any(not (token.word in plain or verb_of(token.word) in GOING_ON) for token in tokens(wording))
 
 
 def _is_english(reading: Sentence, index: KindIndex) -> bool:
