@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from genrec.llm.backend import AnswerScorer
+from genrec.llm.backend import AnswerScorer, LowRank
 from genrec.llm.decoding import Trie, all_logprobs
 from genrec.profiles.statements import Said
 from genrec.prompting import one_line, render
 
-PROBES: Final = "feelings.safetensors"
+TUNED: Final = "feelings.safetensors"
 ANSWERS: Final = ("They like it.", "They dislike it.")
 LIKING: Final = ("I like a place.", "I love a place.", "I want more of a place.", "Take me to a place.")
 DISLIKING: Final = ("I hate a place.", "I never want a place.", "I am done with a place.", "Keep me away from a place.")
@@ -49,8 +49,8 @@ class Feelings:
 
     def _read(self, texts: Sequence[str]) -> list["_Read"] | list[None]:
         """What the model makes of each text; None of a model that cannot tell what is obvious."""
-        if self._scorer.name == "embedded" and (states := self._scorer.states(texts)) is not None:
-            weight, bias = _probes()
+        if self._scorer.name == "embedded" and (states := self._scorer.states(texts, _tuned().low_rank)) is not None:
+            weight, bias = _tuned().weight, _tuned().bias
             return [_Read(likes, tells) for likes, tells in (states @ weight.T + bias).tolist()]
         high, low = self._anchors
         if min(high) <= max(low):
@@ -79,11 +79,20 @@ class _Read(NamedTuple):
     tells: float = inf
 
 
+class _Tuned(NamedTuple):
+    """What makes the embedded model a reader of feelings; `weight` and `bias`: from a state to what `_Read` holds."""
+
+    low_rank: LowRank
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
 @cache
-def _probes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights for the state, and biases: of what `_Read` holds."""
-    tensors = load(files("genrec").joinpath(PROBES).read_bytes())
-    return tensors["weight"], tensors["bias"]
+def _tuned() -> _Tuned:
+    tensors = load(files("genrec").joinpath(TUNED).read_bytes())
+    weight, bias = tensors.pop("weight"), tensors.pop("bias")
+    layers = sorted({name.rpartition(".")[0] for name in tensors})
+    return _Tuned({name: (tensors[f"{name}.down"], tensors[f"{name}.up"]) for name in layers}, weight, bias)
 
 
 def _judged(clause: Said, read: _Read | None) -> Said:

@@ -56,7 +56,7 @@ class Shift:
     """What clauses add to the log-score of each place.
 
     `said`: all clauses. `parts`: shape (clauses, pois). `strength`: with which they are to count. `worth`: the share
-    of it with which what is liked counts.
+    of it with which kinds that are liked count; a place that is named, and what is avoided, count wholly.
     """
 
     said: tuple[Said, ...]
@@ -67,18 +67,23 @@ class Shift:
     @property
     def total(self) -> Floats:
         """Of all clauses together. Shape: (pois,)."""
-        counting = np.where(self.parts > 0, self.worth, 1.0) * self.parts
-        return np.asarray(self.strength * counting.sum(axis=0))
+        worths = np.reshape(self._worths, (-1, 1))
+        return np.asarray(self.strength * np.where(self.parts > 0, worths * self.parts, self.parts).sum(axis=0))
+
+    @property
+    def _worths(self) -> list[float]:
+        """Of each clause."""
+        return [1.0 if clause.pois else self.worth for clause in self.said]
 
     def applied(self, scores: Floats) -> Floats:
         """Log-probabilities of all places after the words; as they are if nothing counts. Shape: (..., pois), twice."""
         if not self.total.any():
             return scores
-        moved, least = _normal(scores + self.total), LEAST_SHARE * self.strength * self.worth
-        for part in self.parts:
+        moved = _normal(scores + self.total)
+        for part, worth in zip(self.parts, self._worths, strict=True):
             meant = part >= STRONGLY
-            if least and meant.any():
-                moved = _with_share(moved, meant, least)
+            if worth and meant.any():
+                moved = _with_share(moved, meant, LEAST_SHARE * self.strength * worth)
         return moved
 
     def told(self, poi: int) -> list[str]:

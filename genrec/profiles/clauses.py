@@ -17,7 +17,7 @@ _ALWAYS = re.compile(
     r";|\s[\u2013\u2014-]\s|(?<!anything)(?<!nothing)(?<!everything)(?<!where),? \bbut\b"
     r"|,? \b(?:yet|however|although|though|whereas|while)\b"
     r"|,? (?=(?:except(?: for)?|apart from|other than|instead of|rather than|nor|but not)\b)"
-    r"|(?<=\u2588),? (?=(?:more|less|fewer) )",  # "more museums less bars"
+    r"|(?<=[s\u2588]),? (?=(?:more|less|fewer) (?:(?:\w+ )?\u2588|(?!nowadays|always)\w+s$))",  # "more museums less bars"
     re.IGNORECASE,
 )
 _SOMETIMES = re.compile(r",? (?:and then|and|or|so) |, ", re.IGNORECASE)  # ... and these, if a new clause begins there
