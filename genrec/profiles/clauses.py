@@ -16,15 +16,15 @@ _ADVERBS = (ADVERBS | {"now", "nowadays", "instead", "please", "lately", "today"
 _ALWAYS = re.compile(
     r";|\s[\u2013\u2014-]\s|(?<!anything)(?<!nothing)(?<!everything)(?<!where),? \bbut\b"
     r"|,? \b(?:yet|however|although|though|whereas|while)\b"
-    r"|,? (?=(?:except(?: for)?|apart from|other than|instead of|rather than|nor|but not)\b)"
-    r"|(?<=[s\u2588]),? (?=(?:more|less|fewer) (?:(?:\w+ )?\u2588|(?!nowadays|always)\w+s$))",  # "more museums less bars"
+    r"|(?<!anything)(?<!anywhere),? (?=except\b)|,? (?=(?:apart from|other than|instead of|rather than|nor|but not)\b)"
+    r"|(?<=[s\u2588]),? (?=(?:more|less|fewer) (?:(?:\w+ )?\u2588|(?!nowadays|always)\w+s$))",  # "less bars more parks"
     re.IGNORECASE,
 )
 _SOMETIMES = re.compile(r",? (?:and then|and|or|so) |, ", re.IGNORECASE)  # ... and these, if a new clause begins there
 _PREFERRED = re.compile(
     r"\b(?:(?:rather(?! than)|prefer|preferred|better|sooner|more fun)\b.*?(?= (?:than|over)\b)"
     r"|prefer(?:red)? (?!to )[^ ].*?(?= to\b))"
-    r"|(?:\u2588|\b(?:take|pick|choose|give me|go for)\b.*?)(?= over (?:\w+ ){0,2}\u2588)",
+    r"|(?:\u2588(?:e?s)?|\b(?:take|pick|choose|give me|go for)\b.*?)(?= over (?:\w+ ){0,2}\u2588)",
     re.IGNORECASE,
 )
 # Two who do one thing: "my wife and I", "I am sick and tired".

@@ -31,12 +31,19 @@ _WISH = re.compile(
     r"(?:want|love|like|enjoy|prefer|need|adore|rather)\b",
     re.IGNORECASE,
 )
-_PAST = re.compile(
-    r"\bused to (?!it\b|be\b.*\bbut\b)|\b(?:was|were) my thing|\buntil (?:last|recently)|\bback (?:then|in the day)"
-    r"|\b(?:have|has)(?: not|n['\u2019]?t) (?:been|had|gone|seen|visited)\b.*\b(?:ages|years|while|long|yet|lately)\b",
+_ONCE = re.compile(
+    r"\bused to (?!it\b|be\b.*\bbut\b)|\b(?:was|were) my thing|\buntil (?:last|recently)|\bback (?:then|in the day)",
     re.IGNORECASE,
 )
-_OTHERS = re.compile(r"my \S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b", re.IGNORECASE)
+_MISSED = re.compile(
+    r"\b(?:have|has)(?: not|n['\u2019]?t) (?:been|had|gone|seen|visited)\b.*\b(?:ages|years|while|long|yet|lately)\b",
+    re.IGNORECASE,
+)
+_OTHERS = re.compile(
+    r"my (?!(?:back|body|budget|ears|eyes|feet|head|heart|knees|legs|nose|stomach|wallet)\b)"
+    r"\S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b",
+    re.IGNORECASE,
+)
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 # Words of other languages, too.
 _AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
@@ -54,8 +61,9 @@ _ENGLISH = (
 ) - _AMBIGUOUS
 _TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
 _AND = ("and", "and then", "or", "so")
+TWICE: Final = "it turns round twice"
 # Notes of clauses whose sign a model may know all the same.
-_OPEN = ("it speaks of the past", "it turns round twice", "it is not clear whether")
+_OPEN = ("it speaks of the past", TWICE, "it is not clear whether")
 _THINGS = frozenset(["it", "that", "this", "them", "those", "these", "everything", "anything", "something", "thing"])
 
 
@@ -150,6 +158,8 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
         joints.append(joint)
     if len(said) == 1 and said[0].polarity == "likes" and _is_a_name(whole):
         return [replace(said[0], sure=True, asked="")]
+    if len(said) == 1 and said[0].note and not whole.text.endswith("?") and _ONCE.search(masked_text(whole)):
+        return [replace(said[0], asked="")]  # how it was says nothing of now
     naming = [i for i, one in enumerate(said) if one.kinds or one.pois]
     return _with_context(said, naming[0], whole, joints) if len(naming) == 1 else said
 
@@ -218,12 +228,12 @@ def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tupl
 
 def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None) -> str:
     """Why the sign of a clause cannot be told; empty if it can."""
-    if _PAST.search(masked):
+    if _ONCE.search(masked) or _MISSED.search(masked):
         return "it speaks of the past"
     if found and _OTHERS.match(masked):
         return "it speaks of somebody else"
     if len(found) > 1:
-        return f'it turns round twice: "{found[0].cue}" and "{found[1].cue}"'
+        return f'{TWICE}: "{found[0].cue}" and "{found[1].cue}"'
     if found and before and before.polarity in ("avoids", "unclear") and _EXCEPT.match(masked):
         return "an exception from what is avoided"
     goes_on = before and before.polarity == "avoids" and joint in ("and", "") and first_word(masked) not in SUBJECTS

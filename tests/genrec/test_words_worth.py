@@ -18,7 +18,11 @@ from genrec.steering import Steering
 def visits(pois_of):
     """A check-in an hour by each of 20 people; `pois_of`: (person, hour) to place."""
     return make(
-        [(f"u{u}", pois_of(u, hour), MONDAY + timedelta(hours=hour, minutes=u)) for u in range(20) for hour in range(60)]
+        [
+            (f"u{u}", pois_of(u, hour), MONDAY + timedelta(hours=hour, minutes=u))
+            for u in range(20)
+            for hour in range(60)
+        ]
     )
 
 
