@@ -111,7 +111,7 @@ class Reader:
         """Log-odds that each text speaks of something liked, and that it tells anything; texts of one length."""
         lower = torch.stack([self.lower[text] for text in texts])
         with added(self._model, {name: (down, SCALE * up) for name, (down, up) in self.pairs.items()}):
-            states = self._model(inputs_embeds=lower, use_cache=False).last_hidden_state[:, -1].float()
+            states: torch.Tensor = self._model(inputs_embeds=lower, use_cache=False).last_hidden_state[:, -1].float()
         return states @ self.weight.T / DAMPED + self.bias
 
     def read_texts(self, one: Sentence) -> list[str]:
@@ -133,7 +133,7 @@ class Reader:
             for group in optimiser.param_groups:
                 fallen = 0.5 * (1 + math.cos(math.pi * done / len(made))) * 0.97 + 0.03
                 group["lr"] = group["rate"] * min(1.0, (done + 1) / WARMING) * fallen
-            _loss(self.read([text for _, text in batch]), [one for one, _ in batch]).backward()
+            _loss(self.read([text for _, text in batch]), [one for one, _ in batch]).backward()  # type: ignore[no-untyped-call]
             done, waiting = done + len(batch), waiting + len(batch)
             if waiting >= BATCH:
                 torch.nn.utils.clip_grad_norm_([*matrices, self.weight, self.bias], 1.0)

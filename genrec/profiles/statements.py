@@ -40,7 +40,7 @@ _MISSED = re.compile(
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
-    r"my (?!(?:back|body|budget|ears|eyes|feet|head|heart|knees|legs|nose|stomach|wallet)\b)"
+    r"my (?!(?:back|body|budget|ears|eyes|feet|head|heart|knees|legs|nerves|nose|skin|stomach|wallet)\b)"
     r"\S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b",
     re.IGNORECASE,
 )
@@ -145,6 +145,9 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
     for clause, joint in clauses(whole):
         reading = readings(clause, index, own)[0]
         kinds = named_kinds(readings(spelled_out(clause, names), index, own)[0], index)
+        named_before = any(set(kinds) <= set(one.kinds) for one in said)
+        if named_before and "ones" not in clause.split() and not named_kinds(reading, index):
+            kinds = ()  # "..., so I want one nearby": nothing beside what was named
         one = _said(reading, kinds, joint, said[-1] if said else None)
         if whole.text.endswith("?") and one.asked:  # "Why are there no parks?" wants some
             one = replace(one, sure=False)

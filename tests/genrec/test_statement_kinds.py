@@ -68,6 +68,15 @@ def test_how_it_was_says_nothing_of_now(text):
     assert [clause.sign for clause in Told(9.0).signed(parse(text, KINDS, {}))] == [0]
 
 
+@pytest.mark.parametrize(
+    "text", ["We couldn't afford a bar before, now we enjoy one every week.", "A bar calms me, so I want one nearby."]
+)
+def test_what_takes_up_a_name_is_read_with_it(text):
+    said = parse(text, KINDS, {})
+    assert [clause.kinds for clause in said] == [("Bar",), ()]
+    assert said[0].asked == text.replace("bar", "place")
+
+
 def test_how_it_was_and_how_it_is_now_is_asked_about_together():
     said = Told(9.0).signed(parse("I used to hate bars, but now I can't stay away.", KINDS, {}))
     assert [clause.sign for clause in said if clause.kinds] == [1]

@@ -36,12 +36,15 @@ def test_genrec_reads_as_it_was_taught():
     said = [Sentence("I love a {kind}.", "more", "1"), Sentence("I hate a {kind}.", "fewer", "1")]
     said += [Sentence("I ski.", "likes", "1"), Sentence("It is one.", "idle", "1")]
     reader = Reader(said)
-    for _ in range(6):
-        reader.learn(said * 16)
-    assert "1.000 and 1.000 right" in measured(reader, said)
+    reader.learn(said * 8)
+    assert "AUC" in measured(reader, said)
+    with torch.no_grad():  # as if it had learned much
+        for parameter in (reader.weight, *(up for _, up in reader.pairs.values())):
+            parameter.add_(0.05 * torch.randn_like(parameter))
     tensors, texts = reader.tensors(), ["I love a place.", "I hate a place."]
     layers = {name.rpartition(".")[0] for name in tensors} - {""}
     low_rank = {name: (tensors[f"{name}.down"], tensors[f"{name}.up"]) for name in layers}
-    states = LocalModel.load("embedded").states(texts, low_rank)
-    odds = states @ tensors["weight"].T + tensors["bias"]
-    assert np.allclose(odds, reader.read(texts).detach().numpy(), atol=0.3)
+    model = LocalModel.load("embedded")
+    taught, plain = (model.states(texts, pairs) @ tensors["weight"].T + tensors["bias"] for pairs in (low_rank, {}))
+    far = np.abs(taught - plain).max()
+    assert np.allclose(taught, reader.read(texts).detach().numpy(), atol=0.1 * far)
