@@ -1,8 +1,8 @@
 """What a person's words add to a ranking: nothing where nothing is said, and else a term for each place.
 
 log score(place) = log p(place) + strength * shift(place), where what is liked counts as far as kinds tell of where
-people go in this city (see `words_worth`), and what is avoided wholly. Of a clause, the shift is the difference that
-it makes to the model's belief about kinds of places, log p(kind | the person says the clause), held against what
+people go in this city (see `words_worth`), a wish and what is avoided wholly. Of a clause, the shift is the difference
+that it makes to the model's belief about kinds of places, log p(kind | the person says the clause), held against what
 indifferent clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands
 out. What is avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts
 only if some kind stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and
@@ -56,7 +56,7 @@ class Shift:
     """What clauses add to the log-score of each place.
 
     `said`: all clauses. `parts`: shape (clauses, pois). `strength`: with which they are to count. `worth`: the share
-    of it with which kinds that are liked count; a place that is named, and what is avoided, count wholly.
+    of it with which kinds that are liked count; a wish, a place that is named, and what is avoided, count wholly.
     """
 
     said: tuple[Said, ...]
@@ -73,7 +73,7 @@ class Shift:
     @property
     def _worths(self) -> list[float]:
         """Of each clause."""
-        return [1.0 if clause.pois else self.worth for clause in self.said]
+        return [1.0 if clause.pois or clause.wish else self.worth for clause in self.said]
 
     def applied(self, scores: Floats) -> Floats:
         """Log-probabilities of all places after the words; as they are if nothing counts. Shape: (..., pois), twice."""

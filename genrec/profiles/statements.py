@@ -31,6 +31,12 @@ _WISH = re.compile(
     r"(?:want|love|like|enjoy|prefer|need|adore|rather)\b",
     re.IGNORECASE,
 )
+# A wish for now, where a liking only tells of where somebody goes.
+_ASKS = re.compile(
+    r"\b(?:want|wants|wanna|need|show|take me|take us|find|give|get me|get us|bring|send|suggest|recommend|looking for"
+    r"|look for|more|crav(?:e|ing)|fancy|in the mood|feel like|please|pls|plz|(?:i['\u2019]d|would) (?:like|love))\b",
+    re.IGNORECASE,
+)
 _ONCE = re.compile(
     r"\bused to (?!it\b|be\b.*\bbut\b)|\b(?:was|were) my thing|\buntil (?:last|recently)|\bback (?:then|in the day)",
     re.IGNORECASE,
@@ -83,6 +89,7 @@ class Said:
         sure: whether its words tell the polarity; a model may know better.
         asked: what to ask a model about; nothing if nobody can know better.
         tells: whether it may tell anything of where the person goes.
+        wish: whether it asks for something now, and does not only tell what is liked.
         moves: kinds that it moves in a ranking, the furthest first.
 
     """
@@ -98,6 +105,7 @@ class Said:
     sure: bool = True
     asked: str = ""
     tells: bool = True
+    wish: bool = False
     moves: tuple[str, ...] = ()
 
     @property
@@ -160,7 +168,7 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
         names += naming_words(reading, index)
         joints.append(joint)
     if len(said) == 1 and said[0].polarity == "likes" and _is_a_name(whole):
-        return [replace(said[0], sure=True, asked="")]
+        return [replace(said[0], sure=True, asked="", wish=True)]
     if len(said) == 1 and said[0].note and not whole.text.endswith("?") and _ONCE.search(masked_text(whole)):
         return [replace(said[0], asked="")]  # how it was says nothing of now
     naming = [i for i, one in enumerate(said) if one.kinds or one.pois]
@@ -203,7 +211,8 @@ def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | 
     given = _PREFIX.match(clause) is not None
     sure = given or polarity == "avoids" or _WISH.match(wording) is not None
     asked = without_names(reading) if may_be_known and not given else ""
-    return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure, asked)
+    wish = _ASKS.search(masked_text(reading)) is not None
+    return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure, asked, wish=wish)
 
 
 def _is_a_name(reading: Sentence) -> bool:

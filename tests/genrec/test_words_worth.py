@@ -52,7 +52,7 @@ def test_it_is_a_share(checkins):
     assert 0 <= words_worth(checkins) <= 1
 
 
-def test_it_weighs_kinds_that_are_liked_and_neither_places_nor_what_is_avoided():
+def test_it_weighs_kinds_that_are_liked_and_no_wishes_places_nor_what_is_avoided():
     model, pois = tiny_model(), pl.DataFrame({"category": KINDS})
     before = np.log(np.full(len(KINDS), 1 / len(KINDS)))
 
@@ -62,5 +62,5 @@ def test_it_weighs_kinds_that_are_liked_and_neither_places_nor_what_is_avoided()
 
     assert 1 / 8 < moved("I like parks.", 0.2)[6] < moved("I like parks.", 1)[6]
     assert moved("I like parks.", 0) == pytest.approx(1 / 8)
-    for says in ("I hate parks.", "I like POI 7 (Museum)."):
+    for says in ("I hate parks.", "park", "I want more parks.", "Take me to a park.", "I like POI 7 (Museum)."):
         assert moved(says, 0.2) == pytest.approx(moved(says, 1))
