@@ -5,8 +5,9 @@ people go in this city (see `words_worth`), a wish and what is avoided wholly. O
 that it makes to the model's belief about kinds of places, log p(kind | the person says the clause), held against what
 indifferent clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands
 out. What is avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts
-only if some kind stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and
-what a person likes gets at least a small share of the probability together, however little their visits speak for it.
+only if it tells anything of where somebody may go, and some kind stands out clearly. A kind or a place that a clause
+names is always moved, what is avoided alone; and what a person likes gets at least a small share of the probability
+together, however little their visits speak for it.
 """
 
 import hashlib
@@ -35,10 +36,7 @@ Floats = NDArray[np.float64]
 SAID: Final = ("said_user", "said_reference")  # the prompts
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
-# Spreads, of the kind that stands out furthest, from which on a clause that names none counts: if it tells anything of
-# where somebody may go, and else.
-CLEARLY: Final = 2.0
-STRIKINGLY: Final = 4.0
+CLEARLY: Final = 2.0  # spreads, of the kind that stands out furthest, from which on a clause that names none counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 STRONGEST: Final = 2  # that one may ask for
 NAMED: Final = 3.0  # by which it moves what it names, at least
@@ -172,7 +170,7 @@ class Steering:
         effect = np.zeros(len(self._texts) + 1)  # the last is of places of no known kind
         named = [self._kind[name] for name in clause.kinds if name in self._kind and clause.tells]
         known = self._known.get(clause.wording) if _is_open(clause) else None
-        if known is not None and (named or known.max() >= (CLEARLY if clause.tells else STRIKINGLY)):
+        if known is not None and (named or (clause.tells and known.max() >= CLEARLY)):
             effect[:-1] = np.clip(known - STANDS_OUT, 0, MOST)
         if named:
             effect[:-1] *= BESIDE
