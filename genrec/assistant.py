@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import polars as pl
 
 from genrec.beside import Beside
 from genrec.checkins import Checkins
@@ -27,6 +26,7 @@ from genrec.llm.identity import model_settings
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.statements import Said, parse
+from genrec.profiles.words_worth import words_worth
 from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject, Writer
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask, LlmRecommender, Recommender, query
@@ -75,7 +75,7 @@ class Assistant:
         self.checkins = checkins
         self.profiles = profiles
         self.models = models
-        self.words = words or WordReader(models, checkins.pois, busy)
+        self.words = words or WordReader(models, checkins, busy)
         self.users = dict.fromkeys(checkins.frame[USER].unique(maintain_order=True).to_list())
         self._busy = busy
         self.beside: Beside | None = None
@@ -166,13 +166,14 @@ class Assistant:
 
 
 class WordReader:
-    """Reads what people say of themselves, for the places of one catalogue; it keeps what it has read lately.
+    """Reads what people say of themselves, for the places of some check-ins; it keeps what it has read lately.
 
     The model is loaded only if something counts; it reads words as it is: the adapter can rank only.
     """
 
-    def __init__(self, models: Models, pois: pl.DataFrame, busy: Busy = nullcontext) -> None:
-        self._models, self._pois, self._busy = models, pois, busy
+    def __init__(self, models: Models, checkins: Checkins, busy: Busy = nullcontext) -> None:
+        self._models, self._checkins, self._busy = models, checkins, busy
+        self._pois = checkins.pois
         self._parsed = lru_cache(READ_KEPT)(self._parse)
         self._signed: dict[str, list[Said]] = {}
 
@@ -212,7 +213,8 @@ class WordReader:
     @cached_property
     def _steering(self) -> Steering:
         model, server = self._models.model, self._models.server
-        return Steering(connect_scorer(model, server), self._pois, model_settings(model, server, None))
+        scorer, worth = connect_scorer(model, server), words_worth(self._checkins)
+        return Steering(scorer, self._pois, model_settings(model, server, None), worth=worth)
 
 
 def make_writer(

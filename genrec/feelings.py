@@ -1,8 +1,9 @@
 """Whether a person likes what a clause is about: what its rules tell, and what a language model makes of it.
 
-Of the embedded model, linear probes read the state of the last layer behind the sentence, in which "place" stands for
-each name; `training/feelings.py` made them. Any other model is asked in words, behind examples. Its odds are added to
-what the rules are sure of; where both together are too weak, the clause is unclear.
+The embedded model reads a sentence, in which "place" stands for each name, with a LoRA of its upper layers, and linear
+probes read the state of its last layer behind it; `training/feelings.py` made both. Any other model is asked in words,
+behind examples. Its odds are added to what the rules are sure of; where both together are too weak, the clause is
+unclear.
 """
 
 from collections.abc import Sequence
@@ -16,19 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from genrec.llm.backend import AnswerScorer
+from genrec.llm.backend import AnswerScorer, LowRank
 from genrec.llm.decoding import Trie, all_logprobs
-from genrec.profiles.statements import Said
+from genrec.profiles.statements import TWICE, Said
 from genrec.prompting import one_line, render
 
-PROBES: Final = "feelings.safetensors"
+TUNED: Final = "feelings.safetensors"
 ANSWERS: Final = ("They like it.", "They dislike it.")
 LIKING: Final = ("I like a place.", "I love a place.", "I want more of a place.", "Take me to a place.")
 DISLIKING: Final = ("I hate a place.", "I never want a place.", "I am done with a place.", "Keep me away from a place.")
 ANCHOR: Final = 2.0  # log-odds that a model's mean answers to these stand for
-RULES: Final = 1.0  # log-odds that a rule is worth
-UNCLEAR: Final = 0.4  # log-odds from which on a clause is clear
-IDLE: Final = -2.0  # log-odds below which a clause tells nothing although it names a kind ("I have two older brothers")
+RULES: Final = 0.75  # log-odds that words of avoiding are worth against liking, and two turns for it
+UNCLEAR: Final = 0.2  # log-odds from which on a clause is clear
+IDLE: Final = -4.0  # log-odds below which a clause tells nothing although it names a kind ("I have two older brothers")
 LONGEST: Final = 300  # characters of a clause that the model reads
 
 
@@ -49,8 +50,8 @@ class Feelings:
 
     def _read(self, texts: Sequence[str]) -> list["_Read"] | list[None]:
         """What the model makes of each text; None of a model that cannot tell what is obvious."""
-        if self._scorer.name == "embedded" and (states := self._scorer.states(texts)) is not None:
-            weight, bias = _probes()
+        if self._scorer.name == "embedded" and (states := self._scorer.states(texts, _tuned().low_rank)) is not None:
+            weight, bias = _tuned().weight, _tuned().bias
             return [_Read(likes, tells) for likes, tells in (states @ weight.T + bias).tolist()]
         high, low = self._anchors
         if min(high) <= max(low):
@@ -79,11 +80,20 @@ class _Read(NamedTuple):
     tells: float = inf
 
 
+class _Tuned(NamedTuple):
+    """What makes the embedded model a reader of feelings; `weight` and `bias`: from a state to what `_Read` holds."""
+
+    low_rank: LowRank
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
 @cache
-def _probes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights for the state, and biases: of what `_Read` holds."""
-    tensors = load(files("genrec").joinpath(PROBES).read_bytes())
-    return tensors["weight"], tensors["bias"]
+def _tuned() -> _Tuned:
+    tensors = load(files("genrec").joinpath(TUNED).read_bytes())
+    weight, bias = tensors.pop("weight"), tensors.pop("bias")
+    layers = sorted({name.rpartition(".")[0] for name in tensors})
+    return _Tuned({name: (tensors[f"{name}.down"], tensors[f"{name}.up"]) for name in layers}, weight, bias)
 
 
 def _judged(clause: Said, read: _Read | None) -> Said:
@@ -92,7 +102,7 @@ def _judged(clause: Said, read: _Read | None) -> Said:
         return clause
     named = bool(clause.kinds or clause.pois)
     clause = replace(clause, tells=(named and clause.sure) or read.tells > (IDLE if named else 0))
-    total = read.likes + (RULES * clause.sign if clause.sure else 0)
+    total = read.likes + RULES * (clause.note.startswith(TWICE) - (clause.sure and clause.sign < 0))
     if abs(total) < UNCLEAR:
         return replace(clause, polarity="unclear", note=clause.note or "it is not clear whether you like it")
     if total < 0:

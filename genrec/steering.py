@@ -1,11 +1,13 @@
 """What a person's words add to a ranking: nothing where nothing is said, and else a term for each place.
 
-log score(place) = log p(place) + strength * shift(place). Of a clause, the shift is the difference that it makes to
-the model's belief about kinds of places, log p(kind | the person says the clause), held against what indifferent
-clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands out. What is
-avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts only if some
-kind stands out clearly. A kind or a place that a clause names is always moved, what is avoided alone; and what a person
-likes gets at least a small share of the probability together, however little their visits speak for it.
+log score(place) = log p(place) + strength * shift(place), where what is liked counts as far as kinds tell of where
+people go in this city (see `words_worth`), a wish and what is avoided wholly. Of a clause, the shift is the difference
+that it makes to the model's belief about kinds of places, log p(kind | the person says the clause), held against what
+indifferent clauses make it (contextual calibration, Zhao et al. 2021), in units of their spread, as far as it stands
+out. What is avoided has a positive wording and a negative sign (see `feelings`). A clause that names nothing counts
+only if it tells anything of where somebody may go, and some kind stands out clearly. A kind or a place that a clause
+names is always moved, what is avoided alone; and what a person likes gets at least a small share of the probability
+together, however little their visits speak for it.
 """
 
 import hashlib
@@ -35,10 +37,7 @@ Floats = NDArray[np.float64]
 SAID: Final = ("said_user", "said_reference")  # the prompts
 FLOOR: Final = 0.3  # nats, added to the spread: with few references it can be small by chance
 STANDS_OUT: Final = 1.5  # spreads, from which on a difference counts
-# Spreads, of the kind that stands out furthest, from which on a clause that names none counts: if it tells anything of
-# where somebody may go, and else.
-CLEARLY: Final = 2.0
-STRIKINGLY: Final = 4.0
+CLEARLY: Final = 2.0  # spreads, of the kind that stands out furthest, from which on a clause that names none counts
 MOST: Final = 4.0  # by which one clause moves a place at strength 1, in nats
 STRONGEST: Final = 2  # that one may ask for
 NAMED: Final = 3.0  # by which it moves what it names, at least
@@ -47,7 +46,7 @@ SHOWN: Final = 5  # kinds that a clause is said to move
 BATCH: Final = 16  # wordings read side by side
 LONGEST_CLAUSE: Final = 300  # characters that the model reads
 STRONGLY: Final = 2.5  # nats from which on a kind that is not named counts as meant
-LEAST_SHARE: Final = 0.15  # of the probability, at strength 1, of all places that a liking clause means
+LEAST_SHARE: Final = 0.15  # of the probability, at strength and worth 1, of all places that a liking clause means
 TOLD: Final = 0.5  # nats from which on a reason says that words moved a place
 
 
@@ -55,27 +54,35 @@ TOLD: Final = 0.5  # nats from which on a reason says that words moved a place
 class Shift:
     """What clauses add to the log-score of each place.
 
-    `said`: all clauses. `parts`: shape (clauses, pois). `strength`: with which they are to count.
+    `said`: all clauses. `parts`: shape (clauses, pois). `strength`: with which they are to count. `worth`: the share
+    of it with which kinds that are liked count; a wish, a place that is named, and what is avoided, count wholly.
     """
 
     said: tuple[Said, ...]
     parts: Floats
     strength: float = 1.0
+    worth: float = 1.0
 
     @property
     def total(self) -> Floats:
         """Of all clauses together. Shape: (pois,)."""
-        return np.asarray(self.strength * self.parts.sum(axis=0))
+        worths = np.reshape(self._worths, (-1, 1))
+        return np.asarray(self.strength * np.where(self.parts > 0, worths * self.parts, self.parts).sum(axis=0))
+
+    @property
+    def _worths(self) -> list[float]:
+        """Of each clause."""
+        return [1.0 if clause.pois or clause.wish else self.worth for clause in self.said]
 
     def applied(self, scores: Floats) -> Floats:
         """Log-probabilities of all places after the words; as they are if nothing counts. Shape: (..., pois), twice."""
         if not self.total.any():
             return scores
         moved = _normal(scores + self.total)
-        for part in self.parts:
+        for part, worth in zip(self.parts, self._worths, strict=True):
             meant = part >= STRONGLY
-            if meant.any():
-                moved = _with_share(moved, meant, LEAST_SHARE * self.strength)
+            if worth and meant.any():
+                moved = _with_share(moved, meant, LEAST_SHARE * self.strength * worth)
         return moved
 
     def explained(self, ranking: Ranking, before: Floats, after: Floats) -> Ranking:
@@ -102,10 +109,18 @@ class Steering:
     """Asks a model what clauses say about the kinds of one catalogue.
 
     `identity`: the model's settings, to keep what indifferent clauses say in the cache folder; None to keep nothing.
+    `worth`: how much what is liked counts there, from 0 to 1.
     """
 
-    def __init__(self, scorer: AnswerScorer, pois: pl.DataFrame, identity: Mapping[str, Any] | None = None) -> None:
-        self._scorer, self._identity = scorer, identity
+    def __init__(
+        self,
+        scorer: AnswerScorer,
+        pois: pl.DataFrame,
+        identity: Mapping[str, Any] | None = None,
+        *,
+        worth: float = 1.0,
+    ) -> None:
+        self._scorer, self._identity, self.worth = scorer, identity, worth
         kinds = place_kinds(pois)
         self.vocabulary = vocabulary(kinds)
         self._texts = list(dict.fromkeys(map(name_in_prompt, self.vocabulary)))
@@ -131,7 +146,7 @@ class Steering:
         for row, (clause, counts) in enumerate(zip(said, counting, strict=True)):
             if counts and strength:
                 parts[row] = self._part(clause)
-        return Shift(tuple(map(self._told, said, parts)), parts, strength)
+        return Shift(tuple(map(self._told, said, parts)), parts, strength, self.worth)
 
     def _told(self, clause: Said, part: Floats) -> Said:
         """The clause with the kinds that it moves."""
@@ -169,7 +184,7 @@ class Steering:
         effect = np.zeros(len(self._texts) + 1)  # the last is of places of no known kind
         named = [self._kind[name] for name in clause.kinds if name in self._kind and clause.tells]
         known = self._known.get(clause.wording) if _is_open(clause) else None
-        if known is not None and (named or known.max() >= (CLEARLY if clause.tells else STRIKINGLY)):
+        if known is not None and (named or (clause.tells and known.max() >= CLEARLY)):
             effect[:-1] = np.clip(known - STANDS_OUT, 0, MOST)
         if named:
             effect[:-1] *= BESIDE

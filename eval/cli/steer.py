@@ -1,5 +1,6 @@
 """`genrec-eval steer`: what a person's words do to a ranking."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only
 from genrec.llm.connect import connect_scorer
 from genrec.llm.identity import model_settings
+from genrec.profiles.words_worth import words_worth
 from genrec.steering import STRONGEST, Steering
 from genrec.trajectories import Part
 
@@ -51,7 +53,9 @@ def steer(
         raise GenRecError(f"{path}: neither categories nor names say the kinds of places: nothing to talk about")
     with err.status("loading the model"):
         scorer = connect_scorer(model.model, model.server)
-        steering = Steering(scorer, checkins.pois, model_settings(model.model, model.server, None))
+        known = replace(checkins, frame=checkins.frame.head(asked.train_rows))
+        settings = model_settings(model.model, model.server, None)
+        steering = Steering(scorer, checkins.pois, settings, worth=words_worth(known))
     method = TrainedMethod("fusion", rankers)
     study = studies.Study(asked, topics, Fusion(rankers), method, steering, strength, seed)
     made = scenarios(asked, topics, persons=persons, kinds=kinds, seed=seed)

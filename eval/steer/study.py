@@ -153,13 +153,14 @@ def conclude(
         "scenarios": len(made) // len(DIRECTIONS),
         "persons": len({one.example for one in made}),
         "strength": study.strength,
+        "worth": study.steering.worth,
         "unedited acc@10": acc,
     }
     outcome = Outcome("steer", settings, [_verdict(more)], [], [], [], more=dict(more))
     facts: list[tuple[str, str]] = [
         ("Data", f"{name}: {settings['data']['check_ins']:,} check-ins"),
         ("Scripted edits", f"{settings['scenarios']:,} in each direction, of {settings['persons']} persons"),
-        ("Strength", f"{study.strength:g}"),
+        ("Strength", f"{study.strength:g}, of what is liked {study.strength * study.steering.worth:.2f}"),
         ("Acc@10 of the same visits, nothing said", f"{settings['unedited acc@10']:.3f}"),
     ]
     write_overview(out, outcome, summary=f"{name}: what words do.", settings=facts, sections=sections(more))

@@ -1,6 +1,6 @@
 """What GenRec asks of a language model, wherever it runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -13,6 +13,9 @@ from genrec.llm.decoding import Scorer, Trie
 # Of what a token's probability is a share: of all tokens that the model has ("model"), or of those by which the answer
 # can still be one of the set ("catalogue"): the probability given that it is one, step by step. The latter costs less.
 Over = Literal["model", "catalogue"]
+
+# Matrices that are added to linear layers, by their names: shapes (rank, inputs) and (outputs, rank).
+LowRank = Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
 
@@ -89,8 +92,8 @@ class AnswerScorer(Protocol):
         `tries` holds the answers that may be asked about, so that a backend can look ahead; `over`: see `Over`.
         """
 
-    def states(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
-        """What the last layer holds behind each text, which stands alone. Shape: (texts, width).
+    def states(self, texts: Sequence[str], low_rank: LowRank) -> NDArray[np.float32] | None:
+        """What the last layer holds behind each text, which stands alone, with `low_rank`. Shape: (texts, width).
 
         None if that is not to be had.
         """

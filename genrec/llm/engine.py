@@ -1,10 +1,13 @@
 """A model's passes over rows of tokens, and what it has read before."""
 
+from collections.abc import Mapping
+
 import torch
 from transformers import Cache, PreTrainedModel
 
 from genrec.llm.columns import Columns, small_cache
 from genrec.llm.head import Head
+from genrec.llm.low_rank import Pair, added
 from genrec.llm.masks import Masks
 from genrec.llm.prefix_cache import PrefixCache
 
@@ -26,11 +29,12 @@ class Engine:
         device: torch.device = self.model.device
         return device
 
-    def state(self, tokens: list[int]) -> torch.Tensor:
-        """What the last layer holds behind tokens, shape (size,); nothing is kept."""
-        found: torch.Tensor = self.model.base_model(
-            input_ids=torch.tensor([tokens], device=self.device), use_cache=False
-        ).last_hidden_state
+    def state(self, tokens: list[int], pairs: Mapping[str, Pair]) -> torch.Tensor:
+        """What the last layer holds behind tokens, shape (size,), with `pairs` added; nothing is kept."""
+        with added(self.model.base_model, pairs):
+            found: torch.Tensor = self.model.base_model(
+                input_ids=torch.tensor([tokens], device=self.device), use_cache=False
+            ).last_hidden_state
         return found[0, -1]
 
     def forward(

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import Adapter, read_adapter
-from genrec.llm.backend import CacheUse, Generation, Message, Over
+from genrec.llm.backend import CacheUse, Generation, LowRank, Message, Over
 from genrec.llm.chat import answer_tokens, count_tokens, prompt_tokens, standalone_tokens, text_tokens
 from genrec.llm.decoding import Trie
 from genrec.llm.engine import Engine
@@ -97,10 +97,11 @@ class LocalModel:
         return count_tokens(self.tokenizer, text)
 
     @torch.inference_mode()
-    def states(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def states(self, texts: Sequence[str], low_rank: LowRank) -> NDArray[np.float32]:
         """See `AnswerScorer`."""
-        found = [self.engine.state(standalone_tokens(self.tokenizer, text)).float().cpu().numpy() for text in texts]
-        return np.stack(found)
+        pairs = {name: (torch.from_numpy(down), torch.from_numpy(up)) for name, (down, up) in low_rank.items()}
+        tokens = [standalone_tokens(self.tokenizer, text) for text in texts]
+        return np.stack([self.engine.state(one, pairs).float().cpu().numpy() for one in tokens])
 
     def cache_use(self) -> CacheUse:
         """See `AnswerScorer`."""

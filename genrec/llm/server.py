@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from genrec.errors import GenRecError
 from genrec.llm.adapter import Adapter
 from genrec.llm.answers import ChatCompletion, Completion, read
-from genrec.llm.backend import CacheUse, Generation, Message, Over
+from genrec.llm.backend import CacheUse, Generation, LowRank, Message, Over
 from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens, text_tokens
 from genrec.llm.decoding import Node, Trie, given_children
 from genrec.llm.endpoint import Endpoint, RolesError
@@ -112,7 +112,7 @@ class VllmModel(ServerModel):
                 )
         return ServerScorer(self.endpoint, prompts, tries, over)
 
-    def states(self, texts: Sequence[str]) -> None:
+    def states(self, texts: Sequence[str], low_rank: LowRank) -> None:
         """See `AnswerScorer`: a server does not show them."""
 
     def cache_use(self) -> CacheUse:

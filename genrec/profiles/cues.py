@@ -41,8 +41,8 @@ _DISLIKING = (
     r"no (?:wish|desire|intention) to",
     r"skip(?:s|ped|ping)?", r"refus(?:e|es|ed|ing)(?: to)?", r"lost (?:all )?interest in",
     r"no (?:interest in|fan of|more)", r"except(?: for)?", r"apart from", r"other than", r"instead of",
-    r"rather than", r"anything but", r"but not", r"done with", r"without", r"no(?! longer| one|body)", r"neither",
-    r"nor", r"none of",
+    r"rather than", r"any(?:thing|where) (?:but|except(?: for)?)", r"every(?:thing|where) but", r"but not",
+    r"done with", r"without", r"no(?! longer| one|body)", r"neither", r"nor", r"none of",
 )  # fmt: skip
 _TOO = "loud noisy expensive crowded busy boring far dirty dark smoky fancy cold hot".replace(" ", "|")
 _JUDGED = (

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from genrec.errors import GenRecError
-from genrec.profiles.cues import Turn, begins_with_turn, is_reported, turns
+from genrec.profiles.clauses import GOING_ON, SUBJECTS, clauses, first_word, masked_text, wishes
+from genrec.profiles.cues import Turn, is_reported, turns
 from genrec.profiles.kinds import KindIndex, index_of
 from genrec.profiles.naming import named_kinds, naming_words, spelled_out, without_names
 from genrec.profiles.person import ADVERBS, BEING, FUNCTION_WORDS, HELPING, verb_of
@@ -25,49 +26,50 @@ LONGEST: Final = 2000  # characters of all that is said at once
 MOST: Final = 50  # clauses
 
 _PREFIX = re.compile(r"(likes|avoids|routine):\s*", re.IGNORECASE)
-_WISHING = frozenset(["want", "love", "like", "enjoy", "prefer", "need", "adore"])
 _WISH = re.compile(
     r"(?:i|we)(?:['\u2019]d| would| do| will|['\u2019]ll)? (?:(?:really|also|just|always|still|now|truly) )*"
     r"(?:want|love|like|enjoy|prefer|need|adore|rather)\b",
     re.IGNORECASE,
 )
-_GOING_ON = _WISHING | frozenset(["go", "visit"])
-_SUBJECTS = frozenset(["i", "we", "he", "she", "they", "you", "it", "my", "our", "the"])
-_TURNING = frozenset(["never", "not", "rarely", "seldom"])
-_ADVERBS = (ADVERBS | {"now", "nowadays", "instead", "please", "lately", "today"}) - _TURNING
-# "museums but no parks": what stands behind is another clause, whatever it begins with.
-_ALWAYS = re.compile(
-    r";|\s[\u2013\u2014-]\s|,? \b(?:but|yet|however|although|though|whereas|while)\b"
-    r"|,? (?=(?:except(?: for)?|apart from|other than|instead of|rather than|nor|but not)\b)",
+# A wish for now, where a liking only tells of where somebody goes.
+_ASKS = re.compile(
+    r"\b(?:want|wants|wanna|need|show|take me|take us|find|give|get me|get us|bring|send|suggest|recommend|looking for"
+    r"|look for|more|crav(?:e|ing)|fancy|in the mood|feel like|please|pls|plz|(?:i['\u2019]d|would) (?:like|love))\b",
     re.IGNORECASE,
 )
-_SOMETIMES = re.compile(r",? (?:and then|and|or|so) |, ", re.IGNORECASE)  # ... and these, if a new clause begins there
-_PREFERRED = re.compile(
-    r"\b(?:(?:rather|prefer|preferred|better|sooner|more fun)\b.*?(?= (?:than|over)\b)"
-    r"|prefer(?:red)? (?!to )[^ ].*?(?= to\b))",
+_ONCE = re.compile(
+    r"\bused to (?!it\b|be\b.*\bbut\b)|\b(?:was|were) my thing|\buntil (?:last|recently)|\bback (?:then|in the day)",
     re.IGNORECASE,
 )
-_PAST = re.compile(
-    r"\bused to (?!it\b|be\b.*\bbut\b)|\b(?:was|were) my thing|\buntil (?:last|recently)|\bback (?:then|in the day)"
-    r"|\b(?:have|has)(?: not|n['\u2019]?t) (?:been|had|gone|seen|visited)\b.*\b(?:ages|years|while|long|yet|lately)\b",
+_MISSED = re.compile(
+    r"\b(?:have|has)(?: not|n['\u2019]?t) (?:been|had|gone|seen|visited)\b.*\b(?:ages|years|while|long|yet|lately)\b",
     re.IGNORECASE,
 )
-_OTHERS = re.compile(r"my \S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"my (?!(?:back|body|budget|ears|eyes|feet|head|heart|knees|legs|nerves|nose|skin|stomach|wallet)\b)"
+    r"\S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b",
+    re.IGNORECASE,
+)
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 # Words of other languages, too.
 _AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
 _CASUAL = re.findall(
     r"\w+",
-    "about again ago amazing awesome boring cant dont if gimme gonna how ngl nearby out pls plz sounds thanks there "
-    "these this those today too toward towards ugh wanna what whenever why yeah yes",
+    "about adore again ago already amazing another any anything anywhere awesome beats because before being behind "
+    "boring cant dont each else enough even every everything exactly few finally first forget gimme glad gonna "
+    "happier hardly heart here hours how if kindly know lately less longer loves many must myself nearby need needs "
+    "next ngl nobody others our out own past people pls plz quiet rather refuse regret right same seriously should "
+    "sick something sounds thanks them there these things think this those tired today too toward towards two ugh us "
+    "wanna waste weekend what whenever where while whole why wish without worse worst worth wrong yeah years yes yet",
 )
 _ENGLISH = (
-    FUNCTION_WORDS | ADVERBS | BEING | HELPING | _SUBJECTS | {"more", "please", "lots", "im", "nothing"} | set(_CASUAL)
+    FUNCTION_WORDS | ADVERBS | BEING | HELPING | SUBJECTS | {"more", "please", "lots", "im", "nothing"} | set(_CASUAL)
 ) - _AMBIGUOUS
 _TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
 _AND = ("and", "and then", "or", "so")
+TWICE: Final = "it turns round twice"
 # Notes of clauses whose sign a model may know all the same.
-_OPEN = ("it speaks of the past", "it turns round twice", "it is not clear whether")
+_OPEN = ("it speaks of the past", TWICE, "it is not clear whether")
 _THINGS = frozenset(["it", "that", "this", "them", "those", "these", "everything", "anything", "something", "thing"])
 
 
@@ -87,6 +89,7 @@ class Said:
         sure: whether its words tell the polarity; a model may know better.
         asked: what to ask a model about; nothing if nobody can know better.
         tells: whether it may tell anything of where the person goes.
+        wish: whether it asks for something now, and does not only tell what is liked.
         moves: kinds that it moves in a ranking, the furthest first.
 
     """
@@ -102,6 +105,7 @@ class Said:
     sure: bool = True
     asked: str = ""
     tells: bool = True
+    wish: bool = False
     moves: tuple[str, ...] = ()
 
     @property
@@ -146,10 +150,15 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
     joints: list[str] = []
     names: Words = ()
     is_english = _is_english(whole, index)
-    for clause, joint in _clauses(whole):
+    for clause, joint in clauses(whole):
         reading = readings(clause, index, own)[0]
         kinds = named_kinds(readings(spelled_out(clause, names), index, own)[0], index)
+        named_before = any(set(kinds) <= set(one.kinds) for one in said)
+        if named_before and "ones" not in clause.split() and not named_kinds(reading, index):
+            kinds = ()  # "..., so I want one nearby": nothing beside what was named
         one = _said(reading, kinds, joint, said[-1] if said else None)
+        if whole.text.endswith("?") and one.asked:  # "Why are there no parks?" wants some
+            one = replace(one, sure=False)
         said.append(one if is_english or _is_english(reading, index) else _foreign(one))
         if len(said) > 1 and (said[-2].polarity, said[-1].polarity) == (
             "likes",
@@ -159,7 +168,9 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
         names += naming_words(reading, index)
         joints.append(joint)
     if len(said) == 1 and said[0].polarity == "likes" and _is_a_name(whole):
-        return [replace(said[0], sure=True, asked="")]
+        return [replace(said[0], sure=True, asked="", wish=True)]
+    if len(said) == 1 and said[0].note and not whole.text.endswith("?") and _ONCE.search(masked_text(whole)):
+        return [replace(said[0], asked="")]  # how it was says nothing of now
     naming = [i for i, one in enumerate(said) if one.kinds or one.pois]
     return _with_context(said, naming[0], whole, joints) if len(naming) == 1 else said
 
@@ -176,44 +187,6 @@ def _with_context(said: list[Said], naming: int, whole: Sentence, joints: Sequen
     if named.asked and joints[naming] not in _AND:
         found[naming] = replace(named, asked=without_names(whole))
     return found
-
-
-def _clauses(whole: Sentence) -> Iterator[tuple[str, str]]:
-    """Clauses, with the words that join each to the one before."""
-    text, masked = whole.text, masked_text(whole)
-    found = [match.span() for match in _ALWAYS.finditer(masked)]
-    found += [match.span() for match in _SOMETIMES.finditer(masked) if _begins(masked[match.end() :])]
-    if preferred := _PREFERRED.search(masked):
-        found.append((preferred.end(), preferred.end() + 1))
-    ends = sorted(set(found))
-    start, joint = 0, ""
-    for left, right in [*ends, (len(text), len(text))]:
-        if left < start:  # inside the words that join
-            continue
-        clause = text[start:left].strip(" ,.!?;")
-        if clause:
-            yield clause, joint
-        start, joint = right, masked[left:right].strip(" ,")
-
-
-def masked_text(sentence: Sentence) -> str:
-    """The text with the names of places and kinds blotted out."""
-    text = sentence.text
-    spans = [(kind.start, kind.end) for kind in sentence.kinds] + [(p.start, p.end) for p in sentence.places]
-    for start, end in spans:
-        text = text[:start] + "\u2588" * (end - start) + text[end:]
-    return text
-
-
-def _begins(masked: str) -> bool:
-    """Whether a clause of its own begins here: with a person, with what turns it round, or with a wish."""
-    first = _first(masked)
-    return (
-        first in (_SUBJECTS - {"the"}) | BEING | HELPING
-        or _wishes(masked)
-        or verb_of(first) in _GOING_ON
-        or begins_with_turn(masked)
-    )
 
 
 def _foreign(one: Said) -> Said:
@@ -238,7 +211,8 @@ def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | 
     given = _PREFIX.match(clause) is not None
     sure = given or polarity == "avoids" or _WISH.match(wording) is not None
     asked = without_names(reading) if may_be_known and not given else ""
-    return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure, asked)
+    wish = _ASKS.search(masked_text(reading)) is not None
+    return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure, asked, wish=wish)
 
 
 def _is_a_name(reading: Sentence) -> bool:
@@ -258,41 +232,31 @@ def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tupl
         return "unclear", clause, problem
     if found:
         return "avoids", found[0].wording, ""
-    if before is None or _first(masked) in _SUBJECTS:
+    if before is None or first_word(masked) in SUBJECTS:
         return "likes", clause, ""
-    wording = f"I {clause}" if verb_of(_first(masked)) else f"I like {clause}"
+    wording = f"I {clause}" if verb_of(first_word(masked)) else f"I like {clause}"
     return "avoids" if before.polarity == "avoids" and joint == "or" else "likes", wording, ""
 
 
 def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None) -> str:
     """Why the sign of a clause cannot be told; empty if it can."""
-    if _PAST.search(masked):
+    if _ONCE.search(masked) or _MISSED.search(masked):
         return "it speaks of the past"
     if found and _OTHERS.match(masked):
         return "it speaks of somebody else"
     if len(found) > 1:
-        return f'it turns round twice: "{found[0].cue}" and "{found[1].cue}"'
+        return f'{TWICE}: "{found[0].cue}" and "{found[1].cue}"'
     if found and before and before.polarity in ("avoids", "unclear") and _EXCEPT.match(masked):
         return "an exception from what is avoided"
-    goes_on = before and before.polarity == "avoids" and joint in ("and", "") and _first(masked) not in _SUBJECTS
-    if before and goes_on and not found and not _wishes(masked):
+    goes_on = before and before.polarity == "avoids" and joint in ("and", "") and first_word(masked) not in SUBJECTS
+    if before and goes_on and not found and not wishes(masked):
         return f'it is not clear whether "{before.text}" is meant here, too'
     return ""
 
 
-def _first(masked: str) -> str:
-    """The first word that is no adverb."""
-    words = [re.split("['\u2019]", word.lower().strip(",."))[0] for word in masked.split()]
-    return next((word for word in words if word not in _ADVERBS), "")
-
-
-def _wishes(masked: str) -> bool:
-    return _first(masked) == "more" or verb_of(_first(masked)) in _WISHING
-
-
 def _says_something(wording: str) -> bool:
-    plain = FUNCTION_WORDS | ADVERBS | BEING | HELPING | _THINGS | _SUBJECTS
-    return any(not (token.word in plain or verb_of(token.word) in _GOING_ON) for token in tokens(wording))
+    plain = FUNCTION_WORDS | ADVERBS | BEING | HELPING | _THINGS | SUBJECTS
+    return any(not (token.word in plain or verb_of(token.word) in GOING_ON) for token in tokens(wording))
 
 
 def _is_english(reading: Sentence, index: KindIndex) -> bool:

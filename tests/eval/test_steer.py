@@ -14,13 +14,12 @@ from eval.steer.wordings import FEWER, MORE, free_text, held_out
 from eval.steer.words_for_history import SaidMethod
 from genrec.city import CityConfig, build_city
 from genrec.evidence import Evidence
-from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.place_kinds import place_kinds
 from genrec.profiles.statements import parse
 from genrec.rankers.fusion import Fusion
 from genrec.reading.reader import read_checkins
 from genrec.steering import Steering
-from training.feelings import SENTENCES
+from training.feelings import sentences
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +57,7 @@ def test_wordings_are_enough_and_kept_apart():
 
 
 def test_no_tested_sentence_was_learned():
-    learned = {
-        sentence for listed in load_yaml(SENTENCES.read_text(), TextLoader, SENTENCES).values() for sentence in listed
-    }
+    learned = {one.text for one in sentences()}
     kept = held_out()
     assert not learned & {*kept.more, *kept.fewer, *kept.placebo, *(one.says for one in free_text())}
 

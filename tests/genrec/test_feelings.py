@@ -12,10 +12,9 @@ from eval.steer.wordings import FEWER, MORE
 from genrec.feelings import DISLIKING, LIKING, RULES, UNCLEAR, Feelings, _Read
 from genrec.llm.connect import connect_scorer
 from genrec.llm.local import LocalModel
-from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.statements import parse
 from genrec.steering import Steering
-from training.feelings import SENTENCES
+from training.feelings import sentences
 
 KINDS = ["Bar", "Park", "Coffee Shop", "History Museum", "Science Museum"]
 
@@ -98,7 +97,7 @@ def test_no_text_breaks_a_reading():
 
 def test_a_state_stands_behind_a_text_in_which_markers_are_text():
     model: LocalModel = tiny_model()
-    states = model.states(["I like bars.", "I like bars.", "I like <bos>"])
+    states = model.states(["I like bars.", "I like bars.", "I like <bos>"], {})
     assert states.shape == (3, 32)
     assert (states[0] == states[1]).all()
     assert not (states[0] == states[2]).all()
@@ -115,9 +114,9 @@ def test_kinds_that_a_model_writes_alike_are_told_apart_by_nothing():
 
 @pytest.mark.slow
 def test_the_embedded_model_reads_wordings_that_its_probe_has_not_seen(embedded):
-    seen = load_yaml(SENTENCES.read_text(encoding="utf-8"), TextLoader, SENTENCES)
+    seen = {one.text for one in sentences()}
     for wordings, sign in ((MORE, 1), (FEWER, -1)):
-        new = [wording for wording in wordings if wording not in {*seen["more"], *seen["fewer"]}]
+        new = [wording for wording in wordings if wording not in seen]
         read = [signs(embedded, wording.replace("{kind}", "Coffee Shop")) for wording in new]
         assert sum(sign in found and -sign not in found for found in read) >= 0.9 * len(new)
 

@@ -1,0 +1,92 @@
+"""Ways of saying things that rules must get right whatever a model makes of them."""
+
+import pytest
+
+from genrec.feelings import RULES, Feelings, _Read
+from genrec.profiles.statements import parse
+
+KINDS = ["Bar", "Park", "Coffee Shop", "History Museum"]
+
+
+class Told(Feelings):
+    """Feelings that give every text the same odds."""
+
+    def __init__(self, odds: float) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+        self.odds = odds
+
+    def _read(self, texts):
+        return [_Read(self.odds)] * len(texts)
+
+
+def named(text: str) -> list[tuple[str, str]]:
+    return [(clause.kinds[0], clause.polarity) for clause in parse(text, KINDS, {}) if clause.kinds]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anything but bars.", "I would go anywhere but to a bar.", "Anything except a bar, please.",
+        "Everything but bars, please.", "My knees can't manage a bar.", "My wallet cannot take another bar.",
+    ],
+)  # fmt: skip
+def test_what_is_excepted_and_what_oneself_cannot_bear_is_avoided(text):
+    assert named(text) == [("Bar", "avoids")]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Parks over bars any day", [("Park", "likes"), ("Bar", "avoids")]),
+        ("I'd take a park over a bar", [("Park", "likes"), ("Bar", "avoids")]),
+        ("give me parks over any old bar", [("Park", "likes"), ("Bar", "avoids")]),
+        ("less bars more parks", [("Bar", "avoids"), ("Park", "likes")]),
+        ("more parks less bars", [("Park", "likes"), ("Bar", "avoids")]),
+        ("parks rather than bars", [("Park", "likes"), ("Bar", "avoids")]),
+        ("I'm not into bars but parks are fine", [("Bar", "avoids"), ("Park", "likes")]),
+        ("I want nothing but parks", [("Park", "likes")]),
+        ("My late wife and I hate bars", [("Bar", "avoids")]),
+        ("I go to bars less often, more to parks.", [("Bar", "avoids"), ("Park", "likes")]),
+    ],
+)
+def test_what_is_preferred_and_what_it_is_preferred_to(text, read):
+    assert named(text) == read
+
+
+@pytest.mark.parametrize("text", ["My husband and I want parks.", "We are sick and tired of bars."])
+def test_two_who_do_one_thing_make_one_clause(text):
+    assert len(parse(text, KINDS, {})) == 1
+
+
+@pytest.mark.parametrize("text", ["need a bar asap", "Any bar fascinates me.", "Finally, a bar!", "A bar, seriously?"])
+def test_short_plain_english_is_understood(text):
+    assert [clause.note for clause in parse(text, KINDS, {})] == [""]
+
+
+@pytest.mark.parametrize("text", ["I used to love bars", "Bars were my thing back then", "I used to go to bars a lot."])
+def test_how_it_was_says_nothing_of_now(text):
+    assert [clause.sign for clause in Told(9.0).signed(parse(text, KINDS, {}))] == [0]
+
+
+@pytest.mark.parametrize(
+    "text", ["We couldn't afford a bar before, now we enjoy one every week.", "A bar calms me, so I want one nearby."]
+)
+def test_what_takes_up_a_name_is_read_with_it(text):
+    said = parse(text, KINDS, {})
+    assert [clause.kinds for clause in said] == [("Bar",), ()]
+    assert said[0].asked == text.replace("bar", "place")
+
+
+def test_how_it_was_and_how_it_is_now_is_asked_about_together():
+    said = Told(9.0).signed(parse("I used to hate bars, but now I can't stay away.", KINDS, {}))
+    assert [clause.sign for clause in said if clause.kinds] == [1]
+
+
+@pytest.mark.parametrize("text", ["Why are there no parks?", "Who doesn't enjoy a park?"])
+def test_in_a_question_a_model_is_believed(text):
+    assert [clause.sign for clause in Told(RULES / 2).signed(parse(text, KINDS, {}))] == [1]
+
+
+def test_two_turns_speak_for_liking():
+    for odds, sign in ((0.0, 1), (-RULES, 0), (-3 * RULES, -1)):
+        assert [clause.sign for clause in Told(odds).signed(parse("I don't hate bars.", KINDS, {}))] == [sign]
