@@ -82,21 +82,15 @@ def verb_of(word: str) -> str:
     """The verb of which a word is a form; "" if it is none that the tables know."""
     if word in _GOING or word in _DOING:
         return word
-    stems = [_IRREGULAR.get(word, "")]
-    for ending, replacements in (
-        ("ies", "y"),
-        ("ied", "y"),
-        ("es", ""),
-        ("s", ""),
-        ("d", ""),
-        ("ed", ""),
-        ("ing", "e"),
-    ):
-        if word.endswith(ending):
-            stems.append(word.removesuffix(ending) + replacements)
-    stem = word.removesuffix("ing").removesuffix("ed")
-    stems += [stem, stem[:-1]] if stem != word else []
-    return next((stem for stem in stems if stem in _GOING or stem in _DOING), "")
+    return next((stem for stem in stems_of(word) if stem in _GOING or stem in _DOING), "")
+
+
+def stems_of(word: str) -> list[str]:
+    """The verbs of which a word may be a form, the likeliest first, as its spelling has it."""
+    stems = [_IRREGULAR[word]] if word in _IRREGULAR else [word]
+    stems += [word.removesuffix(ending) + stem for ending, stem in _ENDINGS.items() if word.endswith(ending)]
+    bare = word.removesuffix("ing").removesuffix("ed")
+    return [*stems, bare, bare[:-1]] if bare != word else stems
 
 
 def is_silent(word: str) -> bool:

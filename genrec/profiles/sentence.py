@@ -6,11 +6,11 @@ one that reaches further has them.
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from genrec.profiles.kinds import Kind, KindIndex
+from genrec.profiles.kinds import Kind, KindIndex, index_of
 from genrec.profiles.person import Frame, frame
 from genrec.profiles.when import DAY_NAME, HOUR, PART, SPAN
 from genrec.words import Token, tokens
@@ -80,16 +80,21 @@ def number(digits: str) -> int:
     return int(digits) if len(digits) <= _LONGEST_ID else -1
 
 
-def readings(sentence: str, index: KindIndex, own: Mapping[int, str]) -> list[Sentence]:
+def readings(
+    sentence: str, index: KindIndex, own: Mapping[int, str], names: Mapping[int, str] | None = None
+) -> list[Sentence]:
     """The ways to read a sentence: two if a kind is called as a place is ("POI 5"), else one.
 
-    `own` maps the person's places to their categories.
+    `own` maps the person's places to their categories, `names` any places to their names.
     """
     text = " ".join(sentence.split())
     words = list(tokens(text))
     phrases = _phrases(_PHRASE, text)
     whose = frame(text, _behind_times(text, phrases))
     places = _places(text, own)
+    if names:
+        places = [*places, *_Parts(places).without(_named_places(text, words, names))]
+        places.sort(key=lambda place: place.start)
     framed = _Parts([whose] if whose else [])
     # "User 17" is not a number of visits.
     phrases = [phrase for phrase in phrases if not (framed.over(phrase) and _COUNT.fullmatch(phrase.text))]
@@ -147,6 +152,14 @@ def _places(text: str, own: Mapping[int, str]) -> list[Place]:
             kind, end = None, match.end()
         places.append(Place(poi, kind, match.start(), match.end(), end))
     return places
+
+
+def _named_places(text: str, words: Sequence[Token], names: Mapping[int, str]) -> list[Place]:
+    """The places that are called by their names."""
+    found = index_of(frozenset(names.values())).find(text, words)
+    called = {name: poi for poi, name in reversed(names.items())}
+    spelled = [kind for kind in _longest(found, len(text)) if kind.names]
+    return [Place(called[min(kind.names)], None, kind.start, kind.end, kind.end) for kind in spelled]
 
 
 def _brackets(text: str) -> dict[int, int]:

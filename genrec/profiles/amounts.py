@@ -1,0 +1,455 @@
+"""Claims about how much, how often and since when."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from genrec.profiles.claims import (
+    MIN_VISITS,
+    RARE_SHARE,
+    RARE_VISITS,
+    SHARES,
+    Talk,
+    degree,
+    parts_of,
+    share_at,
+    together_when,
+)
+from genrec.profiles.lexicon import Item
+from genrec.profiles.segments import TARGETS, has, is_break, value
+from genrec.profiles.visits import Places, everywhere
+
+NEW: Final = timedelta(days=30)
+EXPLORING, RETURNING = 0.4, 0.3
+_APPROX: Final = {"about": (0.9, 1.1), "under": (0.85, 1.0), "over": (1.0, 1.15)}
+_COUNTS: Final = {"many": 5, "several": 2}
+_TURNED: Final = ("never", "anymore", "rarely")
+
+
+def number_of(item: Item) -> int:
+    """The number that an item stands for."""
+    return int(item.value) if item.kind == "number" else int(value(item, "number"))
+
+
+def exploration(talk: Talk) -> None:
+    """Claims about new places, or about going to the same ones."""
+    for item in talk.free("explore", "known"):
+        talk.take(item)
+        words = talk.free("degree")
+        names = [value(word, "degree") for word in words]
+        talk.take(*words)
+        rate = talk.habits.exploration_rate
+        turned = any(name in _TURNED for name in names)
+        new = has(item, "explore") != turned
+        holds = rate >= EXPLORING if new else rate <= RETURNING
+        if names and names[0] == "sometimes" and has(item, "explore"):
+            holds = rate > 0
+        talk.claim(item.text, holds, f"{100 * rate:.0f}% of the visits were to new places")
+
+
+def events(talk: Talk) -> None:
+    """Claims about the first and the last visit."""
+    group = talk.whole
+    if not group.habits:
+        return
+    first = min(place.first_visit for place in group.habits)
+    last = max(place.last_visit for place in group.habits)
+    recently = talk.habits.as_of - NEW
+    dates = next((item for item in talk.times if item.value.dates and item.start not in talk.used), None)
+    marks = talk.free("event")
+    kinds = [value(item, "event") for item in marks]
+    never = [item for item in talk.free("degree") if value(item, "degree") in ("never", "anymore")]
+    note = f"{group.name}: first visit {first:%Y-%m-%d}, last {last:%Y-%m-%d}"
+    for item in never:
+        if value(item, "degree") == "anymore":
+            talk.take(*never)
+            talk.claim(item.text, last < recently and group.visits >= MIN_VISITS, note)
+    if "stopped" in kinds:
+        talk.take(*marks)
+        talk.claim("stopped", last < recently and group.visits >= MIN_VISITS and _on(dates, last), note)
+        talk.take(dates)
+        return
+    if "since" in kinds and dates is not None:
+        talk.take(*marks, dates)
+        begin, end = dates.value.dates
+        if never:
+            talk.take(*never)
+            talk.claim(dates.text, last.date() <= end and group.visits > 0, note)
+        else:
+            talk.take(*(item for item in talk.free("degree") if value(item, "degree") == "always"))
+            talk.claim(dates.text, begin <= first.date() <= end and not talk.free("compare"), note)
+        return
+    for mark, kind in zip(marks, kinds, strict=True):
+        if kind in ("first", "last"):
+            moment = first if kind == "first" else last
+            talk.take(mark)
+            times = [item for item in talk.times if item.start not in talk.used]
+            talk.take(*times)
+            holds = all(_at(item, moment) for item in times) and bool(times)
+            talk.claim(mark.text, holds, note)
+        elif kind == "new":
+            talk.take(mark)
+            talk.claim(mark.text, first >= recently, note)
+
+
+def _on(dates: Item | None, moment: datetime) -> bool:
+    return dates is None or _at(dates, moment)
+
+
+def _at(time: Item, moment: datetime) -> bool:
+    when = time.value
+    return (
+        (when.days is None or moment.weekday() in when.days)
+        and (when.hours is None or moment.hour in when.hours)
+        and (when.dates is None or when.dates[0] <= moment.date() <= when.dates[1])
+    )
+
+
+def shares(talk: Talk) -> None:
+    """Claims about a part of the visits: "most of their visits are to POI 4", "half", "nine of twelve"."""
+    for item in talk.free("share", "rank"):
+        name = value(item, "share") if has(item, "share") else "most"
+        if has(item, "rank") and item.text.lower() != "most":
+            continue
+        talk.take(item)
+        _share(talk, item, name)
+
+
+def _share(talk: Talk, item: Item, name: str) -> None:
+    at = talk.items.index(item)
+    behind = talk.items[at + 1 :]
+    noun = next((one for one in behind if has(one, "visits", "places", "kinds", "days", "weeks", "day")), None)
+    copula = next((one for one in behind if has(one, "be", "have", "go", "hold") and not has(one, "visits")), None)
+    whole, part = _whole(talk, item, behind, noun, copula)
+    if name in _COUNTS:
+        _many(talk, item, name, noun)
+        return
+    if noun is not None and has(noun, "days", "weeks", "day"):
+        talk.claim(item.text, False, f'"{item.text} {noun.text}": days are not counted one by one')
+        return
+    low, high = _widened(talk, item, SHARES[name])
+    if noun is not None and has(noun, "places") and not has(noun, "visits") or _of_places(talk, item):
+        _places_seen(talk, item, low)
+        return
+    times = _free_times(talk)
+    when = together_when(times)
+    talk.take(*times)
+    if part is None and when is None and whole.visits == talk.habits.checkins:
+        talk.claim(item.text, False, f'"{item.text}": of what?')
+        return
+    group = part if part is not None else whole
+    if any(value(one, "degree") == "never" for one in talk.free("degree")):
+        low, high = 0, 0
+        talk.take(*talk.free("degree"))
+    parts = list(parts_of(when)) if when else [None]
+    for one in parts:
+        bounds = group.at(one)
+        share = bounds.high / max(whole.visits, 1)
+        holds = low <= share <= high if low < 1 else bounds.low == whole.visits
+        note = f"{group.name}: {bounds.high} of {whole.visits} visits {one.text if one else ''}".rstrip()
+        talk.claim(item.text, holds and whole.visits > 0, note)
+
+
+def _whole(talk: Talk, item: Item, behind: Sequence[Item], noun: Item | None, copula: Item | None) -> tuple[Places, Places | None]:
+    """Of which visits a part is told, and to which places that part is (None: to all of these)."""
+    everything = everywhere(talk.habits)
+    named = [one for one in talk.items if one.kind in TARGETS]
+    inner = [one for one in named if one.start > item.start and (copula is None or one.start < copula.start)]
+    outer = [one.value for one in named if one not in inner]
+    if noun is None and not inner:  # "nearly all on Sundays"
+        return talk.whole, None
+    adjective = [one for one in inner if noun is not None and one.start < noun.start]
+    group = _union([one.value for one in inner])
+    if group is None:
+        if copula is None and outer:  # "POI 4 and POI 17 make up two fifths of all visits"
+            return talk.scope_or(everything, item), _union(outer)
+        return everything, _union(outer)
+    if adjective:
+        return group, _union(outer) or talk.outer(group)
+    if outer:
+        return group, _union(outer)
+    if _free_times(talk):
+        return group, None
+    return everything, group
+
+
+def _union(groups: Sequence[Places]) -> Places | None:
+    if not groups:
+        return None
+    found = groups[0]
+    for other in groups[1:]:
+        found = found.and_(other)
+    return found
+
+
+def _many(talk: Talk, item: Item, name: str, noun: Item | None) -> None:
+    """"Many", "several": of visits or of places."""
+    group = talk.whole
+    count = group.visits if noun is not None and has(noun, "visits") else len(group.habits)
+    talk.claim(item.text, count >= _COUNTS[name] and bool(talk.focus), f"{group.name}: {count}")
+
+
+def _of_places(talk: Talk, item: Item) -> bool:
+    return item.text.lower() in ("nearly every", "almost every") and any(has(one, "places") for one in talk.items)
+
+
+def _places_seen(talk: Talk, item: Item, low: float) -> None:
+    """A share of the places, seen so many times."""
+    group = talk.whole
+    numbers = talk.free("number")
+    times = _free_times(talk)
+    if times or not numbers:
+        talk.claim(item.text, False, f'"{item.text}": of places')
+        return
+    talk.take(*numbers)
+    visits = number_of(numbers[0])
+    share = sum(place.visits == visits for place in group.habits) / max(len(group.habits), 1)
+    talk.claim(item.text, share >= min(low, 0.6), f"{share:.0%} of the places have {visits} visits")
+
+
+def _free_times(talk: Talk) -> list[Item]:
+    return [item for item in talk.times if item.start not in talk.used]
+
+
+def _widened(talk: Talk, item: Item, span: tuple[float, float]) -> tuple[float, float]:
+    """The span of a share behind "about", "more than" or "almost"."""
+    at = talk.items.index(item)
+    before = next((one for one in reversed(talk.items[:at]) if not has(one, "own")), None)
+    low, high = span
+    middle = (low + high) / 2
+    if before is None or not has(before, "approx"):
+        return span
+    talk.take(before)
+    name = value(before, "approx")
+    if name in ("over", "least"):
+        return middle, middle + 0.15
+    if name in ("under", "less"):
+        return middle - 0.15, middle
+    return low - 0.03, high + 0.03
+
+
+def numbers(talk: Talk) -> None:
+    """Claims about numbers of visits, of places, of days."""
+    free = talk.free("number")
+    for i, item in enumerate(free):
+        if item.start in talk.used:
+            continue
+        if has(item, "fill") and not _counts(talk, item):
+            talk.take(item)  # "one" as a pronoun
+            continue
+        _number(talk, item, free[i + 1 :])
+
+
+def _counts(talk: Talk, item: Item) -> bool:
+    return _noun(talk, item) is not None
+
+
+def _noun(talk: Talk, item: Item) -> Item | None:
+    """What a number counts: the noun behind it, with nothing but adjectives between."""
+    at = talk.items.index(item)
+    for one in talk.items[at + 1 : at + 5]:
+        if has(one, "visits", "places", "kinds", "days", "weeks") or one.kind == "kind":
+            return one
+        if not has(one, "fill", "own", "new", "share", "degree", "event"):
+            return None
+    return None
+
+
+def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
+    count = number_of(item)
+    noun = _noun(talk, item)
+    text = item.text + (f" {noun.text}" if noun else "")
+    at = talk.items.index(item)
+    talk.take(item)
+    second = _second(talk, at, later)
+    if second is not None:
+        _out_of(talk, item, count, second)
+        return
+    adverb = item.kind == "words" and any(name == "number" for name, _ in item.value) and item.text.lower().split()[-1] in ("once", "twice", "thrice", "time", "both")
+    if noun is not None and noun.kind == "kind" and not _visits_behind(talk, noun) and not adverb:
+        group = noun.value
+        _check(talk, text, count, [len(group.habits)], item, f"{group.name}: {len(group.habits)} places")
+        return
+    if noun is not None and has(noun, "places") and not has(noun, "visits"):
+        group = talk.whole if noun.text.lower() in ("of them", "one of them") or talk.focus else everywhere(talk.habits)
+        group = everywhere(talk.habits) if not talk.focus else group
+        _check(talk, text, count, [len(group.habits)], item, f"{group.name}: {len(group.habits)} places")
+        return
+    if noun is not None and has(noun, "kinds"):
+        kinds = len(talk.habits.categories)
+        _check(talk, text, count, [kinds], item, f"{kinds} kinds of places")
+        return
+    if noun is not None and has(noun, "days", "weeks") and not has(noun, "visits"):
+        days = talk.habits.active_days
+        _check(talk, text, count, [days] if has(noun, "days") and not talk.focus else [], item, f"{days} days with visits")
+        return
+    _visits(talk, item, text, count, adverb)
+
+
+def _visits_behind(talk: Talk, noun: Item) -> bool:
+    """Whether a kind is an adjective of visits: "eight library visits"."""
+    at = talk.items.index(noun)
+    return at + 1 < len(talk.items) and has(talk.items[at + 1], "visits")
+
+
+def _second(talk: Talk, at: int, later: Sequence[Item]) -> Item | None:
+    """The whole of "nine of twelve visits" and "24 places in 44 visits"."""
+    if len(talk.items) > at + 2 and talk.items[at + 1].text.lower() in ("of", "out of", "of the", "of all") or (
+        len(talk.items) > at + 3 and talk.items[at + 1].text.lower() == "out"
+    ):
+        nearest = next((one for one in talk.items[at + 1 : at + 5] if one in later), None)
+        return nearest
+    return None
+
+
+def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
+    talk.take(whole_item)
+    whole = number_of(whole_item)
+    if _noun(talk, whole_item) is None and whole <= 10 and talk.free("degree", "share") == []:
+        low, high = part / whole - 0.05, part / whole + 0.05
+        group, base = (talk.whole, everywhere(talk.habits))
+        share = group.visits / max(base.visits, 1)
+        talk.claim(f"{item.text} of {whole_item.text}", low <= share <= high, f"{group.name}: {group.visits} of {base.visits} visits")
+        return
+    when = together_when(_free_times(talk))
+    group = talk.whole
+    wholes = {group.visits, talk.habits.checkins, talk.scope.visits if talk.scope else -1}
+    parts = {group.at(when).high} if when else {group.visits}
+    named = [one.value for one in talk.items if one.kind == "kind"]
+    wholes |= {places.visits for places in named}
+    talk.claim(f"{item.text} of {whole_item.text}", part in parts and whole in wholes, f"{group.name}: {max(parts)} of {sorted(wholes)} visits")
+    if when:
+        talk.take(*_free_times(talk))
+
+
+def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None:
+    groups = talk.focus or [talk.whole]
+    at = talk.items.index(item)
+    times = _bound_times(talk, at, adverb)
+    when = together_when(times)
+    possible = [talk.whole.at(when).high]
+    if len(groups) > 1:
+        each = {group.at(when).high for group in groups}
+        if len(each) == 1:
+            possible += each
+        if any(has(one, "each") for one in talk.items):
+            possible = list(each) if len(each) == 1 else []
+    talk.take(*talk.free("each"))
+    whole = talk.whole
+    if talk.scope and not talk.focus:
+        possible.append(talk.scope.visits)
+    said = f" {when.text}" if when else ""
+    _check(talk, text, count, possible, item, f"{whole.name}: {possible[0] if possible else 'not the same number of'} visits{said}")
+    if when and count in possible:
+        talk.take(*times)
+
+
+def _bound_times(talk: Talk, at: int, adverb: bool) -> list[Item]:
+    """The times to which a number belongs: right behind it, or, of "twice", those before it."""
+    after: list[Item] = []
+    for one in talk.items[at + 1 :]:
+        if one.kind == "time":
+            after.append(one)
+        elif is_break(one) or not (has(one, "visits", "fill", "own", "be", "each") or one.kind in TARGETS):
+            break
+    if after and not any(has(one, "be") for one in talk.items[at + 1 : talk.items.index(after[0])]):
+        return [one for one in after if one.start not in talk.used]
+    if adverb:
+        return [one for one in talk.items[:at] if one.kind == "time" and one.start not in talk.used]
+    return []
+
+
+def _check(talk: Talk, text: str, said: int, counts: Sequence[int], item: Item, note: str) -> None:
+    """Compare a number with counts, "about" and "more than" taken into account."""
+    at = talk.items.index(item)
+    before = next((one for one in reversed(talk.items[:at]) if not has(one, "own") or has(one, "approx")), None)
+    name = value(before, "approx") if before is not None and has(before, "approx") else ""
+    if name:
+        talk.take(before)
+        text = f"{before.text if before else ''} {text}"
+    if any(one.text.lower() == "only" for one in talk.items[max(at - 2, 0) : at]):
+        talk.take(*(one for one in talk.items[max(at - 2, 0) : at] if one.text.lower() == "only"))
+    if name == "least":
+        holds = any(count >= said for count in counts)
+    elif name == "less":
+        holds = any(0 < count <= said for count in counts)
+    elif name:
+        low, high = _APPROX[name]
+        holds = any(said * low - (name == "about") <= count <= said * high + 1 for count in counts)
+    else:
+        holds = said in counts
+    talk.claim(text, holds, note)
+
+
+def degrees_and_times(talk: Talk) -> None:
+    """Claims about times, each with the adverb that goes with it, and about how often somebody is somewhere."""
+    rows = _rows(talk)
+    for words, times in rows:
+        free = [item for item in times if item.start not in talk.used]
+        when = together_when(free)
+        words = [word for word in words if word.start not in talk.used]
+        talk.take(*words, *free)
+        group = talk.whole
+        if not words:
+            if when is not None:
+                share_at(talk, group, when)
+            continue
+        for word in words:
+            name = value(word, "degree")
+            if name == "anymore":
+                talk.unclear(word)
+                continue
+            alone = when is None or (name == "often" and _before_target(talk, word) and talk.focus)
+            if alone:
+                for one in talk.focus or [group]:
+                    degree(talk, word.text, name, one, None)
+                if not talk.focus and when is None and talk.scope is None:
+                    talk.claim(word.text, False, f'"{word.text}": of what?')
+            if when is not None:
+                if alone:
+                    share_at(talk, group, when)
+                else:
+                    degree(talk, word.text, name, group, when)
+
+
+def _before_target(talk: Talk, word: Item) -> bool:
+    """Whether an adverb stands before the place, and so tells how often somebody is there at all."""
+    target = next((item for item in talk.items if item.kind in TARGETS and item.start > word.start), None)
+    time = next((item for item in talk.times if item.start > word.start), None)
+    return target is not None and (time is None or target.start < time.start)
+
+
+def _rows(talk: Talk) -> list[tuple[list[Item], list[Item]]]:
+    """Adverbs and times, as they belong together: between joints, where that tells."""
+    rows: list[tuple[list[Item], list[Item]]] = [([], [])]
+    order = sorted([*talk.times, *(item for item in talk.items if item.kind != "time")], key=lambda item: item.start)
+    for item in order:
+        if is_break(item) and (rows[-1][1]):
+            rows.append(([], []))
+        if item.start in talk.used:
+            continue
+        if item.kind == "time":
+            if rows[-1][1] and _sorts(rows[-1][1]) & _sorts([item]) and rows[-1][0]:
+                rows.append(([], []))
+            rows[-1][1].append(item)
+        elif has(item, "degree") and not has(item, "number"):
+            if rows[-1][1] and _time_follows(order, item):
+                rows.append(([], []))
+            rows[-1][0].append(item)
+    return [row for row in rows if row[0] or row[1]]
+
+
+def _time_follows(order: Sequence[Item], word: Item) -> bool:
+    after = order[order.index(word) + 1 :]
+    nearest = next((item for item in after if item.kind == "time" or is_break(item) or item.kind in TARGETS), None)
+    return nearest is not None and nearest.kind == "time"
+
+
+def _sorts(times: Sequence[Item]) -> set[str]:
+    found = set()
+    for item in times:
+        when = item.value
+        found |= {"day"} if when.days else set()
+        found |= {"hour"} if when.hours else set()
+        found |= {"date"} if when.dates else set()
+    return found

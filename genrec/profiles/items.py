@@ -1,0 +1,118 @@
+"""A sentence as a row of items: the places and kinds that it names, its times and numbers, and words of the grammar."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from genrec.habit_models import Habits
+from genrec.profiles.kinds import Kind, KindIndex
+from genrec.profiles.lexicon import UNKNOWN, Item, Word, meanings, roles, words_in
+from genrec.profiles.moments import moments
+from genrec.profiles.sentence import Sentence, number
+from genrec.profiles.visits import Places
+from genrec.words import is_known, key_of, words_of
+
+_BLOT = "\ufffc"
+_NUMBERING = frozenset(["number", "place", "no", "id", "poi", "#", "numbered", "nr"])
+_COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds"])
+
+
+class Reader:
+    """Reads sentences about one person."""
+
+    def __init__(self, sentence: Sentence, habits: Habits, index: KindIndex, *, bare: bool) -> None:
+        """`bare`: whether a number after "at" is a place rather than an hour, where both may be."""
+        self._sentence = sentence
+        self._habits = habits
+        self._index = index
+        self._bare = bare
+        self._own = {place.poi: place for place in habits.places}
+
+    def items(self, done: Sequence[tuple[int, int]] = ()) -> list[Item]:
+        """All items but those of spans that are `done`, in their order."""
+        text = self._sentence.text
+        found = [item for item in self._named() if not any(item.start < end and start < item.end for start, end in done)]
+        spans = [(item.start, item.end) for item in found]
+        for start, end in [*spans, *done]:
+            text = text[:start] + _BLOT * (end - start) + text[end:]
+        first, last = self._habits.first, self._habits.last
+        years = (first.year, last.year) if first and last else (1, 1)
+        times = []
+        for moment in moments(text, years):
+            if self._bare and moment.sort == "hour" and self._is_place(moment.when.text.removeprefix("around ")):
+                continue
+            times.append(Item("time", moment.when, text[moment.start : moment.end], moment.start, moment.end))
+        found = sorted([*found, *times], key=lambda item: item.start)
+        row: list[Item] = []
+        begin = 0
+        for item in [*found, None]:
+            words = words_in(text, begin, item.start if item else len(text))
+            words = [word for word in words if word.text[0] != _BLOT]
+            row += self._spoken(words, row)
+            if item:
+                row.append(item)
+                begin = item.end
+        return row
+
+    def _is_place(self, digits: str) -> bool:
+        return digits.isdigit() and number(digits) in self._own
+
+    def _named(self) -> Iterator[Item]:
+        for place in self._sentence.places:
+            habit = self._own.get(place.poi)
+            text = self._sentence.text[place.start : place.end]
+            yield Item("place", Places(f"POI {place.poi}", (habit,) if habit else ()), text, place.start, place.end)
+        for kind in self._sentence.kinds:
+            yield Item("kind", self._of_kind(kind), self._sentence.text[kind.start : kind.end], kind.start, kind.end)
+
+    def _of_kind(self, kind: Kind) -> Places:
+        same = {h.category for h in self._habits.categories if is_known(h.category) and key_of(h.category) == kind.key}
+        chosen = same & kind.names or same
+        name = min(chosen or kind.names, default=self._index.name(kind.key))
+        return Places(name, tuple(place for place in self._habits.places if place.category in chosen))
+
+    def _loose(self, words: Sequence[Word], at: int) -> tuple[Places, int] | None:
+        """A kind by a part of its name: "libraries", "fast food", "pool"."""
+        names: set[str] | None = None
+        length = 0
+        for word in words[at:]:
+            single = words_of(word.text)[:1]
+            telling = set(self._index.with_word(single[0])) if single else set()
+            if not telling or (names is not None and not names & telling):
+                break
+            names = telling if names is None else names & telling
+            length += 1
+        if not names:
+            return None
+        name = " ".join(word.text for word in words[at : at + length])
+        return Places(name, tuple(place for place in self._habits.places if place.category in names)), length
+
+    def _spoken(self, words: Sequence[Word], before: Sequence[Item]) -> Iterator[Item]:
+        at = 0
+        last = before[-1] if before else None
+        while at < len(words):
+            item, length = self._item(words, at, last)
+            yield item
+            last = item
+            at += length
+
+    def _item(self, words: Sequence[Word], at: int, last: Item | None) -> tuple[Item, int]:
+        word = words[at]
+
+        def made(kind: str, value: object, length: int = 1) -> tuple[Item, int]:
+            end = words[at + length - 1].end
+            return Item(kind, value, self._sentence.text[word.start : end], word.start, end), length
+
+        found, length = meanings(words, at)
+        if word.text.isdigit():
+            if last and last.text.lower().rpartition(" ")[2] in _NUMBERING:
+                poi = number(word.text)
+                habit = self._own.get(poi)
+                return made("place", Places(f"POI {poi}", (habit,) if habit else ()))
+            return made("number", number(word.text))
+        loose = self._loose(words, at)
+        if loose and (loose[1] > length or not found or found[0][0] == "role"):
+            return made("kind", loose[0], loose[1])
+        if found:
+            return made("words", found, length)
+        if word.text.lower() == self._habits.user_id.lower():
+            return made("words", [("person", "")])
+        return made(UNKNOWN, word.text)

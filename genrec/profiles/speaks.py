@@ -1,0 +1,102 @@
+"""Whether a sentence speaks of the person, and is a whole one."""
+
+from collections.abc import Iterator, Sequence
+
+from genrec.profiles.claims import Claim
+from genrec.profiles.lexicon import Item
+from genrec.profiles.person import OTHERS
+from genrec.profiles.segments import TARGETS, has, is_break
+from genrec.profiles.sentence import Sentence
+
+_DANGLING = frozenset("a an the of in at on to into by during over for with from and or but which who where that".split())
+_AT = frozenset("at in to into by around from".split())
+
+
+def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
+    """Why a sentence cannot stand, whatever it names."""
+    found = [Claim(text, False, note) for text, note in _objections(sentence, items)]
+    return found
+
+
+def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
+    text = sentence.text
+    words = [text[word.start : word.end] for word in sentence.words]
+    for word in words:
+        if word.lower() in OTHERS:
+            yield word, "speaks of others"
+    if any(mark in text for mark in "?!"):
+        yield text, "a question or an exclamation is not a claim"
+    said = [item for item in items if not has(item, "end")]
+    if said and (said[-1].text.lower() in _DANGLING or has(said[-1], "stop")):
+        yield said[-1].text, "the sentence is not finished"
+    yield from _doubled(items)
+    subject = _subject(items)
+    if subject is not None:
+        yield text, subject
+
+
+def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
+    """Places, or articles, side by side without a word between."""
+    for one, other in zip(items, items[1:], strict=False):
+        if one.kind in TARGETS and other.kind in TARGETS and (one.kind != "kind" or other.kind != "place"):
+            yield other.text, "two names side by side"
+        if one.text.lower() in ("the", "a", "an") and other.text.lower() in ("the", "a", "an", "of", "on", "at"):
+            yield other.text, "the sentence is garbled"
+
+
+def _subject(items: Sequence[Item]) -> str | None:
+    """Why the sentence is not about the person, if it is not."""
+    row = [item for item in items if not is_break(item)]
+    leading = [item for item in row if item.kind != "time"]
+    at = next((i for i, item in enumerate(leading) if not has(item, "degree", "fill")), None)
+    if at is None:
+        return None
+    first = leading[at]
+    rest = leading[at + 1 :]
+    following = next((item for item in rest if not has(item, "degree", "help")), None)
+    if _is_imperative(first, rest):
+        return "a request is not a claim"
+    if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
+        return "does not speak of the person"
+    if first.text.lower() in ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were"):
+        return None if any(has(item, "visits") for item in row) else "does not speak of the person"
+    if first.kind in TARGETS and following is not None and not _may_do(following, leading, first):
+        return "does not speak of the person"
+    return None
+
+
+def _is_imperative(first: Item, rest: Sequence[Item]) -> bool:
+    word = first.text.lower().split()[0]
+    bare = ("visit", "go", "choose", "see", "find", "use", "try", "come", "make", "take", "drop", "stop", "like", "enjoy", "check", "head")
+    return has(first, "go", "role") and word in bare and not has(first, "visits") and bool(rest)
+
+
+def _is_called(first: Item, rest: Sequence[Item]) -> bool:
+    """Whether somebody "is POI 4", or "is a pub"."""
+    row = [first, *rest]
+    verb = next((i for i, item in enumerate(row) if has(item, "be", "go", "have", "hold", "role")), None)
+    if verb is None or not has(row[verb], "be"):
+        return False
+    for item in row[verb + 1 :]:
+        if item.kind in TARGETS:
+            return True
+        if has(item, "degree"):
+            continue
+        if not item.text.lower() in ("a", "an", "the"):
+            return False
+    return False
+
+
+def _may_do(verb: Item, row: Sequence[Item], first: Item) -> bool:
+    """Whether a place or a kind may be the subject: it "is visited", or "has 7 visits", but does not "open"."""
+    if not has(verb, "go") or has(verb, "hold", "be", "have", "visits"):
+        if has(verb, "be") and first.kind in TARGETS:
+            return _is_told(verb, row)
+        return True
+    return verb.text.lower().endswith(("ed", "en", "ing", "seen", "found", "present", "active"))
+
+
+def _is_told(verb: Item, row: Sequence[Item]) -> bool:
+    """What a place may be: visited, the favourite, where somebody goes, number two, of a kind that somebody goes to."""
+    after = [item for item in row if item.start > verb.start]
+    return any(has(item, "go", "rank", "compare", "own", "person", "person_noun", "visits", "number", "event", "degree", "who", "role", "places", "day") for item in after)

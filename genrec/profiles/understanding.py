@@ -1,0 +1,157 @@
+"""From the items of a sentence to claims: each segment's places, then what is said of them."""
+
+from collections.abc import Sequence
+
+from genrec.habit_models import Habits
+from genrec.profiles import amounts, relations
+from genrec.profiles.claims import Claim, Talk, fits, is_of
+from genrec.profiles.lexicon import UNKNOWN, Item, roles
+from genrec.profiles.segments import TARGETS, Segment, chunks, has, is_break, segments, value
+from genrec.profiles.visits import Places
+from genrec.words import is_known, key_of
+
+# What must be taken up by a claim.
+CLAIMING = (
+    "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
+    "role", "det_else", "approx", "step", "each",
+)  # fmt: skip
+_FREE = ("fill", "person", "own", "who", "be", "have", "help", "go", "hold", "visits", "places", "than", "there", "day", "little", "kinds")
+_PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has been", "have been", "been"])
+
+
+def claims_of(items: Sequence[Item], habits: Habits) -> list[Claim]:
+    """All claims of a sentence's items."""
+    found = [
+        Claim(item.text, False, f'"{item.text}": check-ins say nothing of this')
+        for item in items
+        if item.kind == UNKNOWN
+    ]
+    scope: Places | None = None
+    focus: list[Places] = []
+    for segment in segments(items):
+        claims, scope, focus = _segment(segment, habits, scope, focus)
+        found += claims
+    return found
+
+
+def _segment(segment: Segment, habits: Habits, scope: Places | None, before: list[Places]) -> tuple[list[Claim], Places | None, list[Places]]:
+    claims: list[Claim] = []
+    named, kinds = _appositions(segment, claims)
+    groups = [item.value for item in named]
+    if kinds:
+        scope = kinds[-1]
+    elif scope and not all(group.pois <= scope.pois for group in groups):
+        scope = None
+    if not groups:
+        groups = before
+    used: set[int] = {item.start for item in segment.items if item.kind in TARGETS}
+    roles_of = [item for item in segment.items if has(item, "role")]
+    for item in roles_of:
+        words = roles()[value(item, "role")]
+        used.add(item.start)
+        if groups or kinds:
+            right = fits(item.text.lower(), words, [*groups, *kinds])
+            claims.append(Claim(item.text, right, f"{item.text}: {'a' if right else 'no'} kind of place spoken of"))
+        else:
+            found = tuple(p for p in habits.places if is_known(p.category) and set(key_of(p.category)) & words)
+            groups = [Places(item.text, found)]
+            named = []
+            claims += [Claim(item.text, bool(found), f"{item.text}: {groups[0].visits} visits")] if not _turned(segment.items) else []
+    if not _turned(segment.items):
+        claims += [_visited(group) for group in groups if group not in before]
+    rows = _rows(segment)
+    for row in rows:
+        talk = Talk(habits, row, groups, scope, [item for item in row if item.kind == "time"], used)
+        talk.past = any(word in _PAST for item in row for word in item.text.lower().split()) and not talk.free("degree")
+        _say(talk, [item for item in named if item in row], segment)
+        claims += talk.claims
+    claims += [
+        Claim(item.text, False, f'"{item.text}": it is not clear what is claimed by this')
+        for item in segment.items
+        if item.start not in used and has(item, *CLAIMING) and not has(item, *_FREE)
+    ]
+    return claims, scope if kinds or not named else _kind_scope(named, scope), groups
+
+
+def _kind_scope(named: Sequence[Item], scope: Places | None) -> Places | None:
+    kinds = [item.value for item in named if item.kind == "kind"]
+    return kinds[0] if len(kinds) == 1 else scope
+
+
+def _say(talk: Talk, named: Sequence[Item], segment: Segment) -> None:
+    """All claims of one row, in an order that settles the ambiguous words."""
+    amounts.exploration(talk)
+    if not relations.steps(talk, named):
+        relations.compare(talk, named)
+        amounts.events(talk)
+        relations.rank(talk, named)
+    amounts.shares(talk)
+    amounts.numbers(talk)
+    if not any(has(item, "compare") for item in talk.items):
+        talk.times += [item for item in segment.fronted if named]
+        talk.used -= {item.start for item in segment.fronted}
+    amounts.degrees_and_times(talk)
+
+
+def _rows(segment: Segment) -> list[list[Item]]:
+    """The chunks of a segment; those before the first place belong to its chunk."""
+    found = chunks(segment.items)
+    first = next((i for i, chunk in enumerate(found) if any(item.kind in TARGETS for item in chunk)), None)
+    last = next((i for i in reversed(range(len(found))) if any(item.kind in TARGETS for item in found[i])), None)
+    if first is None or last is None:
+        return found
+    return [[item for chunk in found[: last + 1] for item in chunk], *found[last + 1 :]]
+
+
+def _turned(items: Sequence[Item]) -> bool:
+    """Whether it is said that somebody does not go somewhere."""
+    return any(has(item, "degree") and value(item, "degree") == "never" for item in items)
+
+
+def _visited(group: Places) -> Claim:
+    note = f"{group.name}: {group.visits} visits"
+    if len(group.habits) == 1 and group.name.startswith("POI "):
+        [place] = group.habits
+        note = f"{group.name} ({place.category}): {group.visits} visits" if is_known(place.category) else note
+    return Claim(group.name, group.visits > 0, note)
+
+
+def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], list[Places]]:
+    """The places and kinds that are spoken of, without the kinds that only say of which kind a place is."""
+    targets = segment.targets
+    told: list[Item] = []
+    for one, other in zip(targets, targets[1:], strict=False):
+        between = [item for item in segment.items if one.start < item.start < other.start]
+        if one.kind == other.kind or one in told or not _is_same(one, between):
+            continue
+        kind, place = (one, other) if one.kind == "kind" else (other, one)
+        told.append(kind)
+        places = [place]
+        if kind is one:  # "three churches: POI 78, POI 113 and POI 79"
+            places += _listed(segment.items, place)
+        for item in places:
+            note = f"{item.value.name}: {'a' if is_of(item.value, kind.value) else 'not a'} {kind.value.name}"
+            claims.append(Claim(kind.text, is_of(item.value, kind.value), note))
+    return [item for item in targets if item not in told], [item.value for item in told]
+
+
+def _listed(items: Sequence[Item], place: Item) -> list[Item]:
+    found = []
+    for item in items[items.index(place) + 1 :]:
+        if item.kind == "place":
+            found.append(item)
+        elif not has(item, "join", "fill"):
+            break
+    return found
+
+
+def _is_same(one: Item, between: Sequence[Item]) -> bool:
+    """Whether what stands between a kind and a place says that it is the same."""
+    words = [item.text.lower() for item in between]
+    if any(word in ("and", "or", "to", "from", "on", "as well as", "but", "nor") for word in words):
+        return False
+    if not all(has(item, "fill", "be", "join", "stop", "own", "bracket", "who") or item.text.lower() == "number" for item in between):
+        return False
+    if one.kind == "place":  # "POI 4, a bar", "POI 4 is a bar"
+        return not any(word in ("at", "in", "with", "for") for word in words) and bool(words)
+    return True
