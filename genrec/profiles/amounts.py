@@ -108,11 +108,23 @@ def _at(time: Item, moment: datetime) -> bool:
 def shares(talk: Talk) -> None:
     """Claims about a part of the visits: "most of their visits are to POI 4", "half", "nine of twelve"."""
     for item in talk.free("share", "rank"):
+        if item.start in talk.used or (has(item, "each") and not has(item, "fill")) or _is_inner(talk, item):
+            continue
         name = value(item, "share") if has(item, "share") else "most"
         if has(item, "rank") and item.text.lower() != "most":
             continue
         talk.take(item)
         _share(talk, item, name)
+
+
+def _is_inner(talk: Talk, item: Item) -> bool:
+    """Whether "all" belongs to another share: "a quarter of all visits"."""
+    at = talk.items.index(item)
+    before = [one for one in talk.items[max(at - 2, 0) : at] if has(one, "share", "number", "rank")]
+    if before and talk.items[at - 1].text.lower() in ("of", "half of", before[-1].text.lower()):
+        talk.take(item)
+        return True
+    return False
 
 
 def _share(talk: Talk, item: Item, name: str) -> None:
@@ -284,6 +296,11 @@ def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
         _check(talk, text, count, [days] if has(noun, "days") and not talk.focus else [], item, f"{days} days with visits")
         return
     _visits(talk, item, text, count, adverb)
+    times = _free_times(talk)
+    if item.text.lower() == "both" and times and len(talk.focus) < 2:
+        when = together_when(times)
+        talk.take(*times)
+        degree(talk, "both", "always", talk.whole, when)
 
 
 def _visits_behind(talk: Talk, noun: Item) -> bool:
@@ -383,6 +400,9 @@ def _check(talk: Talk, text: str, said: int, counts: Sequence[int], item: Item, 
 
 def degrees_and_times(talk: Talk) -> None:
     """Claims about times, each with the adverb that goes with it, and about how often somebody is somewhere."""
+    for item in talk.free("pace"):
+        if any(time.value.hours and time.start > item.start for time in talk.times):
+            talk.take(item)
     rows = _rows(talk)
     for words, times in rows:
         free = [item for item in times if item.start not in talk.used]
@@ -390,9 +410,14 @@ def degrees_and_times(talk: Talk) -> None:
         words = [word for word in words if word.start not in talk.used]
         talk.take(*words, *free)
         group = talk.whole
+        names = {value(word, "degree") for word in words}
+        if {"never", "often"} <= names or {"never", "mostly"} <= names:
+            degree(talk, "rarely", "rarely", group, when)
+            continue
         if not words:
-            if when is not None:
-                share_at(talk, group, when)
+            for one in talk.focus or [group]:
+                if when is not None:
+                    share_at(talk, one, when)
             continue
         for word in words:
             name = value(word, "degree")
@@ -406,10 +431,11 @@ def degrees_and_times(talk: Talk) -> None:
                 if not talk.focus and when is None and talk.scope is None:
                     talk.claim(word.text, False, f'"{word.text}": of what?')
             if when is not None:
-                if alone:
-                    share_at(talk, group, when)
-                else:
-                    degree(talk, word.text, name, group, when)
+                for one in talk.focus or [group]:
+                    if alone:
+                        share_at(talk, one, when)
+                    else:
+                        degree(talk, word.text, name, one, when)
 
 
 def _before_target(talk: Talk, word: Item) -> bool:

@@ -113,11 +113,9 @@ def share_at(talk: Talk, group: Places, when: When, least: float | None = None) 
 
 def each_day(talk: Talk, group: Places, when: When) -> None:
     """Of several days that are named, each must occur: Tuesdays alone do not make "Tuesdays and Fridays"."""
-    if when.days is None or " and " not in when.text:
-        return
-    for day in sorted(when.days):
-        if not group.at(When("", days=frozenset([day]))).high:
-            talk.claim(when.text, False, f"{group.name}: not on each of these days")
+    for part in when.parts:
+        if not group.at(part).high:
+            talk.claim(part.text, False, f"{group.name}: no visits {part.text}")
 
 
 def _least(part: When) -> float:
@@ -149,7 +147,8 @@ def together_when(times: Sequence[Item]) -> When | None:
         days = one.days if found.days is None else found.days if one.days is None else found.days & one.days
         hours = one.hours if found.hours is None else found.hours if one.hours is None else found.hours & one.hours
         text = found.text if one.text == found.text else f"{found.text}, {one.text}"
-        found = When(text, days, hours, found.dates or one.dates, found.is_group or one.is_group)
+        parts = (*found.parts, *one.parts)
+        found = When(text, days, hours, found.dates or one.dates, found.is_group or one.is_group, parts)
     return found
 
 

@@ -12,7 +12,22 @@ from genrec.words import is_known, key_of, words_of
 
 _BLOT = "\ufffc"
 _NUMBERING = frozenset(["number", "place", "no", "id", "poi", "#", "numbered", "nr"])
-_COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds"])
+_COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds", "number"])
+
+
+def _is_counted(words: Sequence[Word], at: int, last: Item | None) -> bool:
+    """Whether a number is followed by what it counts, or is one of several."""
+    if last is not None and last.text.lower() in ("with", "about", "around", "than", "of", "least", "over", "nearly"):
+        return True
+    for ahead in range(at + 1, min(at + 4, len(words))):
+        found, _ = meanings(words, ahead)
+        if words[ahead].text in ("%", "km"):
+            return True
+        if any(kind in _COUNTED for kind, _ in found):
+            return True
+        if not found or any(kind in ("join", "stop", "be", "bracket") for kind, _ in found):
+            return False
+    return False
 
 
 class Reader:
@@ -37,7 +52,8 @@ class Reader:
         years = (first.year, last.year) if first and last else (1, 1)
         times = []
         for moment in moments(text, years):
-            if self._bare and moment.sort == "hour" and self._is_place(moment.when.text.removeprefix("around ")):
+            said = text[moment.start : moment.end].lower()
+            if self._bare and said.startswith("at ") and self._is_place(said.removeprefix("at ")):
                 continue
             times.append(Item("time", moment.when, text[moment.start : moment.end], moment.start, moment.end))
         found = sorted([*found, *times], key=lambda item: item.start)
@@ -61,7 +77,10 @@ class Reader:
             text = self._sentence.text[place.start : place.end]
             yield Item("place", Places(f"POI {place.poi}", (habit,) if habit else ()), text, place.start, place.end)
         for kind in self._sentence.kinds:
-            yield Item("kind", self._of_kind(kind), self._sentence.text[kind.start : kind.end], kind.start, kind.end)
+            text, end = self._sentence.text, kind.end
+            while end < len(text) and text[kind.end - 1].isalpha() and text[end].isalpha():  # "churches"
+                end += 1
+            yield Item("kind", self._of_kind(kind), text[kind.start : end], kind.start, end)
 
     def _of_kind(self, kind: Kind) -> Places:
         same = {h.category for h in self._habits.categories if is_known(h.category) and key_of(h.category) == kind.key}
@@ -107,6 +126,8 @@ class Reader:
                 poi = number(word.text)
                 habit = self._own.get(poi)
                 return made("place", Places(f"POI {poi}", (habit,) if habit else ()))
+            if self._bare and self._is_place(word.text) and not _is_counted(words, at, last):
+                return made("place", Places(f"POI {number(word.text)}", (self._own[number(word.text)],)))
             return made("number", number(word.text))
         loose = self._loose(words, at)
         if loose and (loose[1] > length or not found or found[0][0] == "role"):

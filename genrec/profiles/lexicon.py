@@ -13,7 +13,7 @@ from genrec.profiles.person import stems_of
 from genrec.words import words_of
 
 UNKNOWN: Final = "unknown"
-_WORD = re.compile(r"(?:[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\d+(?:st|nd|rd|th)?|[^\w\s]|\w+)")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*(?!\w)|\d+(?!\w)|\w+|[^\w\s]")
 _CONTRACTED: Final = (("n't", "not"), ("n\u2019t", "not"))
 _LONGEST_NUMBER = 9  # digits
 
@@ -88,7 +88,9 @@ class Word:
 
 @cache
 def _cached_forms(word: str) -> tuple[str, ...]:
-    found = [word, *(f"{stem}*" for stem in stems_of(word)), *(f"{single}~" for single in words_of(word)[:1])]
+    single = words_of(word.rpartition("-")[2])[:1]
+    found = [word, *(f"{stem}*" for stem in stems_of(word))]
+    found += [f"{word[: word.rfind('-') + 1]}{end}~" for end in single]
     return tuple(dict.fromkeys(found))
 
 

@@ -67,12 +67,14 @@ class When:
     hours: frozenset[int] | None = None
     dates: tuple[date, date] | None = None
     is_group: bool = False  # several days, or a part of the day
+    parts: tuple["When", ...] = ()  # what it is put together from
 
     def joined(self, other: "When") -> "When":
         """This one or the other one, of the same sort."""
         days = self.days | other.days if self.days and other.days else self.days or other.days
         hours = self.hours | other.hours if self.hours and other.hours else self.hours or other.hours
-        return When(f"{self.text} and {other.text}", days, hours, self.dates or other.dates, is_group=True)
+        parts = (*(self.parts or (self,)), *(other.parts or (other,)))
+        return When(f"{self.text} and {other.text}", days, hours, self.dates or other.dates, True, parts)
 
 
 @dataclass(frozen=True)

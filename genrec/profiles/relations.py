@@ -7,7 +7,7 @@ from typing import Final
 from genrec.profiles.claims import MIN_VISITS, Talk, together_when
 from genrec.profiles.lexicon import Item
 from genrec.profiles.moments import When
-from genrec.profiles.segments import TARGETS, has, value
+from genrec.profiles.segments import TARGETS, has, is_break, value
 from genrec.profiles.visits import Places, everywhere
 
 RANKS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
@@ -245,12 +245,28 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
     span = max(wide or 1, len(groups) if name == "first" else 1)
     if any("among" in item.text.lower().split() or item.text.lower() == "one of the" for item in talk.items) and wide is None:
         span = max(span, 5)
-    scope = talk.scope
+    scope = _scope(talk, mark)
     ranked(talk, mark.text, RANKS.get(name, 1), groups, scope, lowest=lowest, span=span)
     if behind is not None and followers:
         talk.take(behind)
         _order(talk, behind, groups, [item.value for item in followers])
     return True
+
+
+def _scope(talk: Talk, mark: Item) -> Places | None:
+    """The kind within which a rank is told: "the favourite bar", "the library they use most", "above all POI 4"."""
+    at = talk.items.index(mark)
+    for item in talk.items[at + 1 :]:
+        if item.kind == "kind":
+            return item.value
+        if not has(item, "fill", "own", "rank", "number"):
+            break
+    for item in reversed(talk.items[:at]):
+        if item.kind == "kind":
+            return item.value
+        if item.kind == "place" or has(item, "places") or is_break(item):
+            break
+    return talk.scope if mark.text.lower() in ("above all", "especially", "particularly", "in particular") else None
 
 
 def _order(talk: Talk, behind: Item, groups: Sequence[Places], followers: Sequence[Places]) -> None:

@@ -16,6 +16,7 @@ TARGETS = ("place", "kind")
 BREAKS = ("join", "stop", "bracket", "end")
 # What may stand between things that are listed.
 _LISTED = ("fill", "own", "each")
+_LEADS = frozenset("at to the a an in of for by both".split())
 
 
 def has(item: Item, *classes: str) -> bool:
@@ -113,7 +114,9 @@ def is_listed(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
     before = last_content(current)
     inner = [item for item in chunk if not is_break(item)]
     start = next((i for i, item in enumerate(inner) if item.kind in TARGETS), len(inner))
-    return before is not None and before.kind in TARGETS and all(has(item, *_LISTED) for item in inner[:start])
+    return before is not None and before.kind in TARGETS and all(
+        has(item, "own", "each") or item.text.lower() in _LEADS for item in inner[:start]
+    )
 
 
 def is_apposition(current: Sequence[Item], chunk: Sequence[Item]) -> bool:

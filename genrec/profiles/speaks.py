@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from genrec.profiles.claims import Claim
 from genrec.profiles.lexicon import Item
-from genrec.profiles.person import OTHERS
 from genrec.profiles.segments import TARGETS, has, is_break
 from genrec.profiles.sentence import Sentence
 
-_DANGLING = frozenset("a an the of in at on to into by during over for with from and or but which who where that".split())
+_DANGLING = frozenset("a an the of in at on to into by during over for with from and or but which who where that around about then after before when straight".split())
 _AT = frozenset("at in to into by around from".split())
 
 
@@ -20,14 +19,10 @@ def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
 
 def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     text = sentence.text
-    words = [text[word.start : word.end] for word in sentence.words]
-    for word in words:
-        if word.lower() in OTHERS:
-            yield word, "speaks of others"
     if any(mark in text for mark in "?!"):
         yield text, "a question or an exclamation is not a claim"
     said = [item for item in items if not has(item, "end")]
-    if said and (said[-1].text.lower() in _DANGLING or has(said[-1], "stop")):
+    if said and (said[-1].text.lower() in _DANGLING or has(said[-1], "stop", "than", "own")):
         yield said[-1].text, "the sentence is not finished"
     yield from _doubled(items)
     subject = _subject(items)
@@ -54,7 +49,7 @@ def _subject(items: Sequence[Item]) -> str | None:
     first = leading[at]
     rest = leading[at + 1 :]
     following = next((item for item in rest if not has(item, "degree", "help")), None)
-    if _is_imperative(first, rest):
+    if first is row[0] and _is_imperative(first, rest):
         return "a request is not a claim"
     if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
         return "does not speak of the person"
@@ -99,4 +94,4 @@ def _may_do(verb: Item, row: Sequence[Item], first: Item) -> bool:
 def _is_told(verb: Item, row: Sequence[Item]) -> bool:
     """What a place may be: visited, the favourite, where somebody goes, number two, of a kind that somebody goes to."""
     after = [item for item in row if item.start > verb.start]
-    return any(has(item, "go", "rank", "compare", "own", "person", "person_noun", "visits", "number", "event", "degree", "who", "role", "places", "day") for item in after)
+    return any(has(item, "go", "rank", "compare", "own", "person", "person_noun", "visits", "number", "event", "degree", "who", "role", "places", "day") or item.kind == "time" for item in after)

@@ -6,14 +6,16 @@ from genrec.habit_models import Habits
 from genrec.profiles import amounts, relations
 from genrec.profiles.claims import Claim, Talk, fits, is_of
 from genrec.profiles.lexicon import UNKNOWN, Item, roles
+from genrec.profiles.person import OTHERS
 from genrec.profiles.segments import TARGETS, Segment, chunks, has, is_break, segments, value
 from genrec.profiles.visits import Places
 from genrec.words import is_known, key_of
 
+_NOTHING = '"{}": check-ins say nothing of this'
 # What must be taken up by a claim.
 CLAIMING = (
     "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
-    "role", "det_else", "approx", "step", "each",
+    "role", "det_else", "approx", "step", "each", "pace",
 )  # fmt: skip
 _FREE = ("fill", "person", "own", "who", "be", "have", "help", "go", "hold", "visits", "places", "than", "there", "day", "little", "kinds")
 _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has been", "have been", "been"])
@@ -22,7 +24,7 @@ _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has b
 def claims_of(items: Sequence[Item], habits: Habits) -> list[Claim]:
     """All claims of a sentence's items."""
     found = [
-        Claim(item.text, False, f'"{item.text}": check-ins say nothing of this')
+        Claim(item.text, False, "speaks of others" if item.text.lower() in OTHERS else _NOTHING.format(item.text))
         for item in items
         if item.kind == UNKNOWN
     ]
@@ -62,7 +64,7 @@ def _segment(segment: Segment, habits: Habits, scope: Places | None, before: lis
     rows = _rows(segment)
     for row in rows:
         talk = Talk(habits, row, groups, scope, [item for item in row if item.kind == "time"], used)
-        talk.past = any(word in _PAST for item in row for word in item.text.lower().split()) and not talk.free("degree")
+        talk.past = any(word in _PAST for item in segment.items for word in item.text.lower().split())
         _say(talk, [item for item in named if item in row], segment)
         claims += talk.claims
     claims += [
@@ -132,6 +134,10 @@ def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], lis
         for item in places:
             note = f"{item.value.name}: {'a' if is_of(item.value, kind.value) else 'not a'} {kind.value.name}"
             claims.append(Claim(kind.text, is_of(item.value, kind.value), note))
+    for item in targets:  # "six of eight library visits"
+        after = segment.items[segment.items.index(item) + 1 :][:1]
+        if item.kind == "kind" and len(targets) > 1 and after and has(after[0], "visits") and item not in told:
+            told.append(item)
     return [item for item in targets if item not in told], [item.value for item in told]
 
 
