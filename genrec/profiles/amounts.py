@@ -88,8 +88,10 @@ def events(talk: Talk) -> None:
             holds = all(_at(item, moment) for item in times) and bool(times)
             talk.claim(mark.text, holds, note)
         elif kind == "new":
-            talk.take(mark)
-            talk.claim(mark.text, first >= recently, note)
+            talk.take(mark, *(item for item in talk.times if item.value.dates))
+            for one in talk.focus or [group]:
+                since = min(place.first_visit for place in one.habits) if one.habits else None
+                talk.claim(mark.text, since is not None and since >= recently, f"{one.name}: first visit {since:%Y-%m-%d}")
 
 
 def _on(dates: Item | None, moment: datetime) -> bool:
@@ -246,7 +248,7 @@ def numbers(talk: Talk) -> None:
     for i, item in enumerate(free):
         if item.start in talk.used:
             continue
-        if has(item, "fill") and not _counts(talk, item):
+        if has(item, "fill") and item.text.lower() != "both" and not _counts(talk, item):
             talk.take(item)  # "one" as a pronoun
             continue
         _number(talk, item, free[i + 1 :])
@@ -331,7 +333,8 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     when = together_when(_free_times(talk))
     group = talk.whole
     wholes = {group.visits, talk.habits.checkins, talk.scope.visits if talk.scope else -1}
-    parts = {group.at(when).high} if when else {group.visits}
+    said = together_when(talk.times)
+    parts = {group.at(said).high} if said else {group.visits}
     named = [one.value for one in talk.items if one.kind == "kind"]
     wholes |= {places.visits for places in named}
     talk.claim(f"{item.text} of {whole_item.text}", part in parts and whole in wholes, f"{group.name}: {max(parts)} of {sorted(wholes)} visits")
@@ -449,15 +452,18 @@ def _rows(talk: Talk) -> list[tuple[list[Item], list[Item]]]:
     """Adverbs and times, as they belong together: between joints, where that tells."""
     rows: list[tuple[list[Item], list[Item]]] = [([], [])]
     order = sorted([*talk.times, *(item for item in talk.items if item.kind != "time")], key=lambda item: item.start)
+    apart = False  # whether anything stands behind the last time
     for item in order:
         if is_break(item) and (rows[-1][1]):
             rows.append(([], []))
+        apart = item.kind != "time" and (apart or not has(item, "fill")) if item.kind != "time" else apart
         if item.start in talk.used:
             continue
         if item.kind == "time":
-            if rows[-1][1] and _sorts(rows[-1][1]) & _sorts([item]) and rows[-1][0]:
+            if rows[-1][1] and _sorts(rows[-1][1]) & _sorts([item]) and rows[-1][0] and apart:
                 rows.append(([], []))
             rows[-1][1].append(item)
+            apart = False
         elif has(item, "degree") and not has(item, "number"):
             if rows[-1][1] and _time_follows(order, item):
                 rows.append(([], []))

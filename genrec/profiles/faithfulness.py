@@ -6,7 +6,7 @@ with a word that nothing accounts for does not stand. It stands if it makes at l
 and it speaks of the person.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,10 +14,10 @@ from genrec.habit_models import Habits
 from genrec.profiles.claims import Claim
 from genrec.profiles.items import Reader
 from genrec.profiles.kinds import KindIndex, index_of
-from genrec.profiles.lexicon import Item
 from genrec.profiles.sentence import Sentence, readings, split
 from genrec.profiles.speaks import objections
 from genrec.profiles.understanding import claims_of
+from genrec.words import is_known, key_of
 
 __all__ = ["Claim", "Finding", "check", "sentences", "supported"]
 
@@ -54,7 +54,7 @@ def check(
     index = index_of(frozenset(vocabulary))
     own = {place.poi: place.category for place in habits.places}
     ways = [
-        _claims(reading, habits, index, bare=bare)
+        _claims(reading, habits, index, names or {}, bare=bare)
         for reading in readings(sentence, index, own, names or {})
         for bare in (False, True)
     ]
@@ -66,10 +66,26 @@ def supported(claims: Collection[Claim]) -> bool:
     return bool(claims) and all(claim.supported for claim in claims)
 
 
-def _claims(sentence: Sentence, habits: Habits, index: KindIndex, *, bare: bool) -> list[Claim]:
+def _bracket_claims(sentence: Sentence, habits: Habits, names: Mapping[int, str]) -> Iterator[Claim]:
+    """What stands in brackets behind a place must be its kind, or its name."""
+    visited = {place.poi: place for place in habits.places}
+    for place in sentence.places:
+        habit = visited.get(place.poi)
+        if place.kind is None or habit is None:
+            continue
+        kind = habit.category if is_known(habit.category) else ""
+        right = key_of(place.kind) in {key_of(name) for name in (kind, names.get(place.poi, "")) if name}
+        about = f" ({kind})" if kind else ""
+        yield Claim(f"POI {place.poi} ({place.kind})", right, f"POI {place.poi}{about}: {habit.visits} visits")
+
+
+def _claims(
+    sentence: Sentence, habits: Habits, index: KindIndex, names: Mapping[int, str], *, bare: bool
+) -> list[Claim]:
     findings = [finding for finder in FINDERS for finding in finder(sentence, habits)]
     items = Reader(sentence, habits, index, bare=bare).items([(found.start, found.end) for found in findings])
-    claims = [finding.claim for finding in findings] + claims_of(items, habits)
+    claims = [finding.claim for finding in findings]
+    claims += [*_bracket_claims(sentence, habits, names), *claims_of(items, habits)]
     # Of what makes no claim nothing is held against the person's visits, nor need it be about the person.
     return claims + objections(sentence, items) if claims else claims
 

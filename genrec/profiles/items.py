@@ -10,6 +10,7 @@ from genrec.profiles.sentence import Sentence, number
 from genrec.profiles.visits import Places
 from genrec.words import is_known, key_of, words_of
 
+_GENERIC = frozenset("food place places restaurant restaurants cuisine shop shops bar bars spot spots".split())
 _BLOT = "\ufffc"
 _NUMBERING = frozenset(["number", "place", "no", "id", "poi", "#", "numbered", "nr"])
 _COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds", "number"])
@@ -48,10 +49,8 @@ class Reader:
         spans = [(item.start, item.end) for item in found]
         for start, end in [*spans, *done]:
             text = text[:start] + _BLOT * (end - start) + text[end:]
-        first, last = self._habits.first, self._habits.last
-        years = (first.year, last.year) if first and last else (1, 1)
         times = []
-        for moment in moments(text, years):
+        for moment in moments(text, self._habits.as_of.date()):
             said = text[moment.start : moment.end].lower()
             if self._bare and said.startswith("at ") and self._is_place(said.removeprefix("at ")):
                 continue
@@ -101,6 +100,8 @@ class Reader:
             length += 1
         if not names:
             return None
+        if at + length < len(words) and length and words[at + length].text.lower() in _GENERIC:
+            length += 1
         name = " ".join(word.text for word in words[at : at + length])
         return Places(name, tuple(place for place in self._habits.places if place.category in names)), length
 

@@ -47,6 +47,8 @@ def _grammar() -> _Node:
                 if name == "role":
                     continue
                 _add(root, phrase.split(), (name, str(value)))
+    for phrase, number in _compound_numbers():
+        _add(root, [phrase], ("number", str(number)))
     return root
 
 
@@ -64,6 +66,16 @@ def _role_words() -> _Node:
     for phrase in roles():
         _add(root, phrase.split(), ("role", phrase))
     return root
+
+
+_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ONES: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def _compound_numbers() -> Iterator[tuple[str, int]]:
+    for ten, tens in enumerate(_TENS, start=2):
+        for one, ones in enumerate(_ONES, start=1):
+            yield f"{tens}-{ones}", 10 * ten + one
 
 
 def _add(root: _Node, words: Sequence[str], meaning: tuple[str, str]) -> None:

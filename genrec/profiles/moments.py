@@ -29,6 +29,7 @@ PARTS: Final = {
     "late evening": (20, 24), "evening": (17, 24), "dinner time": (17, 22), "dinner": (17, 22), "late at night": (21, 4),
     "night": (20, 6), "midnight": (23, 2), "daytime": (8, 18),
 }  # fmt: skip
+LATELY: Final = timedelta(days=30)
 _NAMED_HOURS: Final = {"noon": 12, "midday": 12, "midnight": 0}
 _AFTER_DARK = 18  # "after 20" holds the small hours, "after 9" does not
 _SMALL_HOURS = 4
@@ -49,6 +50,7 @@ _MOMENT = re.compile(
     rf"|(?P<after>after|past|from|later than|not before|since)(?: about| around)? (?P<late>{_CLOCK}){_UNIT}(?: on(?:wards)?\b)?"
     rf"|(?P<before>before|until|till|earlier than|up to)(?: about| around)? (?P<early>{_CLOCK}){_UNIT}"
     rf"|(?:at around|at about|around|at|about|by|towards?|near|on) (?P<hour>\d{{1,2}}(?:[:.]\d\d)?(?: ?o['\u2019]clock)?(?: ?[ap]\.?m\b\.?)?){_UNIT}(?![\w-])"
+    rf"|(?P<lately>lately|recently|of late|these days|(?:(?:in|over|during|within) )?the (?:last|past) (?:thirty days|30 days|four weeks|few weeks|month))\b"
     rf"|(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b"
     rf"|(?P<day>{_DAY})\b"
     rf"|(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b"
@@ -91,18 +93,20 @@ class Moment:
         return "day" if self.when.days else "hour" if self.when.hours else "date"
 
 
-def moments(text: str, years: tuple[int, int]) -> Iterator[Moment]:
-    """The times of a text, in their order; a month without a year is the last one of the span of years."""
+def moments(text: str, today: date) -> Iterator[Moment]:
+    """The times of a text, in their order; a month without a year is the last one that has begun by `today`."""
     for match in _MOMENT.finditer(text):
-        when = _when(match, years)
+        when = _when(match, today)
         if when:
             yield Moment(when, match.start(), match.end())
 
 
-def _when(match: re.Match[str], years: tuple[int, int]) -> When | None:
+def _when(match: re.Match[str], today: date) -> When | None:
     text = match[0].lower()
+    if match["lately"]:
+        return When(text, dates=(today - LATELY, today))
     if match["month"]:
-        return _dates(match, years)
+        return _dates(match, today)
     if match["from"]:
         first, last = min(_days(match["from"])), min(_days(match["to"]))
         return When(text, days=frozenset((first + i) % 7 for i in range((last - first) % 7 + 1)), is_group=True)
@@ -160,9 +164,9 @@ def _days(text: str) -> frozenset[int]:
     return DAYS[_singular(text.lower())] if text.lower() not in DAYS else DAYS[text.lower()]
 
 
-def _dates(match: re.Match[str], years: tuple[int, int]) -> When | None:
+def _dates(match: re.Match[str], today: date) -> When | None:
     month = MONTHS.index(match["month"].lower()) + 1
-    year = int(match["year"]) if match["year"] else years[1]
+    year = int(match["year"]) if match["year"] else today.year - (month > today.month)
     if not date.min.year < year < date.max.year:
         return None
     begin = date(year, month, 1)

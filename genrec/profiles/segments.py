@@ -123,6 +123,8 @@ def is_apposition(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
     """Whether a chunk says in other words what the last place before it is ("POI 24, a bakery")."""
     before = last_content(current)
     inner = [item for item in chunk if not is_break(item) and not has(item, "fill")]
+    if chunk[0].text == ":" and inner and inner[0].kind == "place":  # "one bar was visited: POI 4"
+        return [item.kind for item in current if item.kind in TARGETS][-1:] == ["kind"]
     if before is None or before.kind not in TARGETS or not inner or inner[0].kind not in TARGETS:
         return False
     if inner[0].kind == before.kind:

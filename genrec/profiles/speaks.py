@@ -55,7 +55,7 @@ def _subject(items: Sequence[Item]) -> str | None:
         return "does not speak of the person"
     if first.text.lower() in ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were"):
         return None if any(has(item, "visits") for item in row) else "does not speak of the person"
-    if first.kind in TARGETS and following is not None and not _may_do(following, leading, first):
+    if first.kind in TARGETS and following is not None and not _may_do(following, row, first):
         return "does not speak of the person"
     return None
 

@@ -30,13 +30,14 @@ def claims_of(items: Sequence[Item], habits: Habits) -> list[Claim]:
     ]
     scope: Places | None = None
     focus: list[Places] = []
+    past = any(word in _PAST for item in items for word in item.text.lower().split())
     for segment in segments(items):
-        claims, scope, focus = _segment(segment, habits, scope, focus)
+        claims, scope, focus = _segment(segment, habits, scope, focus, past=past)
         found += claims
     return found
 
 
-def _segment(segment: Segment, habits: Habits, scope: Places | None, before: list[Places]) -> tuple[list[Claim], Places | None, list[Places]]:
+def _segment(segment: Segment, habits: Habits, scope: Places | None, before: list[Places], *, past: bool) -> tuple[list[Claim], Places | None, list[Places]]:
     claims: list[Claim] = []
     named, kinds = _appositions(segment, claims)
     groups = [item.value for item in named]
@@ -64,7 +65,7 @@ def _segment(segment: Segment, habits: Habits, scope: Places | None, before: lis
     rows = _rows(segment)
     for row in rows:
         talk = Talk(habits, row, groups, scope, [item for item in row if item.kind == "time"], used)
-        talk.past = any(word in _PAST for item in segment.items for word in item.text.lower().split())
+        talk.past = past
         _say(talk, [item for item in named if item in row], segment)
         claims += talk.claims
     claims += [
@@ -156,7 +157,12 @@ def _is_same(one: Item, between: Sequence[Item]) -> bool:
     words = [item.text.lower() for item in between]
     if any(word in ("and", "or", "to", "from", "on", "as well as", "but", "nor") for word in words):
         return False
-    if not all(has(item, "fill", "be", "join", "stop", "own", "bracket", "who") or item.text.lower() == "number" for item in between):
+    allowed = ["fill", "be", "join", "stop", "own", "bracket", "who"]
+    if ":" in words:
+        allowed += ["go", "time", "degree", "event", "person"]
+    elif one.kind == "kind" and "," in words:
+        allowed += ["time"]
+    if not all(has(item, *allowed) or item.text.lower() == "number" for item in between):
         return False
     if one.kind == "place":  # "POI 4, a bar", "POI 4 is a bar"
         return not any(word in ("at", "in", "with", "for") for word in words) and bool(words)
