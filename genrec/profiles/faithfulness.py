@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from genrec.habit_models import Habits, PlaceHabit
 from genrec.phrases import WEEKDAYS
 from genrec.profiles.kinds import Kind, KindIndex, index_of
+from genrec.profiles.pattern_claims import Pattern, pattern_claims, taken_apart
 from genrec.profiles.person import OTHERS, is_note
 from genrec.profiles.sentence import (
     NUMBER,
@@ -77,16 +78,24 @@ def check(sentence: str, habits: Habits, vocabulary: Collection[str]) -> list[Cl
     Of a sentence that can be read in two ways, the claims of one that is supported, if any is.
     """
     index = index_of(frozenset(vocabulary))
-    ways = [
-        _claims(reading, habits, index)
-        for reading in readings(sentence, index, {place.poi: place.category for place in habits.places})
-    ]
+    own = {place.poi: place.category for place in habits.places}
+    plain, patterns = taken_apart(sentence, index, own)
+    ways = [_with_patterns(patterns, reading, habits, index) for reading in readings(plain, index, own)]
     return next((claims for claims in ways if supported(claims)), ways[0])
 
 
 def supported(claims: Collection[Claim]) -> bool:
     """True if there is at least one claim and all of them hold."""
     return bool(claims) and all(claim.supported for claim in claims)
+
+
+def _with_patterns(
+    patterns: Collection[Pattern], reading: Sentence, habits: Habits, index: KindIndex
+) -> list[Claim]:
+    """The claims of what a sentence says beside patterns, and those of the patterns."""
+    of_patterns = [Claim(*claim) for claim in pattern_claims(patterns, reading, habits)]
+    claims = _claims(reading, habits, index)
+    return [*(claims or (_person_claims(reading) if of_patterns else [])), *of_patterns]
 
 
 def _claims(sentence: Sentence, habits: Habits, index: KindIndex) -> list[Claim]:

@@ -21,6 +21,7 @@ from genrec.trajectories import Example, training
 from training.data.cities import training_city
 from training.data.conversation import TrainingExample
 from training.data.diaries import diaries, in_other_words
+from training.data.portraits import portraits
 from training.progress import Progress, nothing
 from training.recipe import Data
 
@@ -98,6 +99,8 @@ class Prompter:
 
     def ask(self, example: Example) -> RankingPrompt:
         """The prompt that the example's visit is the answer to."""
+        if self._data.prompt == "portrait":
+            raise GenRecError("data.prompt: portraits rank nothing")
         evidence = self.evidence(example)
         profile = shown(self._shelf.source(example.user_id, evidence), example.user_id, evidence)
         return ask(
@@ -121,6 +124,8 @@ def _examples_of(
         draw = random.Random(seed)
         seen = in_other_words(checkins, draw) if data.cities else _seen(checkins, data)
         return diaries(seen, data.visits, limit=limit, relabel=data.relabel, draw=draw)
+    if data.prompt == "portrait":
+        return portraits(_seen(checkins, data), limit, random.Random(seed), relabel=data.relabel)
     return conversations(*learnable(checkins, data), data, limit=limit, seed=seed, count_tokens=count_tokens)
 
 

@@ -29,13 +29,14 @@ from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.rankers.habits import rank_habits
-from genrec.rankers.llm import PROMPTS, place_trie
+from genrec.rankers.llm import place_trie
 from genrec.trajectories import Example
 from training.data.examples import Prompter, learnable, read
 from training.data.judge import CANDIDATES, Judge
 from training.data.preferences import About, Preference, Rule, Source, write_preferences
 from training.dpo import REFERENCE, load_policy
 from training.progress import Progress
+from training.prompts import LEARNED_PROMPTS
 from training.recipe import Data, DpoRecipe
 from training.trainers.reference import PairTokens, reference_log_probabilities, weights_hash
 
@@ -240,7 +241,7 @@ def _make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
     if path.exists():
         raise GenRecError(f"{path} exists already; remove it, or name another file as the recipe's preferences")
     seen, examples = pair_examples(read(data), data, mix.seed)
-    catalogue, ranking_prompt = catalogue_hash(seen.pois), prompt_version(PROMPTS[data.prompt])
+    catalogue, ranking_prompt = catalogue_hash(seen.pois), prompt_version(LEARNED_PROMPTS[data.prompt])
     policy = load_policy(recipe, catalogue, ranking_prompt)
     weights = weights_hash(policy.model)
     settings = {
