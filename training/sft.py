@@ -50,11 +50,11 @@ def tokenised(
 ) -> Dataset:
     """The examples in tokens, made once and then read from the cache; errors as in `Encoder.encode`.
 
-    With an adapter to be trained on diaries, the model's last layer becomes that of their answers.
+    With an adapter to be trained on diaries or portraits, the model's last layer becomes that of their answers.
     """
     encoder = Encoder(trainable.tokenizer, recipe.max_length)
     dataset = encoded_dataset(encoder, examples, cache_home() / "tokens", progress)
-    if recipe.data.prompt == "diary" and recipe.adapts:
+    if recipe.data.prompt in ("diary", "portrait") and recipe.adapts:
         return with_answer_head(trainable.model, dataset, recipe.seed)
     return dataset
 

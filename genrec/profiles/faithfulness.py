@@ -89,9 +89,7 @@ def supported(claims: Collection[Claim]) -> bool:
     return bool(claims) and all(claim.supported for claim in claims)
 
 
-def _with_patterns(
-    patterns: Collection[Pattern], reading: Sentence, habits: Habits, index: KindIndex
-) -> list[Claim]:
+def _with_patterns(patterns: Collection[Pattern], reading: Sentence, habits: Habits, index: KindIndex) -> list[Claim]:
     """The claims of what a sentence says beside patterns, and those of the patterns."""
     of_patterns = [Claim(*claim) for claim in pattern_claims(patterns, reading, habits)]
     claims = _claims(reading, habits, index)

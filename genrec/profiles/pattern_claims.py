@@ -20,21 +20,27 @@ MOST: Final = 0.5  # share of the visits that "within 3 km" must hold
 SEEN_LATELY: Final = 2  # visits
 _ROLES: Final = {"live": "home-like", "home": "home-like", "work": "work-like", "stud": "study-like"}
 
-# The words of each pattern, and what stands for them in the sentence that is left.
-_WORDS: Final[dict[str, tuple[str, str]]] = {
-    "since": (rf"\bsince (?:{'|'.join(month_name[1:])})(?: \d{{4}})?,?|\b(?:lately|recently)\b,?", ""),
-    "more": (r"\bmore (?:often|frequently)(?: than before)?", ""),
-    "less": (r"\bless (?:often|frequently)(?: than before)?", ""),
-    "novelty": (r"(?:\bto )?\b(?:new|known|familiar) places\b", ""),
-    "new": (r",? (?:a|both) new (?:to them|place|stop|spot)|\bnew(?:ly)?\b", ""),
-    "area": (r"(?:\b(?:stay|keep|move|go)(?:es|s)?(?: to places)? |\bare )?within (?:about )?\d{1,4} km of\b", "at"),
-    "role": (
-        r"\blikely (?:lives?|works?|study|studies) (?:at|in)\b|,? likely (?:at home|at work|for work|to work|to study)|\bhome to\b",
-        "at",
-    ),
-    "first": (r"\bmost (?:often|visited)\b|\bmost time\b|\bfavou?rite\b", ""),
-}
-_PATTERN = re.compile("|".join(f"(?P<{kind}>{words})" for kind, (words, _) in _WORDS.items()), re.IGNORECASE)
+_KM: Final = r"within (?:about )?\d{1,4} km of\b"
+# The words of patterns, of which kind each is, and what stands for them in the sentence that is left: somebody must do
+# something there.
+_WORDS: Final = (
+    ("since", rf"\bsince (?:{'|'.join(month_name[1:])})(?: \d{{4}})?,?|\b(?:lately|recently)\b,?", ""),
+    ("more", r"\bmore (?:often|frequently)(?: than before)?", ""),
+    ("less", r"\bless (?:often|frequently)(?: than before)?", ""),
+    ("novelty", r"(?:\bto )?\b(?:new|known|familiar) places\b", ""),
+    ("new", r",? (?:a|both) new (?:to them|place|stop|spot)|\bnew(?:ly)?\b", ""),
+    ("area", rf"\b(?:stays|keeps|moves|goes)(?: to places)? {_KM}", "visits"),
+    ("area", rf"\b(?:stay|keep|move|go)(?: to places)? {_KM}", "visit"),
+    ("area", rf"\bare {_KM}", "are to"),
+    ("area", rf"\b{_KM}", "at"),
+    ("role", r"\blikely (?:lives|works|studies) (?:at|in)\b", "visits"),
+    ("role", r"\blikely (?:live|work|study) (?:at|in)\b", "visit"),
+    ("role", r",? likely (?:at home|at work|for work|to work|to study)\b", ""),
+    ("role", r"\bhome to\b", "to"),
+    ("first", r"\bmost time\b", "time"),
+    ("first", r"\bmost (?:often|visited)\b|\bfavou?rite\b", ""),
+)
+_PATTERN = re.compile("|".join(f"({words})" for _, words, _ in _WORDS), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,36 +63,24 @@ def taken_apart(sentence: str, index: KindIndex, own: Mapping[int, str]) -> tupl
     for match in _PATTERN.finditer(whole.text):
         if any(match.start() < end and start < match.end() for start, end in names):
             continue
-        kind = str(match.lastgroup)
+        kind, _, stands_for = _WORDS[int(match.lastindex or 1) - 1]
         plain = _joined(plain, whole.text[behind : match.start()])
         patterns.append(Pattern(kind, match[0].strip(" ,"), len(plain)))
-        plain = _joined(plain, _left(match[0], _WORDS[kind][1]))
+        plain = _joined(plain, stands_for)
         behind = match.end()
     return (_joined(plain, whole.text[behind:]), patterns) if patterns else (sentence, [])
 
 
-def _left(said: str, stands_for: str) -> str:
-    """What is left of the words of a pattern; a verb, because somebody must do something."""
-    verb = re.match(r"likely (?:lives?|works?|study|studies)", said)
-    if verb:
-        return "visits at" if verb[0].endswith("s") else "visit at"
-    if "within" in said:
-        first = said.split()[0]
-        return "are to" if first == "are" else "at" if first == "within" else "visits" if first.endswith("s") else "visit"
-    return {"home to": "to", "most time": "time"}.get(said.lower(), "" if said.startswith((",", " likely")) else stands_for)
-
-
 def _joined(plain: str, more: str) -> str:
+    """Two parts of a sentence, with a blank between words."""
     if not plain:
         return more.lstrip(" ,:")
-    if more.startswith((".", ",", ";", ":")) or plain.endswith(" "):
-        return plain.rstrip() + more if more.startswith((".", ",", ";", ":")) else plain + more.lstrip()
-    return f"{plain}{more}" if more.startswith(" ") else f"{plain} {more}" if more else plain
+    if more.startswith((".", ",", ";", ":")):
+        return plain.rstrip() + more
+    return f"{plain.rstrip()} {more.lstrip()}" if more.strip() else plain + more
 
 
-def pattern_claims(
-    patterns: Collection[Pattern], reading: Sentence, habits: Habits
-) -> Iterator[tuple[str, bool, str]]:
+def pattern_claims(patterns: Collection[Pattern], reading: Sentence, habits: Habits) -> Iterator[tuple[str, bool, str]]:
     """Text, whether it is so, and what the visits say, of each pattern; `reading` is of the sentence without them."""
     changes = {pattern.kind for pattern in patterns} & {"more", "less", "new"}
     for pattern in patterns:

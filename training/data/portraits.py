@@ -43,9 +43,7 @@ class Written:
         return TrainingExample(messages, frozenset({len(messages) - 1}))
 
 
-def portraits(
-    checkins: Checkins, limit: int | None, draw: random.Random, *, relabel: bool
-) -> list[TrainingExample]:
+def portraits(checkins: Checkins, limit: int | None, draw: random.Random, *, relabel: bool) -> list[TrainingExample]:
     """Paragraphs of people, or a sample of them; `relabel`: kinds, numbers and months are drawn anew."""
     seen = with_drawn_kinds(checkins, draw) if relabel else checkins
     written = list(written_paragraphs(seen, draw, relabel=relabel))

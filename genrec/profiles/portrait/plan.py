@@ -74,7 +74,9 @@ def _grouped(same: Sequence[Fact], most: int, draw: random.Random) -> list[Group
         size = 1 if draw.random() < ALONE else most
         taken = left[:size]
         # What is listed is listed without days and hours.
-        groups.append(tuple(replace(fact, when="") if fact.kind == "kind" and len(taken) > 1 else fact for fact in taken))
+        groups.append(
+            tuple(replace(fact, when="") if fact.kind == "kind" and len(taken) > 1 else fact for fact in taken)
+        )
         left = left[size:]
     return groups
 

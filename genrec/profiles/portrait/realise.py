@@ -90,13 +90,13 @@ def _filled(phrase: str, group: Group, who: str) -> str:
 
 
 def _named(group: Group) -> Sequence[tuple[str, str]]:
-    """Names in the order of the phrase, each with days and hours."""
-    [first, *_] = group
-    if first.kind == "step":
-        return [(name, "") for name in first.names]
-    if first.kind in ("kind", "more", "less") and not first.pois:
-        return [(_with_article(fact.names[0]), fact.when) if not fact.pois else (fact.names[0], fact.when) for fact in group]
-    return [(fact.names[0] if fact.names else "", fact.when) for fact in group]
+    """Names in the order of the phrase, each with days and hours; a kind of place has an article."""
+    if group[0].kind == "step":
+        return [(name, "") for name in group[0].names]
+    return [
+        ("".join(fact.names) if fact.pois or not fact.names else _with_article(fact.names[0]), fact.when)
+        for fact in group
+    ]
 
 
 def _with_article(kind: str) -> str:
