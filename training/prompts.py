@@ -3,4 +3,4 @@
 from genrec.profiles.portrait.plan import PORTRAIT
 from genrec.rankers.llm import PROMPTS
 
-LEARNED_PROMPTS: dict[str, tuple[str, ...]] = {**PROMPTS, "portrait": PORTRAIT}
+LEARNED_PROMPTS: dict[str, tuple[str, ...]] = {"portrait": PORTRAIT, **dict(PROMPTS.items())}

@@ -41,8 +41,9 @@ def visits_lately(lately: Lately, pois: Collection[int]) -> int:
 def is_new(habits: Habits, poi: int) -> bool:
     """Whether a place was found lately and has been returned to."""
     lately = habits.lately
-    [first] = [place.first_visit for place in habits.places if place.poi == poi] or [None]
-    return lately is not None and first is not None and first >= lately.since and visits_lately(lately, {poi}) >= 2
+    if lately is None or visits_lately(lately, {poi}) < 2:
+        return False
+    return all(place.first_visit >= lately.since for place in habits.places if place.poi == poi)
 
 
 def _tail(found: int, drawn: int, marked: int, size: int) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from genrec.habit_models import Habits
+from genrec.habit_models import Habits, Lately
 from genrec.profiles.change import changed, is_new, visits_lately
 from genrec.profiles.kinds import Kind, KindIndex
 from genrec.profiles.patterns import novelty, share_within
@@ -57,7 +57,7 @@ def taken_apart(sentence: str, index: KindIndex, own: Mapping[int, str]) -> tupl
     if not _PATTERN.search(sentence):
         return sentence, []
     whole = readings(sentence, index, own)[0]
-    names = [(part.start, part.end) for part in (*whole.places, *whole.kinds)]
+    names = [(place.start, place.end) for place in whole.places] + [(kind.start, kind.end) for kind in whole.kinds]
     plain, behind = "", 0
     patterns: list[Pattern] = []
     for match in _PATTERN.finditer(whole.text):
@@ -113,17 +113,21 @@ def _change(pattern: Pattern, reading: Sentence, habits: Habits) -> tuple[str, b
     lately = habits.lately
     if lately is None or not named:
         return pattern.text, False, "nothing is known of a change"
-    holds = {
-        "new": lambda pois: len(pois) == 1 and is_new(habits, *pois),
-        "since": lambda pois: visits_lately(lately, pois) >= SEEN_LATELY,
-    }.get(pattern.kind, lambda pois: changed(habits, pois) == pattern.kind)
     total = {place.poi: place.visits for place in habits.places}
     everything = {poi for pois in named for poi in pois}
     late = visits_lately(lately, everything)
     early = sum(total.get(poi, 0) for poi in everything) - late
     before = habits.checkins - lately.visits
     note = f"{late} of {lately.visits} visits since {lately.since:%B %Y}, {early} of {before} before"
-    return pattern.text, all(holds(pois) for pois in named), note
+    return pattern.text, all(_holds(pattern.kind, pois, habits, lately) for pois in named), note
+
+
+def _holds(kind: str, pois: Collection[int], habits: Habits, lately: Lately) -> bool:
+    if kind == "new":
+        return len(pois) == 1 and is_new(habits, *pois)
+    if kind == "since":
+        return visits_lately(lately, pois) >= SEEN_LATELY
+    return changed(habits, pois) == kind
 
 
 def _of(kind: Kind, habits: Habits) -> set[int]:

@@ -9,9 +9,9 @@ from tiny import tiny_model
 from genrec.habits import all_habits, habits_of
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.fields import MIN_CONFIDENCE
-from genrec.profiles.profile import ATTRIBUTES, CLOSED_FIELDS, TRAITS, UNKNOWN
 from genrec.profiles.portrait.plan import plan, portrait_messages
 from genrec.profiles.portrait.writer import LlmWriter, PortraitWriter
+from genrec.profiles.profile import ATTRIBUTES, CLOSED_FIELDS, TRAITS, UNKNOWN
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.profiles.writing_prompt import evidence, field_messages
 
@@ -33,7 +33,12 @@ def test_templates_say_only_what_is_supported(writer, checkins):
 
 def test_nothing_is_said_of_a_stranger():
     habits = habits_of(town(), "nobody")
-    for writer in (HabitsWriter(KINDS), PortraitWriter(KINDS), LlmWriter(Script(), None, KINDS), LlmWriter(tiny_model(), None, KINDS)):
+    for writer in (
+        HabitsWriter(KINDS),
+        PortraitWriter(KINDS),
+        LlmWriter(Script(), None, KINDS),
+        LlmWriter(tiny_model(), None, KINDS),
+    ):
         [profile] = writer.write([Subject(habits)])
         assert list(profile.statements()) == []
         assert profile.provenance.asked == 0

@@ -21,8 +21,8 @@ from genrec.errors import GenRecError
 from genrec.habits import all_habits
 from genrec.llm.connect import connect, connect_scorer
 from genrec.llm.local import LocalModel
-from genrec.profiles.profile import write_profiles
 from genrec.profiles.portrait.writer import LlmWriter
+from genrec.profiles.profile import write_profiles
 from genrec.profiles.writer import Subject
 from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.llm import LlmRanker, ProfileQuery

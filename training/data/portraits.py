@@ -43,13 +43,13 @@ class Written:
         return TrainingExample(messages, frozenset({len(messages) - 1}))
 
 
-def portraits(checkins: Checkins, limit: int | None, draw: random.Random, *, relabel: bool) -> list[TrainingExample]:
+def portraits(checkins: Checkins, limit: int | None, draw: random.Random, *, relabel: bool) -> list[Written]:
     """Paragraphs of people, or a sample of them; `relabel`: kinds, numbers and months are drawn anew."""
     seen = with_drawn_kinds(checkins, draw) if relabel else checkins
     written = list(written_paragraphs(seen, draw, relabel=relabel))
     # Longer ones rather than shorter ones (Efraimidis and Spirakis 2006).
     written.sort(key=lambda one: -(draw.random() ** (1 / len(one.sentences))))
-    return [one.example() for one in written[:limit]]
+    return written[:limit]
 
 
 def written_paragraphs(checkins: Checkins, draw: random.Random, *, relabel: bool) -> Iterator[Written]:
