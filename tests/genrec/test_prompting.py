@@ -220,7 +220,8 @@ def values(checkins):
     return {
         "habits": habits, "categories": habits.categories, "places": habits.places, "exploration": 5,
         "transitions": habits.transitions, "fact": fact, "labels": LABELS,
-        "facts": [Fact("top", 1, ("POI 3 (Pub)",), (3,))], "notes": ["a note"], "evidence": ["a line"], "field": "gender",
+        "facts": [Fact("top", 1, ("POI 3 (Pub)",), (3,))], "notes": ["a note"],
+        "evidence": ["a line"], "field": "gender",
         "options": ["a", "b"], "candidates": [], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00",
         "category": "Pub", "wording": "I like it.", "subject": "a Pub",
         "visits": [{"time": "Mon 07:00", "poi": 3, "category": "Pub", "category_id": "p"}],
