@@ -25,9 +25,9 @@ from genrec.plain_yaml import LARGEST_YAML
 from genrec.profiles import run as profile_run
 from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
 from genrec.profiles.genup_import import genup_files, read_genup
+from genrec.profiles.portrait.facts import facts
 from genrec.profiles.profile import dumps, profile_of, read_profiles, write_profiles
 from genrec.profiles.writer import Subject, Writer
-from genrec.profiles.writing_prompt import facts
 from genrec.store.json_lines import JsonLines
 from genrec.validation import read_text
 

@@ -23,11 +23,12 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Start vLLM with the right flags and keep it until Ctrl-C; then use it with --server."""
-    from genrec.llm.adapter import SHIPPED  # deferred: slow to import
+    from genrec.llm.adapter import SHIPPED, WRITER  # deferred: slow to import
     from genrec.llm.vllm.plan import plan  # loads torch
     from genrec.llm.vllm.process import running
 
-    adapters = [*(adapter or []), *([SHIPPED] if model == "embedded" and not plain else [])]
+    uses = {SHIPPED: "ranks unless told otherwise", WRITER: "writes profiles unless its prompt is changed"}
+    adapters = [*(adapter or []), *(uses if model == "embedded" and not plain else [])]
     for sign in (signal.SIGINT, signal.SIGTERM):  # both, even if a script's background job: vLLM goes, too
         signal.signal(sign, signal.default_int_handler)
     try:
@@ -39,7 +40,7 @@ def serve(
             err.print(f"vLLM is ready ({took}); its log: {server.log}", markup=False)
             out.print(f"serving {model} at {chosen.url}", markup=False)
             for folder in adapters:
-                how = "ranks unless told otherwise" if folder == SHIPPED else f"rank with --adapter {folder.name}"
+                how = uses.get(folder, f"rank with --adapter {folder.name}")
                 out.print(f"  adapter {folder.name}: {how}", markup=False)
             err.print("Ctrl-C stops it.")
             server.wait()

@@ -6,35 +6,22 @@ with a word that nothing accounts for does not stand. It stands if it makes at l
 and it speaks of the person.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from genrec.habit_models import Habits
 from genrec.profiles.claims import Claim
 from genrec.profiles.items import Reader
 from genrec.profiles.kinds import KindIndex, index_of
+from genrec.profiles.pattern_claims import pattern_claims, taken_apart
 from genrec.profiles.sentence import Sentence, readings, split
 from genrec.profiles.speaks import objections
 from genrec.profiles.understanding import claims_of
 from genrec.words import is_known, key_of
 
-__all__ = ["Claim", "Finding", "check", "sentences", "supported"]
+__all__ = ["Claim", "check", "sentences", "supported"]
 
 LONGEST: Final = 1000  # characters
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A phrase that is checked by itself: where it stands, and whether it holds. Its words are accounted for."""
-
-    start: int
-    end: int
-    claim: Claim
-
-
-# Phrases with rules of their own, such as of change over time; each is given the sentence and the habits.
-FINDERS: Final[tuple[Callable[[Sentence, Habits], Iterable[Finding]], ...]] = ()
 
 
 def sentences(text: str, vocabulary: Collection[str]) -> list[str]:
@@ -55,9 +42,14 @@ def check(
     own = {place.poi: place.category for place in habits.places}
     ways = [
         _claims(reading, habits, index, names or {}, bare=bare)
-        for reading in readings(sentence, index, own, names or {})
+        for reading in readings(sentence, index, own, names)
         for bare in (False, True)
     ]
+    # Words with rules of their own, such as of home and work, are taken out, and the rest is read in the same way.
+    plain, patterns = taken_apart(sentence, index, own)
+    for reading in readings(plain, index, own, names) if patterns else ():
+        of_patterns = [Claim(*claim) for claim in pattern_claims(patterns, reading, habits)]
+        ways.append(_claims(reading, habits, index, names or {}, bare=False) + of_patterns)
     return next((claims for claims in ways if supported(claims)), ways[0])
 
 
@@ -82,10 +74,8 @@ def _bracket_claims(sentence: Sentence, habits: Habits, names: Mapping[int, str]
 def _claims(
     sentence: Sentence, habits: Habits, index: KindIndex, names: Mapping[int, str], *, bare: bool
 ) -> list[Claim]:
-    findings = [finding for finder in FINDERS for finding in finder(sentence, habits)]
-    items = Reader(sentence, habits, index, bare=bare).items([(found.start, found.end) for found in findings])
-    claims = [finding.claim for finding in findings]
-    claims += [*_bracket_claims(sentence, habits, names), *claims_of(items, habits)]
+    items = Reader(sentence, habits, index, bare=bare).items()
+    claims = [*_bracket_claims(sentence, habits, names), *claims_of(items, habits)]
     # Of what makes no claim nothing is held against the person's visits, nor need it be about the person.
     return claims + objections(sentence, items) if claims else claims
 

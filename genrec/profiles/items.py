@@ -42,13 +42,12 @@ class Reader:
         self._bare = bare
         self._own = {place.poi: place for place in habits.places}
 
-    def items(self, done: Sequence[tuple[int, int]] = ()) -> list[Item]:
-        """All items but those of spans that are `done`, in their order."""
+    def items(self) -> list[Item]:
+        """All items, in their order."""
         text = self._sentence.text
-        found = [item for item in self._named() if not any(item.start < end and start < item.end for start, end in done)]
-        spans = [(item.start, item.end) for item in found]
-        for start, end in [*spans, *done]:
-            text = text[:start] + _BLOT * (end - start) + text[end:]
+        found = list(self._named())
+        for item in found:
+            text = text[: item.start] + _BLOT * (item.end - item.start) + text[item.end :]
         times = []
         for moment in moments(text, self._habits.as_of.date()):
             said = text[moment.start : moment.end].lower()

@@ -13,7 +13,8 @@ from genrec.llm.backend import CacheUse
 from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import ServerModel, read_cache_use
-from genrec.profiles.writer import LlmWriter, Subject
+from genrec.profiles.portrait.writer import LlmWriter
+from genrec.profiles.writer import Subject
 
 HELLO = [[{"role": "user", "content": "hello"}]]
 

@@ -1,0 +1,90 @@
+"""The order of a portrait: which facts make a sentence, and which sentences a paragraph."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from genrec.habit_models import Habits
+from genrec.llm.backend import Message
+from genrec.profiles.portrait.facts import Fact, FactKind, facts
+from genrec.profiles.writing_prompt import Section
+from genrec.prompting import render
+
+Group = tuple[Fact, ...]  # what one sentence says
+
+# The paragraphs: who and where; the week, the day, and what changes; tastes and what is new. Each in its order.
+ORDER: Final[dict[Section, tuple[FactKind, ...]]] = {
+    "summary": ("lives", "works", "studies", "top", "area"),
+    "routines": ("rhythm", "place", "step", "more", "less"),
+    "preferences": ("kind", "known places", "new places", "new"),
+}
+TOGETHER: Final[dict[FactKind, int]] = {"place": 2, "kind": 3, "more": 2, "new": 2}  # in one sentence at most
+ALONE: Final = 0.4  # of the sentences that might say more than one fact
+
+PORTRAIT: Final = ("portrait_system", "portrait_user", "portrait_note")  # the prompt
+# What a note calls a fact.
+LABELS: Final[dict[FactKind, str]] = {
+    "lives": "likely home",
+    "works": "likely work",
+    "studies": "likely school",
+    "top": "most visited",
+    "place": "often",
+    "step": "from",
+    "rhythm": "all visits",
+    "area": "most visits near",
+    "new places": "new places",
+    "known places": "known places",
+    "kind": "likes",
+    "more": "more often",
+    "less": "less often",
+    "new": "new place",
+}
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """What a paragraph says, sentence by sentence."""
+
+    section: Section
+    groups: tuple[Group, ...]
+
+
+def plan(habits: Habits) -> list[Paragraph]:
+    """The paragraphs of a person's portrait, without empty ones; the same each time for the same person."""
+    return plan_of(facts(habits), random.Random(habits.user_id))
+
+
+def plan_of(found: Sequence[Fact], draw: random.Random) -> list[Paragraph]:
+    """Facts in order, those of one kind now and then in one sentence."""
+    paragraphs = []
+    for section, kinds in ORDER.items():
+        groups: list[Group] = []
+        for kind in kinds:
+            groups += _grouped([fact for fact in found if fact.kind == kind], TOGETHER.get(kind, 1), draw)
+        if groups:
+            paragraphs.append(Paragraph(section, tuple(groups)))
+    return paragraphs
+
+
+def _grouped(same: Sequence[Fact], most: int, draw: random.Random) -> list[Group]:
+    groups = []
+    left = list(same)
+    while left:
+        size = 1 if draw.random() < ALONE else most
+        taken = left[:size]
+        # What is listed is listed without days and hours.
+        groups.append(
+            tuple(replace(fact, when="") if fact.kind == "kind" and len(taken) > 1 else fact for fact in taken)
+        )
+        left = left[size:]
+    return groups
+
+
+def portrait_messages(paragraph: Paragraph) -> list[Message]:
+    """Ask a model for a paragraph."""
+    notes = [render("portrait_note", facts=group, labels=LABELS) for group in paragraph.groups]
+    return [
+        {"role": "system", "content": render("portrait_system")},
+        {"role": "user", "content": render("portrait_user", notes=notes)},
+    ]
