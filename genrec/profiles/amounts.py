@@ -69,7 +69,7 @@ def events(talk: Talk) -> None:
         talk.claim("stopped", last < recently and group.visits >= MIN_VISITS and _on(dates, last), note)
         talk.take(dates)
         return
-    if "since" in kinds and dates is not None:
+    if "since" in kinds and dates is not None and not talk.free("compare"):
         talk.take(*marks, dates)
         begin, end = dates.value.dates
         if never:

@@ -1,6 +1,7 @@
 """Claims that set places or times against each other: steps from one to another, ranks, "more often than"."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import product
 from typing import Final
 
@@ -13,6 +14,7 @@ from genrec.profiles.visits import Places, everywhere
 RANKS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 STEP_SHARES: Final = {"mostly": 0.5, "nearly": 0.8, "always": 1.0, "often": 0.0}
 FACTOR_LEEWAY: Final = 0.15
+MORE, LESS = 1.5, 0.6  # times as often as before, and times the share of the visits
 _MORE_THAN: Final = {"over": "more", "less": "less"}
 
 
@@ -89,6 +91,8 @@ def compare(talk: Talk, named: Sequence[Item]) -> bool:
     if not found:
         return False
     mark, op, factor, than = found
+    if _is_change(talk, mark, op, than):
+        return True
     behind = [item for item in talk.items if than is not None and item.start > than.start]
     other = next((item for item in talk.items if has(item, "det_else") and item.start > mark.start), None)
     if other is not None:
@@ -123,6 +127,36 @@ def compare(talk: Talk, named: Sequence[Item]) -> bool:
     holds = bool(counts) and all(_holds(op, factor, one, two) for one, two in product(counts, against))
     talk.claim(mark.text, holds, f"{names[0]}: {sum(counts)} visits; {names[1]}: {sum(against)} visits")
     return True
+
+
+def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
+    """A claim that somebody goes more or less often to places lately than before, if that is what is compared."""
+    earlier = next((item for item in talk.items if has(item, "earlier") and item.start > mark.start and than), None)
+    dates = [item for item in talk.times if item.value.dates]
+    marks = [item for item in talk.free("event") if value(item, "event") == "since"]
+    if op == "equal" or (earlier is None and not (dates and than is None)):
+        return False
+    lately = talk.habits.lately
+    talk.take(mark, than, earlier, *dates, *marks)
+    if lately is None or any(item not in dates for item in talk.times) or not all(_is_lately(item, lately.since) for item in dates):
+        talk.claim(mark.text, False, "nothing is known of such a change")
+        return True
+    for group in talk.focus or [everywhere(talk.habits)]:
+        late = sum(lately.places.get(poi, 0) for poi in group.pois)
+        early, before = group.visits - late, talk.habits.checkins - lately.visits
+        first = talk.habits.first or lately.since
+        spans = (talk.habits.as_of - lately.since) / (lately.since - first)
+        rate = late / max(early * spans, 0.01)
+        share = (late / lately.visits) / max(early / before, 0.001) if talk.focus else rate
+        holds = min(rate, share) >= MORE if op == "more" else max(rate, share) <= LESS
+        note = f"{group.name}: {late} of {lately.visits} visits since {lately.since:%B %Y}, {early} of {before} before"
+        talk.claim(mark.text, holds and group.visits > MIN_VISITS, note)
+    return True
+
+
+def _is_lately(item: Item, since: datetime) -> bool:
+    begin, end = item.value.dates
+    return begin <= since.date() <= end
 
 
 def _drop(talk: Talk, mark: Item) -> bool:

@@ -7,7 +7,7 @@ from genrec.profiles.lexicon import Item
 from genrec.profiles.segments import TARGETS, has, is_break
 from genrec.profiles.sentence import Sentence
 
-_DANGLING = frozenset("a an the of in at on to into by during over for with from and or but which who where that around about then after before when straight".split())
+_DANGLING = frozenset("a an the of in at on to into by during over for with from and or but which who where that around about then after when straight".split())
 _AT = frozenset("at in to into by around from".split())
 
 
