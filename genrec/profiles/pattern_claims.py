@@ -21,18 +21,21 @@ SEEN_LATELY: Final = 2  # visits
 _ROLES: Final = {"live": "home-like", "home": "home-like", "work": "work-like", "stud": "study-like"}
 
 _KM: Final = r"within (?:about )?\d{1,4} km of\b"
+_OFTEN: Final = r"\b(?:(?:mostly|usually|mainly|often|frequently) )?"
+_NOVEL: Final = r"(?: to)?(?: visit(?:ing)?)? (?:new|known|familiar) places\b"
 # The words of patterns, of which kind each is, and what stands for them in the sentence that is left: somebody must do
 # something there.
 _WORDS: Final = (
     ("since", rf"\bsince (?:{'|'.join(month_name[1:])})(?: \d{{4}})?,?|\b(?:lately|recently)\b,?", ""),
     ("more", r"\bmore (?:often|frequently)(?: than before)?", ""),
     ("less", r"\bless (?:often|frequently)(?: than before)?", ""),
-    ("novelty", r"(?:\bto )?\b(?:new|known|familiar) places\b", ""),
+    ("novelty", r"\b(?:many|most) of their visits are to (?:new|known|familiar) places\b", "they go"),
+    ("novelty", rf"{_OFTEN}(?:goes|returns|keeps|likes|prefers|enjoys|chooses){_NOVEL}", "goes"),
+    ("novelty", rf"{_OFTEN}(?:go|return|keep|like|prefer|enjoy|choose){_NOVEL}", "go"),
     ("new", r",? (?:a|both) new (?:to them|place|stop|spot)|\bnew(?:ly)?\b", ""),
-    ("area", rf"\b(?:stays|keeps|moves|goes)(?: to places)? {_KM}", "visits"),
-    ("area", rf"\b(?:stay|keep|move|go)(?: to places)? {_KM}", "visit"),
-    ("area", rf"\bare {_KM}", "are to"),
-    ("area", rf"\b{_KM}", "at"),
+    ("area", rf"\bmost of their visits are {_KM}", "they visit"),
+    ("area", rf"{_OFTEN}(?:stays|keeps|moves|goes)(?: to places)? {_KM}", "visits"),
+    ("area", rf"{_OFTEN}(?:stay|keep|move|go)(?: to places)? {_KM}", "visit"),
     ("role", r"\blikely (?:lives|works|studies) (?:at|in)\b", "visits"),
     ("role", r"\blikely (?:live|work|study) (?:at|in)\b", "visit"),
     ("role", r",? likely (?:at home|at work|for work|to work|to study)\b", ""),
@@ -85,7 +88,7 @@ def pattern_claims(patterns: Collection[Pattern], reading: Sentence, habits: Hab
     changes = {pattern.kind for pattern in patterns} & {"more", "less", "new"}
     for pattern in patterns:
         if pattern.kind == "novelty":
-            said = "new" if pattern.text.lower().removeprefix("to ").startswith("new") else "known"
+            said = "new" if pattern.text.lower().endswith("new places") else "known"
             yield pattern.text, novelty(habits) == said, f"{habits.exploration_rate:.0%} of the visits are first ones"
         elif pattern.kind == "area":
             yield _area(pattern, reading, habits)

@@ -219,7 +219,7 @@ def values(checkins):
     fact = facts(habits)[0]
     return {
         "habits": habits, "categories": habits.categories, "places": habits.places, "exploration": 5,
-        "transitions": habits.transitions, "fact": fact, "labels": LABELS,
+        "transitions": habits.transitions, "fact": fact, "labels": LABELS, "few": {},
         "facts": [Fact("top", 1, ("POI 3 (Pub)",), (3,))], "notes": ["a note"],
         "evidence": ["a line"], "field": "gender",
         "options": ["a", "b"], "candidates": [], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00",

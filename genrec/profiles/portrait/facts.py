@@ -19,6 +19,7 @@ FactKind = Literal[
 
 IMPORTANT: Final = 10  # facts of a portrait
 MIN_VISITS: Final = 2  # of a place or kind that is spoken of
+OFTEN: Final = 5  # visits, to say that
 ENOUGH: Final = 20  # check-ins, to speak of them as a whole
 MOST: Final[dict[FactKind, int]] = {"place": 4, "kind": 3, "step": 1, "more": 2, "less": 1, "new": 2}
 COMPARED: Final = 12  # places and kinds, the most visited ones, that are looked at for change
@@ -39,6 +40,7 @@ class Fact:
         when: days and hours.
         km: a distance.
         since: a month, where the fact is a change.
+        few: whether the visits are too few to say "often".
 
     """
 
@@ -49,6 +51,7 @@ class Fact:
     when: str = ""
     km: int = 0
     since: str = ""
+    few: bool = False
 
 
 def facts(habits: Habits) -> list[Fact]:
@@ -71,10 +74,11 @@ def _places(habits: Habits) -> Iterator[Fact]:
     for number, place in enumerate(habits.places):
         if place.visits < MIN_VISITS:
             break
-        kind = roles.get(place.poi, "place" if number or habits.checkins < ENOUGH else "top")
+        few = place.visits < OFTEN
+        kind = "place" if few else roles.get(place.poi, "place" if number or habits.checkins < ENOUGH else "top")
         weight = 0.1 + place.share + (0 if kind == "place" else 0.2)
         when = when_phrase(place.hours, place.weekdays)
-        yield Fact(kind, weight + 0.1 * bool(when), (place_name(place),), (place.poi,), when)
+        yield Fact(kind, weight + 0.1 * bool(when), (place_name(place),), (place.poi,), when, few=few)
 
 
 def _kinds(habits: Habits) -> Iterator[Fact]:
@@ -86,7 +90,9 @@ def _kinds(habits: Habits) -> Iterator[Fact]:
             if max(place.share for place in habits.places if place.category == habit.category) > 0.9 * habit.share:
                 continue
             when = when_phrase(habit.hours, habit.weekdays)
-            yield Fact("kind", 0.15 + 0.8 * habit.share, (name_in_prompt(habit.category),), (), when)
+            yield Fact(
+                "kind", 0.15 + 0.8 * habit.share, (name_in_prompt(habit.category),), (), when, few=habit.visits < OFTEN
+            )
 
 
 def _whole(habits: Habits) -> Iterator[Fact]:

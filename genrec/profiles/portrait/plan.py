@@ -40,6 +40,7 @@ LABELS: Final[dict[FactKind, str]] = {
     "less": "less often",
     "new": "new place",
 }
+FEW: Final[dict[FactKind, str]] = {"place": "also"}  # ... if visits are few
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def plan_of(found: Sequence[Fact], draw: random.Random) -> list[Paragraph]:
     for section, kinds in ORDER.items():
         groups: list[Group] = []
         for kind in kinds:
-            groups += _grouped([fact for fact in found if fact.kind == kind], TOGETHER.get(kind, 1), draw)
+            for few in (False, True):
+                same = [fact for fact in found if (fact.kind, fact.few) == (kind, few)]
+                groups += _grouped(same, TOGETHER.get(kind, 1), draw)
         if groups:
             paragraphs.append(Paragraph(section, tuple(groups)))
     return paragraphs
@@ -72,18 +75,17 @@ def _grouped(same: Sequence[Fact], most: int, draw: random.Random) -> list[Group
     left = list(same)
     while left:
         size = 1 if draw.random() < ALONE else most
-        taken = left[:size]
-        # What is listed is listed without days and hours.
-        groups.append(
-            tuple(replace(fact, when="") if fact.kind == "kind" and len(taken) > 1 else fact for fact in taken)
-        )
-        left = left[size:]
+        taken, left = left[:size], left[size:]
+        if len(taken) > 1 and taken[0].kind == "kind":  # a list has no days and hours
+            taken = [replace(fact, when="") for fact in taken]
+        taken.sort(key=lambda fact: not fact.when)  # days and hours at the end would be those of all
+        groups.append(tuple(taken))
     return groups
 
 
 def portrait_messages(paragraph: Paragraph) -> list[Message]:
     """Ask a model for a paragraph."""
-    notes = [render("portrait_note", facts=group, labels=LABELS) for group in paragraph.groups]
+    notes = [render("portrait_note", facts=group, labels=LABELS, few=FEW) for group in paragraph.groups]
     return [
         {"role": "system", "content": render("portrait_system")},
         {"role": "user", "content": render("portrait_user", notes=notes)},

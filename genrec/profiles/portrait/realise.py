@@ -12,6 +12,7 @@ from genrec.prompting import render
 
 _LINE = re.compile(r"([a-z ]+) (\d): (.+)")
 _VERB = re.compile(r"\[(\w+)\]")
+_OFTEN: Final = re.compile(r"\b(?:often|regularly|frequently)\b")
 _SINGULAR: Final = {"be": "is", "have": "has", "go": "goes"}
 _PLURAL: Final = {"be": "are"}
 _SUBJECTS: Final = {"They": 5, "": 3, "This person": 2}
@@ -23,7 +24,9 @@ class _Phrase:
     text: str
 
     def fits(self, group: Group) -> bool:
-        """Whether the facts have the days and hours that it cannot do without."""
+        """Whether the facts have the days and hours that it cannot do without, and the visits for its words."""
+        if any(fact.few for fact in group) and _OFTEN.search(self.text):
+            return False
         needed = {letter: fact for letter, fact in zip("abc", group, strict=False)}
         return all(needed[letter].when for letter in re.findall(r"\{[wT]([abc])\}", self.text)) and not (
             len(group) == 1 and group[0].when and group[0].kind != "rhythm" and not re.search(r"\{[twTm]a\}", self.text)
