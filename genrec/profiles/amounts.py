@@ -452,9 +452,10 @@ def _rows(talk: Talk) -> list[tuple[list[Item], list[Item]]]:
     """Adverbs and times, as they belong together: between joints, where that tells."""
     rows: list[tuple[list[Item], list[Item]]] = [([], [])]
     order = sorted([*talk.times, *(item for item in talk.items if item.kind != "time")], key=lambda item: item.start)
+    first = next((item.start for item in order if item.kind in TARGETS), 0)
     apart = False  # whether anything stands behind the last time
     for item in order:
-        if is_break(item) and (rows[-1][1]):
+        if is_break(item) and rows[-1][1] and item.start > first:
             rows.append(([], []))
         apart = item.kind != "time" and (apart or not has(item, "fill")) if item.kind != "time" else apart
         if item.start in talk.used:
