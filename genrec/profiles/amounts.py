@@ -69,6 +69,10 @@ def events(talk: Talk) -> None:
         talk.claim("stopped", last < recently and group.visits >= MIN_VISITS and _on(dates, last), note)
         talk.take(dates)
         return
+    after = [item for item in talk.free("step") if value(item, "step") == "after" and dates is not None and item.start < dates.start]
+    if after and never:
+        talk.take(*after, *never, dates)
+        talk.claim(f"after {dates.text}", last.date() <= dates.value.dates[1], note)
     if "since" in kinds and dates is not None and not talk.free("compare"):
         talk.take(*marks, dates)
         begin, end = dates.value.dates
@@ -110,13 +114,19 @@ def _at(time: Item, moment: datetime) -> bool:
 def shares(talk: Talk) -> None:
     """Claims about a part of the visits: "most of their visits are to POI 4", "half", "nine of twelve"."""
     for item in talk.free("share", "rank"):
-        if item.start in talk.used or (has(item, "each") and not has(item, "fill")) or _is_inner(talk, item):
+        if item.start in talk.used or _is_each(talk, item) or _is_inner(talk, item):
             continue
         name = value(item, "share") if has(item, "share") else "most"
         if has(item, "rank") and item.text.lower() != "most":
             continue
         talk.take(item)
         _share(talk, item, name)
+
+
+def _is_each(talk: Talk, item: Item) -> bool:
+    """Whether "each" goes with a number: "with two visits each"."""
+    at = talk.items.index(item)
+    return has(item, "each") and not any(has(one, "visits") for one in talk.items[at + 1 : at + 2])
 
 
 def _is_inner(talk: Talk, item: Item) -> bool:
@@ -141,7 +151,7 @@ def _share(talk: Talk, item: Item, name: str) -> None:
     if noun is not None and has(noun, "days", "weeks", "day"):
         talk.claim(item.text, False, f'"{item.text} {noun.text}": days are not counted one by one')
         return
-    low, high = _widened(talk, item, SHARES[name])
+    low, high = _widened(talk, item, _span(name))
     if noun is not None and has(noun, "places") and not has(noun, "visits") or _of_places(talk, item):
         _places_seen(talk, item, low)
         return
@@ -194,6 +204,13 @@ def _union(groups: Sequence[Places]) -> Places | None:
     for other in groups[1:]:
         found = found.and_(other)
     return found
+
+
+def _span(name: str) -> tuple[float, float]:
+    if name.endswith("%"):
+        share = int(name[:-1]) / 100
+        return share - 0.025, share + 0.025
+    return SHARES[name]
 
 
 def _many(talk: Talk, item: Item, name: str, noun: Item | None) -> None:
@@ -279,7 +296,18 @@ def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
     if second is not None:
         _out_of(talk, item, count, second)
         return
-    adverb = item.kind == "words" and any(name == "number" for name, _ in item.value) and item.text.lower().split()[-1] in ("once", "twice", "thrice", "time", "both")
+    if noun is None and at + 1 < len(talk.items) and has(talk.items[at + 1], "percent"):
+        talk.take(talk.items[at + 1])
+        _share(talk, item, f"{count}%")
+        return
+    rate = next((one for one in talk.items[at + 1 : at + 4] if has(one, "weeks")), None)
+    if rate is not None and rate.start not in talk.used and rate.text.lower().split()[0] in ("a", "per", "each", "every"):
+        talk.take(rate)
+        _rate(talk, item, count, rate)
+        return
+    if item.text.lower() == "both" and len(talk.focus) == 2 and not (noun is not None and has(noun, "visits")):
+        return
+    adverb = item.kind == "words" and any(name == "number" for name, _ in item.value) and item.text.lower().split()[-1] in ("once", "twice", "thrice", "time", "times", "both")
     if noun is not None and noun.kind == "kind" and not _visits_behind(talk, noun) and not adverb:
         group = noun.value
         _check(talk, text, count, [len(group.habits)], item, f"{group.name}: {len(group.habits)} places")
@@ -287,7 +315,7 @@ def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
     if noun is not None and has(noun, "places") and not has(noun, "visits"):
         group = talk.whole if noun.text.lower() in ("of them", "one of them") or talk.focus else everywhere(talk.habits)
         group = everywhere(talk.habits) if not talk.focus else group
-        _check(talk, text, count, [len(group.habits)], item, f"{group.name}: {len(group.habits)} places")
+        _check(talk, text, count, [len(group.habits), len(talk.focus)], item, f"{group.name}: {len(group.habits)} places")
         return
     if noun is not None and has(noun, "kinds"):
         kinds = len(talk.habits.categories)
@@ -303,6 +331,21 @@ def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
         when = together_when(times)
         talk.take(*times)
         degree(talk, "both", "always", talk.whole, when)
+
+
+def _rate(talk: Talk, item: Item, count: int, rate: Item) -> None:
+    """So many visits a week."""
+    habits = talk.habits
+    if habits.first is None or habits.last is None:
+        return
+    days = {"week": 7, "day": 1, "month": 30.4}[rate.text.lower().split()[-1]]
+    found = talk.whole.visits / max((habits.last - habits.first).days / days, 1)
+    near = talk.items[max(talk.items.index(item) - 1, 0)]
+    talk.take(near if has(near, "approx") else None)
+    name = value(near, "approx") if has(near, "approx") else ""
+    low, high = {"over": (1, 1.5), "least": (1, 9), "under": (0.7, 1), "less": (0.1, 1)}.get(name, (0.75, 1.25))
+    holds = low * count <= found <= high * count
+    talk.claim(f"{item.text} {rate.text}", holds, f"{talk.whole.name}: {found:.1f} visits {rate.text}")
 
 
 def _visits_behind(talk: Talk, noun: Item) -> bool:
@@ -325,16 +368,19 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     talk.take(whole_item)
     whole = number_of(whole_item)
     if _noun(talk, whole_item) is None and whole <= 10 and talk.free("degree", "share") == []:
+        _take_only(talk, item)
         low, high = part / whole - 0.05, part / whole + 0.05
         group, base = (talk.whole, everywhere(talk.habits))
         share = group.visits / max(base.visits, 1)
         talk.claim(f"{item.text} of {whole_item.text}", low <= share <= high, f"{group.name}: {group.visits} of {base.visits} visits")
         return
+    _take_only(talk, item)
     when = together_when(_free_times(talk))
     group = talk.whole
     wholes = {group.visits, talk.habits.checkins, talk.scope.visits if talk.scope else -1}
     said = together_when(talk.times)
     parts = {group.at(said).high} if said else {group.visits}
+    parts |= {one.at(said).high for one in talk.focus}
     named = [one.value for one in talk.items if one.kind == "kind"]
     wholes |= {places.visits for places in named}
     talk.claim(f"{item.text} of {whole_item.text}", part in parts and whole in wholes, f"{group.name}: {max(parts)} of {sorted(wholes)} visits")
@@ -355,6 +401,9 @@ def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None
         if any(has(one, "each") for one in talk.items):
             possible = list(each) if len(each) == 1 else []
     talk.take(*talk.free("each"))
+    near = _nearest(talk, at) if len(groups) > 1 else None
+    if near is not None:
+        possible.append(near.at(when).high)
     whole = talk.whole
     if talk.scope and not talk.focus:
         possible.append(talk.scope.visits)
@@ -362,6 +411,21 @@ def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None
     _check(talk, text, count, possible, item, f"{whole.name}: {possible[0] if possible else 'not the same number of'} visits{said}")
     if when and count in possible:
         talk.take(*times)
+
+
+def _nearest(talk: Talk, at: int) -> Places | None:
+    """The place right before a number ("POI 4, with 39 visits"), or behind it ("39 visits to POI 4")."""
+    for one in reversed(talk.items[:at]):
+        if one.kind in TARGETS:
+            return one.value
+        if not (is_break(one) or has(one, "fill", "have", "hold")):
+            break
+    for one in talk.items[at + 1 :]:
+        if one.kind in TARGETS:
+            return one.value
+        if not has(one, "fill", "visits", "go", "be"):
+            break
+    return None
 
 
 def _bound_times(talk: Talk, at: int, adverb: bool) -> list[Item]:
@@ -387,8 +451,7 @@ def _check(talk: Talk, text: str, said: int, counts: Sequence[int], item: Item, 
     if name:
         talk.take(before)
         text = f"{before.text if before else ''} {text}"
-    if any(one.text.lower() == "only" for one in talk.items[max(at - 2, 0) : at]):
-        talk.take(*(one for one in talk.items[max(at - 2, 0) : at] if one.text.lower() == "only"))
+    _take_only(talk, item)
     if name == "least":
         holds = any(count >= said for count in counts)
     elif name == "less":
@@ -399,6 +462,13 @@ def _check(talk: Talk, text: str, said: int, counts: Sequence[int], item: Item, 
     else:
         holds = said in counts
     talk.claim(text, holds, note)
+
+
+def _take_only(talk: Talk, item: Item) -> None:
+    """"Only" beside a number says no more than the number."""
+    at = talk.items.index(item)
+    near = [*talk.items[max(at - 2, 0) : at], *talk.items[at + 1 : at + 4]]
+    talk.take(*(one for one in near if one.text.lower() in ("only", "just", "exactly")))
 
 
 def degrees_and_times(talk: Talk) -> None:

@@ -61,6 +61,11 @@ class Talk:
     past: bool = False
 
     @property
+    def focus_before(self) -> bool:
+        """Whether places are spoken of that no item here names."""
+        return bool(self.focus) and not any(item.value is group for item in self.items for group in self.focus)
+
+    @property
     def whole(self) -> Places:
         """All that is spoken of."""
         if not self.focus:

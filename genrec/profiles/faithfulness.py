@@ -6,7 +6,7 @@ with a word that nothing accounts for does not stand. It stands if it makes at l
 and it speaks of the person.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from genrec.habit_models import Habits
@@ -17,7 +17,6 @@ from genrec.profiles.pattern_claims import pattern_claims, taken_apart
 from genrec.profiles.sentence import Sentence, readings, split
 from genrec.profiles.speaks import objections
 from genrec.profiles.understanding import claims_of
-from genrec.words import is_known, key_of
 
 __all__ = ["Claim", "check", "sentences", "supported"]
 
@@ -58,24 +57,12 @@ def supported(claims: Collection[Claim]) -> bool:
     return bool(claims) and all(claim.supported for claim in claims)
 
 
-def _bracket_claims(sentence: Sentence, habits: Habits, names: Mapping[int, str]) -> Iterator[Claim]:
-    """What stands in brackets behind a place must be its kind, or its name."""
-    visited = {place.poi: place for place in habits.places}
-    for place in sentence.places:
-        habit = visited.get(place.poi)
-        if place.kind is None or habit is None:
-            continue
-        kind = habit.category if is_known(habit.category) else ""
-        right = key_of(place.kind) in {key_of(name) for name in (kind, names.get(place.poi, "")) if name}
-        about = f" ({kind})" if kind else ""
-        yield Claim(f"POI {place.poi} ({place.kind})", right, f"POI {place.poi}{about}: {habit.visits} visits")
-
-
 def _claims(
     sentence: Sentence, habits: Habits, index: KindIndex, names: Mapping[int, str], *, bare: bool
 ) -> list[Claim]:
-    items = Reader(sentence, habits, index, bare=bare).items()
-    claims = [*_bracket_claims(sentence, habits, names), *claims_of(items, habits)]
+    reader = Reader(sentence, habits, index, names, bare=bare)
+    items = reader.items()
+    claims = [*reader.bracket_claims(), *claims_of(items, habits)]
     # Of what makes no claim nothing is held against the person's visits, nor need it be about the person.
     return claims + objections(sentence, items) if claims else claims
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from genrec.habit_models import Habits
+from genrec.profiles.claims import Claim
 from genrec.profiles.kinds import Kind, KindIndex
 from genrec.profiles.lexicon import UNKNOWN, Item, Word, meanings, roles, words_in
 from genrec.profiles.moments import moments
-from genrec.profiles.sentence import Sentence, number
+from genrec.profiles.sentence import Place, Sentence, number
 from genrec.profiles.visits import Places
 from genrec.words import is_known, key_of, words_of
 
@@ -34,11 +35,12 @@ def _is_counted(words: Sequence[Word], at: int, last: Item | None) -> bool:
 class Reader:
     """Reads sentences about one person."""
 
-    def __init__(self, sentence: Sentence, habits: Habits, index: KindIndex, *, bare: bool) -> None:
+    def __init__(self, sentence: Sentence, habits: Habits, index: KindIndex, names: Mapping[int, str], *, bare: bool) -> None:
         """`bare`: whether a number after "at" is a place rather than an hour, where both may be."""
         self._sentence = sentence
         self._habits = habits
         self._index = index
+        self._names = names
         self._bare = bare
         self._own = {place.poi: place for place in habits.places}
 
@@ -69,11 +71,31 @@ class Reader:
     def _is_place(self, digits: str) -> bool:
         return digits.isdigit() and number(digits) in self._own
 
+    def is_name(self, place: Place) -> bool:
+        """Whether brackets behind a place say what it is, rather than when or how often it is visited."""
+        if place.kind is None or not key_of(place.kind):
+            return True
+        habit = self._own.get(place.poi)
+        known = self._index.knows(key_of(place.kind)) or (habit is not None and key_of(place.kind) == key_of(habit.category))
+        return known or key_of(place.kind) == key_of(self._names.get(place.poi, ""))
+
+    def bracket_claims(self) -> Iterator[Claim]:
+        """What stands in brackets behind a place must be its kind, or its name."""
+        for place in self._sentence.places:
+            habit = self._own.get(place.poi)
+            if place.kind is None or habit is None or not self.is_name(place):
+                continue
+            kind = habit.category if is_known(habit.category) else ""
+            right = key_of(place.kind) in {key_of(name) for name in (kind, self._names.get(place.poi, "")) if name}
+            about = f" ({kind})" if kind else ""
+            yield Claim(f"POI {place.poi} ({place.kind})", right, f"POI {place.poi}{about}: {habit.visits} visits")
+
     def _named(self) -> Iterator[Item]:
         for place in self._sentence.places:
             habit = self._own.get(place.poi)
-            text = self._sentence.text[place.start : place.end]
-            yield Item("place", Places(f"POI {place.poi}", (habit,) if habit else ()), text, place.start, place.end)
+            end = place.end if self.is_name(place) else place.id_end
+            text = self._sentence.text[place.start : end]
+            yield Item("place", Places(f"POI {place.poi}", (habit,) if habit else ()), text, place.start, end)
         for kind in self._sentence.kinds:
             text, end = self._sentence.text, kind.end
             while end < len(text) and text[kind.end - 1].isalpha() and text[end].isalpha():  # "churches"

@@ -85,6 +85,10 @@ class KindIndex:
         """The categories that a word alone stands for: "museum" for science museums, "coffee" for coffee shops."""
         return self._headed.get(word, [])
 
+    def knows(self, key: Words) -> bool:
+        """Whether a kind has these words."""
+        return key in self._names
+
     def with_word(self, word: str) -> list[str]:
         """The categories whose names hold a word."""
         return self._with_word.get(word, [])

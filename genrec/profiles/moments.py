@@ -19,7 +19,7 @@ MONTHS: Final = (
 WORKING, WEEKEND = frozenset(range(5)), frozenset((5, 6))
 DAYS: Final = {day.lower(): frozenset([i]) for i, day in enumerate(WEEKDAYS)} | {
     "weekday": WORKING, "working day": WORKING, "workday": WORKING, "week day": WORKING, "the week": WORKING,
-    "the working week": WORKING, "weekend": WEEKEND,
+    "the working week": WORKING, "weekend": WEEKEND, "mon-fri": WORKING, "weekday": WORKING,
 }  # fmt: skip
 # From the first hour up to but not including the second.
 PARTS: Final = {

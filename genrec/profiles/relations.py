@@ -45,6 +45,8 @@ def steps(talk: Talk, named: Sequence[Item]) -> bool:
     for item in talk.free("number"):
         number = item.value if item.kind == "number" else int(value(item, "number"))
         talk.take(item)
+        if has(item, "fill"):
+            continue
         talk.claim(item.text, number == count, note)
     talk.claim(said, holds, note)
     return True
@@ -101,6 +103,10 @@ def compare(talk: Talk, named: Sequence[Item]) -> bool:
     right_times = [item for item in behind if item.kind == "time"]
     right = [item for item in named if item in behind]
     left = [item for item in named if item not in behind]
+    if right and not left and not talk.focus_before and op != "less" and _none_other(talk):
+        talk.take(mark, than)
+        ranked(talk, mark.text, 1, [item.value for item in right], None)
+        return True
     if right:
         left_group, times = [item.value for item in left] or talk.focus, together_when(talk.times)
         counts = [group.at(times).high for group in left_group]
@@ -157,6 +163,13 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
 def _is_lately(item: Item, since: datetime) -> bool:
     begin, end = item.value.dates
     return begin <= since.date() <= end
+
+
+def _none_other(talk: Talk) -> bool:
+    """Whether it is said that no other place is ("No place is visited more often than POI 4")."""
+    found = [item for item in talk.free("degree") if value(item, "degree") == "never"]
+    talk.take(*found)
+    return bool(found)
 
 
 def _drop(talk: Talk, mark: Item) -> bool:
@@ -300,6 +313,10 @@ def _scope(talk: Talk, mark: Item) -> Places | None:
             return item.value
         if item.kind == "place" or has(item, "places") or is_break(item):
             break
+    after = next((item for item in talk.items[at + 1 :] if not has(item, "fill")), None)
+    before = {item.text.lower() for item in talk.items[:at]}
+    if (after is not None and after.kind == "place") or before & {"among", "of", "of all"}:
+        return talk.scope
     return talk.scope if mark.text.lower() in ("above all", "especially", "particularly", "in particular") else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from genrec.profiles.claims import Claim
 from genrec.profiles.lexicon import Item
-from genrec.profiles.segments import TARGETS, has, is_break
+from genrec.profiles.segments import TARGETS, has, is_break, value
 from genrec.profiles.sentence import Sentence
 
 _DANGLING = frozenset("a an the of in at on to into by during over for with from and or but which who where that around about then after when straight".split())
@@ -54,7 +54,7 @@ def _subject(items: Sequence[Item]) -> str | None:
     if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
         return "does not speak of the person"
     if first.text.lower() in ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were"):
-        return None if any(has(item, "visits") for item in row) else "does not speak of the person"
+        return None if any(has(item, "visits") or (has(item, "degree") and value(item, "degree") == "never") for item in row) else "does not speak of the person"
     if first.kind in TARGETS and following is not None and not _may_do(following, row, first):
         return "does not speak of the person"
     return None
@@ -84,6 +84,8 @@ def _is_called(first: Item, rest: Sequence[Item]) -> bool:
 
 def _may_do(verb: Item, row: Sequence[Item], first: Item) -> bool:
     """Whether a place or a kind may be the subject: it "is visited", or "has 7 visits", but does not "open"."""
+    if any(has(item, "degree") and value(item, "degree") in ("never", "anymore") for item in row):
+        return True
     if not has(verb, "go") or has(verb, "hold", "be", "have", "visits"):
         if has(verb, "be") and first.kind in TARGETS:
             return _is_told(verb, row)
@@ -91,7 +93,12 @@ def _may_do(verb: Item, row: Sequence[Item], first: Item) -> bool:
     return verb.text.lower().endswith(("ed", "en", "ing", "seen", "found", "present", "active"))
 
 
+def first_of(row: Sequence[Item]) -> Item | None:
+    """The first place or kind."""
+    return next((item for item in row if item.kind in TARGETS), None)
+
+
 def _is_told(verb: Item, row: Sequence[Item]) -> bool:
     """What a place may be: visited, the favourite, where somebody goes, number two, of a kind that somebody goes to."""
-    after = [item for item in row if item.start > verb.start]
+    after = [item for item in row if item is not first_of(row) and item is not verb]
     return any(has(item, "go", "rank", "compare", "own", "person", "person_noun", "visits", "number", "event", "degree", "who", "role", "places", "day") or item.kind == "time" for item in after)

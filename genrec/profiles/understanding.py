@@ -15,7 +15,7 @@ _NOTHING = '"{}": check-ins say nothing of this'
 # What must be taken up by a claim.
 CLAIMING = (
     "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
-    "role", "det_else", "approx", "step", "each", "pace",
+    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier",
 )  # fmt: skip
 _FREE = ("fill", "person", "own", "who", "be", "have", "help", "go", "hold", "visits", "places", "than", "there", "day", "little", "kinds")
 _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has been", "have been", "been"])
@@ -157,7 +157,9 @@ def _is_same(one: Item, between: Sequence[Item]) -> bool:
     words = [item.text.lower() for item in between]
     if any(word in ("and", "or", "to", "from", "on", "as well as", "but", "nor") for word in words):
         return False
-    allowed = ["fill", "be", "join", "stop", "own", "bracket", "who"]
+    allowed = ["fill", "be", "join", "stop", "own", "bracket", "who", "rank", "number"]
+    if one.kind == "kind" and any(has(item, "be") for item in between):  # "the library they use most is POI 4"
+        allowed += ["person", "person_noun", "go"]
     if ":" in words:
         allowed += ["go", "time", "degree", "event", "person"]
     elif one.kind == "kind" and "," in words:
