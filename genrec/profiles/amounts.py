@@ -183,6 +183,8 @@ def _whole(talk: Talk, item: Item, behind: Sequence[Item], noun: Item | None, co
     if noun is None and not inner:  # "nearly all on Sundays"
         return talk.whole, None
     adjective = [one for one in inner if noun is not None and one.start < noun.start]
+    if noun is None and ("every" in item.text.lower() or " in " in item.text or " out of " in item.text):
+        return everything, _union([*outer, *(one.value for one in inner)])
     group = _union([one.value for one in inner])
     if group is None:
         if copula is None and outer:  # "POI 4 and POI 17 make up two fifths of all visits"
@@ -381,6 +383,7 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     said = together_when(talk.times)
     parts = {group.at(said).high} if said else {group.visits}
     parts |= {one.at(said).high for one in talk.focus}
+    parts |= {group.at(one.value).high for one in talk.said if one.kind == "time"}
     named = [one.value for one in talk.items if one.kind == "kind"]
     wholes |= {places.visits for places in named}
     talk.claim(f"{item.text} of {whole_item.text}", part in parts and whole in wholes, f"{group.name}: {max(parts)} of {sorted(wholes)} visits")

@@ -47,6 +47,7 @@ class Talk:
         scope: the kind of which they are ("the bar POI 4"), or of which the sentence spoke before.
         times: when, if that is said.
         used: where the items begin that some claim has taken up.
+        said: all words of the segment.
         past: whether it tells of single visits rather than of a habit.
 
     """
@@ -59,6 +60,7 @@ class Talk:
     used: set[int]
     claims: list[Claim] = field(default_factory=list)
     past: bool = False
+    said: Sequence[Item] = ()
 
     @property
     def focus_before(self) -> bool:

@@ -54,7 +54,7 @@ _MOMENT = re.compile(
     rf"|(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b"
     rf"|(?P<day>{_DAY})\b"
     rf"|(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b"
-    rf"|{_EDGE}(?:the )?(?:(?P<d1>\d{{1,2}}|first)(?:st|nd|rd|th)?(?: of)? )?(?P<month>{_MONTH})\b(?: (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?! ?visits))?(?:,? (?P<year>\d{{4}})\b)?"
+    rf"|{_EDGE}(?:the )?(?:(?P<d0>\d{{1,2}})(?:st|nd|rd|th)? (?:and|to|until) )?(?:(?P<d1>\d{{1,2}}|first)(?:st|nd|rd|th)?(?: of)? )?(?P<month>{_MONTH})\b(?: (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?! ?visits))?(?:,? (?P<year>\d{{4}})\b)?"
     rf")",
     re.IGNORECASE,
 )
@@ -177,6 +177,8 @@ def _dates(match: re.Match[str], today: date) -> When | None:
         if not 1 <= number <= end.day:
             return None
         begin = end = date(year, month, number)
+        if match["d0"] and 1 <= int(match["d0"]) < number:
+            begin = date(year, month, int(match["d0"]))
     edge = (match["edge"] or "").lower()
     if edge in ("early", "start of", "beginning of"):
         end = begin.replace(day=10)

@@ -14,6 +14,7 @@ from genrec.profiles.visits import Places, everywhere
 RANKS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 STEP_SHARES: Final = {"mostly": 0.5, "nearly": 0.8, "always": 1.0, "often": 0.0}
 FACTOR_LEEWAY: Final = 0.15
+LESS_OF_ALL = 0.7
 MORE, LESS = 1.5, 0.6  # times as often as before, and times the share of the visits
 _MORE_THAN: Final = {"over": "more", "less": "less"}
 
@@ -143,7 +144,7 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
     if op == "equal" or (earlier is None and not (dates and than is None)):
         return False
     lately = talk.habits.lately
-    talk.take(mark, than, earlier, *dates, *marks)
+    talk.take(mark, than, earlier, *dates, *marks, *talk.free("weeks"))
     if lately is None or any(item not in dates for item in talk.times) or not all(_is_lately(item, lately.since) for item in dates):
         talk.claim(mark.text, False, "nothing is known of such a change")
         return True
@@ -154,7 +155,8 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
         spans = (talk.habits.as_of - lately.since) / (lately.since - first)
         rate = late / max(early * spans, 0.01)
         share = (late / lately.visits) / max(early / before, 0.001) if talk.focus else rate
-        holds = min(rate, share) >= MORE if op == "more" else max(rate, share) <= LESS
+        least = LESS if talk.focus else LESS_OF_ALL
+        holds = min(rate, share) >= MORE if op == "more" else max(rate, share) <= least
         note = f"{group.name}: {late} of {lately.visits} visits since {lately.since:%B %Y}, {early} of {before} before"
         talk.claim(mark.text, holds and group.visits > MIN_VISITS, note)
     return True
@@ -344,7 +346,7 @@ def _is_share(talk: Talk, item: Item) -> bool:
         return False
     at = talk.items.index(item)
     after = [one for one in talk.items[at + 1 : at + 6] if not has(one, "own") and one.text.lower() not in ("of", "the", "all", "these", "those", "this", "person")]
-    return bool(after) and (has(after[0], "visits") or (after[0].kind in TARGETS and len(after) > 1 and has(after[1], "visits")))
+    return bool(after) and (has(after[0], "visits", "places") or (after[0].kind in TARGETS and len(after) > 1 and has(after[1], "visits")))
 
 
 def _days_of(talk: Talk, mark: Item) -> Item | None:

@@ -65,7 +65,7 @@ def _segment(segment: Segment, habits: Habits, scope: Places | None, before: lis
     rows = _rows(segment)
     for row in rows:
         talk = Talk(habits, row, groups, scope, [item for item in row if item.kind == "time"], used)
-        talk.past = past
+        talk.past, talk.said = past, segment.items
         _say(talk, [item for item in named if item in row], segment)
         claims += talk.claims
     claims += [
