@@ -73,6 +73,17 @@ def events(talk: Talk) -> None:
     if after and never:
         talk.take(*after, *never, dates)
         talk.claim(f"after {dates.text}", last.date() <= dates.value.dates[1], note)
+    if {"before", "until"} & set(kinds) and dates is not None and not talk.free("compare"):
+        talk.take(*marks, *never, dates)
+        begin, end = dates.value.dates
+        if never:
+            talk.claim(f"not before {dates.text}", first.date() >= begin, note)
+        elif "before" in kinds:
+            talk.claim(f"before {dates.text}", first.date() < begin, note)
+        else:
+            talk.take(*(item for item in talk.free("degree") if value(item, "degree") == "always"))
+            talk.claim(f"until {dates.text}", begin <= last.date() <= end, note)
+        return
     if "since" in kinds and dates is not None and not talk.free("compare"):
         talk.take(*marks, dates)
         begin, end = dates.value.dates
@@ -315,6 +326,9 @@ def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
         _check(talk, text, count, [len(group.habits)], item, f"{group.name}: {len(group.habits)} places")
         return
     if noun is not None and has(noun, "places") and not has(noun, "visits"):
+        if noun.text.lower() == "of them" and talk.focus and not talk.focus_before:
+            _visits(talk, item, text, count, adverb)
+            return
         group = talk.whole if noun.text.lower() in ("of them", "one of them") or talk.focus else everywhere(talk.habits)
         group = everywhere(talk.habits) if not talk.focus else group
         _check(talk, text, count, [len(group.habits), len(talk.focus)], item, f"{group.name}: {len(group.habits)} places")
@@ -358,6 +372,8 @@ def _visits_behind(talk: Talk, noun: Item) -> bool:
 
 def _second(talk: Talk, at: int, later: Sequence[Item]) -> Item | None:
     """The whole of "nine of twelve visits" and "24 places in 44 visits"."""
+    if at + 1 < len(talk.items) and has(talk.items[at + 1], "visits"):
+        at += 1
     if len(talk.items) > at + 2 and talk.items[at + 1].text.lower() in ("of", "out of", "of the", "of all") or (
         len(talk.items) > at + 3 and talk.items[at + 1].text.lower() == "out"
     ):
@@ -407,6 +423,13 @@ def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None
     near = _nearest(talk, at) if len(groups) > 1 else None
     if near is not None:
         possible.append(near.at(when).high)
+    before = talk.items[at - 1].text.lower() if at else ""
+    earlier = talk.items[at - 2].text.lower() if at > 1 else ""
+    if before == "of" or earlier == "of":
+        possible.append(talk.habits.checkins)
+    if not talk.focus:
+        possible += [talk.whole.at(one.value).high for one in talk.said if one.kind == "time" and one.start < item.start]
+    possible += talk.shared
     whole = talk.whole
     if talk.scope and not talk.focus:
         possible.append(talk.scope.visits)

@@ -48,6 +48,8 @@ class Talk:
         times: when, if that is said.
         used: where the items begin that some claim has taken up.
         said: all words of the segment.
+        inherited: whether the scope is that of an earlier segment.
+        shared: counts of steps in this segment.
         past: whether it tells of single visits rather than of a habit.
 
     """
@@ -61,6 +63,8 @@ class Talk:
     claims: list[Claim] = field(default_factory=list)
     past: bool = False
     said: Sequence[Item] = ()
+    inherited: bool = False
+    shared: list[int] = field(default_factory=list)
 
     @property
     def focus_before(self) -> bool:

@@ -18,7 +18,7 @@ MONTHS: Final = (
 )  # fmt: skip
 WORKING, WEEKEND = frozenset(range(5)), frozenset((5, 6))
 DAYS: Final = {day.lower(): frozenset([i]) for i, day in enumerate(WEEKDAYS)} | {
-    "weekday": WORKING, "working day": WORKING, "workday": WORKING, "week day": WORKING, "the week": WORKING,
+    "weekday": WORKING, "working day": WORKING, "workday": WORKING, "week day": WORKING, "during the week": WORKING, "in the week": WORKING,
     "the working week": WORKING, "weekend": WEEKEND, "mon-fri": WORKING, "weekday": WORKING,
 }  # fmt: skip
 # From the first hour up to but not including the second.
@@ -26,7 +26,7 @@ PARTS: Final = {
     "early morning": (5, 9), "late morning": (9, 12), "morning": (5, 12), "breakfast time": (5, 11), "breakfast": (5, 11),
     "noon": (11, 15), "midday": (11, 15), "lunchtime": (11, 15), "lunch time": (11, 15), "lunch": (11, 15),
     "early afternoon": (12, 15), "late afternoon": (15, 18), "afternoon": (12, 18), "early evening": (17, 20),
-    "late evening": (20, 24), "evening": (17, 24), "dinner time": (17, 22), "dinner": (17, 22), "late at night": (21, 4),
+    "during the day": (8, 18), "in daytime": (8, 18), "late evening": (20, 24), "evening": (17, 24), "dinner time": (17, 22), "dinner": (17, 22), "late at night": (21, 4),
     "night": (20, 6), "midnight": (23, 2), "daytime": (8, 18),
 }  # fmt: skip
 LATELY: Final = timedelta(days=30)

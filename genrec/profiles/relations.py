@@ -50,6 +50,7 @@ def steps(talk: Talk, named: Sequence[Item]) -> bool:
             continue
         talk.claim(item.text, number == count, note)
     talk.claim(said, holds, note)
+    talk.shared.append(count)
     return True
 
 
@@ -104,9 +105,9 @@ def compare(talk: Talk, named: Sequence[Item]) -> bool:
     right_times = [item for item in behind if item.kind == "time"]
     right = [item for item in named if item in behind]
     left = [item for item in named if item not in behind]
-    if right and not left and not talk.focus_before and op != "less" and _none_other(talk):
+    if right and not talk.focus_before and op != "less" and _none_other(talk):
         talk.take(mark, than)
-        ranked(talk, mark.text, 1, [item.value for item in right], None)
+        ranked(talk, mark.text, 1, [item.value for item in right], left[0].value if left else None)
         return True
     if right:
         left_group, times = [item.value for item in left] or talk.focus, together_when(talk.times)
@@ -141,7 +142,8 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
     earlier = next((item for item in talk.items if has(item, "earlier") and item.start > mark.start and than), None)
     dates = [item for item in talk.times if item.value.dates]
     marks = [item for item in talk.free("event") if value(item, "event") == "since"]
-    if op == "equal" or (earlier is None and not (dates and than is None)):
+    becomes = any(item.text.lower().endswith(("become", "became")) for item in talk.items)
+    if op == "equal" or (earlier is None and not ((dates or becomes) and than is None)):
         return False
     lately = talk.habits.lately
     talk.take(mark, than, earlier, *dates, *marks, *talk.free("weeks"))
@@ -192,11 +194,11 @@ def _comparison(talk: Talk) -> tuple[Item, str, float, Item | None] | None:
     for i, item in enumerate(talk.items):
         if has(item, "factor") and any(has(one, "compare") for one in talk.items[i + 1 : i + 4]):
             factor = float(value(item, "factor"))
-            talk.take(item)
+            talk.take(item, *(one for one in talk.items[max(i - 1, 0) : i] if has(one, "approx")))
         after = [one for one in talk.items[i + 1 :] if not has(one, "fill")]
         if has(item, "compare") and item.start not in talk.used:
             than = next((one for one in talk.items[i + 1 :] if has(one, "than")), None)
-            if than is None and item.text.lower() in ("ahead", "behind"):
+            if than is None and (item.text.lower() in ("ahead", "behind") or item.text.lower().startswith(("outnumber", "exceed", "beat"))):
                 than = item
             op = value(item, "compare")
             if factor != 1 and op == "equal":
@@ -225,7 +227,7 @@ def _against_all(talk: Talk, mark: Item, op: str, other: Item) -> None:
         top_days(talk, days, mark.text, lowest=op == "less")
         return
     kind = next((item.value for item in after[:1] if item.kind == "kind"), None)
-    ranked(talk, mark.text, 1, list(talk.focus), kind or talk_scope(talk, "kind" in other.text.lower()), lowest=op == "less")
+    ranked(talk, mark.text, 1, [group for group in talk.focus if group is not kind], kind or talk_scope(talk, "kind" in other.text.lower()), lowest=op == "less")
 
 
 def talk_scope(talk: Talk, kinds: bool) -> Places | None:
@@ -319,6 +321,8 @@ def _scope(talk: Talk, mark: Item) -> Places | None:
     before = {item.text.lower() for item in talk.items[:at]}
     if (after is not None and after.kind == "place") or before & {"among", "of", "of all"}:
         return talk.scope
+    if talk.inherited and not any(has(item, "places") for item in talk.items):
+        return talk.scope
     return talk.scope if mark.text.lower() in ("above all", "especially", "particularly", "in particular") else None
 
 
@@ -346,6 +350,12 @@ def _is_share(talk: Talk, item: Item) -> bool:
         return False
     at = talk.items.index(item)
     after = [one for one in talk.items[at + 1 : at + 6] if not has(one, "own") and one.text.lower() not in ("of", "the", "all", "these", "those", "this", "person")]
+    before = talk.items[at - 1].text.lower() if at else ""
+    if before in ("with", "has", "have", "had") and not talk.items[at + 1 : at + 2][0:1] == []:
+        if at + 1 < len(talk.items) and talk.items[at + 1].text.lower() != "of":
+            return False
+    if before == "the":
+        return False
     return bool(after) and (has(after[0], "visits", "places") or (after[0].kind in TARGETS and len(after) > 1 and has(after[1], "visits")))
 
 

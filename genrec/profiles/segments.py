@@ -114,6 +114,9 @@ def is_listed(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
     before = last_content(current)
     inner = [item for item in chunk if not is_break(item)]
     start = next((i for i, item in enumerate(inner) if item.kind in TARGETS), len(inner))
+    words = [item.text.lower() for item in inner[:start]]
+    if set(words) & {"at", "to"} and any(item.kind == "time" for item in inner[start:]):
+        return False
     return before is not None and before.kind in TARGETS and all(
         has(item, "own", "each") or item.text.lower() in _LEADS for item in inner[:start]
     )

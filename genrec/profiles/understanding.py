@@ -63,9 +63,10 @@ def _segment(segment: Segment, habits: Habits, scope: Places | None, before: lis
     if not _turned(segment.items):
         claims += [_visited(group) for group in groups if group not in before]
     rows = _rows(segment)
+    shared: list[int] = []
     for row in rows:
         talk = Talk(habits, row, groups, scope, [item for item in row if item.kind == "time"], used)
-        talk.past, talk.said = past, segment.items
+        talk.past, talk.said, talk.inherited, talk.shared = past, segment.items, not kinds, shared
         _say(talk, [item for item in named if item in row], segment)
         claims += talk.claims
     claims += [
@@ -137,7 +138,8 @@ def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], lis
             claims.append(Claim(kind.text, is_of(item.value, kind.value), note))
     for item in targets:  # "six of eight library visits"
         after = segment.items[segment.items.index(item) + 1 :][:1]
-        if item.kind == "kind" and len(targets) > 1 and after and has(after[0], "visits") and item not in told:
+        compared = any(has(one, "compare") for one in segment.items)
+        if item.kind == "kind" and len(targets) > 1 and after and has(after[0], "visits") and item not in told and not compared:
             told.append(item)
     return [item for item in targets if item not in told], [item.value for item in told]
 
