@@ -95,6 +95,12 @@ def events(talk: Talk) -> None:
             talk.claim(dates.text, begin <= first.date() <= end and not talk.free("compare"), note)
         return
     for mark, kind in zip(marks, kinds, strict=True):
+        if kind == "start" and talk.habits.first is not None:
+            talk.take(mark)
+            talk.claim(mark.text, first - talk.habits.first <= NEW / 4, note)
+        if kind == "still":
+            talk.take(mark, dates)
+            talk.claim(mark.text, last >= recently and (dates is None or _at(dates, last)), note)
         if kind in ("first", "last"):
             moment = first if kind == "first" else last
             talk.take(mark)
@@ -103,10 +109,11 @@ def events(talk: Talk) -> None:
             holds = all(_at(item, moment) for item in times) and bool(times)
             talk.claim(mark.text, holds, note)
         elif kind == "new":
-            talk.take(mark, *(item for item in talk.times if item.value.dates))
+            talk.take(mark, dates)
             for one in talk.focus or [group]:
-                since = min(place.first_visit for place in one.habits) if one.habits else None
-                talk.claim(mark.text, since is not None and since >= recently, f"{one.name}: first visit {since:%Y-%m-%d}")
+                since = min((place.first_visit for place in one.habits), default=None)
+                told = since is not None and (dates is None or _at(dates, since))
+                talk.claim(mark.text, told and since is not None and since >= recently, f"{one.name}: first visit {since}")
 
 
 def _on(dates: Item | None, moment: datetime) -> bool:

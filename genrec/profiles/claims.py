@@ -1,5 +1,6 @@
 """Claims, and what a count must be for a word: "often", "most", "a quarter"."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,8 @@ AT_LEAST: Final = {"mostly": 0.5, "nearly": 0.8, "often": 0.25}
 MIN_SHARE: Final = 0.25  # of the visits spoken of, at a time that is named without any degree ...
 MIN_GROUP_SHARE: Final = 0.5  # ... and if it is several days, or a part of the day
 GROUP_SHARES: Final = {frozenset(range(5)): 0.7, frozenset((5, 6)): 0.4}  # by chance: .71 and .29
+_RANGE: Final = re.compile(r"[a-z]+ (?:to|through|until) [a-z]")
+RANGE_SHARE: Final = 0.8  # "from Monday to Thursday"
 MIN_VISITS: Final = 2
 OFTEN, AMONG = 5, 4  # so many visits, or so far up among the places or kinds
 RARE_VISITS, RARE_SHARE = 3, 0.1
@@ -134,6 +137,8 @@ def _least(part: When) -> float:
         return 0
     if part.days is not None and part.days in GROUP_SHARES:
         return GROUP_SHARES[part.days]
+    if part.days is not None and _RANGE.match(part.text):
+        return RANGE_SHARE
     return MIN_GROUP_SHARE if part.is_group else MIN_SHARE
 
 

@@ -21,6 +21,7 @@ from genrec.profiles.understanding import claims_of
 __all__ = ["Claim", "check", "sentences", "supported"]
 
 LONGEST: Final = 1000  # characters
+APART: Final = ("novelty", "area", "role")
 
 
 def sentences(text: str, vocabulary: Collection[str]) -> list[str]:
@@ -46,7 +47,8 @@ def check(
     ]
     # Words with rules of their own, such as of home and work, are taken out, and the rest is read in the same way.
     plain, patterns = taken_apart(sentence, index, own)
-    for reading in readings(plain, index, own, names) if patterns else ():
+    apart = patterns if all(pattern.kind in APART for pattern in patterns) else []
+    for reading in readings(plain, index, own, names) if apart else ():
         of_patterns = [Claim(*claim) for claim in pattern_claims(patterns, reading, habits)]
         ways.append(_claims(reading, habits, index, names or {}, bare=False) + of_patterns)
     return next((claims for claims in ways if supported(claims)), ways[0])

@@ -23,7 +23,7 @@ def _is_counted(words: Sequence[Word], at: int, last: Item | None) -> bool:
         return True
     for ahead in range(at + 1, min(at + 4, len(words))):
         found, _ = meanings(words, ahead)
-        if words[ahead].text in ("%", "km"):
+        if words[ahead].text in ("%", "km", "were", "are"):
             return True
         if any(kind in _COUNTED for kind, _ in found):
             return True

@@ -64,6 +64,10 @@ def _pair(talk: Talk, named: Sequence[Item], marks: Sequence[Item]) -> tuple[Ite
         return None
     kinds = {value(item, "step") for item in marks}
     lead = [_word_before(talk, item) for item in named[:2]]
+    if lead[0] in ("to", "at") and lead[1] == "from":
+        return named[1], named[0]
+    if lead[1] == "for" and any(item.text.lower().startswith(("leave", "left")) for item in talk.items):
+        return named[0], named[1]
     if lead[0] == "from" and lead[1] in ("to", "onto", "for", "back to"):
         return named[0], named[1]
     if "after" in kinds:
@@ -91,6 +95,8 @@ def _word_before(talk: Talk, target: Item) -> str:
 
 def compare(talk: Talk, named: Sequence[Item]) -> bool:
     """A claim that compares two counts, if there is one."""
+    if _preferred(talk, named):
+        return True
     found = _comparison(talk)
     if not found:
         return False
@@ -134,6 +140,16 @@ def compare(talk: Talk, named: Sequence[Item]) -> bool:
     talk.take(mark, than)
     holds = bool(counts) and all(_holds(op, factor, one, two) for one, two in product(counts, against))
     talk.claim(mark.text, holds, f"{names[0]}: {sum(counts)} visits; {names[1]}: {sum(against)} visits")
+    return True
+
+
+def _preferred(talk: Talk, named: Sequence[Item]) -> bool:
+    """"Prefers POI 4 to POI 17"."""
+    mark = next((item for item in talk.items if item.text.lower().startswith("prefer")), None)
+    if mark is None or len(named) < 2 or _word_before(talk, named[1]) not in ("to", "over"):
+        return False
+    one, two = named[0].value, named[1].value
+    talk.claim(mark.text, one.visits > two.visits, f"{one.name}: {one.visits} visits; {two.name}: {two.visits} visits")
     return True
 
 
@@ -201,6 +217,9 @@ def _comparison(talk: Talk) -> tuple[Item, str, float, Item | None] | None:
             if than is None and (item.text.lower() in ("ahead", "behind") or item.text.lower().startswith(("outnumber", "exceed", "beat"))):
                 than = item
             op = value(item, "compare")
+            if after and has(after[0], "degree") and value(after[0], "degree") == "rarely":
+                talk.take(after[0])
+                op = {"more": "less", "less": "more"}.get(op, op)
             if factor != 1 and op == "equal":
                 op = "more"
             return item, op, factor, than
@@ -294,8 +313,11 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
     if len(groups) == 0 and referents:
         groups = referents
     span = max(wide or 1, len(groups) if name == "first" else 1)
-    if any("among" in item.text.lower().split() or item.text.lower() == "one of the" for item in talk.items) and wide is None:
+    some = any("among" in item.text.lower().split() or item.text.lower() == "one of the" for item in talk.items)
+    if some and wide is None:
         span = max(span, 5)
+    if wide is not None and not some and len(groups) not in (1, wide):
+        talk.claim(mark.text, False, f'"{mark.text}": {wide} are told, {len(groups)} named')
     scope = _scope(talk, mark)
     ranked(talk, mark.text, RANKS.get(name, 1), groups, scope, lowest=lowest, span=span)
     if behind is not None and followers:

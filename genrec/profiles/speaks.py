@@ -55,6 +55,8 @@ def _subject(items: Sequence[Item]) -> str | None:
         return "does not speak of the person"
     if first.text.lower() in ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were"):
         return None if any(has(item, "visits") or (has(item, "degree") and value(item, "degree") == "never") for item in row) else "does not speak of the person"
+    if has(first, "places") and len(row) == len(leading) and not any(has(item, "rank", "person", "own", "event", "number", "degree", "compare") for item in row):
+        return "does not speak of the person"
     if first.kind in TARGETS and following is not None and not _may_do(following, row, first):
         return "does not speak of the person"
     return None

@@ -126,6 +126,8 @@ def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], lis
     told: list[Item] = []
     for one, other in zip(targets, targets[1:], strict=False):
         between = [item for item in segment.items if one.start < item.start < other.start]
+        if one.kind == other.kind == "place" and [item.text for item in between] == ["("]:
+            claims.append(Claim(other.text, one.value.pois == other.value.pois, f"{one.value.name}: not {other.value.name}"))
         if one.kind == other.kind or one in told or not _is_same(one, between):
             continue
         kind, place = (one, other) if one.kind == "kind" else (other, one)
@@ -157,6 +159,7 @@ def _listed(items: Sequence[Item], place: Item) -> list[Item]:
 def _is_same(one: Item, between: Sequence[Item]) -> bool:
     """Whether what stands between a kind and a place says that it is the same."""
     words = [item.text.lower() for item in between]
+    words = [word for i, word in enumerate(words) if word != "to" or words[i + 1 : i + 2] not in (["is"], ["was"])]
     if any(word in ("and", "or", "to", "from", "on", "as well as", "but", "nor") for word in words):
         return False
     allowed = ["fill", "be", "join", "stop", "own", "bracket", "who", "rank", "number"]
