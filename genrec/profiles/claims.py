@@ -3,9 +3,10 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from genrec.habit_models import Habits
+from genrec.phrases import WEEKDAYS
 from genrec.profiles.lexicon import Item
 from genrec.profiles.moments import When
 from genrec.profiles.segments import has
@@ -117,7 +118,7 @@ def share_at(talk: Talk, group: Places, when: When, least: float | None = None) 
     minimum = 1 if talk.past else MIN_VISITS
     for part in parts_of(when):
         share = _least(part) if least is None else least
-        if talk.past and least is None and "and" not in part.text:
+        if talk.past and least is None and " and " not in part.text:
             share = 0
         count = group.at(part).high
         note = f"{group.name}: {count} of {group.visits} visits {part.text}"
@@ -127,7 +128,7 @@ def share_at(talk: Talk, group: Places, when: When, least: float | None = None) 
 
 def each_day(talk: Talk, group: Places, when: When) -> None:
     """Of several days that are named, each must occur: Tuesdays alone do not make "Tuesdays and Fridays"."""
-    for part in when.parts:
+    for part in when.parts if " and " in when.text else ():
         if not group.at(part).high:
             talk.claim(part.text, False, f"{group.name}: no visits {part.text}")
 
@@ -135,6 +136,8 @@ def each_day(talk: Talk, group: Places, when: When) -> None:
 def _least(part: When) -> float:
     if part.dates is not None:
         return 0
+    if part.days is not None and len(part.days) > 1 and part.days not in GROUP_SHARES and not _RANGE.match(part.text):
+        return MIN_GROUP_SHARE
     if part.days is not None and part.days in GROUP_SHARES:
         return GROUP_SHARES[part.days]
     if part.days is not None and _RANGE.match(part.text):
@@ -145,11 +148,23 @@ def _least(part: When) -> float:
 def parts_of(when: When) -> Iterator[When]:
     """Days, hours and dates apart."""
     if when.days is not None:
-        yield When(when.text, days=when.days, is_group=when.is_group)
+        yield When(_text(when, "days") if " to " in when.text else days_text(when.days), days=when.days)
     if when.hours is not None:
-        yield When(when.text, hours=when.hours, is_group=when.is_group)
+        group = any(part.is_group for part in when.parts if part.hours is not None) if when.parts else when.is_group
+        yield When(_text(when, "hours"), hours=when.hours, is_group=group)
     if when.dates is not None:
-        yield When(when.text, dates=when.dates, is_group=when.is_group)
+        yield When(_text(when, "dates"), dates=when.dates)
+
+
+def _text(when: When, sort: Literal["days", "hours", "dates"]) -> str:
+    """The words of one sort of time."""
+    return " and ".join(dict.fromkeys(part.text for part in when.parts if getattr(part, sort) is not None)) or when.text
+
+
+def days_text(days: frozenset[int]) -> str:
+    """Days in words."""
+    named = {frozenset(range(5)): "weekdays", frozenset((5, 6)): "weekends"}
+    return named.get(days, " and ".join(WEEKDAYS[day] for day in sorted(days)))
 
 
 def together_when(times: Sequence[Item]) -> When | None:
@@ -163,7 +178,7 @@ def together_when(times: Sequence[Item]) -> When | None:
         days = one.days if found.days is None else found.days if one.days is None else found.days & one.days
         hours = one.hours if found.hours is None else found.hours if one.hours is None else found.hours & one.hours
         text = found.text if one.text == found.text else f"{found.text}, {one.text}"
-        parts = (*found.parts, *one.parts)
+        parts = (*(found.parts or (found,)), *(one.parts or (one,)))
         found = When(text, days, hours, found.dates or one.dates, found.is_group or one.is_group, parts)
     return found
 

@@ -7,6 +7,7 @@ from genrec.profiles.claims import Claim
 from genrec.profiles.kinds import Kind, KindIndex
 from genrec.profiles.lexicon import UNKNOWN, Item, Word, meanings, roles, words_in
 from genrec.profiles.moments import moments
+from genrec.profiles.person import OTHERS
 from genrec.profiles.sentence import Place, Sentence, number
 from genrec.profiles.visits import Places
 from genrec.words import is_known, key_of, words_of
@@ -83,12 +84,13 @@ class Reader:
         """What stands in brackets behind a place must be its kind, or its name."""
         for place in self._sentence.places:
             habit = self._own.get(place.poi)
-            if place.kind is None or habit is None or not self.is_name(place):
+            if not place.kind or habit is None or not self.is_name(place):
                 continue
             kind = habit.category if is_known(habit.category) else ""
             right = key_of(place.kind) in {key_of(name) for name in (kind, self._names.get(place.poi, "")) if name}
             about = f" ({kind})" if kind else ""
-            yield Claim(f"POI {place.poi} ({place.kind})", right, f"POI {place.poi}{about}: {habit.visits} visits")
+            if not right:
+                yield Claim(f"POI {place.poi} ({place.kind})", False, f"POI {place.poi}{about}: {habit.visits} visits")
 
     def _named(self) -> Iterator[Item]:
         for place in self._sentence.places:
@@ -114,7 +116,8 @@ class Reader:
         length = 0
         for word in words[at:]:
             single = words_of(word.text)[:1]
-            telling = set(self._index.with_word(single[0])) if single else set()
+            other = word.text.lower() in OTHERS
+            telling = set(self._index.with_word(single[0])) if single and not other else set()
             if not telling or (names is not None and not names & telling):
                 break
             names = telling if names is None else names & telling

@@ -19,8 +19,6 @@ def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
 
 def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     text = sentence.text
-    if any(mark in text for mark in "?!"):
-        yield text, "a question or an exclamation is not a claim"
     said = [item for item in items if not has(item, "end")]
     if said and (said[-1].text.lower() in _DANGLING or has(said[-1], "stop", "than", "own")):
         yield said[-1].text, "the sentence is not finished"
@@ -65,7 +63,7 @@ def _subject(items: Sequence[Item]) -> str | None:
 def _is_imperative(first: Item, rest: Sequence[Item]) -> bool:
     word = first.text.lower().split()[0]
     bare = ("visit", "go", "choose", "see", "find", "use", "try", "come", "make", "take", "drop", "stop", "like", "enjoy", "check", "head")
-    return has(first, "go", "role") and word in bare and not has(first, "visits") and bool(rest)
+    return has(first, "go", "role") and word in bare and bool(rest) and rest[0].text.lower() != "to"
 
 
 def _is_called(first: Item, rest: Sequence[Item]) -> bool:
@@ -103,4 +101,4 @@ def first_of(row: Sequence[Item]) -> Item | None:
 def _is_told(verb: Item, row: Sequence[Item]) -> bool:
     """What a place may be: visited, the favourite, where somebody goes, number two, of a kind that somebody goes to."""
     after = [item for item in row if item is not first_of(row) and item is not verb]
-    return any(has(item, "go", "rank", "compare", "own", "person", "person_noun", "visits", "number", "event", "degree", "who", "role", "places", "day") or item.kind == "time" for item in after)
+    return any(has(item, "go", "rank", "compare", "own", "person", "person_noun", "visits", "number", "event", "degree", "who", "day") or item.kind == "time" for item in after)

@@ -23,18 +23,19 @@ _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has b
 
 def claims_of(items: Sequence[Item], habits: Habits) -> list[Claim]:
     """All claims of a sentence's items."""
-    found = [
+    unknown = [
         Claim(item.text, False, "speaks of others" if item.text.lower() in OTHERS else _NOTHING.format(item.text))
         for item in items
         if item.kind == UNKNOWN
     ]
+    found: list[Claim] = []
     scope: Places | None = None
     focus: list[Places] = []
     past = any(word in _PAST for item in items for word in item.text.lower().split())
     for segment in segments(items):
         claims, scope, focus = _segment(segment, habits, scope, focus, past=past)
         found += claims
-    return found
+    return [*unknown, *found] if found else []
 
 
 def _segment(segment: Segment, habits: Habits, scope: Places | None, before: list[Places], *, past: bool) -> tuple[list[Claim], Places | None, list[Places]]:
@@ -54,14 +55,16 @@ def _segment(segment: Segment, habits: Habits, scope: Places | None, before: lis
         used.add(item.start)
         if groups or kinds:
             right = fits(item.text.lower(), words, [*groups, *kinds])
-            claims.append(Claim(item.text, right, f"{item.text}: {'a' if right else 'no'} kind of place spoken of"))
+            done = value(item, "role").removesuffix("*")
+            claims.append(Claim(done, right, f"{done}: {'a' if right else 'no'} kind of place spoken of"))
         else:
             found = tuple(p for p in habits.places if is_known(p.category) and set(key_of(p.category)) & words)
             groups = [Places(item.text, found)]
             named = []
             claims += [Claim(item.text, bool(found), f"{item.text}: {groups[0].visits} visits")] if not _turned(segment.items) else []
     if not _turned(segment.items):
-        claims += [_visited(group) for group in groups if group not in before]
+        said = {item.value.name: item.text for item in named}
+        claims += [_visited(group, said.get(group.name, group.name)) for group in groups if group not in before]
     rows = _rows(segment)
     shared: list[int] = []
     for row in rows:
@@ -112,12 +115,12 @@ def _turned(items: Sequence[Item]) -> bool:
     return any(has(item, "degree") and value(item, "degree") == "never" for item in items)
 
 
-def _visited(group: Places) -> Claim:
+def _visited(group: Places, text: str) -> Claim:
     note = f"{group.name}: {group.visits} visits"
     if len(group.habits) == 1 and group.name.startswith("POI "):
         [place] = group.habits
         note = f"{group.name} ({place.category}): {group.visits} visits" if is_known(place.category) else note
-    return Claim(group.name, group.visits > 0, note)
+    return Claim(text, group.visits > 0, note)
 
 
 def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], list[Places]]:
