@@ -39,6 +39,13 @@ def exploration(talk: Talk) -> None:
         names = [value(word, "degree") for word in words]
         talk.take(*words)
         rate = talk.habits.exploration_rate
+        told = [word for word in talk.free("share", "rank") if word.text.lower() == "most" or has(word, "share")]
+        if told and has(item, "explore"):
+            name = value(told[0], "share") if has(told[0], "share") else "most"
+            low, high = _widened(talk, told[0], SHARES.get(name, (0.4, 1)))
+            talk.take(*told)
+            talk.claim(told[0].text, low <= rate <= high, f"{100 * rate:.0f}% of the visits were to new places")
+            continue
         turned = any(name in _TURNED for name in names)
         new = has(item, "explore") != turned
         holds = rate >= EXPLORING if new else rate <= RETURNING
@@ -105,6 +112,7 @@ def events(talk: Talk) -> None:
             moment = first if kind == "first" else last
             talk.take(mark)
             times = [item for item in talk.times if item.start not in talk.used]
+            times = times or [item for item in talk.said if item.kind == "time" and item.start not in talk.used]
             talk.take(*times)
             holds = all(_at(item, moment) for item in times) and bool(times)
             talk.claim(mark.text, holds, note)
@@ -195,6 +203,8 @@ def _share(talk: Talk, item: Item, name: str) -> None:
 def _whole(talk: Talk, item: Item, behind: Sequence[Item], noun: Item | None, copula: Item | None) -> tuple[Places, Places | None]:
     """Of which visits a part is told, and to which places that part is (None: to all of these)."""
     everything = everywhere(talk.habits)
+    if talk.inherited and talk.scope and any("them" in one.text.lower() for one in behind):
+        everything = talk.scope
     named = [one for one in talk.items if one.kind in TARGETS]
     inner = [one for one in named if one.start > item.start and (copula is None or one.start < copula.start)]
     outer = [one.value for one in named if one not in inner]
@@ -434,8 +444,12 @@ def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None
     earlier = talk.items[at - 2].text.lower() if at > 1 else ""
     if before == "of" or earlier == "of":
         possible.append(talk.habits.checkins)
-    if not talk.focus:
-        possible += [talk.whole.at(one.value).high for one in talk.said if one.kind == "time" and one.start < item.start]
+    for one in talk.said:
+        if one.kind == "time" and not when and (not talk.focus or one in talk.times):
+            part = talk.whole.at(one.value).high
+            if part == count and part not in possible:
+                talk.take(one)
+            possible.append(part)
     possible += talk.shared
     whole = talk.whole
     if talk.scope and not talk.focus:

@@ -23,7 +23,7 @@ SHARES: Final = {
 AT_LEAST: Final = {"mostly": 0.5, "nearly": 0.8, "often": 0.25}
 MIN_SHARE: Final = 0.25  # of the visits spoken of, at a time that is named without any degree ...
 MIN_GROUP_SHARE: Final = 0.5  # ... and if it is several days, or a part of the day
-GROUP_SHARES: Final = {frozenset(range(5)): 0.7, frozenset((5, 6)): 0.4}  # by chance: .71 and .29
+GROUP_SHARES: Final = {frozenset(range(5)): 0.5, frozenset((5, 6)): 0.4}
 _RANGE: Final = re.compile(r"[a-z]+ (?:to|through|until) [a-z]")
 RANGE_SHARE: Final = 0.8  # "from Monday to Thursday"
 MIN_VISITS: Final = 2
@@ -115,7 +115,7 @@ class Talk:
 
 def share_at(talk: Talk, group: Places, when: When, least: float | None = None) -> None:
     """Require that a share of the visits (None: as many as a time without a degree asks for) are at a time."""
-    minimum = 1 if talk.past else MIN_VISITS
+    minimum = 1 if talk.past else max(min(MIN_VISITS, group.visits), 1)
     for part in parts_of(when):
         share = _least(part) if least is None else least
         if talk.past and least is None and " and " not in part.text:

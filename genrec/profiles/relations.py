@@ -7,7 +7,7 @@ from typing import Final
 
 from genrec.profiles.claims import MIN_VISITS, Talk, together_when
 from genrec.profiles.lexicon import Item
-from genrec.profiles.moments import When
+from genrec.profiles.moments import PARTS, When, circle
 from genrec.profiles.segments import TARGETS, has, is_break, value
 from genrec.profiles.visits import Places, everywhere
 
@@ -238,7 +238,7 @@ def _against_all(talk: Talk, mark: Item, op: str, other: Item) -> None:
     after = [item for item in talk.items if item.start > other.start]
     times = [item for item in talk.times if item.start < other.start or not after]
     if "day" in other.text.lower() or any(has(item, "day", "days") for item in after[:1]) or (times and not talk.focus):
-        days = next((item for item in times if item.value.days), None)
+        days = next((item for item in [*times, *(one for one in talk.said if one.kind == "time")] if item.value.days), None)
         if days is None:
             talk.unclear(other)
             return
@@ -305,6 +305,11 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
         talk.take(days)
         top_days(talk, days, mark.text, lowest=lowest)
         return True
+    part = next((item for item in talk.times if item.value.hours and item.start not in talk.used), None)
+    if part is not None and name == "first" and (not named or any(has(item, "part") for item in talk.items)):
+        talk.take(part)
+        _top_part(talk, part, mark.text)
+        return True
     wide = _number_near(talk, mark)
     behind = next((item for item in talk.items if item.start > mark.start and (has(item, "compare", "step") or item.text.lower() == "followed by")), None)
     followers = [item for item in named if behind is not None and item.start > behind.start]
@@ -346,6 +351,15 @@ def _scope(talk: Talk, mark: Item) -> Places | None:
     if talk.inherited and not any(has(item, "places") for item in talk.items):
         return talk.scope
     return talk.scope if mark.text.lower() in ("above all", "especially", "particularly", "in particular") else None
+
+
+def _top_part(talk: Talk, part: Item, word: str) -> None:
+    """Require that a part of the day has more visits than the others."""
+    group = talk.whole
+    counts = {name: group.at(When("", hours=circle(*PARTS[name]))).high for name in ("morning", "afternoon", "evening", "night")}
+    said = group.at(part.value).high
+    holds = said >= max((count for name, count in counts.items() if name not in part.value.text), default=0)
+    talk.claim(f"{word} {part.value.text}", holds and said > 0, f"{group.name}: {said} of {group.visits} visits {part.value.text}")
 
 
 def _order(talk: Talk, behind: Item, groups: Sequence[Places], followers: Sequence[Places]) -> None:

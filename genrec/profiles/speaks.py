@@ -52,7 +52,7 @@ def _subject(items: Sequence[Item]) -> str | None:
     if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
         return "does not speak of the person"
     if first.text.lower() in ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were"):
-        return None if any(has(item, "visits") or (has(item, "degree") and value(item, "degree") == "never") for item in row) else "does not speak of the person"
+        return None if any(has(item, "visits") or has(item, "number") or (has(item, "degree") and value(item, "degree") == "never") for item in row) else "does not speak of the person"
     if has(first, "places") and len(row) == len(leading) and not any(has(item, "rank", "person", "own", "event", "number", "degree", "compare") for item in row):
         return "does not speak of the person"
     if first.kind in TARGETS and following is not None and not _may_do(following, row, first):

@@ -165,9 +165,11 @@ def _is_same(one: Item, between: Sequence[Item]) -> bool:
     words = [word for i, word in enumerate(words) if word != "to" or words[i + 1 : i + 2] not in (["is"], ["was"])]
     if any(word in ("and", "or", "to", "from", "on", "as well as", "but", "nor") for word in words):
         return False
+    if one.kind == "place" and any(item.text.lower() in ("only", "main", "usual") for item in between):
+        between = [item for item in between if not has(item, "degree")]
     allowed = ["fill", "be", "join", "stop", "own", "bracket", "who", "rank", "number"]
     if one.kind == "kind" and any(has(item, "be") for item in between):  # "the library they use most is POI 4"
-        allowed += ["person", "person_noun", "go"]
+        allowed += ["person", "person_noun", "go", "degree"]
     if ":" in words:
         allowed += ["go", "time", "degree", "event", "person"]
     elif one.kind == "kind" and "," in words:
