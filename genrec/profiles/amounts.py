@@ -16,10 +16,13 @@ from genrec.profiles.claims import (
     together_when,
 )
 from genrec.profiles.lexicon import Item
+from genrec.profiles.moments import When
 from genrec.profiles.segments import TARGETS, has, is_break, value
 from genrec.profiles.visits import Places, everywhere
 
+MOSTLY: Final = 0.5
 NEW: Final = timedelta(days=30)
+SMALL: Final = 10  # "four of five" is a share, "44 of 55" are counts
 EXPLORING, RETURNING = 0.4, 0.3
 _APPROX: Final = {"about": (0.9, 1.1), "under": (0.85, 1.0), "over": (1.0, 1.15)}
 _COUNTS: Final = {"many": 5, "several": 2}
@@ -91,7 +94,7 @@ def events(talk: Talk) -> None:
             talk.take(*(item for item in talk.free("degree") if value(item, "degree") == "always"))
             talk.claim(f"until {dates.text}", begin <= last.date() <= end, note)
         return
-    if "since" in kinds and dates is not None and not talk.free("compare"):
+    if "since" in kinds and dates is not None and not {"first", "last"} & set(kinds) and not talk.free("compare"):
         talk.take(*marks, dates)
         begin, end = dates.value.dates
         if never:
@@ -114,7 +117,9 @@ def events(talk: Talk) -> None:
             times = [item for item in talk.times if item.start not in talk.used]
             times = times or [item for item in talk.said if item.kind == "time" and item.start not in talk.used]
             talk.take(*times)
-            holds = all(_at(item, moment) for item in times) and bool(times)
+            whole = talk.habits.first if kind == "first" else talk.habits.last
+            holds = all(_at(item, moment) for item in times) if times else bool(talk.focus) and moment == whole
+            talk.take(*(item for item in marks if value(item, "event") == "since"))
             talk.claim(mark.text, holds, note)
         elif kind == "new":
             talk.take(mark, dates)
@@ -146,6 +151,7 @@ def shares(talk: Talk) -> None:
         if has(item, "rank") and item.text.lower() != "most":
             continue
         talk.take(item)
+        _take_only(talk, item)
         _share(talk, item, name)
 
 
@@ -402,13 +408,6 @@ def _second(talk: Talk, at: int, later: Sequence[Item]) -> Item | None:
 def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     talk.take(whole_item)
     whole = number_of(whole_item)
-    if _noun(talk, whole_item) is None and whole <= 10 and talk.free("degree", "share") == []:
-        _take_only(talk, item)
-        low, high = part / whole - 0.05, part / whole + 0.05
-        group, base = (talk.whole, everywhere(talk.habits))
-        share = group.visits / max(base.visits, 1)
-        talk.claim(f"{item.text} of {whole_item.text}", low <= share <= high, f"{group.name}: {group.visits} of {base.visits} visits")
-        return
     _take_only(talk, item)
     when = together_when(_free_times(talk))
     group = talk.whole
@@ -419,9 +418,25 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     parts |= {group.at(one.value).high for one in talk.said if one.kind == "time"}
     named = [one.value for one in talk.items if one.kind == "kind"]
     wholes |= {places.visits for places in named}
+    if whole not in wholes and whole <= SMALL:
+        _ratio(talk, item, part, whole_item)
+        return
     talk.claim(f"{item.text} of {whole_item.text}", part in parts and whole in wholes, f"{group.name}: {max(parts)} of {sorted(wholes)} visits")
     if when:
         talk.take(*_free_times(talk))
+
+
+def _ratio(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
+    """"Four out of five check-ins are on weekdays"."""
+    whole = number_of(whole_item)
+    when = together_when(_free_times(talk))
+    talk.take(*_free_times(talk))
+    everything = everywhere(talk.habits)
+    group = talk.whole
+    count = group.at(when).high
+    share = count / max(everything.visits if talk.focus or when else 1, 1)
+    note = f"{group.name}: {count} of {everything.visits} visits"
+    talk.claim(f"{item.text} of {whole_item.text}", abs(share - part / whole) <= 0.05, note)
 
 
 def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None:
@@ -436,7 +451,7 @@ def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None
             possible += each
         if any(has(one, "each") for one in talk.items):
             possible = list(each) if len(each) == 1 else []
-    talk.take(*talk.free("each"))
+    talk.take(*(one for one in talk.free("each") if not _before_time(talk, one)))
     near = _nearest(talk, at) if len(groups) > 1 else None
     if near is not None:
         possible.append(near.at(when).high)
@@ -458,6 +473,11 @@ def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None
     _check(talk, text, count, possible, item, f"{whole.name}: {possible[0] if possible else 'not the same number of'} visits{said}")
     if when and count in possible:
         talk.take(*times)
+
+
+def _before_time(talk: Talk, item: Item) -> bool:
+    """Whether a time follows: "four visits, each around 19"."""
+    return any(one.kind == "time" for one in talk.items[talk.items.index(item) + 1 :][:2])
 
 
 def _nearest(talk: Talk, at: int) -> Places | None:
@@ -552,10 +572,20 @@ def degrees_and_times(talk: Talk) -> None:
                     talk.claim(word.text, False, f'"{word.text}": of what?')
             if when is not None:
                 for one in talk.focus or [group]:
-                    if alone:
+                    if name in ("mostly", "nearly") and _is_where(talk, one, when):
+                        share = one.at(when).high / max(everywhere(talk.habits).at(when).low, 1)
+                        talk.claim(word.text, share >= MOSTLY, f"{one.name}: {share:.0%} of the visits {when.text}")
+                    elif alone:
                         share_at(talk, one, when)
                     else:
                         degree(talk, word.text, name, one, when)
+
+
+def _is_where(talk: Talk, group: Places, when: When) -> bool:
+    """Whether it is told where somebody is at a time ("On Tuesdays mostly at POI 4"), and that is so."""
+    target = next((item.start for item in talk.items if item.value is group), 0)
+    fronted = all(item.start < target for item in talk.times)
+    return fronted and group.at(when).high >= MOSTLY * max(everywhere(talk.habits).at(when).high, 1)
 
 
 def _before_target(talk: Talk, word: Item) -> bool:

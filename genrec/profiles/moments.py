@@ -76,7 +76,8 @@ class When:
         days = self.days | other.days if self.days and other.days else self.days or other.days
         hours = self.hours | other.hours if self.hours and other.hours else self.hours or other.hours
         parts = (*(self.parts or (self,)), *(other.parts or (other,)))
-        return When(f"{self.text} and {other.text}", days, hours, self.dates or other.dates, True, parts)
+        dates = (min(self.dates[0], other.dates[0]), max(self.dates[1], other.dates[1])) if self.dates and other.dates else None
+        return When(f"{self.text} and {other.text}", days, hours, dates or self.dates or other.dates, True, parts)
 
 
 @dataclass(frozen=True)

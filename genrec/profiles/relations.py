@@ -301,6 +301,10 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
     talk.take(*(item for item in found if item is mark or value(item, "rank") == name))
     lowest = name == "last"
     days = _days_of(talk, mark)
+    if days is not None and named and days.start < named[0].start and any(has(item, "places") for item in talk.items):
+        talk.take(days)
+        _first_then(talk, mark, days)
+        return True
     if days is not None and name in ("first", "last"):
         talk.take(days)
         top_days(talk, days, mark.text, lowest=lowest)
@@ -318,7 +322,7 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
     if len(groups) == 0 and referents:
         groups = referents
     span = max(wide or 1, len(groups) if name == "first" else 1)
-    some = any("among" in item.text.lower().split() or item.text.lower() == "one of the" for item in talk.items)
+    some = _is_among(talk, mark)
     if some and wide is None:
         span = max(span, 5)
     if wide is not None and not some and len(groups) not in (1, wide):
@@ -329,6 +333,16 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
         talk.take(behind)
         _order(talk, behind, groups, [item.value for item in followers])
     return True
+
+
+def _is_among(talk: Talk, mark: Item) -> bool:
+    """Whether something is said to be one of the first: "among the three most visited", "one of the most visited"."""
+    for item in reversed(talk.items[: talk.items.index(mark)]):
+        if item.text.lower() in ("among", "one of the", "belongs"):
+            return True
+        if not has(item, "fill", "number", "own"):
+            return False
+    return False
 
 
 def _scope(talk: Talk, mark: Item) -> Places | None:
@@ -351,6 +365,14 @@ def _scope(talk: Talk, mark: Item) -> Places | None:
     if talk.inherited and not any(has(item, "places") for item in talk.items):
         return talk.scope
     return talk.scope if mark.text.lower() in ("above all", "especially", "particularly", "in particular") else None
+
+
+def _first_then(talk: Talk, mark: Item, days: Item) -> None:
+    """The most visited place at a time: "On Tuesdays the most visited place is POI 4"."""
+    best = max((Places("", (place,)).at(days.value).high for place in talk.habits.places), default=0)
+    for group in talk.focus:
+        count = group.at(days.value).high
+        talk.claim(mark.text, count >= best > 0, f"{group.name}: {count} visits {days.value.text}, at most {best} elsewhere")
 
 
 def _top_part(talk: Talk, part: Item, word: str) -> None:

@@ -145,10 +145,13 @@ def join_times(items: Sequence[Item]) -> list[Item]:
         if item.kind != "time":
             continue
         back = len(row) - 2
-        while back >= 0 and (has(row[back], "fill") or (has(row[back], "join") and row[back].text != "but")):
+        while back >= 0 and (has(row[back], "fill") or row[back].text.lower() in ("until", "from") or (has(row[back], "join") and row[back].text != "but")):
             back -= 1
         between = row[back + 1 : -1]
-        if back < 0 or row[back].kind != "time" or not any(has(one, "join") for one in between):
+        if back < 0 or row[back].kind != "time":
+            continue
+        is_span = row[back].value.dates and item.value.dates and any(one.text.lower() in ("to", "until") for one in between)
+        if not is_span and not any(has(one, "join") for one in between):
             continue
         one, other = row[back].value, item.value
         if _sort(one) == _sort(other):
