@@ -188,6 +188,8 @@ def _share(talk: Talk, item: Item, name: str) -> None:
         _places_seen(talk, item, low)
         return
     times = _free_times(talk)
+    if not times and part is None:
+        times = [one for one in talk.said if one.kind == "time" and one.start not in talk.used]
     when = together_when(times)
     talk.take(*times)
     if part is None and when is None and whole.visits == talk.habits.checkins:
