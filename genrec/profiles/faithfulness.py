@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from genrec.habit_models import Habits
-from genrec.profiles.claims import Claim
-from genrec.profiles.items import Reader
+from genrec.profiles.checking.claims import Claim
+from genrec.profiles.checking.items import Reader
+from genrec.profiles.checking.speaks import objections
+from genrec.profiles.checking.understanding import claims_of
 from genrec.profiles.kinds import KindIndex, index_of
 from genrec.profiles.pattern_claims import pattern_claims, taken_apart
 from genrec.profiles.sentence import Sentence, readings, split
-from genrec.profiles.speaks import objections
-from genrec.profiles.understanding import claims_of
 
 __all__ = ["Claim", "check", "sentences", "supported"]
 
@@ -67,5 +67,3 @@ def _claims(
     claims = [*reader.bracket_claims(), *claims_of(items, habits)]
     # Of what makes no claim nothing is held against the person's visits, nor need it be about the person.
     return claims + objections(sentence, items) if claims else claims
-
-

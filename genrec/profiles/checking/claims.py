@@ -7,10 +7,10 @@ from typing import Final, Literal
 
 from genrec.habit_models import Habits
 from genrec.phrases import WEEKDAYS
-from genrec.profiles.lexicon import Item
-from genrec.profiles.moments import When
-from genrec.profiles.segments import has
-from genrec.profiles.visits import Places, everywhere
+from genrec.profiles.checking.lexicon import Item
+from genrec.profiles.checking.moments import When
+from genrec.profiles.checking.segments import has
+from genrec.profiles.checking.visits import Places, everywhere
 from genrec.words import is_known, key_of
 
 # Shares of the visits: from, up to.
@@ -187,7 +187,11 @@ def degree(talk: Talk, word: str, name: str, group: Places, when: When | None) -
     """Require of visits to some places (at a time) that they are as many as an adverb says."""
     count = group.at(when)
     what = f"{word} {when.text}" if when else word
-    note = f"{group.name}: {count.high} of {group.visits} visits {when.text}" if when else f"{group.name}: {group.visits} visits"
+    note = (
+        f"{group.name}: {count.high} of {group.visits} visits {when.text}"
+        if when
+        else f"{group.name}: {group.visits} visits"
+    )
     if name == "never":
         talk.claim(what, count.high == 0, note)
     elif name == "rarely":
@@ -202,7 +206,9 @@ def degree(talk: Talk, word: str, name: str, group: Places, when: When | None) -
     else:
         for part in parts_of(when):
             high = group.at(part).high
-            talk.claim(what, high >= max(min(MIN_VISITS, group.visits), AT_LEAST[name] * group.visits) and high > 0, note)
+            talk.claim(
+                what, high >= max(min(MIN_VISITS, group.visits), AT_LEAST[name] * group.visits) and high > 0, note
+            )
         each_day(talk, group, when)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from genrec.habit_models import Habits
-from genrec.profiles import amounts, relations
-from genrec.profiles.claims import Claim, Talk, fits, is_of
-from genrec.profiles.lexicon import UNKNOWN, Item, roles
+from genrec.profiles.checking import comparisons, degrees, events, numbers, ranks, shares, steps
+from genrec.profiles.checking.claims import Claim, Talk, fits, is_of
+from genrec.profiles.checking.lexicon import UNKNOWN, Item, roles
+from genrec.profiles.checking.segments import TARGETS, Segment, chunks, has, segments, value
+from genrec.profiles.checking.visits import Places
 from genrec.profiles.person import OTHERS
-from genrec.profiles.segments import TARGETS, Segment, chunks, has, is_break, segments, value
-from genrec.profiles.visits import Places
 from genrec.words import is_known, key_of
 
 _NOTHING = '"{}": check-ins say nothing of this'
@@ -17,7 +17,24 @@ CLAIMING = (
     "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
     "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier",
 )  # fmt: skip
-_FREE = ("fill", "person", "own", "who", "be", "have", "help", "go", "hold", "visits", "places", "than", "there", "day", "little", "kinds")
+_FREE = (
+    "fill",
+    "person",
+    "own",
+    "who",
+    "be",
+    "have",
+    "help",
+    "go",
+    "hold",
+    "visits",
+    "places",
+    "than",
+    "there",
+    "day",
+    "little",
+    "kinds",
+)
 _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has been", "have been", "been"])
 
 
@@ -38,7 +55,9 @@ def claims_of(items: Sequence[Item], habits: Habits) -> list[Claim]:
     return [*unknown, *found] if found else []
 
 
-def _segment(segment: Segment, habits: Habits, scope: Places | None, before: list[Places], *, past: bool) -> tuple[list[Claim], Places | None, list[Places]]:
+def _segment(
+    segment: Segment, habits: Habits, scope: Places | None, before: list[Places], *, past: bool
+) -> tuple[list[Claim], Places | None, list[Places]]:
     claims: list[Claim] = []
     named, kinds = _appositions(segment, claims)
     groups = [item.value for item in named]
@@ -61,7 +80,11 @@ def _segment(segment: Segment, habits: Habits, scope: Places | None, before: lis
             found = tuple(p for p in habits.places if is_known(p.category) and set(key_of(p.category)) & words)
             groups = [Places(item.text, found)]
             named = []
-            claims += [Claim(item.text, bool(found), f"{item.text}: {groups[0].visits} visits")] if not _turned(segment.items) else []
+            claims += (
+                [Claim(item.text, bool(found), f"{item.text}: {groups[0].visits} visits")]
+                if not _turned(segment.items)
+                else []
+            )
     if not _turned(segment.items):
         said = {item.value.name: item.text for item in named}
         claims += [_visited(group, said.get(group.name, group.name)) for group in groups if group not in before]
@@ -87,17 +110,17 @@ def _kind_scope(named: Sequence[Item], scope: Places | None) -> Places | None:
 
 def _say(talk: Talk, named: Sequence[Item], segment: Segment) -> None:
     """All claims of one row, in an order that settles the ambiguous words."""
-    amounts.exploration(talk)
-    if not relations.steps(talk, named):
-        relations.compare(talk, named)
-        amounts.events(talk)
-        relations.rank(talk, named)
-    amounts.shares(talk)
-    amounts.numbers(talk)
+    events.exploration(talk)
+    if not steps.steps(talk, named):
+        comparisons.compare(talk, named)
+        events.events(talk)
+        ranks.rank(talk, named)
+    shares.shares(talk)
+    numbers.numbers(talk)
     if not any(has(item, "compare") for item in talk.items):
         talk.times += [item for item in segment.fronted if named]
         talk.used -= {item.start for item in segment.fronted}
-    amounts.degrees_and_times(talk)
+    degrees.degrees_and_times(talk)
 
 
 def _rows(segment: Segment) -> list[list[Item]]:
@@ -130,7 +153,9 @@ def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], lis
     for one, other in zip(targets, targets[1:], strict=False):
         between = [item for item in segment.items if one.start < item.start < other.start]
         if one.kind == other.kind == "place" and [item.text for item in between] == ["("]:
-            claims.append(Claim(other.text, one.value.pois == other.value.pois, f"{one.value.name}: not {other.value.name}"))
+            claims.append(
+                Claim(other.text, one.value.pois == other.value.pois, f"{one.value.name}: not {other.value.name}")
+            )
         if one.kind == other.kind or one in told or not _is_same(one, between):
             continue
         kind, place = (one, other) if one.kind == "kind" else (other, one)
@@ -144,7 +169,14 @@ def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], lis
     for item in targets:  # "six of eight library visits"
         after = segment.items[segment.items.index(item) + 1 :][:1]
         compared = any(has(one, "compare") for one in segment.items)
-        if item.kind == "kind" and len(targets) > 1 and after and has(after[0], "visits") and item not in told and not compared:
+        if (
+            item.kind == "kind"
+            and len(targets) > 1
+            and after
+            and has(after[0], "visits")
+            and item not in told
+            and not compared
+        ):
             told.append(item)
     return [item for item in targets if item not in told], [item.value for item in told]
 

@@ -1,7 +1,7 @@
 """The words of a sentence, each with what it stands for: a place, a time, a number, or a word of `grammar.yaml`."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -40,7 +40,7 @@ class _Node(dict[str, "_Node"]):
 @cache
 def _grammar() -> _Node:
     root = _Node()
-    text = files("genrec.profiles").joinpath("grammar.yaml").read_text(encoding="utf-8")
+    text = files("genrec.profiles.checking").joinpath("grammar.yaml").read_text(encoding="utf-8")
     for name, entry in yaml.safe_load(text).items():
         for value, phrases in entry.items() if isinstance(entry, dict) else [("", entry)]:
             for phrase in phrases if isinstance(phrases, list) else phrases.split(","):
@@ -55,7 +55,7 @@ def _grammar() -> _Node:
 @cache
 def roles() -> dict[str, frozenset[str]]:
     """What one does at places, and words of the kinds of places that bear it out."""
-    text = files("genrec.profiles").joinpath("grammar.yaml").read_text(encoding="utf-8")
+    text = files("genrec.profiles.checking").joinpath("grammar.yaml").read_text(encoding="utf-8")
     table = yaml.safe_load(text)["role"]
     return {str(word): frozenset(kinds.replace(" ", "").split(",")) for word, kinds in table.items()}
 
@@ -129,7 +129,7 @@ def meanings(words: Sequence[Word], at: int) -> tuple[list[tuple[str, str]], int
     best: tuple[list[tuple[str, str]], int] = ([], 0)
     for root in (_grammar(), _role_words()):
         nodes = [root]
-        for length, word in enumerate(words[at:at + 8], start=1):
+        for length, word in enumerate(words[at : at + 8], start=1):
             nodes = [node[form] for node in nodes for form in word.forms if form in node]
             ends = [meaning for node in nodes for meaning in node.meanings]
             if not nodes:

@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from genrec.habit_models import Habits
-from genrec.profiles.claims import Claim
+from genrec.profiles.checking.claims import Claim
+from genrec.profiles.checking.lexicon import UNKNOWN, Item, Word, meanings, words_in
+from genrec.profiles.checking.moments import moments
+from genrec.profiles.checking.visits import Places
 from genrec.profiles.kinds import Kind, KindIndex
-from genrec.profiles.lexicon import UNKNOWN, Item, Word, meanings, roles, words_in
-from genrec.profiles.moments import moments
 from genrec.profiles.person import OTHERS
 from genrec.profiles.sentence import Place, Sentence, number
-from genrec.profiles.visits import Places
 from genrec.words import is_known, key_of, words_of
 
-_GENERIC = frozenset("food place places restaurant restaurants cuisine shop shops bar bars spot spots".split())
+_GENERIC = frozenset(
+    ["food", "place", "places", "restaurant", "restaurants", "cuisine", "shop", "shops", "bar", "bars", "spot", "spots"]
+)
 _BLOT = "\ufffc"
 _NUMBERING = frozenset(["number", "place", "no", "id", "poi", "#", "numbered", "nr"])
 _COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds", "number"])
@@ -36,7 +38,9 @@ def _is_counted(words: Sequence[Word], at: int, last: Item | None) -> bool:
 class Reader:
     """Reads sentences about one person."""
 
-    def __init__(self, sentence: Sentence, habits: Habits, index: KindIndex, names: Mapping[int, str], *, bare: bool) -> None:
+    def __init__(
+        self, sentence: Sentence, habits: Habits, index: KindIndex, names: Mapping[int, str], *, bare: bool
+    ) -> None:
         """`bare`: whether a number after "at" is a place rather than an hour, where both may be."""
         self._sentence = sentence
         self._habits = habits
@@ -77,7 +81,9 @@ class Reader:
         if place.kind is None or not key_of(place.kind):
             return True
         habit = self._own.get(place.poi)
-        known = self._index.knows(key_of(place.kind)) or (habit is not None and key_of(place.kind) == key_of(habit.category))
+        known = self._index.knows(key_of(place.kind)) or (
+            habit is not None and key_of(place.kind) == key_of(habit.category)
+        )
         return known or key_of(place.kind) == key_of(self._names.get(place.poi, ""))
 
     def bracket_claims(self) -> Iterator[Claim]:

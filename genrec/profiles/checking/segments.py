@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from genrec.profiles.lexicon import Item
-from genrec.profiles.moments import When
-from genrec.profiles.visits import Places
+from genrec.profiles.checking.lexicon import Item
+from genrec.profiles.checking.moments import When
+from genrec.profiles.checking.visits import Places
 
 TARGETS = ("place", "kind")
 BREAKS = ("join", "stop", "bracket", "end")
 # What may stand between things that are listed.
 _LISTED = ("fill", "own", "each")
-_LEADS = frozenset("at to the a an in of for by both".split())
+_LEADS = frozenset(["at", "to", "the", "a", "an", "in", "of", "for", "by", "both"])
 
 
 def has(item: Item, *classes: str) -> bool:
@@ -93,7 +93,11 @@ def _begins_anew(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
         return False
     if any(has(item, "compare", "step", "det_else") for item in chunk) or is_apposition(current, chunk):
         return False
-    if any(has(item, "step") and value(item, "step") in ("after", "before", "next") for item in current if has(item, "step")):
+    if any(
+        has(item, "step") and value(item, "step") in ("after", "before", "next")
+        for item in current
+        if has(item, "step")
+    ):
         return False
     if _ends_with_rank(chunk):
         return False
@@ -101,7 +105,12 @@ def _begins_anew(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
 
 
 def _ends_with_rank(chunk: Sequence[Item]) -> bool:
-    return any(has(item, "share", "number") for item in chunk) and any(has(item, "visits") for item in chunk[2:]) and not any(item.kind == "place" for item in chunk) and not any(item.kind == "time" for item in chunk)
+    return (
+        any(has(item, "share", "number") for item in chunk)
+        and any(has(item, "visits") for item in chunk[2:])
+        and not any(item.kind == "place" for item in chunk)
+        and not any(item.kind == "time" for item in chunk)
+    )
 
 
 def last_content(items: Sequence[Item]) -> Item | None:
@@ -117,8 +126,10 @@ def is_listed(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
     words = [item.text.lower() for item in inner[:start]]
     if set(words) & {"at", "to"} and any(item.kind == "time" for item in inner[start:]):
         return False
-    return before is not None and before.kind in TARGETS and all(
-        has(item, "own", "each") or item.text.lower() in _LEADS for item in inner[:start]
+    return (
+        before is not None
+        and before.kind in TARGETS
+        and all(has(item, "own", "each") or item.text.lower() in _LEADS for item in inner[:start])
     )
 
 
@@ -145,12 +156,18 @@ def join_times(items: Sequence[Item]) -> list[Item]:
         if item.kind != "time":
             continue
         back = len(row) - 2
-        while back >= 0 and (has(row[back], "fill") or row[back].text.lower() in ("until", "from") or (has(row[back], "join") and row[back].text != "but")):
+        while back >= 0 and (
+            has(row[back], "fill")
+            or row[back].text.lower() in ("until", "from")
+            or (has(row[back], "join") and row[back].text != "but")
+        ):
             back -= 1
         between = row[back + 1 : -1]
         if back < 0 or row[back].kind != "time":
             continue
-        is_span = row[back].value.dates and item.value.dates and any(one.text.lower() in ("to", "until") for one in between)
+        is_span = (
+            row[back].value.dates and item.value.dates and any(one.text.lower() in ("to", "until") for one in between)
+        )
         if not is_span and not any(has(one, "join") for one in between):
             continue
         one, other = row[back].value, item.value

@@ -7,12 +7,10 @@ same goes for dates, of which only the first and the last visit to a place are k
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
 from genrec.habit_models import Habits, PlaceHabit
-from genrec.profiles.moments import When
+from genrec.profiles.checking.moments import When
 from genrec.words import is_known
-
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Times that a sentence speaks of: days of the week, hours, and dates.
 
 A time is a set of days, of hours, or a span of dates; what a sentence joins ("on weekdays around 9") is put together by
-`genrec.profiles.segments`.
+`genrec.profiles.checking.segments`.
 """
 
 import re
@@ -43,7 +43,9 @@ _UNIT = (
     rf"(?! ?(?:[%\d]|(?:of|out of|different|other|more|separate)\b|{_MONTH}\b"
     r"|(?:visits?|times?|check-?ins?|places?|days|weeks|km|percent|per cent)\b))"
 )
-_EDGE = r"(?:(?:the )?(?P<edge>early|late|mid|middle of|start of|beginning of|end of|first half of|second half of)[ -])?"
+_EDGE = (
+    r"(?:(?:the )?(?P<edge>early|late|mid|middle of|start of|beginning of|end of|first half of|second half of)[ -])?"
+)
 _MOMENT = re.compile(
     rf"\b(?:(?:between|from) (?P<begin>{_CLOCK}) ?(?:and|to|until|till|up to|-|\u2013) ?(?P<end>{_CLOCK})"
     rf"|(?P<begin2>{_TWO}(?::\d\d)?) ?[-\u2013] ?(?P<end2>{_TWO}(?::\d\d)?)(?: ?o['\u2019]clock|h\b)?{_UNIT}"
@@ -76,7 +78,11 @@ class When:
         days = self.days | other.days if self.days and other.days else self.days or other.days
         hours = self.hours | other.hours if self.hours and other.hours else self.hours or other.hours
         parts = (*(self.parts or (self,)), *(other.parts or (other,)))
-        dates = (min(self.dates[0], other.dates[0]), max(self.dates[1], other.dates[1])) if self.dates and other.dates else None
+        dates = (
+            (min(self.dates[0], other.dates[0]), max(self.dates[1], other.dates[1]))
+            if self.dates and other.dates
+            else None
+        )
         return When(f"{self.text} and {other.text}", days, hours, dates or self.dates or other.dates, True, parts)
 
 
@@ -133,7 +139,9 @@ def _hours(match: re.Match[str], text: str) -> When | None:
     if match["late"]:
         first = _hour(match["late"], "")
         night = range(_SMALL_HOURS) if first >= _AFTER_DARK else ()
-        return When(text, hours=frozenset(range(first, 24 if first else _SMALL_HOURS + 1)) | frozenset(night), is_group=True)
+        return When(
+            text, hours=frozenset(range(first, 24 if first else _SMALL_HOURS + 1)) | frozenset(night), is_group=True
+        )
     if match["early"]:
         last = _hour(match["early"], "") or 24
         return When(text, hours=frozenset(range(min(_SMALL_HOURS, last - 1), last)), is_group=True)

@@ -2,13 +2,44 @@
 
 from collections.abc import Iterator, Sequence
 
-from genrec.profiles.claims import Claim
-from genrec.profiles.lexicon import Item
-from genrec.profiles.segments import TARGETS, has, is_break, value
+from genrec.profiles.checking.claims import Claim
+from genrec.profiles.checking.lexicon import Item
+from genrec.profiles.checking.segments import TARGETS, has, is_break, value
 from genrec.profiles.sentence import Sentence
 
-_DANGLING = frozenset("a an the of in at on to into by during over for with from and or but which who where that around about then after when straight".split())
-_AT = frozenset("at in to into by around from".split())
+_DANGLING = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "at",
+        "on",
+        "to",
+        "into",
+        "by",
+        "during",
+        "over",
+        "for",
+        "with",
+        "from",
+        "and",
+        "or",
+        "but",
+        "which",
+        "who",
+        "where",
+        "that",
+        "around",
+        "about",
+        "then",
+        "after",
+        "when",
+        "straight",
+    ]
+)
+_AT = frozenset(["at", "in", "to", "into", "by", "around", "from"])
 
 
 def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
@@ -52,8 +83,19 @@ def _subject(items: Sequence[Item]) -> str | None:
     if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
         return "does not speak of the person"
     if first.text.lower() in ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were"):
-        return None if any(has(item, "visits") or has(item, "number") or (has(item, "degree") and value(item, "degree") == "never") for item in row) else "does not speak of the person"
-    if has(first, "places") and len(row) == len(leading) and not any(has(item, "rank", "person", "own", "event", "number", "degree", "compare") for item in row):
+        return (
+            None
+            if any(
+                has(item, "visits") or has(item, "number") or (has(item, "degree") and value(item, "degree") == "never")
+                for item in row
+            )
+            else "does not speak of the person"
+        )
+    if (
+        has(first, "places")
+        and len(row) == len(leading)
+        and not any(has(item, "rank", "person", "own", "event", "number", "degree", "compare") for item in row)
+    ):
         return "does not speak of the person"
     if first.kind in TARGETS and following is not None and not _may_do(following, row, first):
         return "does not speak of the person"
@@ -62,7 +104,24 @@ def _subject(items: Sequence[Item]) -> str | None:
 
 def _is_imperative(first: Item, rest: Sequence[Item]) -> bool:
     word = first.text.lower().split()[0]
-    bare = ("visit", "go", "choose", "see", "find", "use", "try", "come", "make", "take", "drop", "stop", "like", "enjoy", "check", "head")
+    bare = (
+        "visit",
+        "go",
+        "choose",
+        "see",
+        "find",
+        "use",
+        "try",
+        "come",
+        "make",
+        "take",
+        "drop",
+        "stop",
+        "like",
+        "enjoy",
+        "check",
+        "head",
+    )
     return has(first, "go", "role") and word in bare and bool(rest) and rest[0].text.lower() != "to"
 
 
@@ -77,7 +136,7 @@ def _is_called(first: Item, rest: Sequence[Item]) -> bool:
             return True
         if has(item, "degree"):
             continue
-        if not item.text.lower() in ("a", "an", "the"):
+        if item.text.lower() not in ("a", "an", "the"):
             return False
     return False
 
@@ -101,4 +160,22 @@ def first_of(row: Sequence[Item]) -> Item | None:
 def _is_told(verb: Item, row: Sequence[Item]) -> bool:
     """What a place may be: visited, the favourite, where somebody goes, number two, of a kind that somebody goes to."""
     after = [item for item in row if item is not first_of(row) and item is not verb]
-    return any(has(item, "go", "rank", "compare", "own", "person", "person_noun", "visits", "number", "event", "degree", "who", "day") or item.kind == "time" for item in after)
+    return any(
+        has(
+            item,
+            "go",
+            "rank",
+            "compare",
+            "own",
+            "person",
+            "person_noun",
+            "visits",
+            "number",
+            "event",
+            "degree",
+            "who",
+            "day",
+        )
+        or item.kind == "time"
+        for item in after
+    )
