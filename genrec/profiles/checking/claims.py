@@ -85,10 +85,6 @@ class Talk:
             group = group.and_(other)
         return group
 
-    def scope_or(self, otherwise: Places, item: Item) -> Places:
-        """The kind of which the sentence speaks, if visits to it are meant, or else all visits."""
-        return otherwise
-
     def outer(self, group: Places) -> Places | None:
         """The places spoken of, if they are others than a kind that only says of which visits a part is told."""
         others = [one for one in self.focus if one is not group]

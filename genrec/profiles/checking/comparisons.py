@@ -1,12 +1,14 @@
 """Claims that compare counts: "more often than", "as often as", "more often since April than before"."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 from typing import Final
 
 from genrec.profiles.checking.claims import MIN_VISITS, Talk, together_when
 from genrec.profiles.checking.lexicon import Item
+from genrec.profiles.checking.moments import When
 from genrec.profiles.checking.ranks import ranked, top_days
 from genrec.profiles.checking.segments import has, value
 from genrec.profiles.checking.steps import word_before
@@ -18,54 +20,65 @@ MORE, LESS = 1.5, 0.6  # times as often as before, and times the share of the vi
 _MORE_THAN: Final = {"over": "more", "less": "less"}
 
 
-def compare(talk: Talk, named: Sequence[Item]) -> bool:
+@dataclass(frozen=True)
+class _Comparison:
+    """The word that compares, how, by which factor, and its "than"."""
+
+    mark: Item
+    op: str
+    factor: float
+    than: Item | None
+
+
+def compare(talk: Talk, named: Sequence[Item]) -> None:
     """A claim that compares two counts, if there is one."""
     if _preferred(talk, named):
-        return True
+        return
     found = _comparison(talk)
-    if not found:
-        return False
-    mark, op, factor, than = found
-    if _is_change(talk, mark, op, than):
-        return True
-    behind = [item for item in talk.items if than is not None and item.start > than.start]
-    other = next((item for item in talk.items if has(item, "det_else") and item.start > mark.start), None)
+    if found is None or _is_change(talk, found.mark, found.op, found.than):
+        return
+    other = next((item for item in talk.items if has(item, "det_else") and item.start > found.mark.start), None)
     if other is not None:
-        _against_all(talk, mark, op, other)
-        return True
-    right_times = [item for item in behind if item.kind == "time"]
+        _against_all(talk, found.mark, found.op, other)
+        return
+    behind = [item for item in talk.items if found.than is not None and item.start > found.than.start]
     right = [item for item in named if item in behind]
     left = [item for item in named if item not in behind]
-    if right and not talk.focus_before and op != "less" and _none_other(talk):
-        talk.take(mark, than)
-        ranked(talk, mark.text, 1, [item.value for item in right], left[0].value if left else None)
-        return True
+    if right and not talk.focus_before and found.op != "less" and _none_other(talk):
+        talk.take(found.mark, found.than)
+        ranked(talk, found.mark.text, 1, [item.value for item in right], left[0].value if left else None)
+        return
+    sides = _sides(talk, found, left, right)
+    if sides is None:
+        talk.unclear(found.mark)
+        return
+    talk.take(found.mark, found.than)
+    (one, counts), (two, against) = sides
+    holds = bool(counts) and all(_holds(found.op, found.factor, *pair) for pair in product(counts, against))
+    talk.claim(found.mark.text, holds, f"{one}: {sum(counts)} visits; {two}: {sum(against)} visits")
+
+
+_Side = tuple[str, list[int]]
+
+
+def _sides(talk: Talk, found: _Comparison, left: Sequence[Item], right: Sequence[Item]) -> tuple[_Side, _Side] | None:
+    """What is compared, with the numbers of visits; None if that cannot be told."""
     if right:
-        left_group, times = [item.value for item in left] or talk.focus, together_when(talk.times)
-        counts = [group.at(times).high for group in left_group]
-        against = [item.value.at(times).high for item in right]
-        names = " and ".join(group.name for group in left_group), " and ".join(item.value.name for item in right)
+        when = together_when(talk.times)
         talk.take(*talk.times)
-    elif right_times:
-        left_times = [item for item in talk.times if item not in right_times]
-        if not left_times:
-            return _drop(talk, mark)
-        one, two = together_when(left_times), together_when(right_times)
-        if one is None or two is None:
-            return _drop(talk, mark)
-        counts, against = [talk.whole.at(one).high], [talk.whole.at(two).high]
-        names = one.text, two.text
+        return _side([item.value for item in left] or talk.focus, when), _side([item.value for item in right], when)
+    later = [item for item in talk.times if found.than is not None and item.start > found.than.start]
+    one, two = together_when([item for item in talk.times if item not in later]), together_when(later)
+    if one is not None and two is not None:
         talk.take(*talk.times)
-    elif op == "equal" and len(talk.focus) > 1:
-        counts = [group.visits for group in talk.focus[:1]]
-        against = [group.visits for group in talk.focus[1:]]
-        names = talk.focus[0].name, " and ".join(group.name for group in talk.focus[1:])
-    else:
-        return _drop(talk, mark)
-    talk.take(mark, than)
-    holds = bool(counts) and all(_holds(op, factor, one, two) for one, two in product(counts, against))
-    talk.claim(mark.text, holds, f"{names[0]}: {sum(counts)} visits; {names[1]}: {sum(against)} visits")
-    return True
+        return (one.text, [talk.whole.at(one).high]), (two.text, [talk.whole.at(two).high])
+    if found.op == "equal" and len(talk.focus) > 1 and not later:
+        return _side(talk.focus[:1], None), _side(talk.focus[1:], None)
+    return None
+
+
+def _side(groups: Sequence[Places], when: When | None) -> _Side:
+    return " and ".join(group.name for group in groups), [group.at(when).high for group in groups]
 
 
 def _preferred(talk: Talk, named: Sequence[Item]) -> bool:
@@ -121,11 +134,6 @@ def _none_other(talk: Talk) -> bool:
     return bool(found)
 
 
-def _drop(talk: Talk, mark: Item) -> bool:
-    talk.unclear(mark)
-    return True
-
-
 def _holds(op: str, factor: float, one: int, two: int) -> bool:
     if factor != 1:
         ratio = one / max(two, 1) if op != "less" else two / max(one, 1)
@@ -133,32 +141,36 @@ def _holds(op: str, factor: float, one: int, two: int) -> bool:
     return one > two if op == "more" else one < two if op == "less" else abs(one - two) <= 0.05 * two
 
 
-def _comparison(talk: Talk) -> tuple[Item, str, float, Item | None] | None:
-    """The word that compares, how, by which factor, and its "than"."""
+def _comparison(talk: Talk) -> _Comparison | None:
+    """The first comparison of a sentence."""
     factor = 1.0
     for i, item in enumerate(talk.items):
-        if has(item, "factor") and any(has(one, "compare") for one in talk.items[i + 1 : i + 4]):
+        behind = talk.items[i + 1 :]
+        if has(item, "factor") and any(has(one, "compare") for one in behind[:3]):
             factor = float(value(item, "factor"))
             talk.take(item, *(one for one in talk.items[max(i - 1, 0) : i] if has(one, "approx")))
-        after = [one for one in talk.items[i + 1 :] if not has(one, "fill")]
+        after = next((one for one in behind if not has(one, "fill")), None)
         if has(item, "compare") and item.start not in talk.used:
-            than = next((one for one in talk.items[i + 1 :] if has(one, "than")), None)
-            if than is None and (
-                item.text.lower() in ("ahead", "behind")
-                or item.text.lower().startswith(("outnumber", "exceed", "beat"))
-            ):
-                than = item
-            op = value(item, "compare")
-            if after and has(after[0], "degree") and value(after[0], "degree") == "rarely":
-                talk.take(after[0])
-                op = {"more": "less", "less": "more"}.get(op, op)
-            if factor != 1 and op == "equal":
-                op = "more"
-            return item, op, factor, than
-        if has(item, "approx") and item.text.lower().endswith(" than") and after and after[0].kind != "number":
-            if not has(after[0], "share", "number"):
-                return item, _MORE_THAN.get(value(item, "approx"), "more"), factor, item
+            return _Comparison(item, _direction(talk, item, after, factor), factor, _than(item, behind))
+        is_than = has(item, "approx") and item.text.lower().endswith(" than") and after is not None
+        if is_than and after is not None and not has(after, "share", "number"):
+            return _Comparison(item, _MORE_THAN.get(value(item, "approx"), "more"), factor, item)
     return None
+
+
+def _than(mark: Item, behind: Sequence[Item]) -> Item | None:
+    text = mark.text.lower()
+    is_itself = text in ("ahead", "behind") or text.startswith(("outnumber", "exceed", "beat"))
+    return next((one for one in behind if has(one, "than")), mark if is_itself else None)
+
+
+def _direction(talk: Talk, mark: Item, after: Item | None, factor: float) -> str:
+    """ "more", "less" or "equal"; "more rarely" is less, "twice as often" is more."""
+    op = value(mark, "compare")
+    if after is not None and has(after, "degree") and value(after, "degree") == "rarely":
+        talk.take(after)
+        return {"more": "less", "less": "more"}.get(op, op)
+    return "more" if factor != 1 and op == "equal" else op
 
 
 def _against_all(talk: Talk, mark: Item, op: str, other: Item) -> None:
@@ -185,11 +197,6 @@ def _against_all(talk: Talk, mark: Item, op: str, other: Item) -> None:
         mark.text,
         1,
         [group for group in talk.focus if group is not kind],
-        kind or talk_scope(talk, "kind" in other.text.lower()),
+        kind,
         lowest=op == "less",
     )
-
-
-def talk_scope(talk: Talk, kinds: bool) -> Places | None:
-    """Nothing: places are held against all places, kinds against all kinds."""
-    return None

@@ -22,42 +22,41 @@ def degrees_and_times(talk: Talk) -> None:
     for item in talk.free("pace"):
         if any(time.value.hours and time.start > item.start for time in talk.times):
             talk.take(item)
-    rows = _rows(talk)
-    for words, times in rows:
-        free = [item for item in times if item.start not in talk.used]
-        when = together_when(free)
-        words = [word for word in words if word.start not in talk.used]
-        talk.take(*words, *free)
-        group = talk.whole
-        names = {value(word, "degree") for word in words}
-        if {"never", "often"} <= names or {"never", "mostly"} <= names:
-            degree(talk, "rarely", "rarely", group, when)
+    for words, times in _rows(talk):
+        when = together_when([item for item in times if item.start not in talk.used])
+        left = [word for word in words if word.start not in talk.used]
+        talk.take(*left, *times)
+        names = {value(word, "degree") for word in left}
+        if "never" in names and names & {"often", "mostly"}:
+            degree(talk, "rarely", "rarely", talk.whole, when)
             continue
-        if not words:
-            for one in talk.focus or [group]:
-                if when is not None:
-                    share_at(talk, one, when)
+        for word in left:
+            _adverb(talk, word, when)
+        if not left and when is not None:
+            for group in talk.focus or [talk.whole]:
+                share_at(talk, group, when)
+
+
+def _adverb(talk: Talk, word: Item, when: When | None) -> None:
+    """How often, and when, by one adverb."""
+    name = value(word, "degree")
+    if name == "anymore":
+        talk.unclear(word)
+        return
+    alone = when is None or (name == "often" and bool(talk.focus) and _before_target(talk, word))
+    if alone and when is None and not talk.focus and talk.scope is None:
+        talk.claim(word.text, False, f'"{word.text}": of what?')
+    for group in talk.focus or [talk.whole]:
+        if alone:
+            degree(talk, word.text, name, group, None)
+        if when is None:
             continue
-        for word in words:
-            name = value(word, "degree")
-            if name == "anymore":
-                talk.unclear(word)
-                continue
-            alone = when is None or (name == "often" and _before_target(talk, word) and talk.focus)
-            if alone:
-                for one in talk.focus or [group]:
-                    degree(talk, word.text, name, one, None)
-                if not talk.focus and when is None and talk.scope is None:
-                    talk.claim(word.text, False, f'"{word.text}": of what?')
-            if when is not None:
-                for one in talk.focus or [group]:
-                    if name in ("mostly", "nearly") and _is_where(talk, one, when):
-                        share = one.at(when).high / max(everywhere(talk.habits).at(when).low, 1)
-                        talk.claim(word.text, share >= MOSTLY, f"{one.name}: {share:.0%} of the visits {when.text}")
-                    elif alone:
-                        share_at(talk, one, when)
-                    else:
-                        degree(talk, word.text, name, one, when)
+        if name in ("mostly", "nearly") and _is_where(talk, group, when):
+            talk.claim(word.text, True, f"{group.name}: {group.at(when).high} visits {when.text}")
+        elif alone:
+            share_at(talk, group, when)
+        else:
+            degree(talk, word.text, name, group, when)
 
 
 def _is_where(talk: Talk, group: Places, when: When) -> bool:
@@ -83,7 +82,7 @@ def _rows(talk: Talk) -> list[tuple[list[Item], list[Item]]]:
     for item in order:
         if is_break(item) and rows[-1][1] and item.start > first:
             rows.append(([], []))
-        apart = item.kind != "time" and (apart or not has(item, "fill")) if item.kind != "time" else apart
+        apart = apart or not (item.kind == "time" or has(item, "fill"))
         if item.start in talk.used:
             continue
         if item.kind == "time":

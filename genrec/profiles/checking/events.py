@@ -1,43 +1,48 @@
 """Claims about the first and the last visit, and about new places."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from genrec.profiles.checking.claims import (
-    MIN_VISITS,
-    SHARES,
-    Talk,
-)
+from genrec.profiles.checking.claims import MIN_VISITS, SHARES, Talk
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.segments import has, value
-from genrec.profiles.checking.wording import widened
+from genrec.profiles.checking.wording import free_times, widened
 
 NEW: Final = timedelta(days=30)
+FROM_THE_START: Final = timedelta(days=7)
 EXPLORING, RETURNING = 0.4, 0.3
 _TURNED: Final = ("never", "anymore", "rarely")
 
 
+@dataclass(frozen=True)
+class _Span:
+    """The first and the last visit to what a sentence speaks of."""
+
+    first: datetime
+    last: datetime
+    note: str
+
+
 def exploration(talk: Talk) -> None:
     """Claims about new places, or about going to the same ones."""
+    rate = talk.habits.exploration_rate
+    note = f"{100 * rate:.0f}% of the visits were to new places"
     for item in talk.free("explore", "known"):
-        talk.take(item)
         words = talk.free("degree")
-        names = [value(word, "degree") for word in words]
-        talk.take(*words)
-        rate = talk.habits.exploration_rate
+        talk.take(item, *words)
         told = [word for word in talk.free("share", "rank") if word.text.lower() == "most" or has(word, "share")]
         if told and has(item, "explore"):
             name = value(told[0], "share") if has(told[0], "share") else "most"
-            low, high = widened(talk, told[0], SHARES.get(name, (0.4, 1)))
+            low, high = widened(talk, told[0], SHARES.get(name, (EXPLORING, 1)))
             talk.take(*told)
-            talk.claim(told[0].text, low <= rate <= high, f"{100 * rate:.0f}% of the visits were to new places")
+            talk.claim(told[0].text, low <= rate <= high, note)
             continue
-        turned = any(name in _TURNED for name in names)
-        new = has(item, "explore") != turned
-        holds = rate >= EXPLORING if new else rate <= RETURNING
-        if names and names[0] == "sometimes" and has(item, "explore"):
-            holds = rate > 0
-        talk.claim(item.text, holds, f"{100 * rate:.0f}% of the visits were to new places")
+        names = [value(word, "degree") for word in words]
+        new = has(item, "explore") != any(name in _TURNED for name in names)
+        least = 0.01 if names[:1] == ["sometimes"] else EXPLORING
+        talk.claim(item.text, rate >= least if new else rate <= RETURNING, note)
 
 
 def events(talk: Talk) -> None:
@@ -47,79 +52,85 @@ def events(talk: Talk) -> None:
         return
     first = min(place.first_visit for place in group.habits)
     last = max(place.last_visit for place in group.habits)
-    recently = talk.habits.as_of - NEW
-    dates = next((item for item in talk.times if item.value.dates and item.start not in talk.used), None)
-    marks = talk.free("event")
-    kinds = [value(item, "event") for item in marks]
-    never = [item for item in talk.free("degree") if value(item, "degree") in ("never", "anymore")]
-    note = f"{group.name}: first visit {first:%Y-%m-%d}, last {last:%Y-%m-%d}"
-    for item in never:
-        if value(item, "degree") == "anymore":
-            talk.take(*never)
-            talk.claim(item.text, last < recently and group.visits >= MIN_VISITS, note)
-    if "stopped" in kinds:
-        talk.take(*marks)
-        talk.claim("stopped", last < recently and group.visits >= MIN_VISITS and _is_on(dates, last), note)
-        talk.take(dates)
-        return
-    after = [
-        item
-        for item in talk.free("step")
-        if value(item, "step") == "after" and dates is not None and item.start < dates.start
-    ]
-    if after and never:
-        talk.take(*after, *never, dates)
-        talk.claim(f"after {dates.text}", last.date() <= dates.value.dates[1], note)
-    if {"before", "until"} & set(kinds) and dates is not None and not talk.free("compare"):
-        talk.take(*marks, *never, dates)
-        begin, end = dates.value.dates
-        if never:
-            talk.claim(f"not before {dates.text}", first.date() >= begin, note)
-        elif "before" in kinds:
-            talk.claim(f"before {dates.text}", first.date() < begin, note)
-        else:
-            talk.take(*(item for item in talk.free("degree") if value(item, "degree") == "always"))
-            talk.claim(f"until {dates.text}", begin <= last.date() <= end, note)
-        return
-    if "since" in kinds and dates is not None and not {"first", "last"} & set(kinds) and not talk.free("compare"):
-        talk.take(*marks, dates)
-        begin, end = dates.value.dates
-        if never:
-            talk.take(*never)
-            talk.claim(dates.text, last.date() <= end and group.visits > 0, note)
-        else:
-            talk.take(*(item for item in talk.free("degree") if value(item, "degree") == "always"))
-            talk.claim(dates.text, begin <= first.date() <= end and not talk.free("compare"), note)
-        return
-    for mark, kind in zip(marks, kinds, strict=True):
-        if kind == "start" and talk.habits.first is not None:
-            talk.take(mark)
-            talk.claim(mark.text, first - talk.habits.first <= NEW / 4, note)
-        if kind == "still":
-            talk.take(mark, dates)
-            talk.claim(mark.text, last >= recently and (dates is None or _at(dates, last)), note)
+    span = _Span(first, last, f"{group.name}: first visit {first:%Y-%m-%d}, last {last:%Y-%m-%d}")
+    dates = next((item for item in free_times(talk) if item.value.dates), None)
+    _ended(talk, span, dates)
+    if dates is not None and not talk.free("compare"):
+        _bounded(talk, span, dates)
+    for mark in talk.free("event"):
+        kind = value(mark, "event")
         if kind in ("first", "last"):
-            moment = first if kind == "first" else last
+            _first_or_last(talk, span, mark, kind)
+        elif kind in ("start", "still", "new"):
             talk.take(mark)
-            times = [item for item in talk.times if item.start not in talk.used]
-            times = times or [item for item in talk.said if item.kind == "time" and item.start not in talk.used]
-            talk.take(*times)
-            whole = talk.habits.first if kind == "first" else talk.habits.last
-            holds = all(_at(item, moment) for item in times) if times else bool(talk.focus) and moment == whole
-            talk.take(*(item for item in marks if value(item, "event") == "since"))
-            talk.claim(mark.text, holds, note)
-        elif kind == "new":
-            talk.take(mark, dates)
-            for one in talk.focus or [group]:
-                since = min((place.first_visit for place in one.habits), default=None)
-                told = since is not None and (dates is None or _at(dates, since))
-                talk.claim(
-                    mark.text, told and since is not None and since >= recently, f"{one.name}: first visit {since}"
-                )
+            _at_an_end(talk, span, mark, kind, dates)
 
 
-def _is_on(dates: Item | None, moment: datetime) -> bool:
-    return dates is None or _at(dates, moment)
+def _never(talk: Talk) -> list[Item]:
+    return [item for item in talk.free("degree") if value(item, "degree") in ("never", "anymore")]
+
+
+def _ended(talk: Talk, span: _Span, dates: Item | None) -> None:
+    """ "No longer goes", "stopped going": not within the last weeks."""
+    marks = [item for item in talk.free("event") if value(item, "event") == "stopped"]
+    marks += [item for item in talk.free("degree") if value(item, "degree") == "anymore"]
+    if not marks:
+        return
+    ended = span.last < talk.habits.as_of - NEW and talk.whole.visits >= MIN_VISITS
+    if has(marks[0], "event"):
+        talk.take(dates, *(item for item in talk.free("event") if value(item, "event") == "since"))
+        ended = ended and (dates is None or _at(dates, span.last))
+    talk.take(*marks, *_never(talk))
+    talk.claim(marks[0].text, ended, span.note)
+
+
+def _bounded(talk: Talk, span: _Span, dates: Item) -> None:
+    """ "Since March", "until March", "not before April", "not after March"."""
+    marks = {value(item, "event"): item for item in talk.free("event")}
+    marks |= {"after": item for item in talk.free("step") if value(item, "step") == "after" and item.end < dates.start}
+    never = _never(talk)
+    begin, end = dates.value.dates
+    first, last = span.first.date(), span.last.date()
+    holds = {
+        "before": first >= begin if never else first < begin,
+        "until": first >= begin if never else begin <= last <= end,
+        "since": last <= end if never else begin <= first <= end,
+        "after": last <= end,
+    }
+    name = next((name for name in holds if name in marks), None)
+    if name is None or (name == "since" and marks.keys() & {"first", "last"}) or (name == "after" and not never):
+        return
+    always = [item for item in talk.free("degree") if value(item, "degree") == "always"]
+    talk.take(marks[name], dates, *never, *always)
+    talk.claim(f"{name} {dates.text}", holds[name], span.note)
+
+
+def _first_or_last(talk: Talk, span: _Span, mark: Item, kind: str) -> None:
+    """ "First seen on 28 April": the visit is of that time; without one, it is the first of all."""
+    moment = span.first if kind == "first" else span.last
+    times = free_times(talk) or [item for item in talk.said if item.kind == "time" and item.start not in talk.used]
+    whole = talk.habits.first if kind == "first" else talk.habits.last
+    holds = all(_at(item, moment) for item in times) if times else bool(talk.focus) and moment == whole
+    talk.take(mark, *times, *(item for item in talk.free("event") if value(item, "event") == "since"))
+    talk.claim(mark.text, holds, span.note)
+
+
+def _at_an_end(talk: Talk, span: _Span, mark: Item, kind: str, dates: Item | None) -> None:
+    """ "From the start", "still", "new"."""
+    recently = talk.habits.as_of - NEW
+    if kind == "start":
+        begin = talk.habits.first or span.first
+        talk.claim(mark.text, span.first - begin <= FROM_THE_START, span.note)
+        return
+    talk.take(dates)
+    if kind == "still":
+        talk.claim(mark.text, span.last >= recently and (dates is None or _at(dates, span.last)), span.note)
+        return
+    for group in talk.focus or [talk.whole]:
+        firsts: Sequence[datetime] = [place.first_visit for place in group.habits]
+        first = min(firsts, default=datetime.min)
+        holds = first >= recently and (dates is None or _at(dates, first))
+        talk.claim(mark.text, holds, f"{group.name}: first visit {first:%Y-%m-%d}")
 
 
 def _at(time: Item, moment: datetime) -> bool:

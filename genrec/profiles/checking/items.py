@@ -145,26 +145,28 @@ class Reader:
             at += length
 
     def _item(self, words: Sequence[Word], at: int, last: Item | None) -> tuple[Item, int]:
+        """What the words from one on stand for, and how many they are."""
         word = words[at]
-
-        def made(kind: str, value: object, length: int = 1) -> tuple[Item, int]:
-            end = words[at + length - 1].end
-            return Item(kind, value, self._sentence.text[word.start : end], word.start, end), length
-
         found, length = meanings(words, at)
-        if word.text.isdigit():
-            if last and last.text.lower().rpartition(" ")[2] in _NUMBERING:
-                poi = number(word.text)
-                habit = self._own.get(poi)
-                return made("place", Places(f"POI {poi}", (habit,) if habit else ()))
-            if self._bare and self._is_place(word.text) and not _is_counted(words, at, last):
-                return made("place", Places(f"POI {number(word.text)}", (self._own[number(word.text)],)))
-            return made("number", number(word.text))
         loose = self._loose(words, at)
-        if loose and (loose[1] > length or not found or found[0][0] == "role"):
-            return made("kind", loose[0], loose[1])
-        if found:
-            return made("words", found, length)
-        if word.text.lower() == self._habits.user_id.lower():
-            return made("words", [("person", "")])
-        return made(UNKNOWN, word.text)
+        kind, meaning = UNKNOWN, None
+        if word.text.isdigit():
+            kind, meaning, length = *self._number(words, at, last), 1
+        elif loose and (loose[1] > length or not found or found[0][0] == "role"):
+            kind, meaning, length = "kind", *loose
+        elif found:
+            kind, meaning = "words", found
+        elif word.text.lower() == self._habits.user_id.lower():
+            kind, meaning = "words", [("person", "")]
+        length = max(length, 1)
+        end = words[at + length - 1].end
+        return Item(kind, meaning, self._sentence.text[word.start : end], word.start, end), length
+
+    def _number(self, words: Sequence[Word], at: int, last: Item | None) -> tuple[str, Places | int]:
+        """A number, or the place that it names: "place 24", and, if a reading has it so, "at 24"."""
+        poi = number(words[at].text)
+        habit = self._own.get(poi)
+        is_named = last is not None and last.text.lower().rpartition(" ")[2] in _NUMBERING
+        if is_named or (self._bare and habit is not None and not _is_counted(words, at, last)):
+            return "place", Places(f"POI {poi}", (habit,) if habit else ())
+        return "number", poi

@@ -9,6 +9,7 @@ from genrec.profiles.checking.claims import (
     together_when,
 )
 from genrec.profiles.checking.lexicon import Item
+from genrec.profiles.checking.moments import When
 from genrec.profiles.checking.segments import TARGETS, has, is_break, value
 from genrec.profiles.checking.shares import share
 from genrec.profiles.checking.visits import Places, everywhere
@@ -46,65 +47,60 @@ def _noun(talk: Talk, item: Item) -> Item | None:
 
 
 def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
-    count = number_of(item)
+    """What one number claims."""
     noun = _noun(talk, item)
-    text = item.text + (f" {noun.text}" if noun else "")
     at = talk.items.index(item)
     talk.take(item)
     second = _second(talk, at, later)
+    behind = talk.items[at + 1 : at + 4]
+    rate = next((one for one in behind if one.start not in talk.used and has(one, "weeks")), None)
     if second is not None:
-        _out_of(talk, item, count, second)
-        return
-    if noun is None and at + 1 < len(talk.items) and has(talk.items[at + 1], "percent"):
-        talk.take(talk.items[at + 1])
-        share(talk, item, f"{count}%")
-        return
-    rate = next((one for one in talk.items[at + 1 : at + 4] if has(one, "weeks")), None)
-    if (
-        rate is not None
-        and rate.start not in talk.used
-        and rate.text.lower().split()[0] in ("a", "per", "each", "every")
-    ):
+        _out_of(talk, item, number_of(item), second)
+    elif noun is None and behind and has(behind[0], "percent"):
+        talk.take(behind[0])
+        share(talk, item, f"{number_of(item)}%")
+    elif rate is not None and rate.text.lower().split()[0] in ("a", "per", "each", "every"):
         talk.take(rate)
-        _rate(talk, item, count, rate)
-        return
-    if item.text.lower() == "both" and len(talk.focus) == 2 and not (noun is not None and has(noun, "visits")):
-        return
-    adverb = (
-        item.kind == "words"
-        and any(name == "number" for name, _ in item.value)
-        and item.text.lower().split()[-1] in ("once", "twice", "thrice", "time", "times", "both")
-    )
-    if noun is not None and noun.kind == "kind" and not _visits_behind(talk, noun) and not adverb:
-        group = noun.value
-        _check(talk, text, count, [len(group.habits)], item, f"{group.name}: {len(group.habits)} places")
-        return
-    if noun is not None and has(noun, "places") and not has(noun, "visits"):
-        if noun.text.lower() == "of them" and talk.focus and not talk.focus_before:
-            _visits(talk, item, text, count, adverb)
-            return
-        group = talk.whole if noun.text.lower() in ("of them", "one of them") or talk.focus else everywhere(talk.habits)
-        group = everywhere(talk.habits) if not talk.focus else group
-        _check(
-            talk, text, count, [len(group.habits), len(talk.focus)], item, f"{group.name}: {len(group.habits)} places"
-        )
-        return
-    if noun is not None and has(noun, "kinds"):
-        kinds = len(talk.habits.categories)
-        _check(talk, text, count, [kinds], item, f"{kinds} kinds of places")
-        return
-    if noun is not None and has(noun, "days", "weeks") and not has(noun, "visits"):
-        days = talk.habits.active_days
-        _check(
-            talk, text, count, [days] if has(noun, "days") and not talk.focus else [], item, f"{days} days with visits"
-        )
-        return
-    _visits(talk, item, text, count, adverb)
+        _rate(talk, item, number_of(item), rate)
+    elif noun is not None and not _is_adverb(item) and not has(noun, "visits") and not _visits_behind(talk, noun):
+        _things(talk, item, noun)
+    elif item.text.lower() != "both" or len(talk.focus) != 2 or (noun is not None and has(noun, "visits")):
+        _visits(talk, item, f"{item.text} {noun.text}" if noun else item.text)
+        _both(talk, item)
+
+
+def _is_adverb(item: Item) -> bool:
+    """Whether a number tells how often: "once", "five times"."""
+    last = item.text.lower().split()[-1]
+    return item.kind == "words" and last in ("once", "twice", "thrice", "time", "times", "both")
+
+
+def _both(talk: Talk, item: Item) -> None:
+    """ "Both were on Sundays": each of the two visits."""
     times = free_times(talk)
     if item.text.lower() == "both" and times and len(talk.focus) < 2:
-        when = together_when(times)
         talk.take(*times)
-        degree(talk, "both", "always", talk.whole, when)
+        degree(talk, "both", "always", talk.whole, together_when(times))
+
+
+def _things(talk: Talk, item: Item, noun: Item) -> None:
+    """So many places, kinds of places, or days."""
+    text = f"{item.text} {noun.text}"
+    if noun.kind == "kind":
+        counts, note = [len(noun.value.habits)], f"{noun.value.name}: {len(noun.value.habits)} places"
+    elif has(noun, "places") and noun.text.lower() == "of them" and talk.focus and not talk.focus_before:
+        _visits(talk, item, text)
+        return
+    elif has(noun, "places"):
+        group = talk.whole if talk.focus else everywhere(talk.habits)
+        counts, note = [len(group.habits), len(talk.focus)], f"{group.name}: {len(group.habits)} places"
+    elif has(noun, "kinds"):
+        counts = [len(talk.habits.categories)]
+        note = f"{counts[0]} kinds of places"
+    else:
+        days = talk.habits.active_days
+        counts, note = [days] if has(noun, "days") and not talk.focus else [], f"{days} days with visits"
+    _check(talk, text, counts, item, note)
 
 
 def _rate(talk: Talk, item: Item, count: int, rate: Item) -> None:
@@ -135,8 +131,7 @@ def _second(talk: Talk, at: int, later: Sequence[Item]) -> Item | None:
     if (len(talk.items) > at + 2 and talk.items[at + 1].text.lower() in ("of", "out of", "of the", "of all")) or (
         len(talk.items) > at + 3 and talk.items[at + 1].text.lower() == "out"
     ):
-        nearest = next((one for one in talk.items[at + 1 : at + 5] if one in later), None)
-        return nearest
+        return next((one for one in talk.items[at + 1 : at + 5] if one in later), None)
     return None
 
 
@@ -173,52 +168,54 @@ def _ratio(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     everything = everywhere(talk.habits)
     group = talk.whole
     count = group.at(when).high
-    share = count / max(everything.visits if talk.focus or when else 1, 1)
+    told = count / max(everything.visits if talk.focus or when else 1, 1)
     note = f"{group.name}: {count} of {everything.visits} visits"
-    talk.claim(f"{item.text} of {whole_item.text}", abs(share - part / whole) <= 0.05, note)
+    talk.claim(f"{item.text} of {whole_item.text}", abs(told - part / whole) <= 0.05, note)
 
 
-def _visits(talk: Talk, item: Item, text: str, count: int, adverb: bool) -> None:
-    groups = talk.focus or [talk.whole]
+def _visits(talk: Talk, item: Item, text: str) -> None:
+    """So many visits."""
     at = talk.items.index(item)
-    times = _bound_times(talk, at, adverb)
+    times = _bound_times(talk, at, adverb=_is_adverb(item))
     when = together_when(times)
-    possible = [talk.whole.at(when).high]
-    if len(groups) > 1:
-        each = {group.at(when).high for group in groups}
-        if len(each) == 1:
-            possible += each
-        if any(has(one, "each") for one in talk.items):
-            possible = list(each) if len(each) == 1 else []
-    talk.take(*(one for one in talk.free("each") if not _before_time(talk, one)))
-    near = _nearest(talk, at) if len(groups) > 1 else None
-    if near is not None:
-        possible.append(near.at(when).high)
-    before = talk.items[at - 1].text.lower() if at else ""
-    earlier = talk.items[at - 2].text.lower() if at > 1 else ""
-    if before == "of" or earlier == "of":
-        possible.append(talk.habits.checkins)
-    for one in talk.said:
-        if one.kind == "time" and not when and (not talk.focus or one in talk.times):
-            part = talk.whole.at(one.value).high
-            if part == count and part not in possible:
-                talk.take(one)
-            possible.append(part)
-    possible += talk.shared
-    whole = talk.whole
+    possible = [*_counts_of_groups(talk, at, when), *talk.shared]
+    if any(one.text.lower() == "of" for one in talk.items[max(at - 2, 0) : at]):
+        possible.append(talk.habits.checkins)  # "of the 225 check-ins, ..."
+    if when is None:
+        possible += _counts_at_times(talk, number_of(item), possible)
     if talk.scope and not talk.focus:
         possible.append(talk.scope.visits)
     said = f" {when.text}" if when else ""
-    _check(
-        talk,
-        text,
-        count,
-        possible,
-        item,
-        f"{whole.name}: {possible[0] if possible else 'not the same number of'} visits{said}",
-    )
-    if when and count in possible:
+    counted = str(possible[0]) if possible else "not the same number of"
+    _check(talk, text, possible, item, f"{talk.whole.name}: {counted} visits{said}")
+    if number_of(item) in possible:
         talk.take(*times)
+
+
+def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
+    """The visits to all places together, or to each, or to the nearest."""
+    groups = talk.focus or [talk.whole]
+    found = [talk.whole.at(when).high]
+    if len(groups) > 1:
+        each = {group.at(when).high for group in groups}
+        same = list(each) if len(each) == 1 else []
+        found = same if any(has(one, "each") for one in talk.items) else [*found, *same]
+        near = _nearest(talk, at)
+        found += [near.at(when).high] if near is not None else []
+    talk.take(*(one for one in talk.free("each") if not _before_time(talk, one)))
+    return found
+
+
+def _counts_at_times(talk: Talk, said: int, possible: Sequence[int]) -> list[int]:
+    """The visits at each time that is named nearby."""
+    found = []
+    for one in talk.said:
+        if one.kind == "time" and (not talk.focus or one in talk.times):
+            count = talk.whole.at(one.value).high
+            found.append(count)
+            if count == said and said not in possible:
+                talk.take(one)
+    return found
 
 
 def _before_time(talk: Talk, item: Item) -> bool:
@@ -241,7 +238,7 @@ def _nearest(talk: Talk, at: int) -> Places | None:
     return None
 
 
-def _bound_times(talk: Talk, at: int, adverb: bool) -> list[Item]:
+def _bound_times(talk: Talk, at: int, *, adverb: bool) -> list[Item]:
     """The times to which a number belongs: right behind it, or, of "twice", those before it."""
     after: list[Item] = []
     for one in talk.items[at + 1 :]:
@@ -256,8 +253,9 @@ def _bound_times(talk: Talk, at: int, adverb: bool) -> list[Item]:
     return []
 
 
-def _check(talk: Talk, text: str, said: int, counts: Sequence[int], item: Item, note: str) -> None:
+def _check(talk: Talk, text: str, counts: Sequence[int], item: Item, note: str) -> None:
     """Compare a number with counts, "about" and "more than" taken into account."""
+    said = number_of(item)
     at = talk.items.index(item)
     before = next((one for one in reversed(talk.items[:at]) if not has(one, "own") or has(one, "approx")), None)
     name = value(before, "approx") if before is not None and has(before, "approx") else ""

@@ -203,10 +203,8 @@ def is_share(talk: Talk, item: Item) -> bool:
         if not has(one, "own") and one.text.lower() not in ("of", "the", "all", "these", "those", "this", "person")
     ]
     before = talk.items[at - 1].text.lower() if at else ""
-    if before in ("with", "has", "have", "had") and not talk.items[at + 1 : at + 2][0:1] == []:
-        if at + 1 < len(talk.items) and talk.items[at + 1].text.lower() != "of":
-            return False
-    if before == "the":
+    is_of = any(one.text.lower() == "of" for one in talk.items[at + 1 : at + 2])
+    if before == "the" or (before in ("with", "has", "have", "had") and not is_of):
         return False
     return bool(after) and (
         has(after[0], "visits", "places") or (after[0].kind in TARGETS and len(after) > 1 and has(after[1], "visits"))

@@ -47,6 +47,7 @@ def _is_inner(talk: Talk, item: Item) -> bool:
 
 
 def share(talk: Talk, item: Item, name: str) -> None:
+    """What one share claims: of which visits, and how many of them."""
     at = talk.items.index(item)
     behind = talk.items[at + 1 :]
     noun = next((one for one in behind if has(one, "visits", "places", "kinds", "days", "weeks", "day")), None)
@@ -87,28 +88,23 @@ def _whole(
     talk: Talk, item: Item, behind: Sequence[Item], noun: Item | None, copula: Item | None
 ) -> tuple[Places, Places | None]:
     """Of which visits a part is told, and to which places that part is (None: to all of these)."""
-    everything = everywhere(talk.habits)
-    if talk.inherited and talk.scope and any("them" in one.text.lower() for one in behind):
-        everything = talk.scope
+    them = talk.inherited and any("them" in one.text.lower() for one in behind)
+    everything = talk.scope if them and talk.scope else everywhere(talk.habits)
     named = [one for one in talk.items if one.kind in TARGETS]
     inner = [one for one in named if one.start > item.start and (copula is None or one.start < copula.start)]
-    outer = [one.value for one in named if one not in inner]
-    if noun is None and not inner:  # "nearly all on Sundays"
-        return talk.whole, None
-    adjective = [one for one in inner if noun is not None and one.start < noun.start]
-    if noun is None and ("every" in item.text.lower() or " in " in item.text or " out of " in item.text):
-        return everything, _union([*outer, *(one.value for one in inner)])
     group = _union([one.value for one in inner])
-    if group is None:
-        if copula is None and outer:  # "POI 4 and POI 17 make up two fifths of all visits"
-            return talk.scope_or(everything, item), _union(outer)
-        return everything, _union(outer)
-    if adjective:
-        return group, _union(outer) or talk.outer(group)
-    if outer:
-        return group, _union(outer)
-    if free_times(talk):
-        return group, None
+    outer = _union([one.value for one in named if one not in inner])
+    if noun is None and group is None:  # "nearly all on Sundays"
+        return talk.whole, None
+    is_each = noun is None and any(mark in f" {item.text.lower()} " for mark in (" every ", " in ", " out of "))
+    if (
+        group is None or is_each
+    ):  # "POI 4 and POI 17 make up two fifths of all visits", "every fourth visit is to POI 4"
+        return everything, _union([one.value for one in named])
+    if any(noun is not None and one.start < noun.start for one in inner):  # "most library visits"
+        return group, outer or talk.outer(group)
+    if outer is not None or free_times(talk):
+        return group, outer
     return everything, group
 
 

@@ -39,6 +39,8 @@ _DANGLING = frozenset(
         "straight",
     ]
 )
+_THERE = ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were")
+_PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
 _AT = frozenset(["at", "in", "to", "into", "by", "around", "from"])
 
 
@@ -75,31 +77,25 @@ def _subject(items: Sequence[Item]) -> str | None:
     at = next((i for i, item in enumerate(leading) if not has(item, "degree", "fill")), None)
     if at is None:
         return None
-    first = leading[at]
-    rest = leading[at + 1 :]
-    following = next((item for item in rest if not has(item, "degree", "help")), None)
+    first, rest = leading[at], leading[at + 1 :]
     if first is row[0] and _is_imperative(first, rest):
         return "a request is not a claim"
+    return "does not speak of the person" if _is_of_others(first, rest, row) else None
+
+
+def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> bool:
     if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
-        return "does not speak of the person"
-    if first.text.lower() in ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were"):
-        return (
-            None
-            if any(
-                has(item, "visits") or has(item, "number") or (has(item, "degree") and value(item, "degree") == "never")
-                for item in row
-            )
-            else "does not speak of the person"
-        )
-    if (
-        has(first, "places")
-        and len(row) == len(leading)
-        and not any(has(item, "rank", "person", "own", "event", "number", "degree", "compare") for item in row)
-    ):
-        return "does not speak of the person"
-    if first.kind in TARGETS and following is not None and not _may_do(following, row, first):
-        return "does not speak of the person"
-    return None
+        return True
+    if first.text.lower() in _THERE:
+        return not any(has(item, "visits", "number") or _is_never(item) for item in row)
+    if has(first, "places") and not any(item.kind == "time" for item in row):
+        return not any(has(item, *_PERSONAL) for item in row)
+    following = next((item for item in rest if not has(item, "degree", "help")), None)
+    return first.kind in TARGETS and following is not None and not _may_do(following, row, first)
+
+
+def _is_never(item: Item) -> bool:
+    return has(item, "degree") and value(item, "degree") in ("never", "anymore")
 
 
 def _is_imperative(first: Item, rest: Sequence[Item]) -> bool:
@@ -143,7 +139,7 @@ def _is_called(first: Item, rest: Sequence[Item]) -> bool:
 
 def _may_do(verb: Item, row: Sequence[Item], first: Item) -> bool:
     """Whether a place or a kind may be the subject: it "is visited", or "has 7 visits", but does not "open"."""
-    if any(has(item, "degree") and value(item, "degree") in ("never", "anymore") for item in row):
+    if any(_is_never(item) for item in row):
         return True
     if not has(verb, "go") or has(verb, "hold", "be", "have", "visits"):
         if has(verb, "be") and first.kind in TARGETS:

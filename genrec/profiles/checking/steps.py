@@ -55,31 +55,24 @@ def _straight(talk: Talk) -> bool:
 
 def _pair(talk: Talk, named: Sequence[Item], marks: Sequence[Item]) -> tuple[Item, Item] | None:
     """From where to where, if a step is spoken of."""
-    if len(named) < 2 or any(
-        has(item, "rank", "visits") and not has(item, "go") for item in talk.free("rank", "compare")
-    ):
+    if len(named) < 2 or talk.free("rank", "compare"):
         return None
-    kinds = {value(item, "step") for item in marks}
-    lead = [word_before(talk, item) for item in named[:2]]
-    if lead[0] in ("to", "at") and lead[1] == "from":
-        return named[1], named[0]
-    if lead[1] == "for" and any(item.text.lower().startswith(("leave", "left")) for item in talk.items):
-        return named[0], named[1]
-    if lead[0] == "from" and lead[1] in ("to", "onto", "for", "back to"):
-        return named[0], named[1]
-    if "after" in kinds:
-        mark = next(item for item in marks if value(item, "step") == "after")
-        behind = [item for item in named if item.start > mark.start]
-        others = [item for item in named if item not in behind[:1]]
-        return (behind[0], others[0]) if behind and others else None
-    if "before" in kinds:
-        mark = next(item for item in marks if value(item, "step") == "before")
-        behind = [item for item in named if item.start > mark.start]
-        others = [item for item in named if item not in behind[:1]]
-        return (others[0], behind[0]) if behind and others else None
-    if kinds & {"then", "next", "go"}:
-        return named[0], named[1]
-    return None
+    one, two = named[:2]
+    leads = word_before(talk, one), word_before(talk, two)
+    leaving = any(item.text.lower().startswith(("leave", "left")) for item in talk.items)
+    if (leads[0] == "from" and leads[1] in ("to", "onto", "for")) or (leaving and leads[1] == "for"):
+        return one, two
+    if leads[0] in ("to", "at") and leads[1] == "from":
+        return two, one
+    for mark in marks:
+        kind = value(mark, "step")
+        if kind in ("after", "before"):
+            behind = next((item for item in named if item.start > mark.start), None)
+            other = next((item for item in named if item is not behind), None)
+            if behind is None or other is None:
+                return None
+            return (behind, other) if kind == "after" else (other, behind)
+    return (one, two) if marks else None
 
 
 def word_before(talk: Talk, target: Item) -> str:
