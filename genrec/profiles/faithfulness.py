@@ -1,12 +1,13 @@
 """Checks whether the evidence supports what a sentence says.
 
-A sentence is read as a row of items (`items`): places, kinds, times, numbers, and words of a closed grammar
-(`grammar.yaml`). Each word must be one of these, and whatever claims something must be held against counts: a sentence
-with a word that nothing accounts for does not stand. It stands if it makes at least one claim, every claim is supported,
-and it speaks of the person.
+A sentence is read as a row of items: places, kinds, times, numbers, and words of a closed grammar
+(`checking/grammar.yaml`). Each word must be one of these, and whatever claims something is held against counts: a
+sentence with a word that nothing accounts for does not stand. It stands if it makes at least one claim, every claim is
+supported, and it speaks of the person.
 """
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from genrec.habit_models import Habits
@@ -21,6 +22,7 @@ from genrec.profiles.sentence import Sentence, readings, split
 __all__ = ["Claim", "check", "sentences", "supported"]
 
 LONGEST: Final = 1000  # characters
+_BARE_NUMBER: Final = re.compile(r"(?<!POI )\b\d")  # may be a place: "at 24 on Sundays"
 APART: Final = ("novelty", "area", "role")
 
 
@@ -38,20 +40,29 @@ def check(
     """
     if len(sentence) > LONGEST:
         return [Claim(sentence[:40], False, f"{len(sentence):,} characters are too long for a sentence")]
-    index = index_of(frozenset(vocabulary))
+    first: list[Claim] | None = None
+    for claims in _ways(sentence, habits, index_of(frozenset(vocabulary)), names or {}):
+        if supported(claims):
+            return claims
+        first = claims if first is None else first
+    return first or []
+
+
+def _ways(sentence: str, habits: Habits, index: KindIndex, names: Mapping[int, str]) -> Iterator[list[Claim]]:
+    """The claims of a sentence in each way in which it may be read."""
     own = {place.poi: place.category for place in habits.places}
-    ways = [
-        _claims(reading, habits, index, names or {}, bare=bare)
-        for reading in readings(sentence, index, own, names)
-        for bare in (False, True)
-    ]
+    ways = readings(sentence, index, own, names)
+    for reading in ways:
+        yield _claims(reading, habits, index, names, bare=False)
+    if _BARE_NUMBER.search(sentence):
+        for reading in ways:
+            yield _claims(reading, habits, index, names, bare=True)
     # Words with rules of their own, such as of home and work, are taken out, and the rest is read in the same way.
     plain, patterns = taken_apart(sentence, index, own)
-    apart = patterns if all(pattern.kind in APART for pattern in patterns) else []
-    for reading in readings(plain, index, own, names) if apart else ():
-        of_patterns = [Claim(*claim) for claim in pattern_claims(patterns, reading, habits)]
-        ways.append(_claims(reading, habits, index, names or {}, bare=False) + of_patterns)
-    return next((claims for claims in ways if supported(claims)), ways[0])
+    if patterns and all(pattern.kind in APART for pattern in patterns):
+        for reading in readings(plain, index, own, names):
+            of_patterns = [Claim(*claim) for claim in pattern_claims(patterns, reading, habits)]
+            yield _claims(reading, habits, index, names, bare=False) + of_patterns
 
 
 def supported(claims: Collection[Claim]) -> bool:

@@ -82,7 +82,7 @@ def _side(groups: Sequence[Places], when: When | None) -> _Side:
 
 
 def _preferred(talk: Talk, named: Sequence[Item]) -> bool:
-    """ "Prefers POI 4 to POI 17"."""
+    """Claims such as "Prefers POI 4 to POI 17"."""
     mark = next((item for item in talk.items if item.text.lower().startswith("prefer")), None)
     if mark is None or len(named) < 2 or word_before(talk, named[1]) not in ("to", "over"):
         return False
@@ -165,7 +165,7 @@ def _than(mark: Item, behind: Sequence[Item]) -> Item | None:
 
 
 def _direction(talk: Talk, mark: Item, after: Item | None, factor: float) -> str:
-    """ "more", "less" or "equal"; "more rarely" is less, "twice as often" is more."""
+    """Claims such as "more", "less" or "equal"; "more rarely" is less, "twice as often" is more."""
     op = value(mark, "compare")
     if after is not None and has(after, "degree") and value(after, "degree") == "rarely":
         talk.take(after)

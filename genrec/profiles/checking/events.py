@@ -71,7 +71,7 @@ def _never(talk: Talk) -> list[Item]:
 
 
 def _ended(talk: Talk, span: _Span, dates: Item | None) -> None:
-    """ "No longer goes", "stopped going": not within the last weeks."""
+    """Claims such as "No longer goes", "stopped going": not within the last weeks."""
     marks = [item for item in talk.free("event") if value(item, "event") == "stopped"]
     marks += [item for item in talk.free("degree") if value(item, "degree") == "anymore"]
     if not marks:
@@ -85,9 +85,10 @@ def _ended(talk: Talk, span: _Span, dates: Item | None) -> None:
 
 
 def _bounded(talk: Talk, span: _Span, dates: Item) -> None:
-    """ "Since March", "until March", "not before April", "not after March"."""
+    """Claims such as "Since March", "until March", "not before April", "not after March"."""
     marks = {value(item, "event"): item for item in talk.free("event")}
-    marks |= {"after": item for item in talk.free("step") if value(item, "step") == "after" and item.end < dates.start}
+    behind = [item for item in talk.free("step") if value(item, "step") == "after" and item.end < dates.start]
+    marks |= dict.fromkeys(["after"], behind[0]) if behind else {}
     never = _never(talk)
     begin, end = dates.value.dates
     first, last = span.first.date(), span.last.date()
@@ -106,7 +107,7 @@ def _bounded(talk: Talk, span: _Span, dates: Item) -> None:
 
 
 def _first_or_last(talk: Talk, span: _Span, mark: Item, kind: str) -> None:
-    """ "First seen on 28 April": the visit is of that time; without one, it is the first of all."""
+    """Claims such as "First seen on 28 April": the visit is of that time; without one, it is the first of all."""
     moment = span.first if kind == "first" else span.last
     times = free_times(talk) or [item for item in talk.said if item.kind == "time" and item.start not in talk.used]
     whole = talk.habits.first if kind == "first" else talk.habits.last
@@ -116,7 +117,7 @@ def _first_or_last(talk: Talk, span: _Span, mark: Item, kind: str) -> None:
 
 
 def _at_an_end(talk: Talk, span: _Span, mark: Item, kind: str, dates: Item | None) -> None:
-    """ "From the start", "still", "new"."""
+    """Claims such as "From the start", "still", "new"."""
     recently = talk.habits.as_of - NEW
     if kind == "start":
         begin = talk.habits.first or span.first

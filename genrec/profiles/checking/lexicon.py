@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final
 
@@ -27,6 +27,11 @@ class Item:
     text: str
     start: int
     end: int
+
+    @cached_property
+    def classes(self) -> frozenset[str]:
+        """All classes that it may be of."""
+        return frozenset(name for name, _ in self.value) if self.kind == "words" else frozenset([self.kind])
 
 
 class _Node(dict[str, "_Node"]):

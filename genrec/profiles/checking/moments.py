@@ -17,17 +17,31 @@ MONTHS: Final = (
     "december",
 )  # fmt: skip
 WORKING, WEEKEND = frozenset(range(5)), frozenset((5, 6))
-DAYS: Final = {day.lower(): frozenset([i]) for i, day in enumerate(WEEKDAYS)} | {
-    "weekday": WORKING, "working day": WORKING, "workday": WORKING, "week day": WORKING, "during the week": WORKING, "in the week": WORKING,
-    "the working week": WORKING, "weekend": WEEKEND, "mon-fri": WORKING, "weekday": WORKING,
-}  # fmt: skip
+DAYS: Final = (
+    {day.lower(): frozenset([i]) for i, day in enumerate(WEEKDAYS)}
+    | {"weekend": WEEKEND}
+    | dict.fromkeys(
+        (
+            "weekday",
+            "working day",
+            "workday",
+            "week day",
+            "during the week",
+            "in the week",
+            "the working week",
+            "mon-fri",
+        ),
+        WORKING,
+    )
+)
 # From the first hour up to but not including the second.
 PARTS: Final = {
-    "early morning": (5, 9), "late morning": (9, 12), "morning": (5, 12), "breakfast time": (5, 11), "breakfast": (5, 11),
-    "noon": (11, 15), "midday": (11, 15), "lunchtime": (11, 15), "lunch time": (11, 15), "lunch": (11, 15),
-    "early afternoon": (12, 15), "late afternoon": (15, 18), "afternoon": (12, 18), "early evening": (17, 20),
-    "during the day": (8, 18), "in daytime": (8, 18), "late evening": (20, 24), "evening": (17, 24), "dinner time": (17, 22), "dinner": (17, 22), "late at night": (21, 4),
-    "night": (20, 6), "midnight": (23, 2), "daytime": (8, 18),
+    "early morning": (5, 9), "late morning": (9, 12), "morning": (5, 12), "breakfast time": (5, 11),
+    "breakfast": (5, 11), "noon": (11, 15), "midday": (11, 15), "lunchtime": (11, 15), "lunch time": (11, 15),
+    "lunch": (11, 15), "early afternoon": (12, 15), "late afternoon": (15, 18), "afternoon": (12, 18),
+    "early evening": (17, 20), "late evening": (20, 24), "evening": (17, 24), "dinner time": (17, 22),
+    "dinner": (17, 22), "late at night": (21, 4), "night": (20, 6), "midnight": (23, 2), "daytime": (8, 18),
+    "during the day": (8, 18), "in daytime": (8, 18),
 }  # fmt: skip
 LATELY: Final = timedelta(days=30)
 _NAMED_HOURS: Final = {"noon": 12, "midday": 12, "midnight": 0}
@@ -35,7 +49,8 @@ _AFTER_DARK = 18  # "after 20" holds the small hours, "after 9" does not
 _SMALL_HOURS = 4
 
 _TWO = r"(?:2[0-4]|[01]?\d)(?!\d)"
-_CLOCK = rf"(?:{_TWO}(?:[:.]\d\d)?(?: ?o['\u2019]clock)?(?: ?[ap]\.?m\b\.?)?|noon|midday|midnight)"
+_MINUTES = r"(?:[:.]\d\d)?(?: ?o['\u2019]clock)?(?: ?[ap]\.?m\b\.?)?"
+_CLOCK = rf"(?:{_TWO}{_MINUTES}|noon|midday|midnight)"
 _DAY = rf"(?:{'|'.join(sorted(DAYS, key=len, reverse=True))})s?"
 _PART = rf"(?:{'|'.join(sorted(PARTS, key=len, reverse=True))})s?"
 _MONTH = rf"(?:{'|'.join(MONTHS)})"
@@ -45,21 +60,27 @@ _UNIT = (
 )
 _EDGE = (
     r"(?:(?:the )?(?P<edge>early|late|mid|middle of|start of|beginning of|end of|first half of|second half of)[ -])?"
+    r"(?:the )?"
 )
-_MOMENT = re.compile(
-    rf"\b(?:(?:between|from) (?P<begin>{_CLOCK}) ?(?:and|to|until|till|up to|-|\u2013) ?(?P<end>{_CLOCK})"
-    rf"|(?P<begin2>{_TWO}(?::\d\d)?) ?[-\u2013] ?(?P<end2>{_TWO}(?::\d\d)?)(?: ?o['\u2019]clock|h\b)?{_UNIT}"
-    rf"|(?P<after>after|past|from|later than|not before|since)(?: about| around)? (?P<late>{_CLOCK}){_UNIT}(?: on(?:wards)?\b)?"
-    rf"|(?P<before>before|until|till|earlier than|up to)(?: about| around)? (?P<early>{_CLOCK}){_UNIT}"
-    rf"|(?:at around|at about|around|at|about|by|towards?|near|on) (?P<hour>\d{{1,2}}(?:[:.]\d\d)?(?: ?o['\u2019]clock)?(?: ?[ap]\.?m\b\.?)?){_UNIT}(?![\w-])"
-    rf"|(?P<lately>lately|recently|of late|these days|(?:(?:in|over|during|within) )?the (?:last|past) (?:thirty days|30 days|four weeks|few weeks|month))\b"
-    rf"|(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b"
-    rf"|(?P<day>{_DAY})\b"
-    rf"|(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b"
-    rf"|{_EDGE}(?:the )?(?:(?P<d0>\d{{1,2}})(?:st|nd|rd|th)? (?:and|to|until) )?(?:(?P<d1>\d{{1,2}}|first)(?:st|nd|rd|th)?(?: of)? )?(?P<month>{_MONTH})\b(?: (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?! ?visits))?(?:,? (?P<year>\d{{4}})\b)?"
-    rf")",
-    re.IGNORECASE,
+_NTH = r"(?:st|nd|rd|th)?"
+_LATELY = (
+    r"lately|recently|of late|these days"
+    r"|(?:(?:in|over|during|within) )?the (?:last|past) (?:thirty days|30 days|four weeks|few weeks|month)"
 )
+_ALTERNATIVES = (
+    rf"(?:between|from) (?P<begin>{_CLOCK}) ?(?:and|to|until|till|up to|-|\u2013) ?(?P<end>{_CLOCK})",
+    rf"(?P<begin2>{_TWO}(?::\d\d)?) ?[-\u2013] ?(?P<end2>{_TWO}(?::\d\d)?)(?: ?o['\u2019]clock|h\b)?{_UNIT}",
+    rf"(?:after|past|from|later than|not before|since)(?: about| around)? (?P<late>{_CLOCK}){_UNIT}(?: on(?:wards)?\b)?",
+    rf"(?:before|until|till|earlier than|up to)(?: about| around)? (?P<early>{_CLOCK}){_UNIT}",
+    rf"(?:at around|at about|around|at|about|by|towards?|near) (?P<hour>{_TWO}{_MINUTES}){_UNIT}(?![\w-])",
+    rf"(?P<lately>{_LATELY})\b",
+    rf"(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b",
+    rf"(?P<day>{_DAY})\b",
+    rf"(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b",
+    rf"{_EDGE}(?:(?P<d0>\d{{1,2}}){_NTH} (?:and|to|until) )?(?:(?P<d1>\d{{1,2}}|first){_NTH}(?: of)? )?"
+    rf"(?P<month>{_MONTH})\b(?: (?P<d2>\d{{1,2}}){_NTH}\b(?! ?visits))?(?:,? (?P<year>\d{{4}})\b)?",
+)
+_MOMENT = re.compile(rf"\b(?:{'|'.join(_ALTERNATIVES)})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -74,7 +95,7 @@ class When:
     parts: tuple["When", ...] = ()  # what it is put together from
 
     def joined(self, other: "When") -> "When":
-        """This one or the other one, of the same sort."""
+        """Either of two times of the same sort."""
         days = self.days | other.days if self.days and other.days else self.days or other.days
         hours = self.hours | other.hours if self.hours and other.hours else self.hours or other.hours
         parts = (*(self.parts or (self,)), *(other.parts or (other,)))

@@ -76,7 +76,7 @@ def _is_adverb(item: Item) -> bool:
 
 
 def _both(talk: Talk, item: Item) -> None:
-    """ "Both were on Sundays": each of the two visits."""
+    """Claims such as "Both were on Sundays": each of the two visits."""
     times = free_times(talk)
     if item.text.lower() == "both" and times and len(talk.focus) < 2:
         talk.take(*times)
@@ -161,7 +161,7 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
 
 
 def _ratio(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
-    """ "Four out of five check-ins are on weekdays"."""
+    """Claims such as "Four out of five check-ins are on weekdays"."""
     whole = number_of(whole_item)
     when = together_when(free_times(talk))
     talk.take(*free_times(talk))

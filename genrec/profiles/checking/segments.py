@@ -21,7 +21,7 @@ _LEADS = frozenset(["at", "to", "the", "a", "an", "in", "of", "for", "by", "both
 
 def has(item: Item, *classes: str) -> bool:
     """Whether an item may be of one of these classes."""
-    return item.kind in classes or (item.kind == "words" and any(name in classes for name, _ in item.value))
+    return not item.classes.isdisjoint(classes)
 
 
 def value(item: Item, name: str) -> str:

@@ -125,7 +125,7 @@ def _span(name: str) -> tuple[float, float]:
 
 
 def _many(talk: Talk, item: Item, name: str, noun: Item | None) -> None:
-    """ "Many", "several": of visits or of places."""
+    """Claims such as "Many", "several": of visits or of places."""
     group = talk.whole
     count = group.visits if noun is not None and has(noun, "visits") else len(group.habits)
     talk.claim(item.text, count >= _COUNTS[name] and bool(talk.focus), f"{group.name}: {count}")

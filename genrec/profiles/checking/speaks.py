@@ -1,6 +1,7 @@
 """Whether a sentence speaks of the person, and is a whole one."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from genrec.profiles.checking.claims import Claim
 from genrec.profiles.checking.lexicon import Item
@@ -63,7 +64,7 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
 
 def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     """Places, or articles, side by side without a word between."""
-    for one, other in zip(items, items[1:], strict=False):
+    for one, other in pairwise(items):
         if one.kind in TARGETS and other.kind in TARGETS and (one.kind != "kind" or other.kind != "place"):
             yield other.text, "two names side by side"
         if one.text.lower() in ("the", "a", "an") and other.text.lower() in ("the", "a", "an", "of", "on", "at"):

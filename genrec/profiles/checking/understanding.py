@@ -1,6 +1,7 @@
 """From the items of a sentence to claims: each segment's places, then what is said of them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from genrec.habit_models import Habits
 from genrec.profiles.checking import comparisons, degrees, events, numbers, ranks, shares, steps
@@ -150,7 +151,7 @@ def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], lis
     """The places and kinds that are spoken of, without the kinds that only say of which kind a place is."""
     targets = segment.targets
     told: list[Item] = []
-    for one, other in zip(targets, targets[1:], strict=False):
+    for one, other in pairwise(targets):
         between = [item for item in segment.items if one.start < item.start < other.start]
         if one.kind == other.kind == "place" and [item.text for item in between] == ["("]:
             claims.append(

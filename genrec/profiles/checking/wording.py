@@ -13,11 +13,12 @@ def number_of(item: Item) -> int:
 
 
 def free_times(talk: Talk) -> list[Item]:
+    """The times that no claim has taken up."""
     return [item for item in talk.times if item.start not in talk.used]
 
 
 def take_only(talk: Talk, item: Item) -> None:
-    """ "Only" beside a number says no more than the number."""
+    """Claims such as "Only" beside a number says no more than the number."""
     at = talk.items.index(item)
     near = [*talk.items[max(at - 2, 0) : at], *talk.items[at + 1 : at + 4]]
     talk.take(*(one for one in near if one.text.lower() in ("only", "just", "exactly")))
