@@ -44,6 +44,8 @@ def compare(talk: Talk, named: Sequence[Item]) -> None:
     behind = [item for item in talk.items if found.than is not None and item.start > found.than.start]
     right = [item for item in named if item in behind]
     left = [item for item in named if item not in behind]
+    if not left and len(right) > 1 and found.mark is found.than:  # "behind POI 4 comes POI 17"
+        left, right = right[1:], right[:1]
     if right and not talk.focus_before and found.op != "less" and _none_other(talk):
         talk.take(found.mark, found.than)
         ranked(talk, found.mark.text, 1, [item.value for item in right], left[0].value if left else None)

@@ -99,7 +99,7 @@ def _bounded(talk: Talk, span: _Span, dates: Item) -> None:
         "after": last <= end,
     }
     name = next((name for name in holds if name in marks), None)
-    if name is None or (name == "since" and marks.keys() & {"first", "last"}) or (name == "after" and not never):
+    if name is None or (name == "since" and marks.keys() & {"first", "last", "new"}) or (name == "after" and not never):
         return
     always = [item for item in talk.free("degree") if value(item, "degree") == "always"]
     talk.take(marks[name], dates, *never, *always)
@@ -123,14 +123,16 @@ def _at_an_end(talk: Talk, span: _Span, mark: Item, kind: str, dates: Item | Non
         begin = talk.habits.first or span.first
         talk.claim(mark.text, span.first - begin <= FROM_THE_START, span.note)
         return
-    talk.take(dates)
+    talk.take(dates, *(item for item in talk.free("event") if value(item, "event") == "since"))
     if kind == "still":
         talk.claim(mark.text, span.last >= recently and (dates is None or _at(dates, span.last)), span.note)
         return
     for group in talk.focus or [talk.whole]:
         firsts: Sequence[datetime] = [place.first_visit for place in group.habits]
         first = min(firsts, default=datetime.min)
-        holds = first >= recently and (dates is None or _at(dates, first))
+        since = any(has(item, "event") and value(item, "event") == "since" for item in talk.items)
+        told = dates is not None and (first.date() >= dates.value.dates[0] if since else _at(dates, first))
+        holds = told if dates is not None else first >= recently
         talk.claim(mark.text, holds, f"{group.name}: first visit {first:%Y-%m-%d}")
 
 

@@ -64,7 +64,7 @@ _EDGE = (
 )
 _NTH = r"(?:st|nd|rd|th)?"
 _LATELY = (
-    r"lately|recently|of late|these days"
+    r"lately|recently|of late|for (?:a|one|the last|the past) month|for (?:four weeks|30 days|thirty days)"
     r"|(?:(?:in|over|during|within) )?the (?:last|past) (?:thirty days|30 days|four weeks|few weeks|month)"
 )
 _ALTERNATIVES = (

@@ -16,7 +16,7 @@ from genrec.profiles.checking.visits import Places, everywhere
 from genrec.profiles.checking.wording import free_times, number_of, take_only
 
 SMALL: Final = 10  # "four of five" is a share, "44 of 55" are counts
-_APPROX: Final = {"about": (0.9, 1.1), "under": (0.85, 1.0), "over": (1.0, 1.15)}
+_APPROX: Final = {"about": (0.9, 1.1), "under": (0.85, 1.0), "over": (1.0, 1.5)}
 
 
 def numbers(talk: Talk) -> None:
@@ -88,7 +88,12 @@ def _things(talk: Talk, item: Item, noun: Item) -> None:
     text = f"{item.text} {noun.text}"
     if noun.kind == "kind":
         counts, note = [len(noun.value.habits)], f"{noun.value.name}: {len(noun.value.habits)} places"
-    elif has(noun, "places") and noun.text.lower() == "of them" and talk.focus and not talk.focus_before:
+    elif (
+        has(noun, "places")
+        and noun.text.lower() == "of them"
+        and talk.focus
+        and (free_times(talk) or not talk.focus_before)
+    ):
         _visits(talk, item, text)
         return
     elif has(noun, "places"):
@@ -199,7 +204,11 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
     if len(groups) > 1:
         each = {group.at(when).high for group in groups}
         same = list(each) if len(each) == 1 else []
-        found = same if any(has(one, "each") for one in talk.items) else [*found, *same]
+        if any(has(one, "each") for one in talk.items) or any(one.text.lower() == "both" for one in talk.items[:at]):
+            approximate = any(has(one, "approx") for one in talk.items[max(at - 2, 0) : at])
+            found = [min(each)] if approximate else same
+        else:
+            found += same
         near = _nearest(talk, at)
         found += [near.at(when).high] if near is not None else []
     talk.take(*(one for one in talk.free("each") if not _before_time(talk, one)))

@@ -8,6 +8,7 @@ from genrec.profiles.checking.claims import Talk
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import PARTS, When, circle
 from genrec.profiles.checking.segments import TARGETS, has, is_break, value
+from genrec.profiles.checking.steps import word_before
 from genrec.profiles.checking.visits import Places, everywhere
 
 RANKS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
@@ -91,8 +92,9 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
         ),
         None,
     )
+    fore = next((item for item in named if word_before(talk, item) in ("behind", "after")), None)
     followers = [item for item in named if behind is not None and item.start > behind.start]
-    referents = [item.value for item in named if item not in followers]
+    referents = [item.value for item in named if item not in followers and item is not fore]
     groups = [group for group in talk.focus if any(group is one for one in referents)] or (
         [] if referents and followers else talk.focus
     )
