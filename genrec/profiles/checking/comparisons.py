@@ -15,6 +15,7 @@ from genrec.profiles.checking.steps import word_before
 from genrec.profiles.checking.visits import Places, everywhere
 
 FACTOR_LEEWAY: Final = 0.15
+NEARLY: Final = 0.05  # "as often as"
 LESS_OF_ALL = 0.7
 MORE, LESS = 1.5, 0.6  # times as often as before, and times the share of the visits
 _MORE_THAN: Final = {"over": "more", "less": "less"}
@@ -140,7 +141,7 @@ def _holds(op: str, factor: float, one: int, two: int) -> bool:
     if factor != 1:
         ratio = one / max(two, 1) if op != "less" else two / max(one, 1)
         return abs(ratio - factor) <= FACTOR_LEEWAY * factor
-    return one > two if op == "more" else one < two if op == "less" else abs(one - two) <= 0.05 * two
+    return one > two if op == "more" else one < two if op == "less" else abs(one - two) <= NEARLY * two
 
 
 def _comparison(talk: Talk) -> _Comparison | None:
@@ -153,6 +154,8 @@ def _comparison(talk: Talk) -> _Comparison | None:
             talk.take(item, *(one for one in talk.items[max(i - 1, 0) : i] if has(one, "approx")))
         after = next((one for one in behind if not has(one, "fill")), None)
         if has(item, "compare") and item.start not in talk.used:
+            near = talk.items[max(i - 1, 0)]
+            talk.take(near if has(near, "approx") else None)
             return _Comparison(item, _direction(talk, item, after, factor), factor, _than(item, behind))
         is_than = has(item, "approx") and item.text.lower().endswith(" than") and after is not None
         if is_than and after is not None and not has(after, "share", "number"):

@@ -156,11 +156,18 @@ class Reader:
             kind, meaning, length = "kind", *loose
         elif found:
             kind, meaning = "words", found
+        elif self._is_user(words, at):
+            kind, meaning, length = "words", [("own", "")], 3
         elif word.text.lower() == self._habits.user_id.lower():
             kind, meaning = "words", [("person", "")]
         length = max(length, 1)
         end = words[at + length - 1].end
         return Item(kind, meaning, self._sentence.text[word.start : end], word.start, end), length
+
+    def _is_user(self, words: Sequence[Word], at: int) -> bool:
+        """Whether a word is the person's id, with an apostrophe behind it: what follows is the person's own."""
+        said = [word.text.lower() for word in words[at : at + 3]]
+        return said[:1] == [self._habits.user_id.lower()] and said[1:] in (["'", "s"], ["\u2019", "s"])
 
     def _number(self, words: Sequence[Word], at: int, last: Item | None) -> tuple[str, Places | int]:
         """A number, or the place that it names: "place 24", and, if a reading has it so, "at 24"."""

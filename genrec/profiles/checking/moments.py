@@ -70,7 +70,8 @@ _LATELY = (
 _ALTERNATIVES = (
     rf"(?:between|from) (?P<begin>{_CLOCK}) ?(?:and|to|until|till|up to|-|\u2013) ?(?P<end>{_CLOCK})",
     rf"(?P<begin2>{_TWO}(?::\d\d)?) ?[-\u2013] ?(?P<end2>{_TWO}(?::\d\d)?)(?: ?o['\u2019]clock|h\b)?{_UNIT}",
-    rf"(?:after|past|from|later than|not before|since)(?: about| around)? (?P<late>{_CLOCK}){_UNIT}(?: on(?:wards)?\b)?",
+    rf"(?:after|past|from|later than|not before|since)(?: about| around)? (?P<late>{_CLOCK}){_UNIT}"
+    r"(?: on(?:wards)?\b)?",
     rf"(?:before|until|till|earlier than|up to)(?: about| around)? (?P<early>{_CLOCK}){_UNIT}",
     rf"(?:at around|at about|around|at|about|by|towards?|near) (?P<hour>{_TWO}{_MINUTES}){_UNIT}(?![\w-])",
     rf"(?P<lately>{_LATELY})\b",

@@ -68,7 +68,13 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
     mark = found[0]
     name = value(mark, "rank")
     talk.take(*(item for item in found if item is mark or value(item, "rank") == name))
-    lowest = name == "last"
+    after = next((item for item in talk.items[talk.items.index(mark) + 1 :] if not has(item, "fill")), None)
+    seldom = after is not None and has(after, "degree") and value(after, "degree") == "rarely"
+    talk.take(after if seldom else None)
+    lowest = name == "last" or seldom
+    for other in found:
+        if value(other, "rank") == "last" and not lowest:
+            talk.unclear(other)
     days = _days_of(talk, mark)
     if days is not None and named and days.start < named[0].start and any(has(item, "places") for item in talk.items):
         talk.take(days)

@@ -85,10 +85,10 @@ def _subject(items: Sequence[Item]) -> str | None:
 
 
 def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> bool:
-    if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
-        return True
     if first.text.lower() in _THERE:
         return not any(has(item, "visits", "number") or _is_never(item) for item in row)
+    if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
+        return True
     if has(first, "places") and not any(item.kind == "time" for item in row):
         return not any(has(item, *_PERSONAL) for item in row)
     following = next((item for item in rest if not has(item, "degree", "help")), None)
