@@ -157,7 +157,7 @@ def _places(text: str, own: Mapping[int, str]) -> list[Place]:
 def _named_places(text: str, words: Sequence[Token], names: Mapping[int, str]) -> list[Place]:
     """The places that are called by their names."""
     found = index_of(frozenset(names.values())).find(text, words)
-    called = {name: poi for poi, name in reversed(names.items())}
+    called = {name: poi for poi, name in reversed(list(names.items()))}
     spelled = [kind for kind in _longest(found, len(text)) if kind.names]
     return [Place(called[min(kind.names)], None, kind.start, kind.end, kind.end) for kind in spelled]
 

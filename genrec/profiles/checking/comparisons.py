@@ -126,8 +126,8 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
 
 
 def _is_lately(item: Item, since: datetime) -> bool:
-    begin, end = item.value.dates
-    return begin <= since.date() <= end
+    when: When = item.value
+    return when.dates is not None and when.dates[0] <= since.date() <= when.dates[1]
 
 
 def _none_other(talk: Talk) -> bool:

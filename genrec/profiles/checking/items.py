@@ -1,6 +1,7 @@
 """A sentence as a row of items: the places and kinds that it names, its times and numbers, and words of the grammar."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from genrec.habit_models import Habits
 from genrec.profiles.checking.claims import Claim
@@ -35,6 +36,10 @@ def _is_counted(words: Sequence[Word], at: int, last: Item | None) -> bool:
     return False
 
 
+def _words_of_gap(text: str, begin: int, end: int) -> list[Word]:
+    return [word for word in words_in(text, begin, end) if word.text[0] != _BLOT]
+
+
 class Reader:
     """Reads sentences about one person."""
 
@@ -64,14 +69,11 @@ class Reader:
         found = sorted([*found, *times], key=lambda item: item.start)
         row: list[Item] = []
         begin = 0
-        for item in [*found, None]:
-            words = words_in(text, begin, item.start if item else len(text))
-            words = [word for word in words if word.text[0] != _BLOT]
-            row += self._spoken(words, row)
-            if item:
-                row.append(item)
-                begin = item.end
-        return row
+        for item in found:
+            row += self._spoken(_words_of_gap(text, begin, item.start), row)
+            row.append(item)
+            begin = item.end
+        return [*row, *self._spoken(_words_of_gap(text, begin, len(text)), row)]
 
     def _is_place(self, digits: str) -> bool:
         return digits.isdigit() and number(digits) in self._own
@@ -149,7 +151,8 @@ class Reader:
         word = words[at]
         found, length = meanings(words, at)
         loose = self._loose(words, at)
-        kind, meaning = UNKNOWN, None
+        kind: str = UNKNOWN
+        meaning: Any = None
         if word.text.isdigit():
             kind, meaning, length = *self._number(words, at, last), 1
         elif loose and (loose[1] > length or not found or found[0][0] == "role"):

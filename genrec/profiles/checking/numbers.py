@@ -10,7 +10,7 @@ from genrec.profiles.checking.claims import (
 )
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import When
-from genrec.profiles.checking.segments import TARGETS, has, is_break, value
+from genrec.profiles.checking.segments import TARGETS, has, is_break, named, value
 from genrec.profiles.checking.shares import share
 from genrec.profiles.checking.visits import Places, everywhere
 from genrec.profiles.checking.wording import free_times, number_of, take_only
@@ -88,12 +88,7 @@ def _things(talk: Talk, item: Item, noun: Item) -> None:
     text = f"{item.text} {noun.text}"
     if noun.kind == "kind":
         counts, note = [len(noun.value.habits)], f"{noun.value.name}: {len(noun.value.habits)} places"
-    elif (
-        has(noun, "places")
-        and noun.text.lower() == "of them"
-        and talk.focus
-        and (free_times(talk) or not talk.focus_before)
-    ):
+    elif noun.text.lower() == "of them" and talk.focus and (free_times(talk) or not talk.focus_before):
         _visits(talk, item, text)
         return
     elif has(noun, "places"):
@@ -236,12 +231,12 @@ def _nearest(talk: Talk, at: int) -> Places | None:
     """The place right before a number ("POI 4, with 39 visits"), or behind it ("39 visits to POI 4")."""
     for one in reversed(talk.items[:at]):
         if one.kind in TARGETS:
-            return one.value
+            return named(one)
         if not (is_break(one) or has(one, "fill", "have", "hold")):
             break
     for one in talk.items[at + 1 :]:
         if one.kind in TARGETS:
-            return one.value
+            return named(one)
         if not has(one, "fill", "visits", "go", "be"):
             break
     return None

@@ -8,9 +8,12 @@ from genrec.profiles.checking.claims import Talk
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import PARTS, When, circle
 from genrec.profiles.checking.segments import TARGETS, has, is_break, value
+from genrec.profiles.checking.segments import named as named_places
 from genrec.profiles.checking.steps import word_before
 from genrec.profiles.checking.visits import Places, everywhere
+from genrec.profiles.checking.wording import free_times
 
+AMONG_THE_FIRST: Final = 5
 RANKS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 
 
@@ -60,56 +63,64 @@ def ranked(
         talk.claim(word, False, f'"{word}": of what?')
 
 
-def rank(talk: Talk, named: Sequence[Item]) -> bool:
+def rank(talk: Talk, named: Sequence[Item]) -> None:
     """A claim about the order by visits, if there is one."""
     found = [item for item in talk.free("rank") if not is_share(talk, item)]
     if not found:
-        return False
+        return
     mark = found[0]
     name = value(mark, "rank")
     talk.take(*(item for item in found if item is mark or value(item, "rank") == name))
-    after = next((item for item in talk.items[talk.items.index(mark) + 1 :] if not has(item, "fill")), None)
-    seldom = after is not None and has(after, "degree") and value(after, "degree") == "rarely"
-    talk.take(after if seldom else None)
-    lowest = name == "last" or seldom
+    lowest = name == "last" or _is_rarely(talk, mark)
     for other in found:
         if value(other, "rank") == "last" and not lowest:
             talk.unclear(other)
+    if not (name in ("first", "last") and _rank_of_times(talk, mark, named, lowest=lowest)):
+        _rank_of_places(talk, mark, named, lowest=lowest)
+
+
+def _is_rarely(talk: Talk, mark: Item) -> bool:
+    """Whether "most" goes with "rarely"."""
+    after = next((item for item in talk.items[talk.items.index(mark) + 1 :] if not has(item, "fill")), None)
+    if after is None or not has(after, "degree") or value(after, "degree") != "rarely":
+        return False
+    talk.take(after)
+    return True
+
+
+def _rank_of_times(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: bool) -> bool:
+    """Days or hours with the most visits, if these are spoken of; or the place with the most visits at a time."""
     days = _days_of(talk, mark)
+    talk.take(days)
     if days is not None and named and days.start < named[0].start and any(has(item, "places") for item in talk.items):
-        talk.take(days)
         _first_then(talk, mark, days)
         return True
-    if days is not None and name in ("first", "last"):
-        talk.take(days)
+    if days is not None:
         top_days(talk, days, mark.text, lowest=lowest)
         return True
-    part = next((item for item in talk.times if item.value.hours and item.start not in talk.used), None)
-    if part is not None and name == "first" and (not named or any(has(item, "part") for item in talk.items)):
-        talk.take(part)
-        _top_part(talk, part, mark.text)
-        return True
+    part = next((item for item in free_times(talk) if item.value.hours), None)
+    if part is None or lowest or (named and not any(has(item, "part") for item in talk.items)):
+        return False
+    talk.take(part)
+    _top_part(talk, part, mark.text)
+    return True
+
+
+def _rank_of_places(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: bool) -> None:
+    """Places or kinds at some place of the order, and what comes before or behind them."""
+    name = value(mark, "rank")
     wide = _number_near(talk, mark)
-    behind = next(
-        (
-            item
-            for item in talk.items
-            if item.start > mark.start and (has(item, "compare", "step") or item.text.lower() == "followed by")
-        ),
-        None,
-    )
-    fore = next((item for item in named if word_before(talk, item) in ("behind", "after")), None)
+    later = [item for item in talk.items if item.start > mark.start]
+    behind = next((item for item in later if has(item, "compare", "step")), None)
+    before = next((item for item in named if word_before(talk, item) in ("behind", "after")), None)
     followers = [item for item in named if behind is not None and item.start > behind.start]
-    referents = [item.value for item in named if item not in followers and item is not fore]
-    groups = [group for group in talk.focus if any(group is one for one in referents)] or (
-        [] if referents and followers else talk.focus
-    )
-    if len(groups) == 0 and referents:
-        groups = referents
+    referents = [item.value for item in named if item not in followers and item is not before]
+    groups = [group for group in talk.focus if any(group is one for one in referents)] or referents
+    groups = groups or ([] if followers else talk.focus)
     span = max(wide or 1, len(groups) if name == "first" else 1)
     some = _is_among(talk, mark)
     if some and wide is None:
-        span = max(span, 5)
+        span = max(span, AMONG_THE_FIRST)
     if wide is not None and not some and len(groups) not in (1, wide):
         talk.claim(mark.text, False, f'"{mark.text}": {wide} are told, {len(groups)} named')
     scope = _scope(talk, mark)
@@ -117,7 +128,6 @@ def rank(talk: Talk, named: Sequence[Item]) -> bool:
     if behind is not None and followers:
         talk.take(behind)
         _order(talk, behind, groups, [item.value for item in followers])
-    return True
 
 
 def _is_among(talk: Talk, mark: Item) -> bool:
@@ -135,12 +145,12 @@ def _scope(talk: Talk, mark: Item) -> Places | None:
     at = talk.items.index(mark)
     for item in talk.items[at + 1 :]:
         if item.kind == "kind":
-            return item.value
+            return named_places(item)
         if not has(item, "fill", "own", "rank", "number"):
             break
     for item in reversed(talk.items[:at]):
         if item.kind == "kind":
-            return item.value
+            return named_places(item)
         if item.kind == "place" or has(item, "places") or is_break(item):
             break
     after = next((item for item in talk.items[at + 1 :] if not has(item, "fill")), None)

@@ -26,12 +26,19 @@ def has(item: Item, *classes: str) -> bool:
 
 def value(item: Item, name: str) -> str:
     """What an item stands for as one of a class."""
-    return next(value for kind, value in item.value if kind == name)
+    meanings: list[tuple[str, str]] = item.value
+    return next(value for kind, value in meanings if kind == name)
 
 
 def is_break(item: Item) -> bool:
     """Whether an item parts a sentence."""
     return has(item, *BREAKS)
+
+
+def named(item: Item) -> Places:
+    """The places that an item names."""
+    places: Places = item.value
+    return places
 
 
 @dataclass

@@ -39,14 +39,10 @@ def _is_each(talk: Talk, item: Item) -> bool:
 def _is_inner(talk: Talk, item: Item) -> bool:
     """Whether "all" belongs to another share: "a quarter of all visits"."""
     at = talk.items.index(item)
-    if (
-        has(item, "share")
-        and value(item, "share") == "all"
-        and any(has(one, "places") for one in talk.items[at + 1 : at + 2])
-    ):
-        if at and talk.items[at - 1].text.lower() in ("of", "among"):
-            talk.take(item)
-            return True
+    near = talk.items[max(at - 1, 0) : at + 2]
+    if near[0].text.lower() in ("of", "among") and item.text.lower() == "all" and has(near[-1], "places"):
+        talk.take(item)
+        return True
     before = [one for one in talk.items[max(at - 2, 0) : at] if has(one, "share", "number", "rank")]
     if before and talk.items[at - 1].text.lower() in ("of", "half of", before[-1].text.lower()):
         talk.take(item)
