@@ -38,7 +38,7 @@ _WORDS: Final = (
     ("area", rf"{_OFTEN}(?:stay|keep|move|go)(?: to places)? {_KM}", "visit"),
     ("role", r"\blikely (?:lives|works|studies) (?:at|in)\b", "visits"),
     ("role", r"\blikely (?:live|work|study) (?:at|in)\b", "visit"),
-    ("role", r",? likely (?:at home|at work|for work|to work|to study)\b", ""),
+    ("role", r",? likely (?:home|at home|at work|for work|to work|to study)\b", ""),
     ("role", r"\bhome to\b", "to"),
     ("first", r"\bmost time\b", "time"),
     ("first", r"\bmost (?:often|visited)\b|\bfavou?rite\b", ""),

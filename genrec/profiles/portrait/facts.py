@@ -105,7 +105,7 @@ def _whole(habits: Habits) -> Iterator[Fact]:
     top = habits.places[0]
     near = [km for km in DISTANCES if share_within(habits, top.poi, km) >= NEAR_SHARE]
     if near and top.share < NEAR_SHARE:
-        yield Fact("area", 0.25, (place_name(top),), (top.poi,), km=near[0])
+        yield Fact("area", 0.25, (f"POI {top.poi}",), (top.poi,), km=near[0])
 
 
 def _rhythm(habits: Habits) -> str:
