@@ -112,7 +112,7 @@ def _estimate(writer: Writer, subjects: list[Subject]) -> None:
     scale = sum(sizes) / max(sizes[probe], 1)
     made = profile.provenance
     out.print(
-        f"{len(subjects)} users, {sum(sizes)} sentences: about {scale * made.tokens_in:,.0f} tokens in, "
+        f"{len(subjects)} users, {sum(sizes)} facts: about {scale * made.tokens_in:,.0f} tokens in, "
         f"{scale * made.tokens_out:,.0f} out, at most {scale * seconds:,.0f} s (batches are faster). "
         f"Measured on user {profile.user_id}; nothing was written."
     )

@@ -38,7 +38,7 @@ _WORDS: Final = (
     ("area", rf"{_OFTEN}(?:stay|keep|move|go)(?: to places)? {_KM}", "visit"),
     ("role", r"\blikely (?:lives|works|studies) (?:at|in)\b", "visits"),
     ("role", r"\blikely (?:live|work|study) (?:at|in)\b", "visit"),
-    ("role", r",? likely (?:at home|at work|for work|to work|to study)\b", ""),
+    ("role", r",? likely (?:home|at home|at work|for work|to work|to study)\b", ""),
     ("role", r"\bhome to\b", "to"),
     ("first", r"\bmost time\b", "time"),
     ("first", r"\bmost (?:often|visited)\b|\bfavou?rite\b", ""),
@@ -96,24 +96,32 @@ def pattern_claims(patterns: Collection[Pattern], reading: Sentence, habits: Hab
             yield _role(pattern, reading, habits)
         elif pattern.kind == "first":
             yield _first(pattern, reading, habits)
-        elif pattern.kind == "since" and not _is_since(pattern.text, habits):
+        elif pattern.kind == "since" and not _is_since(pattern.text, habits, reading if "new" in changes else None):
             yield pattern.text, False, "nothing is known to have changed then"
         elif pattern.kind != "since" or not changes:
             yield _change(pattern, reading, habits)
 
 
-def _is_since(said: str, habits: Habits) -> bool:
-    if habits.lately is None:
-        return False
+def _is_since(said: str, habits: Habits, new: Sentence | None) -> bool:
+    """Whether it is the month since which visits are compared with those before, or the first one of `new` places."""
     words = said.lower().split()
-    since = habits.lately.since
-    return words[0] != "since" or words[1:] == f"{since:%B %Y}".lower().split()[: len(words) - 1]
+    if new:
+        named = {place.poi for place in new.places}
+        dates = [place.first_visit for place in habits.places if place.poi in named]
+    else:
+        dates = [habits.lately.since] if habits.lately else []
+    months = [f"{date:%B %Y}".lower().split()[: len(words) - 1] for date in dates]
+    return bool(months) and (words[0] != "since" or all(month == words[1:] for month in months))
 
 
 def _change(pattern: Pattern, reading: Sentence, habits: Habits) -> tuple[str, bool, str]:
     """Everything that the sentence names is new, or comes more or less often, or is visited lately at all."""
     named = [{place.poi} for place in reading.places] + [_of(kind, habits) for kind in reading.kinds]
     lately = habits.lately
+    if pattern.kind == "new":
+        new = bool(named) and all(len(pois) == 1 and is_new(habits, *pois) for pois in named)
+        first = [f"POI {p.poi}: first visit {p.first_visit:%Y-%m-%d}" for p in habits.places if {p.poi} in named]
+        return pattern.text, new, ", ".join(first)
     if lately is None or not named:
         return pattern.text, False, "nothing is known of a change"
     total = {place.poi: place.visits for place in habits.places}
@@ -126,8 +134,6 @@ def _change(pattern: Pattern, reading: Sentence, habits: Habits) -> tuple[str, b
 
 
 def _holds(kind: str, pois: Collection[int], habits: Habits, lately: Lately) -> bool:
-    if kind == "new":
-        return len(pois) == 1 and is_new(habits, *pois)
     if kind == "since":
         return visits_lately(lately, pois) >= SEEN_LATELY
     return changed(habits, pois) == kind

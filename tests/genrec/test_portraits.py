@@ -87,7 +87,7 @@ def life(*, gym_from=0, pub_until=200, days=100):
 
 
 def test_changes_are_told():
-    stayed, changing = life(), life(gym_from=60, pub_until=60)
+    stayed, changing = life(), life(gym_from=75, pub_until=60)
     assert f"{stayed.lately.since:%Y-%m-%d}" == "2024-03-01"
     assert [changed(stayed, {poi}) for poi in (1, 2, 4, 5)] == [None] * 4
     assert (changed(changing, {5}), changed(changing, {4}), changed(changing, {1})) == ("more", "less", None)

@@ -29,15 +29,15 @@ from training.trainers.reference import reference_log_probabilities, weights_has
 
 SOURCES: Final[dict[TextSource, float]] = {"unsupported": 0.5, "redundant": 0.25, "poorer": 0.25}
 
-# What a worse paragraph may say otherwise: where it stands, and what else may stand there.
-_DAYS = (*WEEKDAYS, "weekday", "weekend")
-_SWAPS: Final[tuple[tuple[re.Pattern[str], Callable[[random.Random], str]], ...]] = (
-    (re.compile(r"(?<=\bPOI )\d+"), lambda draw: str(draw.randrange(10 ** draw.randint(2, 4)))),
-    (re.compile(r"(?<=\bbetween )\d+|(?<=\baround )\d+"), lambda draw: str(draw.randrange(24))),
-    (re.compile(rf"\b(?:{'|'.join(_DAYS)})(?=s\b)", re.IGNORECASE), lambda draw: draw.choice(_DAYS)),
-    (re.compile(r"(?<=\b[Ss]ince )[A-Z]\w+ \d{4}"), lambda draw: f"{draw.choice(MONTHS):%B %Y}"),
-    (re.compile(r"(?<=\bwithin )\d+"), lambda draw: str(draw.randint(1, 60))),
-)
+_DAYS: Final = (*WEEKDAYS, "weekday", "weekend")
+# What a worse paragraph may say otherwise: where that stands, and from what is said to what is said instead.
+_SWAPS: Final[dict[str, Callable[[str, random.Random], str]]] = {
+    r"(?<=\bPOI )\d+": lambda said, draw: str(draw.randrange(10 ** draw.randint(2, 4))),
+    r"(?<=\bbetween )\d+|(?<=\baround )\d+": lambda said, draw: str((int(said) + draw.randint(6, 18)) % 24),
+    rf"\b(?:{'|'.join(_DAYS)})(?=s\b)": lambda said, draw: draw.choice(_DAYS),
+    r"(?<=\b[Ss]ince )[A-Z]\w+ \d{4}": lambda said, draw: f"{draw.choice(MONTHS):%B %Y}",
+    r"\b(?:new|known|familiar)(?= places\b)": lambda said, draw: "known" if said == "new" else "new",
+}
 
 
 def worse(written: Written, source: TextSource, draw: random.Random) -> str:
@@ -56,13 +56,13 @@ def worse(written: Written, source: TextSource, draw: random.Random) -> str:
 
 def _swapped(text: str, draw: random.Random) -> str:
     """The text with one thing that it says replaced by another; unchanged if there is nothing."""
-    spots = [(match, other) for pattern, other in _SWAPS for match in pattern.finditer(text)]
+    spots = [(match, other) for pattern, other in _SWAPS.items() for match in re.finditer(pattern, text)]
     if not spots:
         return text
     match, other = draw.choice(spots)
     said = match[0]
     while said.lower() == match[0].lower():
-        said = other(draw)
+        said = other(match[0], draw)
     return f"{text[: match.start()]}{said}{text[match.end() :]}"
 
 

@@ -105,7 +105,7 @@ def _whole(habits: Habits) -> Iterator[Fact]:
     top = habits.places[0]
     near = [km for km in DISTANCES if share_within(habits, top.poi, km) >= NEAR_SHARE]
     if near and top.share < NEAR_SHARE:
-        yield Fact("area", 0.25, (place_name(top),), (top.poi,), km=near[0])
+        yield Fact("area", 0.25, (f"POI {top.poi}",), (top.poi,), km=near[0])
 
 
 def _rhythm(habits: Habits) -> str:
@@ -128,14 +128,13 @@ def _steps(habits: Habits) -> Iterator[Fact]:
 
 def _changes(habits: Habits) -> Iterator[Fact]:
     """What is new, and what is more or less frequent than before; so many comparisons ask for a stricter test."""
-    lately = habits.lately
-    if lately is None:
-        return
-    since = f"{lately.since:%B %Y}"
     for place in habits.places:
         if is_new(habits, place.poi):
-            share = lately.places[place.poi] / lately.visits
-            yield Fact("new", 0.2 + share, (place_name(place),), (place.poi,), since=since)
+            since = f"{place.first_visit:%B %Y}"
+            yield Fact("new", 0.2 + place.share, (place_name(place),), (place.poi,), since=since)
+    if habits.lately is None:
+        return
+    since = f"{habits.lately.since:%B %Y}"
     several = [habit for habit in habits.categories if is_known(habit.category) and len(_of(habits, habit)) > 1]
     compared = [*habits.places[:COMPARED], *several[:COMPARED]]
     for habit in compared:

@@ -64,7 +64,8 @@ def plan_of(found: Sequence[Fact], draw: random.Random) -> list[Paragraph]:
         for kind in kinds:
             for few in (False, True):
                 same = [fact for fact in found if (fact.kind, fact.few) == (kind, few)]
-                groups += _grouped(same, TOGETHER.get(kind, 1), draw)
+                alike = len({fact.since for fact in same}) == 1
+                groups += _grouped(same, TOGETHER.get(kind, 1) if alike else 1, draw)
         if groups:
             paragraphs.append(Paragraph(section, tuple(groups)))
     return paragraphs
