@@ -252,11 +252,11 @@ def test_mistakes(folder, genrec_eval):
 
 
 def test_categories_of_the_catalogue_count_as_named(profiles):
-    """A kind of place that nobody visits is a claim all the same, and a false one."""
+    """A kind of place that nobody visits is a claim all the same, and a false one; so is a word of no catalogue."""
     [profile] = called(profiles[0], "u0")
     zoo = profile.model_copy(update={"preferences": [Statement(text="Likes the Office and the Zoo.", backed_by=["x"])],
                                      "routines": [], "summary": []})  # fmt: skip
-    assert quality_of([zoo])["supported"]["value"] == 1
+    assert quality_of([zoo])["supported"]["value"] == 0
     checkins = town()
     wider = make(
         [(u, p, t) for u, p, t in checkins.frame.select("user_id", "poi", "time").iter_rows()], [*KINDS, "Zoo"]

@@ -109,6 +109,12 @@ class Talk:
         self.take(item)
 
 
+def visits_note(group: Places) -> str:
+    """How often somebody was at some places."""
+    kind = f" ({group.categories[0]})" if group.is_one and group.categories else ""
+    return f"{group.name}{kind}: {group.visits} visits"
+
+
 def share_at(talk: Talk, group: Places, when: When, least: float | None = None) -> None:
     """Require that a share of the visits (None: as many as a time without a degree asks for) are at a time."""
     minimum = 1 if talk.past else max(min(MIN_VISITS, group.visits), 1)
@@ -183,11 +189,7 @@ def degree(talk: Talk, word: str, name: str, group: Places, when: When | None) -
     """Require of visits to some places (at a time) that they are as many as an adverb says."""
     count = group.at(when)
     what = f"{word} {when.text}" if when else word
-    note = (
-        f"{group.name}: {count.high} of {group.visits} visits {when.text}"
-        if when
-        else f"{group.name}: {group.visits} visits"
-    )
+    note = f"{group.name}: {count.high} of {group.visits} visits {when.text}" if when else visits_note(group)
     if name == "never":
         talk.claim(what, count.high == 0, note)
     elif name == "rarely":

@@ -47,7 +47,7 @@ def ranked(
 ) -> None:
     """Require that places (or kinds) are at a place of the order by visits, `span` places wide."""
     for group in groups:
-        inside = len(group.habits) == 1 and group.name.startswith("POI ")
+        inside = group.is_one
         if inside:
             pool = [p.visits for p in (scope or everywhere(talk.habits)).habits if p.poi not in group.pois]
         else:

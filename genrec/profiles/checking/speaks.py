@@ -86,7 +86,9 @@ def _subject(items: Sequence[Item]) -> str | None:
 
 def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> bool:
     if first.text.lower() in _THERE:
-        return not any(has(item, "visits", "number") or _is_never(item) for item in row)
+        after = [item for item in rest if not has(item, "fill")]
+        is_adjective = len(after) > 1 and after[0].kind in TARGETS and has(after[1], "visits")
+        return not (is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree")))
     if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
         return True
     if has(first, "places") and not any(item.kind == "time" for item in row):

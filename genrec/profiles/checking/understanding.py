@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from genrec.habit_models import Habits
 from genrec.profiles.checking import comparisons, degrees, events, numbers, ranks, shares, steps
-from genrec.profiles.checking.claims import Claim, Talk, fits, is_of
+from genrec.profiles.checking.claims import Claim, Talk, fits, is_of, visits_note
 from genrec.profiles.checking.lexicon import UNKNOWN, Item, roles
 from genrec.profiles.checking.segments import TARGETS, Segment, chunks, has, segments, value
 from genrec.profiles.checking.visits import Places
@@ -75,7 +75,7 @@ def _segment(
         used.add(item.start)
         if groups or kinds:
             right = fits(item.text.lower(), words, [*groups, *kinds])
-            done = value(item, "role").removesuffix("*")
+            done = value(item, "role").split()[-1].removesuffix("*")
             claims.append(Claim(done, right, f"{done}: {'a' if right else 'no'} kind of place spoken of"))
         else:
             found = tuple(p for p in habits.places if is_known(p.category) and set(key_of(p.category)) & words)
@@ -140,11 +140,7 @@ def _turned(items: Sequence[Item]) -> bool:
 
 
 def _visited(group: Places, text: str) -> Claim:
-    note = f"{group.name}: {group.visits} visits"
-    if len(group.habits) == 1 and group.name.startswith("POI "):
-        [place] = group.habits
-        note = f"{group.name} ({place.category}): {group.visits} visits" if is_known(place.category) else note
-    return Claim(text, group.visits > 0, note)
+    return Claim(text, group.visits > 0, visits_note(group))
 
 
 def _appositions(segment: Segment, claims: list[Claim]) -> tuple[list[Item], list[Places]]:

@@ -34,6 +34,11 @@ class Places:
         return sum(place.visits for place in self.habits)
 
     @property
+    def is_one(self) -> bool:
+        """Whether it is a place that is named by its number."""
+        return len(self.habits) == 1 and self.name.startswith("POI ")
+
+    @property
     def pois(self) -> frozenset[int]:
         """Their numbers."""
         return frozenset(place.poi for place in self.habits)
