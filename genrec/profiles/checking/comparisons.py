@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import product
 from typing import Final
 
@@ -107,7 +106,7 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
     if (
         lately is None
         or any(item not in dates for item in talk.times)
-        or not all(_is_lately(item, lately.since) for item in dates)
+        or not all(_is_lately(item, talk) for item in dates)
     ):
         talk.claim(mark.text, False, "nothing is known of such a change")
         return True
@@ -125,9 +124,13 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
     return True
 
 
-def _is_lately(item: Item, since: datetime) -> bool:
+def _is_lately(item: Item, talk: Talk) -> bool:
+    """Whether a time is that since which visits are counted apart: its month, or "lately"."""
     when: When = item.value
-    return when.dates is not None and when.dates[0] <= since.date() <= when.dates[1]
+    lately = talk.habits.lately
+    if when.dates is None or lately is None:
+        return False
+    return when.dates[1] == talk.habits.as_of.date() or when.dates[0] <= lately.since.date() <= when.dates[1]
 
 
 def _none_other(talk: Talk) -> bool:
