@@ -43,6 +43,8 @@ def _adverb(talk: Talk, word: Item, when: When | None) -> None:
     if name == "anymore":
         talk.unclear(word)
         return
+    if when is None and is_last(talk, word):  # "..., always."
+        when = together_when([item for item in talk.said if item.kind == "time"])
     alone = when is None or (name == "often" and bool(talk.focus) and _before_target(talk, word))
     if alone and when is None and not talk.focus and talk.scope is None:
         talk.claim(word.text, False, f'"{word.text}": of what?')
@@ -57,6 +59,11 @@ def _adverb(talk: Talk, word: Item, when: When | None) -> None:
             share_at(talk, group, when)
         else:
             degree(talk, word.text, name, group, when)
+
+
+def is_last(talk: Talk, word: Item) -> bool:
+    """Whether a part of a sentence is one adverb behind another part."""
+    return all(is_break(item) or item is word for item in talk.items) and len(talk.said) > len(talk.items)
 
 
 def _is_where(talk: Talk, group: Places, when: When) -> bool:

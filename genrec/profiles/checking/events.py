@@ -86,6 +86,8 @@ def _ended(talk: Talk, span: _Span, dates: Item | None) -> None:
 
 def _bounded(talk: Talk, span: _Span, dates: Item) -> None:
     """Claims such as "Since March", "until March", "not before April", "not after March"."""
+    if talk.free("share"):  # "all visits are from April"
+        return
     marks = {value(item, "event"): item for item in talk.free("event")}
     behind = [item for item in talk.free("step") if value(item, "step") == "after" and item.end < dates.start]
     marks |= dict.fromkeys(["after"], behind[0]) if behind else {}

@@ -224,7 +224,8 @@ def _counts_at_times(talk: Talk, said: int, possible: Sequence[int]) -> list[int
 
 def _before_time(talk: Talk, item: Item) -> bool:
     """Whether a time follows: "four visits, each around 19"."""
-    return any(one.kind == "time" for one in talk.items[talk.items.index(item) + 1 :][:2])
+    after = (one for one in talk.items[talk.items.index(item) + 1 :] if not has(one, "fill"))
+    return next((one.kind == "time" for one in after), False)
 
 
 def _nearest(talk: Talk, at: int) -> Places | None:

@@ -115,6 +115,10 @@ def _rank_of_places(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: bo
     before = next((item for item in named if word_before(talk, item) in ("behind", "after")), None)
     followers = [item for item in named if behind is not None and item.start > behind.start]
     referents = [item.value for item in named if item not in followers and item is not before]
+    if before is not None:
+        lead = talk.items[talk.items.index(before) - 1]
+        talk.take(lead)
+        _order(talk, mark, referents, [before.value])
     groups = [group for group in talk.focus if any(group is one for one in referents)] or referents
     groups = groups or ([] if followers else talk.focus)
     span = max(wide or 1, len(groups) if name == "first" else 1)

@@ -55,6 +55,8 @@ def share(talk: Talk, item: Item, name: str) -> None:
     at = talk.items.index(item)
     behind = talk.items[at + 1 :]
     noun = next((one for one in behind if has(one, "visits", "places", "kinds", "days", "weeks", "day")), None)
+    if noun is not None and noun.text.lower() == "of them":
+        noun = None
     copula = next((one for one in behind if has(one, "be", "have", "go", "hold") and not has(one, "visits")), None)
     whole, part = _whole(talk, item, behind, noun, copula)
     if name in _COUNTS:

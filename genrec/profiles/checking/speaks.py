@@ -88,7 +88,9 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
     if first.text.lower() in _THERE:
         after = [item for item in rest if not has(item, "fill")]
         is_adjective = len(after) > 1 and after[0].kind in TARGETS and has(after[1], "visits")
-        return not (is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree")))
+        return not (
+            is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
+        )
     if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
         return True
     if has(first, "places") and not any(item.kind == "time" for item in row):
@@ -130,9 +132,9 @@ def _is_called(first: Item, rest: Sequence[Item]) -> bool:
     verb = next((i for i, item in enumerate(row) if has(item, "be", "go", "have", "hold", "role")), None)
     if verb is None or not has(row[verb], "be"):
         return False
-    for item in row[verb + 1 :]:
+    for i, item in enumerate(row[verb + 1 :]):
         if item.kind in TARGETS:
-            return True
+            return i > 0 or item.kind == "place" or item.text[:1].isupper()
         if has(item, "degree"):
             continue
         if item.text.lower() not in ("a", "an", "the"):
