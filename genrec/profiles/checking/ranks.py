@@ -235,7 +235,7 @@ def is_share(talk: Talk, item: Item) -> bool:
 
 def _days_of(talk: Talk, mark: Item) -> Item | None:
     """The days of which a rank speaks, if not of places."""
-    days = [item for item in talk.times if item.value.days and item.start not in talk.used]
+    days = [item for item in talk.times if item.value.days]
     if not days:
         return None
     if not talk.focus or any(has(item, "day") for item in talk.items):

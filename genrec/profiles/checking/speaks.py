@@ -56,6 +56,8 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     said = [item for item in items if not has(item, "end")]
     if said and (said[-1].text.lower() in _DANGLING or has(said[-1], "stop", "than", "own")):
         yield said[-1].text, "the sentence is not finished"
+    if sum(item.text == "(" for item in items) != sum(item.text == ")" for item in items):
+        yield text, "a bracket is not closed"
     yield from _doubled(items)
     subject = _subject(items)
     if subject is not None:
