@@ -165,10 +165,11 @@ def recording(ask):
     """Wrap `LlmWriter._ask`; gives it and the first tries' texts."""
     texts = []
 
-    def asking(drafts, temperature):
-        ask(drafts, temperature)
+    def asking(paragraphs, drafts, temperature):
+        found = ask(paragraphs, drafts, temperature)
         if temperature == 0:
-            texts.extend((*draft.dropped, *(one.text for one in draft.kept)) for draft in drafts)
+            texts.extend(found)
+        return found
 
     return asking, texts
 

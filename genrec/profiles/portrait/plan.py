@@ -1,6 +1,7 @@
 """The order of a portrait: which facts make a sentence, and which sentences a paragraph."""
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -91,3 +92,11 @@ def portrait_messages(paragraph: Paragraph) -> list[Message]:
         {"role": "system", "content": render("portrait_system")},
         {"role": "user", "content": render("portrait_user", notes=notes)},
     ]
+
+
+def tells(group: Group, sentence: str) -> bool:
+    """Whether a sentence has the names, distances and months of a group of facts, or else what makes it up."""
+    names = [name.split(" (")[0] if fact.pois else name for fact in group for name in fact.names]
+    marks = [*names, *(f"{fact.km} km" for fact in group if fact.km), *(fact.since for fact in group if fact.since)]
+    marks = marks or [group[0].when or "places"]
+    return all(re.search(rf"{re.escape(mark)}(?!\d)", sentence, re.IGNORECASE) for mark in marks)

@@ -1,13 +1,13 @@
 """From habits to a checked portrait: a model, or phrasings, put it into words; the evidence decides what stays."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from genrec.habit_models import Habits
 from genrec.llm.backend import AnswerScorer, Generation, Generator
 from genrec.profiles.faithfulness import sentences
 from genrec.profiles.fields import FieldGuesser
-from genrec.profiles.portrait.plan import PORTRAIT, Group, Paragraph, plan, portrait_messages
+from genrec.profiles.portrait.plan import PORTRAIT, Group, Paragraph, plan, portrait_messages, tells
 from genrec.profiles.portrait.realise import Realiser
 from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Provenance, Statement, unknown_fields
 from genrec.profiles.writer import Subject, Writer, assembled, statement
@@ -27,7 +27,7 @@ class _Draft:
 
     paragraph: Paragraph
     habits: Habits
-    kept: list[Statement] = field(default_factory=list)
+    kept: dict[int, Statement] = field(default_factory=dict)  # by the group of facts that they tell, others behind
     dropped: list[str] = field(default_factory=list)
     asked: int = 0  # sentences of the first try
     asked_again: int = 0  # those of them that are not supported
@@ -35,23 +35,36 @@ class _Draft:
     tokens_in: int = 0
     tokens_out: int = 0
 
+    @property
+    def untold(self) -> list[int]:
+        """The groups of facts that no statement tells."""
+        return [number for number in range(len(self.paragraph.groups)) if number not in self.kept]
+
     def propose(self, text: str, vocabulary: Collection[str]) -> None:
-        """Take the supported sentences of a paragraph, unless an earlier try was better."""
+        """Take the supported sentences of the first try."""
         said = sentences(text, vocabulary)
-        checked = [(one, statement(one, self.habits, vocabulary)) for one in said]
-        kept = [good for _, good in checked if good]
-        dropped = [one for one, good in checked if good is None]
-        if not self.asked:
-            self.asked, self.asked_again = len(said), len(dropped)
-        elif len(dropped) - len(kept) >= len(self.dropped) - len(self.kept):
-            return
-        self.kept, self.dropped = kept, dropped
+        failed = []
+        for one in said:
+            if good := statement(one, self.habits, vocabulary):
+                beyond = len(self.paragraph.groups) + len(self.kept)
+                self.kept[next((i for i in self.untold if tells(self.paragraph.groups[i], one)), beyond)] = good
+            else:
+                failed.append(one)
+        self.asked, self.asked_again = len(said), len(failed)
+        self.dropped = [] if self.untold else [one for one in failed if one]
+
+    def propose_again(self, number: int, text: str, vocabulary: Collection[str]) -> None:
+        """Take what is said of one group of facts at the second try."""
+        if good := statement(text, self.habits, vocabulary):
+            self.kept[number] = good
+        elif text.strip():
+            self.dropped.append(text.strip())
 
     def phrase(self, realiser: Realiser, vocabulary: Collection[str]) -> None:
         """Put each group of facts into words without a model."""
-        for group in self.paragraph.groups:
-            good = _phrased(group, self, realiser, vocabulary)
-            self.kept += [good] if good else []
+        for number, group in enumerate(self.paragraph.groups):
+            if good := _phrased(group, self, realiser, vocabulary):
+                self.kept[number] = good
 
     def count(self, generation: Generation) -> None:
         """Add a generation's cost."""
@@ -106,14 +119,20 @@ class LlmWriter:
         self._fields = FieldGuesser(scorer) if scorer else None
 
     def write(self, subjects: Sequence[Subject]) -> list[Profile]:
-        """See `Writer`. A paragraph with a sentence that fails the check is asked for once more.
+        """See `Writer`. What no supported sentence of a paragraph tells is asked for once more, by itself.
 
-        What fails then, too, is dropped; a section of which nothing is left is phrased without the model.
+        What is not supported is dropped; a section of which nothing is left is phrased without the model.
         """
         drafts = [[_Draft(paragraph, subject.habits) for paragraph in plan(subject.habits)] for subject in subjects]
         everything = [draft for group in drafts for draft in group]
-        self._ask(everything, temperature=0.0)
-        self._ask([draft for draft in everything if draft.dropped], temperature=SECOND_TRY_TEMPERATURE)
+        texts = self._ask([draft.paragraph for draft in everything], everything, temperature=0.0)
+        for draft, text in zip(everything, texts, strict=True):
+            draft.propose(text, self._vocabulary)
+        untold = [(draft, number) for draft in everything for number in draft.untold]
+        alone = [replace(draft.paragraph, groups=(draft.paragraph.groups[number],)) for draft, number in untold]
+        texts = self._ask(alone, [draft for draft, _ in untold], temperature=SECOND_TRY_TEMPERATURE)
+        for (draft, number), text in zip(untold, texts, strict=True):
+            draft.propose_again(number, text, self._vocabulary)
         for draft in everything:
             if not draft.kept:
                 draft.phrase(Realiser(draft.habits.user_id), self._vocabulary)
@@ -123,16 +142,17 @@ class LlmWriter:
             for subject, group in zip(subjects, drafts, strict=True)
         ]
 
-    def _ask(self, drafts: Sequence[_Draft], temperature: float) -> None:
+    def _ask(self, paragraphs: Sequence[Paragraph], drafts: Sequence[_Draft], temperature: float) -> list[str]:
+        """What the model makes of paragraphs, each of a draft that bears the cost."""
         generations = self._generator.generate(
-            [portrait_messages(draft.paragraph) for draft in drafts],
+            [portrait_messages(paragraph) for paragraph in paragraphs],
             max_tokens=PARAGRAPH_TOKENS,
             stop=PARAGRAPH_STOP,
             temperature=temperature,
         )
         for draft, generation in zip(drafts, generations, strict=True):
             draft.count(generation)
-            draft.propose(generation.text, self._vocabulary)
+        return [generation.text for generation in generations]
 
     def _guess(self, subject: Subject) -> dict[str, Guess]:
         if self._fields is None:
@@ -141,7 +161,7 @@ class LlmWriter:
 
 
 def _statements(drafts: Sequence[_Draft]) -> list[tuple[Section, Statement]]:
-    return [(draft.paragraph.section, one) for draft in drafts for one in draft.kept]
+    return [(draft.paragraph.section, draft.kept[number]) for draft in drafts for number in sorted(draft.kept)]
 
 
 def _provenance(writer: Writer, drafts: Sequence[_Draft]) -> Provenance:
