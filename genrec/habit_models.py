@@ -90,6 +90,8 @@ class Lately(_Model):
     since: NaiveDatetime
     visits: Positive
     places: dict[PoiIndex, Positive]
+    hours: dict[Hour, Positive] = {}
+    weekdays: dict[Weekday, Positive] = {}
 
     @model_validator(mode="after")
     def _visits_are_of_places(self) -> Lately:

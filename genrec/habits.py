@@ -130,21 +130,28 @@ def _habits(
         radius_of_gyration_km=_radius_of_gyration(places),
         transitions=transitions,
         recent=[RecentVisit(time=time, poi=poi) for time, poi in visits[-RECENT_VISITS:]],
-        lately=_lately(visits),
+        lately=_lately(visits, dates_only=dates_only),
     )
 
 
-def _lately(visits: Sequence[Visit]) -> Lately | None:
+def _lately(visits: Sequence[Visit], *, dates_only: bool) -> Lately | None:
     """The visits of the last month or two, if there are enough of them and before them to compare."""
     if not visits:
         return None
     latest = max(time for time, _ in visits)
     since = (latest - timedelta(days=LATELY_DAYS)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    times = [time for time, _ in visits if time >= since]
     late = Counter(poi for time, poi in visits if time >= since)
     early = [time for time, _ in visits if time < since]
     if late.total() < LATELY_VISITS or len(early) < 2 * LATELY_VISITS or since - min(early) < latest - since:
         return None
-    return Lately(since=since, visits=late.total(), places=dict(sorted(late.items())))
+    return Lately(
+        since=since,
+        visits=late.total(),
+        places=dict(sorted(late.items())),
+        hours={} if dates_only else _counts(time.hour for time in times),
+        weekdays=_counts(time.weekday() for time in times),
+    )
 
 
 def _places(visits: Sequence[Visit], pois: pl.DataFrame, *, dates_only: bool) -> list[PlaceHabit]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
+from genrec.habit_models import Lately
 from genrec.profiles.checking.claims import MIN_VISITS, Talk, together_when
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import When
@@ -102,26 +103,41 @@ def _is_change(talk: Talk, mark: Item, op: str, than: Item | None) -> bool:
     if op == "equal" or (earlier is None and not ((dates or becomes) and than is None)):
         return False
     lately = talk.habits.lately
-    talk.take(mark, than, earlier, *dates, *marks, *talk.free("weeks"))
-    if (
-        lately is None
-        or any(item not in dates for item in talk.times)
-        or not all(_is_lately(item, talk) for item in dates)
-    ):
+    others = [item for item in talk.times if item not in dates]
+    when = together_when(others)
+    talk.take(mark, than, earlier, *dates, *marks, *others, *talk.free("weeks"))
+    unknown = lately is None or not all(_is_lately(item, talk) for item in dates)
+    if lately is None or unknown or (when is not None and bool(talk.focus)):
         talk.claim(mark.text, False, "nothing is known of such a change")
         return True
     for group in talk.focus or [everywhere(talk.habits)]:
-        late = sum(lately.places.get(poi, 0) for poi in group.pois)
-        early, before = group.visits - late, talk.habits.checkins - lately.visits
-        first = talk.habits.first or lately.since
-        spans = (talk.habits.as_of - lately.since) / (lately.since - first)
-        rate = late / max(early * spans, 0.01)
-        share = (late / lately.visits) / max(early / before, 0.001) if talk.focus else rate
-        least = LESS if talk.focus else LESS_OF_ALL
-        holds = min(rate, share) >= MORE if op == "more" else max(rate, share) <= least
-        note = f"{group.name}: {late} of {lately.visits} visits since {lately.since:%B %Y}, {early} of {before} before"
-        talk.claim(mark.text, holds and group.visits > MIN_VISITS, note)
+        late = _late(lately, group, when)
+        holds, note = _changed(talk, op, late, group.at(when).high, is_part=bool(talk.focus) or when is not None)
+        talk.claim(mark.text, holds, f"{group.name}: {note}")
     return True
+
+
+def _late(lately: Lately, group: Places, when: When | None) -> int:
+    """Visits to places, or at a time, since what counts as lately."""
+    if when is None:
+        return sum(lately.places.get(poi, 0) for poi in group.pois)
+    counts = [sum(lately.weekdays.get(day, 0) for day in when.days)] if when.days else []
+    counts += [sum(lately.hours.get(hour, 0) for hour in when.hours)] if when.hours else []
+    return min(counts, default=0)
+
+
+def _changed(talk: Talk, op: str, late: int, total: int, *, is_part: bool) -> tuple[bool, str]:
+    """Whether visits have become more or less frequent: by the day, and as a part of all visits."""
+    habits, lately = talk.habits, talk.habits.lately
+    if lately is None or habits.first is None:
+        return False, "nothing is known of before"
+    early, before = total - late, habits.checkins - lately.visits
+    rate = late / max(early * ((habits.as_of - lately.since) / (lately.since - habits.first)), 0.01)
+    share = (late / lately.visits) / max(early / before, 0.001) if is_part else rate
+    least = LESS if is_part else LESS_OF_ALL
+    holds = min(rate, share) >= MORE if op == "more" else max(rate, share) <= least
+    note = f"{late} of {lately.visits} visits since {lately.since:%B %Y}, {early} of {before} before"
+    return holds and total > MIN_VISITS, note
 
 
 def _is_lately(item: Item, talk: Talk) -> bool:

@@ -130,7 +130,8 @@ def _rows(segment: Segment) -> list[list[Item]]:
     first = next((i for i, chunk in enumerate(found) if any(item.kind in TARGETS for item in chunk)), None)
     last = next((i for i in reversed(range(len(found))) if any(item.kind in TARGETS for item in found[i])), None)
     if first is None or last is None:
-        return found
+        leads = len(found) > 1 and all(item.kind == "time" or has(item, "event", "fill") for item in found[0])
+        return [[*found[0], *found[1]], *found[2:]] if leads else found
     return [[item for chunk in found[: last + 1] for item in chunk], *found[last + 1 :]]
 
 
