@@ -103,6 +103,9 @@ def _bounded(talk: Talk, span: _Span, dates: Item) -> None:
     name = next((name for name in holds if name in marks), None)
     if name is None or (name == "since" and marks.keys() & {"first", "last", "new"}) or (name == "after" and not never):
         return
+    if name == "since" and talk.free("number") and not never:  # "once since April"
+        talk.take(marks[name])
+        return
     always = [item for item in talk.free("degree") if value(item, "degree") == "always"]
     talk.take(marks[name], dates, *never, *always)
     talk.claim(f"{name} {dates.text}", holds[name], span.note)

@@ -105,7 +105,13 @@ class Reader:
             habit = self._own.get(place.poi)
             end = place.end if self.is_name(place) else place.id_end
             text = self._sentence.text[place.start : end]
-            yield Item("place", Places(f"POI {place.poi}", (habit,) if habit else ()), text, place.start, end)
+            yield Item(
+                "place",
+                Places(f"POI {place.poi}", (habit,) if habit else (), self._habits.lately),
+                text,
+                place.start,
+                end,
+            )
         for kind in self._sentence.kinds:
             text, end = self._sentence.text, kind.end
             while end < len(text) and text[kind.end - 1].isalpha() and text[end].isalpha():  # "churches"
@@ -116,7 +122,8 @@ class Reader:
         same = {h.category for h in self._habits.categories if is_known(h.category) and key_of(h.category) == kind.key}
         chosen = same & kind.names or same
         name = min(chosen or kind.names, default=self._index.name(kind.key))
-        return Places(name, tuple(place for place in self._habits.places if place.category in chosen))
+        places = tuple(place for place in self._habits.places if place.category in chosen)
+        return Places(name, places, self._habits.lately)
 
     def _loose(self, words: Sequence[Word], at: int) -> tuple[Places, int] | None:
         """A kind by a part of its name: "libraries", "fast food", "pool"."""
@@ -135,7 +142,8 @@ class Reader:
         if at + length < len(words) and length and words[at + length].text.lower() in _GENERIC:
             length += 1
         name = " ".join(word.text for word in words[at : at + length])
-        return Places(name, tuple(place for place in self._habits.places if place.category in names)), length
+        places = tuple(place for place in self._habits.places if place.category in names)
+        return Places(name, places, self._habits.lately), length
 
     def _spoken(self, words: Sequence[Word], before: Sequence[Item]) -> Iterator[Item]:
         at = 0
@@ -178,5 +186,5 @@ class Reader:
         habit = self._own.get(poi)
         is_named = last is not None and last.text.lower().rpartition(" ")[2] in _NUMBERING
         if is_named or (self._bare and habit is not None and not _is_counted(words, at, last)):
-            return "place", Places(f"POI {poi}", (habit,) if habit else ())
+            return "place", Places(f"POI {poi}", (habit,) if habit else (), self._habits.lately)
         return "number", poi

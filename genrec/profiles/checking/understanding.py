@@ -79,7 +79,7 @@ def _segment(
             claims.append(Claim(done, right, f"{done}: {'a' if right else 'no'} kind of place spoken of"))
         else:
             found = tuple(p for p in habits.places if is_known(p.category) and set(key_of(p.category)) & words)
-            groups = [Places(item.text, found)]
+            groups = [Places(item.text, found, habits.lately)]
             named = []
             claims += (
                 [Claim(item.text, bool(found), f"{item.text}: {groups[0].visits} visits")]

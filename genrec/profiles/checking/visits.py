@@ -4,11 +4,11 @@ Habits hold the days and the hours of each place apart, so that a count of both 
 same goes for dates, of which only the first and the last visit to a place are kept.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from genrec.habit_models import Habits, PlaceHabit
+from genrec.habit_models import Habits, Lately, PlaceHabit
 from genrec.profiles.checking.moments import When
 from genrec.words import is_known
 
@@ -27,6 +27,7 @@ class Places:
 
     name: str
     habits: tuple[PlaceHabit, ...]
+    lately: Lately | None = None
 
     @property
     def visits(self) -> int:
@@ -52,28 +53,30 @@ class Places:
         """Visits at a time."""
         if when is None:
             return Bounds(self.visits, self.visits)
-        each = [_at(place, when) for place in self.habits]
+        each = [_at(place, when, self.lately) for place in self.habits]
         return Bounds(sum(bounds.low for bounds in each), sum(bounds.high for bounds in each))
 
     def and_(self, other: "Places") -> "Places":
         """These and others together."""
         more = tuple(place for place in other.habits if place.poi not in self.pois)
-        return Places(f"{self.name} and {other.name}", self.habits + more)
+        return Places(f"{self.name} and {other.name}", self.habits + more, self.lately)
 
 
 def everywhere(habits: Habits) -> Places:
     """All places of a person."""
-    return Places("all", tuple(habits.places))
+    return Places("all", tuple(habits.places), habits.lately)
 
 
-def _at(place: PlaceHabit, when: When) -> Bounds:
+def _at(place: PlaceHabit, when: When, lately: Lately | None) -> Bounds:
     parts = []
     if when.days is not None:
         parts.append(_exactly(_sum(place.weekdays, when.days)))
     if when.hours is not None:
         parts.append(_exactly(_sum(place.hours, when.hours)))
     if when.dates is not None:
-        parts.append(_within(place, *when.dates))
+        known = lately is not None and when.dates[0] == lately.since.date() and place.last_visit.date() <= when.dates[1]
+        late = lately.places.get(place.poi, 0) if lately is not None else 0
+        parts.append(_exactly(late) if known else _within(place, *when.dates))
     low = max(0, sum(part.low for part in parts) - (len(parts) - 1) * place.visits)
     return Bounds(low, min(part.high for part in parts))
 
@@ -96,9 +99,3 @@ def _within(place: PlaceHabit, begin: date, end: date) -> Bounds:
     ends = sum(begin <= day <= end for day in ((first, last) if place.visits > 1 else (first,)))
     outside = (place.visits > 1 and (last > end)) + (first < begin)
     return Bounds(ends, place.visits - outside)
-
-
-def together(groups: Iterable[Places], name: str) -> Places:
-    """Several groups of places as one."""
-    found = {place.poi: place for group in groups for place in group.habits}
-    return Places(name, tuple(found.values()))
