@@ -43,14 +43,20 @@ class _Node(dict[str, "_Node"]):
 
 
 @cache
+def _classes() -> dict[str, Any]:
+    text = files("genrec.profiles.checking").joinpath("grammar.yaml").read_text(encoding="utf-8")
+    classes: dict[str, Any] = yaml.safe_load(text)
+    return classes
+
+
+@cache
 def _grammar() -> _Node:
     root = _Node()
-    text = files("genrec.profiles.checking").joinpath("grammar.yaml").read_text(encoding="utf-8")
-    for name, entry in yaml.safe_load(text).items():
+    for name, entry in _classes().items():
+        if name in ("role", "request"):
+            continue
         for value, phrases in entry.items() if isinstance(entry, dict) else [("", entry)]:
             for phrase in phrases if isinstance(phrases, list) else phrases.split(","):
-                if name == "role":
-                    continue
                 _add(root, phrase.split(), (name, str(value)))
     for phrase, number in _compound_numbers():
         _add(root, [phrase], ("number", str(number)))
@@ -60,9 +66,7 @@ def _grammar() -> _Node:
 @cache
 def roles() -> dict[str, frozenset[str]]:
     """What one does at places, and words of the kinds of places that bear it out."""
-    text = files("genrec.profiles.checking").joinpath("grammar.yaml").read_text(encoding="utf-8")
-    table = yaml.safe_load(text)["role"]
-    return {str(word): frozenset(kinds.replace(" ", "").split(",")) for word, kinds in table.items()}
+    return {str(word): frozenset(kinds.replace(" ", "").split(",")) for word, kinds in _classes()["role"].items()}
 
 
 @cache
@@ -81,6 +85,12 @@ def _compound_numbers() -> Iterator[tuple[str, int]]:
     for ten, tens in enumerate(_TENS, start=2):
         for one, ones in enumerate(_ONES, start=1):
             yield f"{tens}-{ones}", 10 * ten + one
+
+
+@cache
+def requests() -> frozenset[str]:
+    """Forms of verbs with which nobody tells of a person."""
+    return frozenset(word.strip() for word in _classes()["request"].split(","))
 
 
 def _add(root: _Node, words: Sequence[str], meaning: tuple[str, str]) -> None:

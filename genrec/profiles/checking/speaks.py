@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from genrec.profiles.checking.claims import Claim
-from genrec.profiles.checking.lexicon import Item
+from genrec.profiles.checking.lexicon import Item, requests
 from genrec.profiles.checking.segments import TARGETS, has, is_break, value
 from genrec.profiles.sentence import Sentence
 
@@ -59,6 +59,10 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     if sum(item.text == "(" for item in items) != sum(item.text == ")" for item in items):
         yield text, "a bracket is not closed"
     yield from _doubled(items)
+    if _nested(items):
+        yield text, "a place at a place"
+    if all(item.kind in TARGETS or has(item, "fill", "end", "own") for item in items):
+        yield text, "names, and nothing about them"
     subject = _subject(items)
     if subject is not None:
         yield text, subject
@@ -73,6 +77,12 @@ def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
             yield other.text, "the sentence is garbled"
 
 
+def _nested(items: Sequence[Item]) -> bool:
+    """Whether a place is said to be at a place."""
+    rows = zip(items, items[1:], items[2:], strict=False)
+    return any(a.kind == c.kind == "place" and b.text.lower() in ("at", "in") for a, b, c in rows)
+
+
 def _subject(items: Sequence[Item]) -> str | None:
     """Why the sentence is not about the person, if it is not."""
     row = [item for item in items if not is_break(item)]
@@ -81,7 +91,7 @@ def _subject(items: Sequence[Item]) -> str | None:
     if at is None:
         return None
     first, rest = leading[at], leading[at + 1 :]
-    if first is row[0] and _is_imperative(first, rest):
+    if _is_request(row):
         return "a request is not a claim"
     return "does not speak of the person" if _is_of_others(first, rest, row) else None
 
@@ -93,7 +103,9 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
         return not (
             is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
         )
-    if has(first, "be", "person", "person_noun", "regular") and _is_called(first, rest):
+    if _has_a_place(row) or (first is row[0] and has(first, "help")) or first.text.lower() in ("who", "which"):
+        return True
+    if has(first, "be", "person", "person_noun", "regular", "there", "who") and _is_called(first, rest):
         return True
     if has(first, "places") and not any(item.kind == "time" for item in row):
         return not any(has(item, *_PERSONAL) for item in row)
@@ -101,31 +113,27 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
     return first.kind in TARGETS and following is not None and not _may_do(following, row, first)
 
 
+def _has_a_place(row: Sequence[Item]) -> bool:
+    """Whether something "has POI 4", or "has pizza", where only numbers of visits or places can be had."""
+    for one, other in pairwise(item for item in row if item.text.lower() not in ("a", "an", "the")):
+        if has(one, "have") and (other.kind == "place" or (other.kind == "kind" and not _counts_visits(row))):
+            return True
+    return False
+
+
+def _counts_visits(row: Sequence[Item]) -> bool:
+    return any(has(item, "visits", "degree", "rank") for item in row)
+
+
 def _is_never(item: Item) -> bool:
     return has(item, "degree") and value(item, "degree") in ("never", "anymore")
 
 
-def _is_imperative(first: Item, rest: Sequence[Item]) -> bool:
-    word = first.text.lower().split()[0]
-    bare = (
-        "visit",
-        "go",
-        "choose",
-        "see",
-        "find",
-        "use",
-        "try",
-        "come",
-        "make",
-        "take",
-        "drop",
-        "stop",
-        "like",
-        "enjoy",
-        "check",
-        "head",
-    )
-    return has(first, "go", "role") and word in bare and bool(rest) and rest[0].text.lower() != "to"
+def _is_request(row: Sequence[Item]) -> bool:
+    """Whether a sentence begins with a verb that asks for something: "visit POI 4", not "visits to POI 4"."""
+    word = row[0].text.lower().split()[0]
+    is_noun = has(row[0], "visits") and len(row) > 1 and row[1].text.lower() == "to"
+    return word in requests() and len(row) > 1 and not is_noun
 
 
 def _is_called(first: Item, rest: Sequence[Item]) -> bool:

@@ -16,7 +16,7 @@ _NOTHING = '"{}": check-ins say nothing of this'
 # What must be taken up by a claim.
 CLAIMING = (
     "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
-    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier",
+    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier", "than",
 )  # fmt: skip
 _FREE = (
     "fill",
@@ -30,7 +30,6 @@ _FREE = (
     "hold",
     "visits",
     "places",
-    "than",
     "there",
     "day",
     "little",
