@@ -184,7 +184,7 @@ def _comparison(talk: Talk) -> _Comparison | None:
 
 def _than(mark: Item, behind: Sequence[Item]) -> Item | None:
     text = mark.text.lower()
-    is_itself = text in ("ahead", "behind") or text.startswith(("outnumber", "exceed", "beat"))
+    is_itself = text.endswith(("ahead", "behind")) or text.startswith(("outnumber", "exceed", "beat"))
     return next((one for one in behind if has(one, "than")), mark if is_itself else None)
 
 

@@ -103,7 +103,7 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
         return not (
             is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
         )
-    if _has_a_place(row) or (first is row[0] and has(first, "help")) or first.text.lower() in ("who", "which"):
+    if _has_a_place(row) or _is_asked(row) or first.text.lower() in ("who", "which"):
         return True
     if has(first, "be", "person", "person_noun", "regular", "there", "who") and _is_called(first, rest):
         return True
@@ -111,6 +111,13 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
         return not any(has(item, *_PERSONAL) for item in row)
     following = next((item for item in rest if not has(item, "degree", "help")), None)
     return first.kind in TARGETS and following is not None and not _may_do(following, row, first)
+
+
+def _is_asked(row: Sequence[Item]) -> bool:
+    """Whether a sentence begins with "does" or "can", but for "does not" and "can be found"."""
+    if not has(row[0], "help") or any(_is_never(item) for item in row[:3]):
+        return False
+    return row[0].text.lower() != "can" or not any(item.text.lower() in ("found", "seen") for item in row[1:3])
 
 
 def _has_a_place(row: Sequence[Item]) -> bool:
