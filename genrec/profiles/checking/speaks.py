@@ -103,7 +103,7 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
         return not (
             is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
         )
-    if _has_a_place(row) or _is_asked(row) or first.text.lower() in ("who", "which"):
+    if _has_a_place(row) or _is_asked(row) or row[0].text.lower() in ("who", "which"):
         return True
     if has(first, "be", "person", "person_noun", "regular", "there", "who") and _is_called(first, rest):
         return True
