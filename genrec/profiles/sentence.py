@@ -21,11 +21,6 @@ _PART = re.compile(rf"(?:\b(?:in|at|during) (?:the )?)?{PART.pattern}", re.IGNOR
 _COUNT = re.compile(rf"(?:\bwith )?{NUMBER.pattern}", re.IGNORECASE)
 _POI = re.compile(r"\bPOI(?: id)? (\d+)", re.IGNORECASE)
 _PHRASE = re.compile("|".join(part.pattern for part in (SPAN, HOUR, _DAYS, _PART, _COUNT)), re.IGNORECASE)
-# The evidence shows what a person does; not what they do not do or dislike, nor that they do it without exception.
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|only|always|exclusively|solely|every|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n['\u2019]t\b",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 _BRACKET = re.compile(r"[()]")
 _LONGEST_ID = 18  # digits
@@ -54,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A time, a number or a negation."""
+    """A time or a number."""
 
     text: str
     start: int
@@ -71,7 +66,6 @@ class Sentence:
     kinds: list[Kind]
     times: list[Phrase]
     numbers: list[Phrase]
-    negations: list[Phrase]
     words: list[Token]
 
 
@@ -102,7 +96,7 @@ def readings(
     kinds = [
         kind for kind in framed.without(index.find(text, words)) if not kind.silent or _stands_alone(kind, text, begins)
     ]
-    found = Sentence(text, whose, places, kinds, phrases, [], _phrases(_NEGATION, text), words)
+    found = Sentence(text, whose, places, kinds, phrases, [], words)
     twins = {(kind.start, kind.end) for kind in kinds if kind.names}
     others = [place for place in places if (place.start, place.end) not in twins]
     ways = [found] if len(others) == len(places) else [found, replace(found, places=others)]
@@ -189,7 +183,6 @@ def _settled(found: Sentence) -> Sentence:
         kinds=kinds,
         times=[phrase for phrase in phrases if not _COUNT.fullmatch(phrase.text)],
         numbers=[phrase for phrase in phrases if _COUNT.fullmatch(phrase.text)],
-        negations=names.without(found.negations),
         words=_Parts([*kinds, *places, *phrases]).without(found.words),
     )
 

@@ -76,7 +76,7 @@ class Reader:
         return [*row, *self._spoken(_words_of_gap(text, begin, len(text)), row)]
 
     def _is_place(self, digits: str) -> bool:
-        return digits.isdigit() and number(digits) in self._own
+        return digits.isdecimal() and number(digits) in self._own
 
     def is_name(self, place: Place) -> bool:
         """Whether brackets behind a place say what it is, rather than when or how often it is visited."""
@@ -161,7 +161,7 @@ class Reader:
         loose = self._loose(words, at)
         kind: str = UNKNOWN
         meaning: Any = None
-        if word.text.isdigit():
+        if word.text.isdecimal():
             kind, meaning, length = *self._number(words, at, last), 1
         elif loose and (loose[1] > length or not found or found[0][0] == "role"):
             kind, meaning, length = "kind", *loose
