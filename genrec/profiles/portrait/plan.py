@@ -32,7 +32,7 @@ LABELS: Final[dict[FactKind, str]] = {
     "top": "most visited",
     "place": "often",
     "step": "from",
-    "rhythm": "all visits",
+    "rhythm": "most visits",
     "area": "most visits near",
     "new places": "new places",
     "known places": "known places",
