@@ -34,9 +34,10 @@ habits = all_habits(checkins, split.start, [example.user_id for example in examp
 import time
 
 from genrec.llm.local import LocalModel
+from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import read_profiles
 from genrec.profiles.run import run, summarise
-from genrec.profiles.writer import LlmWriter, Subject
+from genrec.profiles.writer import Subject
 
 with err.status("loading the model (the first time it is unpacked, about a minute)"):
     model = LocalModel.load("embedded")

@@ -20,14 +20,18 @@ from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.habits import habits_of
+from genrec.llm.adapter import WRITER
 from genrec.llm.backend import AnswerScorer, CacheUse, Over
-from genrec.llm.connect import connect, connect_scorer, default_adapter
+from genrec.llm.connect import connect, connect_scorer, default_adapter, shipped_adapter
 from genrec.llm.identity import model_settings
 from genrec.profiles.place_kinds import place_kinds, vocabulary
+from genrec.profiles.portrait.plan import PORTRAIT
+from genrec.profiles.portrait.writer import LlmWriter, PortraitWriter
 from genrec.profiles.profile import Level, Profile
 from genrec.profiles.statements import Said, parse
 from genrec.profiles.words_worth import words_worth
-from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject, Writer
+from genrec.profiles.writer import Subject, Writer
+from genrec.prompting import prompt_version
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask, LlmRecommender, Recommender, query
 from genrec.steering import Shift, Steering
@@ -227,12 +231,14 @@ def make_writer(
     """The templates, or a model in this process or behind a server."""
     vocabulary = checkins.pois[CATEGORY].unique(maintain_order=True).to_list()
     if kind == "habits":
-        return HabitsWriter(vocabulary)
+        return PortraitWriter(vocabulary)
     with busy("loading the model"):
         connection = connect(model, server)
+        adapter = shipped_adapter(WRITER, model, server, prompt_version(PORTRAIT))
+        writing = connect(model, server, adapter) if adapter else connection
     if connection.scorer is None:
         note("note: this server gives no scores of given tokens, so traits and attributes stay unknown")
-    return LlmWriter(connection.generator, connection.scorer, vocabulary)
+    return LlmWriter(writing.generator, connection.scorer, vocabulary)
 
 
 def choose_users(checkins: Checkins, users: list[str] | None, limit: int | None) -> list[str]:

@@ -84,6 +84,22 @@ class RecentVisit(_Model):
     poi: PoiIndex
 
 
+class Lately(_Model):
+    """The visits since the first day of a month, to be held against those before it."""
+
+    since: NaiveDatetime
+    visits: Positive
+    places: dict[PoiIndex, Positive]
+    hours: dict[Hour, Positive] = {}
+    weekdays: dict[Weekday, Positive] = {}
+
+    @model_validator(mode="after")
+    def _visits_are_of_places(self) -> Lately:
+        if sum(self.places.values()) != self.visits:
+            raise ValueError(f"the places have {sum(self.places.values())} visits, not {self.visits}")
+        return self
+
+
 class Anchor(_Model):
     """A place that looks like home, work or school, with the numbers that say so."""
 
@@ -99,7 +115,7 @@ class Habits(_Model):
     visits go to one place (the temporal-uncorrelated entropy of Song et al., Science 2010, normalised).
     exploration_rate: share of the check-ins that were first visits. radius_of_gyration_km: root mean square
     distance from the centre of the visits (Gonzalez et al., Nature 2008). All are 0 without check-ins. `hours` are 0
-    where the data have dates only.
+    where the data have dates only. `lately` is None if too little is known to tell lately from before.
     """
 
     user_id: str
@@ -119,6 +135,7 @@ class Habits(_Model):
     radius_of_gyration_km: float = Field(ge=0, le=EARTH_KM)
     transitions: list[Transition]
     recent: list[RecentVisit] = Field(max_length=RECENT_VISITS)
+    lately: Lately | None = None
 
     @model_validator(mode="after")
     def _is_sound(self) -> Habits:
@@ -153,6 +170,7 @@ def _require_once(habits: Habits) -> None:
         "anchors": {anchor.poi for anchor in habits.anchors},
         "transitions": {poi for step in habits.transitions for poi in (step.from_poi, step.to_poi)},
         "recent": {visit.poi for visit in habits.recent},
+        "lately": set(habits.lately.places) if habits.lately else set(),
     }
     for name, pois in named.items():
         if strangers := pois - places:
@@ -187,6 +205,9 @@ def _require_histograms(habits: Habits) -> None:
             counts.update(getattr(place, name))
         if any(counts[i] != count for i, count in enumerate(getattr(habits, name))):
             raise ValueError(f"{name}: not the sum of those of the places")
+    lately = habits.lately.places if habits.lately else {}
+    if any(lately.get(place.poi, 0) > place.visits for place in habits.places):
+        raise ValueError("lately: a place has more visits than altogether")
     if sum(habits.hours) not in (0, habits.checkins):  # dates tell no hours
         raise ValueError(f"hours hold {sum(habits.hours)} visits, not {habits.checkins}")
     if not (habits.active_days <= habits.checkins and bool(habits.active_days) == bool(habits.checkins)):

@@ -20,10 +20,12 @@ from genrec.checkins import Checkins
 from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
 from genrec.geo import haversine_km
-from genrec.habit_models import RECENT_VISITS, CategoryHabit, Habits, PlaceHabit, RecentVisit, Transition
+from genrec.habit_models import RECENT_VISITS, CategoryHabit, Habits, Lately, PlaceHabit, RecentVisit, Transition
 from genrec.trajectories import Visit, steps
 
 MIN_TRANSITIONS = 2
+LATELY_DAYS = 21  # at least; and as many before
+LATELY_VISITS = 8  # at least; and twice as many before
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,27 @@ def _habits(
         radius_of_gyration_km=_radius_of_gyration(places),
         transitions=transitions,
         recent=[RecentVisit(time=time, poi=poi) for time, poi in visits[-RECENT_VISITS:]],
+        lately=_lately(visits, dates_only=dates_only),
+    )
+
+
+def _lately(visits: Sequence[Visit], *, dates_only: bool) -> Lately | None:
+    """The visits of the last month or two, if there are enough of them and before them to compare."""
+    if not visits:
+        return None
+    latest = max(time for time, _ in visits)
+    since = (latest - timedelta(days=LATELY_DAYS)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    times = [time for time, _ in visits if time >= since]
+    late = Counter(poi for time, poi in visits if time >= since)
+    early = [time for time, _ in visits if time < since]
+    if late.total() < LATELY_VISITS or len(early) < 2 * LATELY_VISITS or since - min(early) < latest - since:
+        return None
+    return Lately(
+        since=since,
+        visits=late.total(),
+        places=dict(sorted(late.items())),
+        hours={} if dates_only else _counts(time.hour for time in times),
+        weekdays=_counts(time.weekday() for time in times),
     )
 
 

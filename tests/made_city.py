@@ -56,12 +56,13 @@ class Script:
 
 
 class Echo(Script):
-    """Says of every place and kind what the last note says of it: all of it true."""
+    """Says of the first place or kind of the notes that the person likes it: all of it true."""
 
     def generate(self, conversations: Sequence[Sequence[Message]], **_: Any) -> list[Generation]:
         self.read += conversations
         notes = [conversation[-1]["content"].split("\n")[1] for conversation in conversations]
-        return [Generation(f"Likes {note}.", 10, 3) for note in notes]
+        named = [note.split(": ", 1)[-1].split(", ")[0].split("; ")[0].split(" to ")[0] for note in notes]
+        return [Generation(f"Likes {name}.", 10, 3) for name in named]
 
 
 def failed(result: tuple[int, str, str], *reasons: str) -> str:

@@ -19,11 +19,11 @@ from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.local import LocalModel
 from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
-from genrec.rankers.llm import PROMPTS
 from training import record
 from training.data.preferences import About, Preference
 from training.merge import merged, save_stacked
 from training.progress import Progress, nothing
+from training.prompts import LEARNED_PROMPTS
 from training.recipe import DpoRecipe
 from training.settings import (
     Trainable,
@@ -45,7 +45,7 @@ def load_policy(recipe: DpoRecipe, catalogue: str, ranking_prompt: str) -> Train
     `catalogue` and `ranking_prompt` are the hashes of those of the pairs. Raises GenRecError if there is another
     prompt now, or if the adapter was trained for another model, catalogue or prompt.
     """
-    if ranking_prompt not in {prompt_version(words) for words in PROMPTS.values()}:
+    if ranking_prompt not in {prompt_version(words) for words in LEARNED_PROMPTS.values()}:
         raise GenRecError(
             f"the preferences were made with another ranking prompt ({ranking_prompt}) than prompts/ has now. "
             "Restore the prompt's words, or make them anew with `genrec-train preferences`."

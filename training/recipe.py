@@ -55,8 +55,8 @@ class Data(_Strict):
     train: Literal["llm4poi", "rolling"] = "llm4poi"  # the first 80 %, or the first half of the check-ins
     moments: int = Field(default=4, ge=1, le=10_000)  # at how many moments evidence is frozen
     profiles: tuple[Path, ...] = ()  # of each user the latest before an example; without: one by templates
-    # The prompt; of diaries only the number of lines (visits), relabel and limit can be chosen.
-    prompt: Literal["genrec", "genup", "diary"] = "genrec"
+    # The prompt; of diaries only the number of lines (visits), relabel and limit can be chosen, of portraits the limit.
+    prompt: Literal["genrec", "genup", "diary", "portrait"] = "genrec"
     level: Level = "none"  # what a prompt shows of the profile
     budget: int = Field(default=400, ge=1, le=MOST)  # tokens for the user's lines of a prompt
     visits: int = Field(default=MOST_VISITS, ge=1, le=MOST)  # of a trajectory, in one conversation at most

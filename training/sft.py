@@ -15,12 +15,12 @@ from genrec.llm.lora import lora_rank, put_on
 from genrec.llm.quiet import quiet_transformers
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
-from genrec.rankers.llm import PROMPTS
 from training import record
 from training.data.conversation import TrainingExample
 from training.data.encoding import Encoder, encoded_dataset, examples_hash
 from training.data.examples import read, training_examples
 from training.progress import Progress, nothing
+from training.prompts import LEARNED_PROMPTS
 from training.recipe import SftRecipe
 from training.settings import (
     Trainable,
@@ -50,11 +50,11 @@ def tokenised(
 ) -> Dataset:
     """The examples in tokens, made once and then read from the cache; errors as in `Encoder.encode`.
 
-    With an adapter to be trained on diaries, the model's last layer becomes that of their answers.
+    With an adapter to be trained on diaries or portraits, the model's last layer becomes that of their answers.
     """
     encoder = Encoder(trainable.tokenizer, recipe.max_length)
     dataset = encoded_dataset(encoder, examples, cache_home() / "tokens", progress)
-    if recipe.data.prompt == "diary" and recipe.adapts:
+    if recipe.data.prompt in ("diary", "portrait") and recipe.adapts:
         return with_answer_head(trainable.model, dataset, recipe.seed)
     return dataset
 
@@ -81,7 +81,7 @@ def require_adapter(recipe: SftRecipe, catalogue: str) -> None:
     folder = adapter_folder(recipe.adapter)
     declared = read_adapter(folder)
     declared.require_base(recipe.model)
-    declared.require(catalogue, prompt_version(PROMPTS[recipe.data.prompt]))
+    declared.require(catalogue, prompt_version(LEARNED_PROMPTS[recipe.data.prompt]))
     rank = lora_rank(folder)
     if rank != recipe.lora.r:
         raise GenRecError(f"lora.r: {recipe.lora.r}, but {recipe.adapter} has rank {rank}")
@@ -147,5 +147,5 @@ def save_result(trainer: SFTTrainer, recipe: SftRecipe, trainable: Trainable, ou
             trainable.tokenizer.save_pretrained(out)
             model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
-    ranking_prompt = prompt_version(PROMPTS[recipe.data.prompt])
+    ranking_prompt = prompt_version(LEARNED_PROMPTS[recipe.data.prompt])
     write_declaration(out, Adapter(base=recipe.model, catalogue=catalogue, ranking_prompt=ranking_prompt))

@@ -8,6 +8,7 @@ COMMANDS = {
     "audit": ("eval.cli.audit:audit", "Look for knowledge of the future in a run."),
     "fit-habits": ("eval.cli.fit:fit_habits", "Fit the weights of the habits ranker."),
     "profiles": ("eval.cli.profiles:profiles", "Say what a file of profiles is worth."),
+    "checker": ("eval.cli.checker:checker", "Say how often the checker of sentences is right."),
     "report": ("eval.cli.report:report", "Write the report of a run."),
     "score": ("eval.cli.score:score", "Score predictions that another project made."),
     "bench": ("eval.cli.bench:app", "Time rankings against other ways to make them."),

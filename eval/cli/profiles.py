@@ -23,6 +23,9 @@ MEASURES = {
     "faithful": "sentences backed as first written",
     "supported": "sentences backed now",
     "coverage": "closed fields that are not unknown",
+    "told": "their ten most important facts told, by weight",
+    "redundant": "sentences that say nothing new",
+    "readability": "reading ease (Flesch; 100 is very easy)",
     "words": "words a user",
     "tokens_in": "tokens read a user",
     "tokens_out": "tokens written a user",
@@ -53,16 +56,17 @@ def profiles(
     evidence = assess.evidence_of(written, checkins)
     summary = summarise(written)
     quality = assess.quality(written, evidence, assess.vocabulary_of(evidence.values(), checkins)).to_dicts()
+    alike = assess.largest_alike(written)
     fields = assess.diversity(written).to_dicts()
     right = recovery(written, truth).to_dicts() if truth else []
     curve = calibration(written, truth).to_dicts() if truth else []
     if as_json:
         traits = {"tuples": summary.trait_tuples, "entropy": summary.trait_entropy, "largest": summary.largest_tuple}
-        figures = {"users": summary.users, "quality": quality, "traits": traits, "fields": fields}
+        figures = {"users": summary.users, "quality": quality, "alike": alike, "traits": traits, "fields": fields}
         figures |= {"recovery": right, "calibration": curve}
         out.print(json.dumps(figures, indent=2, ensure_ascii=False), markup=False)
         return
-    out.print(_quality_table(summary, quality))
+    out.print(_quality_table(summary, quality, alike))
     out.print(_field_table(fields))
     if truth:
         strangers = sum(profile.user_id not in truth for profile in written)
@@ -72,14 +76,15 @@ def profiles(
         out.print(_calibration_table(right, curve))
 
 
-def _quality_table(summary: Summary, quality: Sequence[Row]) -> Table:
+def _quality_table(summary: Summary, quality: Sequence[Row], alike: float) -> Table:
     table = Table(title=f"Profiles of {summary.users:,} users, with 95% intervals over users", title_justify="left")
     table.add_column()
     table.add_column(justify="right")
     for row in quality:
-        share = row["measure"] in {"faithful", "supported", "coverage"}
-        value = f"{_value(row)} ({_span(row)})" if share else f"{row['value']:,.0f}"
+        share = row["measure"] in {"faithful", "supported", "coverage", "told", "redundant"}
+        value = f"{_value(row)} ({_span(row)})" if share or row["value"] is None else f"{row['value']:,.0f}"
         table.add_row(MEASURES[row["measure"]], value)
+    table.add_row("profiles with the commonest text, ids left out", f"{alike:.3f}")
     table.add_row("distinct tuples of traits", f"{summary.trait_tuples}")
     table.add_row("users with the commonest tuple", f"{summary.largest_tuple:.3f}")
     table.add_row("entropy of the tuples, bits", f"{summary.trait_entropy:.2f}")

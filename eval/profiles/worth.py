@@ -5,6 +5,7 @@ users: a user is drawn with all of their sentences and guesses. Entropies come w
 repeat, which lowers an entropy.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -13,12 +14,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from eval.measures.intervals import TAILS, user_draws
+from eval.profiles.portraits import score
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
 from genrec.habit_models import Habits
 from genrec.habits import all_habits
 from genrec.profiles.faithfulness import check, sentences, supported
+from genrec.profiles.portrait.facts import facts
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile, require_catalogue
 
 RESAMPLES = 2000
@@ -60,7 +63,8 @@ def quality(profiles: Sequence[Profile], evidence: Mapping[str, Habits], vocabul
 
     `faithful`: share of the sentences asked of the writer that the evidence supported as first written (null for
     imported profiles: nobody asked). `supported`: share of the profiles' sentences that `evidence` supports now.
-    `coverage`: share of closed fields that are not unknown. `words`, `tokens_in`, `tokens_out`: per user.
+    `coverage`: share of closed fields that are not unknown. `told`, `redundant`, `readability`: of their texts, as in
+    `eval.profiles.portraits`; of users without facts, nothing is asked. `words`, `tokens_in`, `tokens_out`: per user.
     """
     rows = pl.DataFrame([_counts(profile, evidence[profile.user_id], vocabulary) for profile in profiles])
     sums = draws(len(profiles)) @ rows.to_numpy().astype(np.float64)
@@ -70,6 +74,7 @@ def quality(profiles: Sequence[Profile], evidence: Mapping[str, Habits], vocabul
         "supported": ("supported", "sentences"),
         "coverage": ("known", "fields"),
     }
+    ratios |= {name: (name, "known_users") for name in ("told", "redundant", "readability")}
     ratios |= {name: (name, "users") for name in ("words", "tokens_in", "tokens_out")}
     return pl.DataFrame(
         [{"measure": name, **interval(ratio(column[part], column[of]))} for name, (part, of) in ratios.items()],
@@ -77,10 +82,12 @@ def quality(profiles: Sequence[Profile], evidence: Mapping[str, Habits], vocabul
     )
 
 
-def _counts(profile: Profile, habits: Habits, vocabulary: Collection[str]) -> dict[str, int]:
+def _counts(profile: Profile, habits: Habits, vocabulary: Collection[str]) -> dict[str, float]:
     """What one user adds to the sums that `quality` divides."""
     texts = [statement.text for statement in profile.statements()]
     made = profile.provenance
+    found = facts(habits)
+    text = score(" ".join(texts), habits, vocabulary, found)
     return {
         "users": 1,
         "asked": made.asked,
@@ -89,6 +96,10 @@ def _counts(profile: Profile, habits: Habits, vocabulary: Collection[str]) -> di
         "supported": sum(_stands(text, habits, vocabulary) for text in texts),
         "fields": len(CLOSED_FIELDS),
         "known": sum(guess.value != UNKNOWN for guess in (profile.traits | profile.attributes).values()),
+        "known_users": bool(found),
+        "told": text.told if found else 0,
+        "redundant": text.redundant if found else 0,
+        "readability": text.readability if found else 0,
         "words": sum(len(text.split()) for text in texts),
         "tokens_in": made.tokens_in,
         "tokens_out": made.tokens_out,
@@ -117,6 +128,13 @@ def diversity(profiles: Sequence[Profile]) -> pl.DataFrame:
         row = {"field": field, "coverage": total / len(profiles), "entropy": float((shares * -np.log2(shares)).sum())}
         rows.append(row | {"commonest": commonest, "share": answers[commonest] / total if commonest else None})
     return pl.DataFrame(rows, schema_overrides={"commonest": pl.String, "share": pl.Float64})
+
+
+def largest_alike(profiles: Sequence[Profile]) -> float:
+    """Share of the profiles with text that have the commonest one, the places' numbers left out."""
+    texts = [" ".join(one.text for one in profile.statements()) for profile in profiles]
+    alike = Counter(re.sub(r"\bPOI \d+", "POI", text) for text in texts if text)
+    return max(alike.values(), default=0) / max(alike.total(), 1)
 
 
 def draws(users: int) -> Floats:

@@ -25,9 +25,9 @@ from genrec.plain_yaml import LARGEST_YAML
 from genrec.profiles import run as profile_run
 from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
 from genrec.profiles.genup_import import genup_files, read_genup
+from genrec.profiles.portrait.facts import facts
 from genrec.profiles.profile import dumps, profile_of, read_profiles, write_profiles
 from genrec.profiles.writer import Subject, Writer
-from genrec.profiles.writing_prompt import facts
 from genrec.store.json_lines import JsonLines
 from genrec.validation import read_text
 
@@ -112,7 +112,7 @@ def _estimate(writer: Writer, subjects: list[Subject]) -> None:
     scale = sum(sizes) / max(sizes[probe], 1)
     made = profile.provenance
     out.print(
-        f"{len(subjects)} users, {sum(sizes)} sentences: about {scale * made.tokens_in:,.0f} tokens in, "
+        f"{len(subjects)} users, {sum(sizes)} facts: about {scale * made.tokens_in:,.0f} tokens in, "
         f"{scale * made.tokens_out:,.0f} out, at most {scale * seconds:,.0f} s (batches are faster). "
         f"Measured on user {profile.user_id}; nothing was written."
     )

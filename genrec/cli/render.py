@@ -1,6 +1,7 @@
 """How profiles and rankings look on a terminal."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 from rich.console import Console
 from rich.table import Table
@@ -27,17 +28,12 @@ def print_profile(console: Console, profile: Profile, *, backing: bool = True) -
         f"  {habits.checkins} check-ins at {len(habits.places)} places in {habits.active_days} days; "
         f"written by {profile.provenance.writer}{edited}"
     )
-    for title, section in (
-        ("Summary", profile.summary),
-        ("Preferences", profile.preferences),
-        ("Routines", profile.routines),
-    ):
+    for section in (profile.summary, profile.routines, profile.preferences):
         if section:
-            console.print(Text.assemble("  ", (title, "bold")))
-        for statement in section:
-            console.print(f"  - {statement.text}")
-            if backing:
-                console.print(f"      {'; '.join(statement.backed_by)}", style="dim")
+            text = " ".join(_sentence_of(statement.text) for statement in section)
+            console.print(fill(text, console.width, initial_indent="  ", subsequent_indent="  "))
+        for statement in section if backing else ():
+            console.print(f"      {'; '.join(statement.backed_by)}", style="dim")
     guesses = [
         f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
         for name, guess in (profile.traits | profile.attributes).items()
@@ -45,6 +41,11 @@ def print_profile(console: Console, profile: Profile, *, backing: bool = True) -
     ]
     console.print(Text.assemble("  ", ("Guesses", "bold"), " ", ("(by the model, not backed by evidence)", "dim")))
     console.print(f"  {', '.join(guesses)}" if guesses else Text("  none that it is sure enough of", "dim"))
+
+
+def _sentence_of(text: str) -> str:
+    """A sentence that another one may follow."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _words(name: str) -> str:

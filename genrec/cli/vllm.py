@@ -38,7 +38,7 @@ def vllm(
         typer.Option(metavar="DIR", help="A ranking adapter, served under its folder's name; may be repeated."),
     ] = None,
     plain: Annotated[
-        bool, typer.Option("--no-adapter", help="Leave out the adapter that comes with 'embedded'.")
+        bool, typer.Option("--no-adapter", help="Leave out the adapters that come with 'embedded'.")
     ] = False,
     host: Annotated[str, typer.Option(help="Address to listen on; the default lets nobody else in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
@@ -56,9 +56,11 @@ def vllm(
     """Start vLLM with the right flags and keep it until Ctrl-C; then use it with --server."""
     if context.invoked_subcommand:
         return
-    from genrec.llm.adapter import SHIPPED  # deferred: slow to import
+    from genrec.llm.adapter import SHIPPED, WRITER  # deferred: slow to import
 
-    adapters = [*(adapter or []), *([SHIPPED] if model == "embedded" and not plain else [])]
+    uses = {SHIPPED: "ranks unless told otherwise", WRITER: "writes profiles unless its prompt is changed"}
+    own = [folder for folder in uses if folder.is_dir()] if model == "embedded" and not plain else []
+    adapters = [*(adapter or []), *own]
     _seconds(keep_alive)
     few = room if room and room < len(adapters) else None
     if few is None and keep_alive != AUTO:
@@ -72,7 +74,7 @@ def vllm(
             else:
                 server = _fronted(stack, model, adapters, host, port, few, keep_alive)
             for folder in adapters:
-                how = "ranks unless told otherwise" if folder == SHIPPED else f"rank with --adapter {folder.name}"
+                how = uses.get(folder, f"rank with --adapter {folder.name}")
                 out.print(f"  adapter {folder.name}: {how}", markup=False)
             err.print("Ctrl-C stops it.")
             server.wait()

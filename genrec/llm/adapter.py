@@ -17,6 +17,7 @@ DECLARATION = "genrec.json"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ANY = "any"
 SHIPPED = Path(__file__).parent / "ranking_adapter"  # of the embedded model, for any city
+WRITER = Path(__file__).parent / "writer_adapter"  # of the embedded model; it writes portraits
 
 
 class Adapter(BaseModel):

@@ -59,13 +59,23 @@ def connect(model: str | None, server: str | None, adapter: str | None = None) -
 
 def default_adapter(model: str | None, server: str | None) -> str | None:
     """What ranks unless the user says otherwise: for the embedded model its own adapter, at a server if it has it."""
+    return shipped_adapter(SHIPPED, model, server)
+
+
+def shipped_adapter(folder: Path, model: str | None, server: str | None, prompt: str | None = None) -> str | None:
+    """An adapter that comes with the embedded model, if that is the model, or the name that a server has it under.
+
+    None, too, if it was taught with another `prompt` (its hash) than there is now.
+    """
+    if not folder.is_dir() or prompt not in (None, read_adapter(folder).ranking_prompt):
+        return None
     if server is None:
-        return str(SHIPPED) if model in (None, "embedded") else None
+        return str(folder) if model in (None, "embedded") else None
     from genrec.llm.endpoint import Endpoint
 
     endpoint = Endpoint(server, model)
     names = [entry.id for entry in endpoint.models() if entry.parent == endpoint.model]
-    return SHIPPED.name if SHIPPED.name in names else None
+    return folder.name if folder.name in names else None
 
 
 def _here(server: str, folder: str | None) -> Path:

@@ -58,8 +58,13 @@ class KindIndex:
         self._headed = {
             word: [name for _, name in named] for word, named in headed.items() if len(named) > 1 or named[0][0]
         }
+        self._with_word: dict[str, list[str]] = {}
+        for key, named in self._names.items():
+            for word in {*key} - PLAIN_WORDS:
+                if not is_silent(word):
+                    self._with_word.setdefault(word, []).extend(name.category for name in named)
         # Words that belong to some kinds of places.
-        self.words = {word for key in self._names for word in key if not (word in PLAIN_WORDS or is_silent(word))}
+        self.words = self._with_word.keys()
 
     def find(self, text: str, words: Sequence[Token]) -> list[Kind]:
         """Every place where the text may name a kind; they may overlap. The longest come first."""
@@ -79,6 +84,14 @@ class KindIndex:
     def headed(self, word: str) -> list[str]:
         """The categories that a word alone stands for: "museum" for science museums, "coffee" for coffee shops."""
         return self._headed.get(word, [])
+
+    def knows(self, key: Words) -> bool:
+        """Whether a kind has these words."""
+        return key in self._names
+
+    def with_word(self, word: str) -> list[str]:
+        """The categories whose names hold a word."""
+        return self._with_word.get(word, [])
 
     def names(self, kind: Kind) -> tuple[str, ...]:
         """The categories that a kind found in a text stands for: those that are spelled so, or all with its words."""

@@ -1,12 +1,11 @@
-"""Whether a sentence speaks of the person.
+"""Words of the sentences about a person: of whom one speaks, verbs, and words that only hold a sentence together.
 
-A closed rule, as tables. A sentence begins with somebody of `_PERSON` and a verb, or with a verb alone ("Likes ...",
-"Often goes ..."), or with what is the person's own ("Their visits ..."), or it is a note without any verb ("POI 4, on
-Fridays"). Words of OTHERS do not speak of the person.
+A sentence begins with somebody of `_PERSON` and a verb, or with a verb alone ("Likes ...", "Often goes ..."), or with
+what is the person's own ("Their visits ..."). Words of OTHERS do not speak of the person.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 
@@ -82,21 +81,15 @@ def verb_of(word: str) -> str:
     """The verb of which a word is a form; "" if it is none that the tables know."""
     if word in _GOING or word in _DOING:
         return word
-    stems = [_IRREGULAR.get(word, "")]
-    for ending, replacements in (
-        ("ies", "y"),
-        ("ied", "y"),
-        ("es", ""),
-        ("s", ""),
-        ("d", ""),
-        ("ed", ""),
-        ("ing", "e"),
-    ):
-        if word.endswith(ending):
-            stems.append(word.removesuffix(ending) + replacements)
-    stem = word.removesuffix("ing").removesuffix("ed")
-    stems += [stem, stem[:-1]] if stem != word else []
-    return next((stem for stem in stems if stem in _GOING or stem in _DOING), "")
+    return next((stem for stem in stems_of(word) if stem in _GOING or stem in _DOING), "")
+
+
+def stems_of(word: str) -> list[str]:
+    """The verbs of which a word may be a form, the likeliest first, as its spelling has it."""
+    stems = [_IRREGULAR[word]] if word in _IRREGULAR else [word]
+    stems += [word.removesuffix(ending) + stem for ending, stem in _ENDINGS.items() if word.endswith(ending)]
+    bare = word.removesuffix("ing").removesuffix("ed")
+    return [*stems, bare, bare[:-1]] if bare != word else stems
 
 
 def is_silent(word: str) -> bool:
@@ -105,17 +98,14 @@ def is_silent(word: str) -> bool:
 
 
 _SILENT = FUNCTION_WORDS | ADVERBS | BEING | HELPING | {*_NOUNS, "someone", "somebody", "time"}
-_NOTE_WORDS = FUNCTION_WORDS | ADVERBS | _NOUNS | _words("check-ins checkins frequent usual")
-_NOTE_WORDS |= (_OWN | {word + "s" for word in _OWN}) - _GOING  # "visits" are a thing, "visit" is a request
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The beginning of a sentence that says of whom it speaks, up to the verb; `is_it`: the verb is "is"."""
+    """The beginning of a sentence that says of whom it speaks, up to the verb."""
 
     start: int
     end: int
-    is_it: bool = False
 
 
 def frame(text: str, start: int) -> Frame | None:
@@ -130,7 +120,7 @@ def frame(text: str, start: int) -> Frame | None:
     begins = BEING | HELPING if person else _WITHOUT_A_SUBJECT
     if not (spelled[at] in begins or (verb_of(spelled[at]) if person else _is_third_or_past(spelled[at]))):
         return None
-    is_it, verb = spelled[at] in BEING, verb_of(spelled[at])
+    verb = verb_of(spelled[at])
     at += 1
     if spelled[at - 1] in BEING | HELPING:
         at = _behind(spelled, at, ADVERBS | BEING)
@@ -138,7 +128,7 @@ def frame(text: str, start: int) -> Frame | None:
         at += bool(verb)
     if spelled[at] == "to" and verb in _TAKING_A_VERB and spelled[at + 1] in _GOING | _DOING | {"be"}:
         at += 2
-    return Frame(start, words[at - 1].end(), is_it and not verb)
+    return Frame(start, words[at - 1].end())
 
 
 def _behind(words: list[str], at: int, skipped: Collection[str]) -> int:
@@ -150,8 +140,3 @@ def _behind(words: list[str], at: int, skipped: Collection[str]) -> int:
 def _is_third_or_past(word: str) -> bool:
     """Whether a verb does without a subject: "goes" and "went" do; "go" is a request, and "going" nobody's."""
     return bool(verb_of(word)) and word not in _GOING | _DOING and not word.endswith("ing")
-
-
-def is_note(words: Iterable[str]) -> bool:
-    """Whether the words beside places, kinds, times and numbers make no sentence with a subject of its own."""
-    return _NOTE_WORDS.issuperset(words)

@@ -77,6 +77,8 @@ def _existing(writer: Writer, subjects: Sequence[Subject], out: Path, evidence_o
 
 def _require_same(profile: Profile, habits: Habits, out: Path) -> None:
     """Raise GenRecError unless a profile rests on these habits."""
+    if profile.habits.lately is None:  # as in profiles of before that was counted
+        habits = habits.model_copy(update={"lately": None})
     if profile.as_of != habits.as_of:
         other = f"as of {profile.as_of}, not {habits.as_of}"
     elif profile.habits != habits:

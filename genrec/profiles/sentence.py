@@ -6,11 +6,11 @@ one that reaches further has them.
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from genrec.profiles.kinds import Kind, KindIndex
+from genrec.profiles.kinds import Kind, KindIndex, index_of
 from genrec.profiles.person import Frame, frame
 from genrec.profiles.when import DAY_NAME, HOUR, PART, SPAN
 from genrec.words import Token, tokens
@@ -21,11 +21,6 @@ _PART = re.compile(rf"(?:\b(?:in|at|during) (?:the )?)?{PART.pattern}", re.IGNOR
 _COUNT = re.compile(rf"(?:\bwith )?{NUMBER.pattern}", re.IGNORECASE)
 _POI = re.compile(r"\bPOI(?: id)? (\d+)", re.IGNORECASE)
 _PHRASE = re.compile("|".join(part.pattern for part in (SPAN, HOUR, _DAYS, _PART, _COUNT)), re.IGNORECASE)
-# The evidence shows what a person does; not what they do not do or dislike, nor that they do it without exception.
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|only|always|exclusively|solely|every|lacks?|avoids?|hates?|dislikes?|without|rarely|seldom)\b|n['\u2019]t\b",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 _BRACKET = re.compile(r"[()]")
 _LONGEST_ID = 18  # digits
@@ -54,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A time, a number or a negation."""
+    """A time or a number."""
 
     text: str
     start: int
@@ -71,7 +66,6 @@ class Sentence:
     kinds: list[Kind]
     times: list[Phrase]
     numbers: list[Phrase]
-    negations: list[Phrase]
     words: list[Token]
 
 
@@ -80,16 +74,21 @@ def number(digits: str) -> int:
     return int(digits) if len(digits) <= _LONGEST_ID else -1
 
 
-def readings(sentence: str, index: KindIndex, own: Mapping[int, str]) -> list[Sentence]:
+def readings(
+    sentence: str, index: KindIndex, own: Mapping[int, str], names: Mapping[int, str] | None = None
+) -> list[Sentence]:
     """The ways to read a sentence: two if a kind is called as a place is ("POI 5"), else one.
 
-    `own` maps the person's places to their categories.
+    `own` maps the person's places to their categories, `names` any places to their names.
     """
     text = " ".join(sentence.split())
     words = list(tokens(text))
     phrases = _phrases(_PHRASE, text)
     whose = frame(text, _behind_times(text, phrases))
     places = _places(text, own)
+    if names:
+        places = [*places, *_Parts(places).without(_named_places(text, words, names))]
+        places.sort(key=lambda place: place.start)
     framed = _Parts([whose] if whose else [])
     # "User 17" is not a number of visits.
     phrases = [phrase for phrase in phrases if not (framed.over(phrase) and _COUNT.fullmatch(phrase.text))]
@@ -97,7 +96,7 @@ def readings(sentence: str, index: KindIndex, own: Mapping[int, str]) -> list[Se
     kinds = [
         kind for kind in framed.without(index.find(text, words)) if not kind.silent or _stands_alone(kind, text, begins)
     ]
-    found = Sentence(text, whose, places, kinds, phrases, [], _phrases(_NEGATION, text), words)
+    found = Sentence(text, whose, places, kinds, phrases, [], words)
     twins = {(kind.start, kind.end) for kind in kinds if kind.names}
     others = [place for place in places if (place.start, place.end) not in twins]
     ways = [found] if len(others) == len(places) else [found, replace(found, places=others)]
@@ -149,6 +148,14 @@ def _places(text: str, own: Mapping[int, str]) -> list[Place]:
     return places
 
 
+def _named_places(text: str, words: Sequence[Token], names: Mapping[int, str]) -> list[Place]:
+    """The places that are called by their names."""
+    found = index_of(frozenset(names.values())).find(text, words)
+    called = {name: poi for poi, name in reversed(list(names.items()))}
+    spelled = [kind for kind in _longest(found, len(text)) if kind.names]
+    return [Place(called[min(kind.names)], None, kind.start, kind.end, kind.end) for kind in spelled]
+
+
 def _brackets(text: str) -> dict[int, int]:
     """Where each bracket that opens is closed."""
     closing, opened = {}, []
@@ -176,7 +183,6 @@ def _settled(found: Sentence) -> Sentence:
         kinds=kinds,
         times=[phrase for phrase in phrases if not _COUNT.fullmatch(phrase.text)],
         numbers=[phrase for phrase in phrases if _COUNT.fullmatch(phrase.text)],
-        negations=names.without(found.negations),
         words=_Parts([*kinds, *places, *phrases]).without(found.words),
     )
 

@@ -1,4 +1,4 @@
-"""What a profile's writer is asked: the evidence in notes, one fact a sentence, one closed field a question."""
+"""The evidence in notes, in sentences of a fact each, and in questions for closed fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,7 @@ FACT_STEPS = 1
 MIN_VISITS = 2
 
 Section = Literal["preferences", "routines", "summary"]
-WRITE_PROMPTS: dict[Section, str] = {
-    "preferences": "write_preference",
-    "routines": "write_routine",
-    "summary": "write_summary",
-}
-WRITING = (*WRITE_PROMPTS.values(), "note", "write_user", "evidence", "field_system", "field_user", "field_reference")
+GUESSING = ("evidence", "field_system", "field_user", "field_reference")  # the prompts of closed fields
 NO_EVIDENCE = "No visits are known."
 
 
@@ -69,14 +64,6 @@ def facts(habits: Habits) -> list[Fact]:
 def fact_sentence(fact: Fact) -> str:
     """The fact in a sentence of a template's."""
     return render("sentence", fact=fact)
-
-
-def fact_messages(fact: Fact, habits: Habits) -> list[Message]:
-    """Ask a model to put the fact into a sentence."""
-    return [
-        {"role": "system", "content": render(WRITE_PROMPTS[fact.section])},
-        {"role": "user", "content": render("write_user", note=render("note", fact=fact, habits=habits))},
-    ]
 
 
 def reference_notes() -> list[str]:

@@ -74,6 +74,9 @@ def test_quality_by_hand(profiles):
     asked[0] = guessing(asked[0], gender="male", openness="high")
     found = quality_of(asked)
     assert {name: row["value"] for name, row in found.items()} == {
+        "told": 0,
+        "redundant": pytest.approx(1 / 9),
+        "readability": pytest.approx(51.0, abs=0.1),
         "faithful": pytest.approx(6 / 10),
         "supported": pytest.approx(1 / 3),
         "coverage": pytest.approx(2 / 27),
@@ -234,7 +237,7 @@ def test_command_as_json(folder, genrec_eval):
     code, out, _ = genrec_eval("profiles", "p.jsonl", "--truth", "truth.jsonl", "--json")
     assert code == 0
     found = json.loads(out)
-    assert found.keys() == {"users", "quality", "traits", "fields", "recovery", "calibration"}
+    assert found.keys() == {"users", "quality", "alike", "traits", "fields", "recovery", "calibration"}
     gender = {row["measure"]: row for row in found["recovery"] if row["field"] == "gender"}
     assert gender["accuracy"]["value"] == 1
     assert found["calibration"] == [{"bin": 9, "n": 2, "confidence": 0.9, "accuracy": 1.0}]
@@ -249,11 +252,11 @@ def test_mistakes(folder, genrec_eval):
 
 
 def test_categories_of_the_catalogue_count_as_named(profiles):
-    """A kind of place that nobody visits is a claim all the same, and a false one."""
+    """A kind of place that nobody visits is a claim all the same, and a false one; so is a word of no catalogue."""
     [profile] = called(profiles[0], "u0")
     zoo = profile.model_copy(update={"preferences": [Statement(text="Likes the Office and the Zoo.", backed_by=["x"])],
                                      "routines": [], "summary": []})  # fmt: skip
-    assert quality_of([zoo])["supported"]["value"] == 1
+    assert quality_of([zoo])["supported"]["value"] == 0
     checkins = town()
     wider = make(
         [(u, p, t) for u, p, t in checkins.frame.select("user_id", "poi", "time").iter_rows()], [*KINDS, "Zoo"]

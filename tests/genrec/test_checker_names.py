@@ -12,7 +12,8 @@ from made import at, make
 
 from genrec.habits import all_habits, habits_of
 from genrec.profiles.faithfulness import check, sentences, supported
-from genrec.profiles.writing_prompt import evidence, fact_messages, fact_sentence, facts
+from genrec.profiles.portrait.plan import plan, portrait_messages
+from genrec.profiles.writing_prompt import evidence, fact_sentence, facts
 from genrec.words import is_known, key_of
 
 ODD_NAMES = [
@@ -139,8 +140,8 @@ def test_nothing_is_claimed_of_a_kind_that_is_not_known(nothing):
         "Often chooses Pub, with 6 visits.",
         "Goes to POI 1 (Pub) on Mondays around 12.",
     ]
-    read = [evidence(habits), *(message["content"] for fact in found for message in fact_messages(fact, habits))]
-    assert not any(nothing in text for text in [*said, *(text.split("Note:")[-1] for text in read)])
+    read = [evidence(habits), *(message["content"] for part in plan(habits) for message in portrait_messages(part))]
+    assert not any(nothing in text for text in [*said, *(text.split("Notes:")[-1] for text in read)])
     for text in said:
         right, claims = verdict(text, habits, vocabulary)
         assert right

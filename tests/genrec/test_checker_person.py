@@ -29,8 +29,8 @@ A person who is often found at POI 4 (Pub) and POI 1 (Office).
 Someone who is at POI 1 (Office) on weekdays and often goes to POI 4 (Pub).
 The person enjoys the Pub in the evening.
 This user can be found at POI 4 (Pub) around 21.
-The user 17 is at POI 1 (Office) around 9.
-User u0049 often goes to POI 1.
+The user u is at POI 1 (Office) around 9.
+User u often goes to POI 1.
 You like the Pub, with 33 visits.
 You are often at POI 1 on weekdays.
 She works at POI 1 (Office).

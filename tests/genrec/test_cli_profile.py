@@ -41,7 +41,7 @@ def test_run_with_a_model(folder, genrec, tiny_folder):
 def test_dry_run_writes_nothing(folder, genrec, tiny_folder):
     code, out, _ = genrec("profile", "in.csv", "--out", "p.jsonl", "--model", tiny_folder, "--dry-run")
     assert code == 0
-    assert out.startswith("3 users, 27 sentences: about ")
+    assert out.startswith("3 users, 24 facts: about ")
     assert not (folder / "p.jsonl").exists()
 
 

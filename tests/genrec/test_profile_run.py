@@ -15,9 +15,10 @@ from tiny import tiny_model
 
 from genrec.errors import GenRecError, InputError
 from genrec.habits import all_habits
+from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import Guess, read_profiles, write_profiles
 from genrec.profiles.run import BATCH, run, summarise
-from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject
+from genrec.profiles.writer import HabitsWriter, Subject
 
 
 def subjects_of(users, as_of=None):

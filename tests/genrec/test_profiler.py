@@ -9,16 +9,19 @@ from tiny import tiny_model
 from genrec.habits import all_habits, habits_of
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.fields import MIN_CONFIDENCE
+from genrec.profiles.portrait.plan import plan, portrait_messages
+from genrec.profiles.portrait.writer import LlmWriter, PortraitWriter
 from genrec.profiles.profile import ATTRIBUTES, CLOSED_FIELDS, TRAITS, UNKNOWN
-from genrec.profiles.writer import HabitsWriter, LlmWriter, Subject
-from genrec.profiles.writing_prompt import evidence, fact_messages, fact_sentence, facts, field_messages
+from genrec.profiles.writer import HabitsWriter, Subject
+from genrec.profiles.writing_prompt import evidence, field_messages
 
 
+@pytest.mark.parametrize("writer", [HabitsWriter, PortraitWriter])
 @quick
-@given(made_checkins())
-def test_templates_say_only_what_is_supported(checkins):
+@given(checkins=made_checkins())
+def test_templates_say_only_what_is_supported(writer, checkins):
     habits = list(all_habits(checkins).values())
-    for profile in HabitsWriter(KINDS).write([Subject(h) for h in habits]):
+    for profile in writer(KINDS).write([Subject(h) for h in habits]):
         statements = list(profile.statements())
         assert profile.provenance.dropped == []
         assert profile.provenance.asked >= len(statements)
@@ -30,7 +33,12 @@ def test_templates_say_only_what_is_supported(checkins):
 
 def test_nothing_is_said_of_a_stranger():
     habits = habits_of(town(), "nobody")
-    for writer in (HabitsWriter(KINDS), LlmWriter(Script(), None, KINDS), LlmWriter(tiny_model(), None, KINDS)):
+    for writer in (
+        HabitsWriter(KINDS),
+        PortraitWriter(KINDS),
+        LlmWriter(Script(), None, KINDS),
+        LlmWriter(tiny_model(), None, KINDS),
+    ):
         [profile] = writer.write([Subject(habits)])
         assert list(profile.statements()) == []
         assert profile.provenance.asked == 0
@@ -61,12 +69,12 @@ def test_a_random_model_says_nothing_unsupported(tiny_profiles):
     for subject, profile in zip(subjects, profiles, strict=True):
         made = profile.provenance
         said = [s for s in profile.statements() if s.backed_by != ["said by the user"]]
-        assert made.asked == len(facts(subject.habits))
+        assert bool(made.asked) == bool(plan(subject.habits))
         assert made.asked_again <= made.asked
-        assert len(said) + len(made.dropped) <= made.asked + made.by_template
+        assert len(made.dropped) <= sum(len(paragraph.groups) for paragraph in plan(subject.habits))
         assert all(supported(check(s.text, subject.habits, KINDS)) for s in said)
         assert bool(made.tokens_in) == bool(made.asked) == bool(made.tokens_out)
-    assert profiles[0].provenance.dropped, "a random model is not believed"
+    assert profiles[0].provenance.by_template, "a random model is not believed"
 
 
 def test_closed_fields_come_from_their_options(tiny_profiles):
@@ -94,11 +102,13 @@ def test_without_a_ranker_fields_stay_unknown():
 
 @pytest.fixture
 def park_goer():
-    """Visits to one park only: its facts are a preference, a routine and a summary."""
-    return habits_of(make([("u", 6, at(day, 12)) for day in range(0, 28, 7)]), "u")
+    """Visits to a park, a pub and a gym: one paragraph of three sentences."""
+    visits = [("a", 6, at(day, 12)) for day in range(0, 28, 7)]
+    return habits_of(make([*visits, *(("a", poi, at(day, 20)) for poi, day in ((4, 1), (4, 9), (5, 2), (5, 9)))]), "a")
 
 
-PREFERENCE, ROUTINE, SUMMARY = "Likes the Park.", "Goes to POI 6 on Mondays.", "Is often at POI 6 (Park)."
+PARK, PUB, GYM = "Often goes to POI 6 on Mondays.", "They come back to POI 4 (Pub).", "Drops by POI 5."
+ALL = f"{PARK} {PUB} {GYM}"
 
 
 def write(habits, *answers):
@@ -109,42 +119,37 @@ def write(habits, *answers):
 
 
 def test_supported_at_once(park_goer):
-    profile = write(park_goer, PREFERENCE, ROUTINE, SUMMARY)
-    assert [s.text for s in profile.statements()] == [PREFERENCE, ROUTINE, SUMMARY]
+    [paragraph] = plan(park_goer)
+    assert [[fact.pois for fact in group] for group in paragraph.groups] == [[(6,)], [(4,)], [(5,)]]
+    profile = write(park_goer, ALL)
+    assert [s.text for s in profile.routines] == [PARK, PUB, GYM]
     made = profile.provenance
     assert (made.asked, made.asked_again, made.dropped) == (3, 0, [])
-    assert (made.tokens_in, made.tokens_out) == (30, 9)
+    assert (made.tokens_in, made.tokens_out) == (10, 3)
     assert profile.routines[0].backed_by == ["POI 6 (Park): 4 visits", "POI 6: 4 of 4 visits Monday"]
 
 
-def test_unsupported_then_supported(park_goer):
-    profile = write(park_goer, "Enjoys hiking.", ROUTINE, SUMMARY, PREFERENCE)
-    assert [s.text for s in profile.preferences] == [PREFERENCE]
+def test_what_no_supported_sentence_tells_is_asked_for_again(park_goer):
+    profile = write(park_goer, f"{PARK} Enjoys hiking.", PUB, GYM)
+    assert [s.text for s in profile.routines] == [PARK, PUB, GYM]
     made = profile.provenance
-    assert (made.asked, made.asked_again, made.dropped) == (3, 1, [])
-    assert (made.tokens_in, made.tokens_out) == (40, 12)
+    assert (made.asked, made.asked_again, made.dropped) == (2, 1, [])
+    assert (made.tokens_in, made.tokens_out) == (30, 9)
+    less = write(park_goer, f"{PARK} Enjoys hiking.", "Loves the Museum.", "")
+    assert [s.text for s in less.routines] == [PARK]
+    assert less.provenance.dropped == ["Loves the Museum."]
 
 
-def test_unsupported_twice(park_goer):
-    profile = write(park_goer, "Enjoys hiking.", ROUTINE, "", "Loves the Gym.", "Kind.")
-    assert profile.provenance.asked_again == 2
-    assert profile.provenance.dropped == ["Loves the Gym.", "Kind."]
-    assert profile.provenance.by_template == 2, "the sections left empty are filled"
-    by_template = [fact_sentence(fact) for fact in facts(park_goer) if fact.section != "routines"]
-    assert [s.text for s in profile.statements()] == [by_template[0], ROUTINE, by_template[1]]
-
-
-def test_one_bad_sentence_spoils_the_text(park_goer):
-    text = "Likes the Park. Enjoys hiking."
-    profile = write(park_goer, text, "Likes the Park. Goes to POI 6 on Mondays!", SUMMARY, text)
-    assert text not in [s.text for s in profile.preferences]
-    assert profile.provenance.dropped == [text]
-    assert profile.routines[0].text == "Likes the Park. Goes to POI 6 on Mondays!"
+def test_a_section_without_a_supported_sentence_is_phrased_without_the_model(park_goer):
+    profile = write(park_goer, "Enjoys hiking.", *["Loves the Museum."] * 3)
+    made = profile.provenance
+    assert (made.asked, made.asked_again, made.dropped) == (1, 1, ["Loves the Museum."] * 3)
+    assert made.by_template == len(profile.routines) == 3
 
 
 def test_a_sentence_stands_once(park_goer):
-    profile = write(park_goer, PREFERENCE, PREFERENCE, PREFERENCE)
-    assert [s.text for s in profile.statements()] == [PREFERENCE]
+    profile = write(park_goer, f"{ALL} Likes the Park. Likes the Park.")
+    assert [s.text for s in profile.statements()] == [PARK, PUB, GYM, "Likes the Park."]
     assert profile.provenance.dropped == []
 
 
@@ -154,7 +159,7 @@ ODD = "{{ 7*7 }} {% raise %} [red]<b> Café"
 def test_markup_in_the_data_stays_text():
     visits = [(f"{ODD} user", poi, at(day, 8 + poi)) for day in range(5) for poi in (0, 1)]
     habits = habits_of(make(visits, [ODD, "Office"]), f"{ODD} user")
-    prompts = [fact_messages(fact, habits) for fact in facts(habits)]
+    prompts = [portrait_messages(paragraph) for paragraph in plan(habits)]
     prompts.append(field_messages(evidence(habits, ODD), "gender", ["a", "b"]))
     for prompt in prompts:
         assert "49" not in str(prompt)
@@ -163,4 +168,5 @@ def test_markup_in_the_data_stays_text():
     generator = Script(*["{{ habits }} Office"] * 20)
     [profile] = LlmWriter(generator, None, ["Office"]).write([Subject(habits, ODD)])
     assert profile.preferences[0].text == ODD
-    assert {s.text for s in profile.statements()} == {ODD, "{{ habits }} Office"}
+    assert set(profile.provenance.dropped) == {"{{ habits }} Office"}  # no words of a sentence
+    assert not any("49" in statement.text for statement in profile.statements())

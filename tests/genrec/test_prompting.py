@@ -13,12 +13,13 @@ from made_city import town, written
 
 from genrec import prompting
 from genrec.habits import all_habits, city_habits, habits_of
+from genrec.profiles.portrait.facts import Fact
+from genrec.profiles.portrait.plan import LABELS, plan, portrait_messages
 from genrec.profiles.profile import Guess, Statement
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.profiles.writing_prompt import (
     NO_EVIDENCE,
     evidence,
-    fact_messages,
     fact_sentence,
     facts,
     field_messages,
@@ -119,7 +120,7 @@ def test_the_future_does_not_show(checkins, hour):
     for user in "abc":
         habits, same = (all_habits(c, as_of, [user])[user] for c in (checkins, past))
         assert evidence(habits) == evidence(same)
-        assert [fact_messages(f, habits) for f in facts(habits)] == [fact_messages(f, same) for f in facts(same)]
+        assert [portrait_messages(p) for p in plan(habits)] == [portrait_messages(p) for p in plan(same)]
         prompts = [ask(c, HabitsWriter(KINDS).write([Subject(h)])[0]) for c, h in ((checkins, habits), (past, same))]
         assert prompts[0] == prompts[1]
 
@@ -185,7 +186,7 @@ def test_data_and_people_cannot_add_lines(line_break):
         city_data = make(visits, [kind, "Office", kind])
         return [
             evidence(habits, kind),
-            *(m["content"] for fact in facts(habits) for m in fact_messages(fact, habits)),
+            *(m["content"] for part in plan(habits) for m in portrait_messages(part)),
             *(fact_sentence(fact) for fact in facts(habits)),
             *(m["content"] for m in field_messages(evidence(habits, kind), "gender", ["a"])),
             *(m["content"] for m in ask(city_data, made, time=at(20)).messages),
@@ -200,7 +201,6 @@ def test_facts_speak_of_what_is_regular(checkins):
     habits = habits_of(checkins, "u0")
     found = facts(habits)
     assert [fact.section for fact in found] == ["preferences"] * 3 + ["routines"] * 5 + ["summary"]
-    assert fact_messages(found[0], habits)[1]["content"] == "Note:\nCoffee Shop, 10 of 32 visits\nSentence:"
     assert facts(habits_of(checkins, "nobody")) == []
     once = habits_of(make([("u", 0, at(0)), ("u", 1, at(3))]), "u")
     assert facts(once) == []
@@ -219,7 +219,9 @@ def values(checkins):
     fact = facts(habits)[0]
     return {
         "habits": habits, "categories": habits.categories, "places": habits.places, "exploration": 5,
-        "transitions": habits.transitions, "fact": fact, "note": "a note", "evidence": ["a line"], "field": "gender",
+        "transitions": habits.transitions, "fact": fact, "labels": LABELS, "few": {},
+        "facts": [Fact("top", 1, ("POI 3 (Pub)",), (3,))], "notes": ["a note"],
+        "evidence": ["a line"], "field": "gender",
         "options": ["a", "b"], "candidates": [], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00",
         "category": "Pub", "wording": "I like it.", "subject": "a Pub",
         "visits": [{"time": "Mon 07:00", "poi": 3, "category": "Pub", "category_id": "p"}],
@@ -249,13 +251,13 @@ def test_templates_cannot_reach_into_python():
 
 
 def test_a_version_changes_with_the_words(monkeypatch):
-    before = prompt_version(("note",))
-    assert before == prompt_version(("note",))
-    assert before != prompt_version(("sentence",)) != prompt_version(("note", "sentence"))
+    before = prompt_version(("portrait_note",))
+    assert before == prompt_version(("portrait_note",))
+    assert before != prompt_version(("sentence",)) != prompt_version(("portrait_note", "sentence"))
     source = prompting._source
     monkeypatch.setattr(prompting, "_source", lambda name: source(name) + "!")
     prompt_version.cache_clear()
-    assert prompt_version(("note",)) != before
+    assert prompt_version(("portrait_note",)) != before
     prompt_version.cache_clear()
 
 

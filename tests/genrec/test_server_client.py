@@ -13,7 +13,8 @@ from genrec.llm.backend import CacheUse
 from genrec.llm.connect import connect, connect_scorer, default_adapter
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.server import ServerModel, read_cache_use
-from genrec.profiles.writer import LlmWriter, Subject
+from genrec.profiles.portrait.writer import LlmWriter
+from genrec.profiles.writer import Subject
 
 HELLO = [[{"role": "user", "content": "hello"}]]
 
@@ -202,7 +203,8 @@ def test_a_server_of_another_kind_writes_but_does_not_rank(serve):
         connect_scorer(None, url)
     [profile] = LlmWriter(connect(None, url).generator, None, KINDS).write([Subject(all_habits(town())["u0"])])
     assert profile.provenance.writer == "m"
-    assert profile.provenance.asked_again == profile.provenance.asked == len(profile.provenance.dropped)
+    assert profile.provenance.asked_again == profile.provenance.asked == 3
+    assert len(profile.provenance.dropped) == profile.provenance.by_template == len(list(profile.statements()))
 
 
 def test_the_adapter_that_ranks_unless_told_otherwise(serve):

@@ -21,8 +21,9 @@ from genrec.errors import GenRecError
 from genrec.habits import all_habits
 from genrec.llm.connect import connect, connect_scorer
 from genrec.llm.local import LocalModel
+from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import write_profiles
-from genrec.profiles.writer import LlmWriter, Subject
+from genrec.profiles.writer import Subject
 from genrec.rankers.diary_ranker import DiaryRanker
 from genrec.rankers.llm import LlmRanker, ProfileQuery
 from genrec.reading.reader import read_checkins
@@ -164,10 +165,11 @@ def recording(ask):
     """Wrap `LlmWriter._ask`; gives it and the first tries' texts."""
     texts = []
 
-    def asking(drafts, temperature):
-        ask(drafts, temperature)
+    def asking(paragraphs, drafts, temperature):
+        found = ask(paragraphs, drafts, temperature)
         if temperature == 0:
-            texts.extend(draft.failed[0] if draft.failed else draft.statement.text for draft in drafts)
+            texts.extend(found)
+        return found
 
     return asking, texts
 

@@ -9,25 +9,27 @@ from rich.table import Table
 from genrec.cli.console import out
 from genrec.errors import GenRecError
 from training.cli.options import Overrides, RecipePath, stages
-from training.data.preferences import About, Rule, Source
+from training.data.preferences import About, PlaceRule, PlaceSource
 from training.recipe import DpoRecipe, recipe_of
 
-SOURCES: tuple[Source, ...] = get_args(Source)
+SOURCES: tuple[PlaceSource, ...] = get_args(PlaceSource)
+MIX = "on-policy=0.5,habits=0.25,nearby=0.15,random=0.1"
 
 
 def preferences(
     path: RecipePath,
     changes: Overrides = None,
     mix: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="SOURCE=SHARE,...",
             help="Where answers come from: the best of the model itself (on-policy) or of habits alone, places of the "
-            "visited one's category near it (nearby), any places (random).",
+            f"visited one's category near it (nearby), any places (random). [default: {MIX}]",
+            show_default=False,
         ),
-    ] = "on-policy=0.5,habits=0.25,nearby=0.15,random=0.1",
+    ] = None,
     rule: Annotated[
-        Rule,
+        PlaceRule,
         typer.Option(
             help="truth: the visited place wins over an answer; judged: of two answers the visited place, else that "
             "of its category, else the nearer one."
@@ -37,17 +39,25 @@ def preferences(
 ) -> None:
     """Make the pairs that a DPO recipe learns from, into the file that it names; goes on after a kill."""
     recipe = recipe_of(DpoRecipe, path, changes or [])
-    from training.data.pairs import Mix, make_preferences  # deferred: torch is slow to load, --help needs none
+    if recipe.data and recipe.data.prompt == "portrait":
+        if mix:
+            raise GenRecError("--mix is for pairs of places; of portraits, the worse one is made by a rule")
+        from training.data.portrait_pairs import make_portrait_preferences  # deferred: torch is slow to load
 
-    with stages() as stage:
-        wanted = Mix(_shares(mix), rule, per_example, recipe.seed)
-        about = make_preferences(recipe, wanted, stage("making pairs, visits"))
+        with stages() as stage:
+            about = make_portrait_preferences(recipe, stage("making pairs, cities"))
+    else:
+        from training.data.pairs import Mix, make_preferences  # deferred: as above
+
+        with stages() as stage:
+            wanted = Mix(_shares(mix or MIX), rule, per_example, recipe.seed)
+            about = make_preferences(recipe, wanted, stage("making pairs, visits"))
     print_preferences(about, recipe.preferences)
 
 
-def _shares(text: str) -> dict[Source, float]:
+def _shares(text: str) -> dict[PlaceSource, float]:
     """`--mix` as source -> share."""
-    shares: dict[Source, float] = {}
+    shares: dict[PlaceSource, float] = {}
     for pair in text.split(","):
         name, _, share = (word.strip() for word in pair.partition("="))
         source = next((source for source in SOURCES if source == name), None)

@@ -83,7 +83,7 @@ class _Maker:
 def drawn_names(pois: pl.DataFrame, draw: random.Random) -> list[str]:
     """Other names for the places: their kinds with numbers drawn anew, or names of their own, no two alike."""
     if draw.random() < OWN_NAMES:
-        return place_names(pois.with_columns(name=pl.Series([_own(kind, draw) for kind in pois[CATEGORY]])))
+        return place_names(pois.with_columns(name=pl.Series([invented_name(kind, draw) for kind in pois[CATEGORY]])))
     numbers: dict[str, list[int]] = {}
     for kind, count in pois[CATEGORY].value_counts().iter_rows():
         most = max(count, draw.randint(9, MOST_NUMBERS))
@@ -92,7 +92,8 @@ def drawn_names(pois: pl.DataFrame, draw: random.Random) -> list[str]:
     return place_names(pois.with_columns(name=pl.Series(numbered)))
 
 
-def _own(kind: str, draw: random.Random) -> str:
+def invented_name(kind: str, draw: random.Random) -> str:
+    """A name that nothing has, mostly with the kind in it."""
     word = "".join(draw.choices(SYLLABLES.split(), k=draw.randint(2, 3))).title()
     return draw.choice((f"{word} {kind}", f"{kind} {word}", f"{word}'s", word))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from genrec.checkins import Checkins
 from genrec.columns import TIME
@@ -21,10 +22,12 @@ from genrec.trajectories import Example, training
 from training.data.cities import training_city
 from training.data.conversation import TrainingExample
 from training.data.diaries import diaries, in_other_words
+from training.data.portraits import Written, portraits
 from training.progress import Progress, nothing
 from training.recipe import Data
 
 CountTokens = Callable[[str], int]
+Made = TypeVar("Made")  # of check-ins, to learn from
 
 # Where a message names POIs: an assistant's whole answer, before a probability, or after "POI".
 NAMED = {"assistant": r"^\d+$", "user": r"\d+(?= \d+%)", "system": r"(?<=\bPOI )\d+"}
@@ -37,13 +40,35 @@ def training_examples(
     data: Data, seed: int, count_tokens: CountTokens, progress: Progress = nothing
 ) -> list[TrainingExample]:
     """The examples of a recipe, in an order that depends on nothing but the seed; errors as in `learnable`."""
+    if data.prompt == "portrait":
+        return [written.example() for written in paragraphs(data, seed, progress)]
+
+    def make(checkins: Checkins, limit: int | None, seed: int) -> list[TrainingExample]:
+        return _examples_of(checkins, data, limit, seed, count_tokens)
+
+    return _of_each_city(data, seed, make, progress)
+
+
+def paragraphs(data: Data, seed: int, progress: Progress = nothing) -> list[Written]:
+    """The paragraphs of a recipe that learns to write, in an order that depends on nothing but the seed."""
+
+    def make(checkins: Checkins, limit: int | None, seed: int) -> list[Written]:
+        return portraits(_seen(checkins, data), limit, random.Random(seed), relabel=data.relabel)
+
+    return _of_each_city(data, seed, make, progress)
+
+
+def _of_each_city(
+    data: Data, seed: int, make: Callable[[Checkins, int | None, int], list[Made]], progress: Progress
+) -> list[Made]:
+    """What is made of a recipe's check-ins, or of about as many of each of its cities."""
     if data.cities is None:
-        return _examples_of(read(data), data, data.limit, seed, count_tokens)
+        return make(read(data), data.limit, seed)
     share = None if data.limit is None else -(-data.limit // data.cities.count)
-    examples = []
+    examples: list[Made] = []
     for number in range(data.cities.count):
         city_seed = data.cities.first_seed + number
-        examples += _examples_of(training_city(city_seed), data, share, city_seed, count_tokens)
+        examples += make(training_city(city_seed), share, city_seed)
         progress(number + 1, data.cities.count)
     random.Random(seed).shuffle(examples)
     return examples[: data.limit]
@@ -98,6 +123,8 @@ class Prompter:
 
     def ask(self, example: Example) -> RankingPrompt:
         """The prompt that the example's visit is the answer to."""
+        if self._data.prompt == "portrait":
+            raise GenRecError("data.prompt: portraits rank nothing")
         evidence = self.evidence(example)
         profile = shown(self._shelf.source(example.user_id, evidence), example.user_id, evidence)
         return ask(

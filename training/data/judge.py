@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE
 from genrec.geo import haversine_km
-from training.data.preferences import Rule
+from training.data.preferences import PlaceRule
 
 CANDIDATES = 5  # answers that a source offers for an example: its best, or the nearest, or as many drawn at random
 
@@ -46,7 +46,7 @@ class Judge:
         return (a, b) if badness(a) < badness(b) else (b, a)
 
     def pair(
-        self, candidates: Sequence[int], truth: int, rule: Rule, taken: set[tuple[int, int]], draw: random.Random
+        self, candidates: Sequence[int], truth: int, rule: PlaceRule, taken: set[tuple[int, int]], draw: random.Random
     ) -> tuple[int, int] | None:
         """A (chosen, rejected) that is not yet taken, drawn from the candidates; None if there is none."""
         if rule == "truth":

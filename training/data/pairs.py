@@ -29,13 +29,14 @@ from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.rankers.habits import rank_habits
-from genrec.rankers.llm import PROMPTS, place_trie
+from genrec.rankers.llm import place_trie
 from genrec.trajectories import Example
 from training.data.examples import Prompter, learnable, read
 from training.data.judge import CANDIDATES, Judge
-from training.data.preferences import About, Preference, Rule, Source, write_preferences
+from training.data.preferences import About, PlaceRule, PlaceSource, Preference, Source, write_preferences
 from training.dpo import REFERENCE, load_policy
 from training.progress import Progress
+from training.prompts import LEARNED_PROMPTS
 from training.recipe import Data, DpoRecipe
 from training.trainers.reference import PairTokens, reference_log_probabilities, weights_hash
 
@@ -65,8 +66,8 @@ class Made:
 class Mix:
     """Which pairs to make: the share of each source, who wins, and how many pairs an example gets."""
 
-    shares: dict[Source, float]
-    rule: Rule = "truth"
+    shares: dict[PlaceSource, float]
+    rule: PlaceRule = "truth"
     per_example: int = 1
     seed: int = 0
 
@@ -75,7 +76,7 @@ class Mix:
             mix = ",".join(f"{source}={share:g}" for source, share in self.shares.items())
             raise GenRecError(f"--mix {mix}: each source needs a share above 0")
 
-    def sources(self, examples: int) -> list[tuple[Source, ...]]:
+    def sources(self, examples: int) -> list[tuple[PlaceSource, ...]]:
         """The sources of each example's pairs; over all examples, as near to the shares as whole numbers allow."""
         count, total = examples * self.per_example, sum(self.shares.values())
         exact = {source: count * share / total for source, share in self.shares.items()}
@@ -145,7 +146,7 @@ class PairMaker:
             dict(sorted(left_out.items())),
         )
 
-    def _batch(self, batch: Sequence[tuple[Example, tuple[Source, ...]]]) -> dict[str, Any]:
+    def _batch(self, batch: Sequence[tuple[Example, tuple[PlaceSource, ...]]]) -> dict[str, Any]:
         """The pairs of examples with one moment of evidence, in plain types."""
         prompts = [self._prompter.ask(example).messages for example, _ in batch]
         tokens = [self._tokens(prompt) for prompt in prompts]
@@ -202,7 +203,7 @@ class PairMaker:
         for best in top_k(self._ranker.read(prompts, tries), tries, CANDIDATES) if prompts else ():
             yield [scored.answer for scored in best]
 
-    def _offer(self, source: Source, example: Example, draw: random.Random) -> list[int]:
+    def _offer(self, source: PlaceSource, example: Example, draw: random.Random) -> list[int]:
         """The answers of a source other than the model, best first."""
         if source == "nearby":
             return self._judge.nearby(example.target, CANDIDATES)
@@ -215,8 +216,8 @@ class PairMaker:
 
 
 def _batches(
-    examples: Iterable[tuple[Example, tuple[Source, ...]]],
-) -> Iterator[list[tuple[Example, tuple[Source, ...]]]]:
+    examples: Iterable[tuple[Example, tuple[PlaceSource, ...]]],
+) -> Iterator[list[tuple[Example, tuple[PlaceSource, ...]]]]:
     """Runs of examples with one moment of evidence."""
     for _, group in groupby(examples, key=lambda pair: pair[0].as_of):
         same = list(group)
@@ -240,7 +241,7 @@ def _make_preferences(recipe: DpoRecipe, mix: Mix, progress: Progress) -> About:
     if path.exists():
         raise GenRecError(f"{path} exists already; remove it, or name another file as the recipe's preferences")
     seen, examples = pair_examples(read(data), data, mix.seed)
-    catalogue, ranking_prompt = catalogue_hash(seen.pois), prompt_version(PROMPTS[data.prompt])
+    catalogue, ranking_prompt = catalogue_hash(seen.pois), prompt_version(LEARNED_PROMPTS[data.prompt])
     policy = load_policy(recipe, catalogue, ranking_prompt)
     weights = weights_hash(policy.model)
     settings = {

@@ -14,8 +14,11 @@ from genrec.files import file_hash, require_regular, write_text
 from genrec.llm.backend import Message
 from genrec.validation import read_json, read_lines
 
-Source = Literal["on-policy", "habits", "nearby", "random"]
-Rule = Literal["truth", "judged"]
+PlaceSource = Literal["on-policy", "habits", "nearby", "random"]
+TextSource = Literal["unsupported", "redundant", "poorer"]  # what is wrong with the worse of two paragraphs
+Source = PlaceSource | TextSource
+PlaceRule = Literal["truth", "judged"]
+Rule = PlaceRule | Literal["text"]  # "text": that of `eval.profiles.portraits.prefer`
 
 
 ROLES = {"system", "user", "assistant"}

@@ -18,7 +18,7 @@ from genrec.files import file_hash
 from genrec.fingerprint import fingerprint
 from genrec.llm.decoding import Trie, top_k
 from genrec.prompting import prompt_version
-from genrec.rankers.llm import PROMPTS, place_trie
+from genrec.rankers.llm import place_trie
 from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
 from training.budget.tasks.task import Model, Pair, Question, Questions
@@ -26,6 +26,7 @@ from training.data.cities import training_city
 from training.data.conversation import TrainingExample
 from training.data.examples import Prompter, conversations, learnable, read
 from training.data.judge import CANDIDATES, Judge
+from training.prompts import LEARNED_PROMPTS
 from training.recipe import Data
 
 BATCH = 32  # prompts ranked at once; fixed, because a model's last digits may depend on what it ranks together
@@ -56,7 +57,7 @@ class PoiSource:
             "past": self._past,
             "data": self.data.model_dump(mode="json", exclude={"checkins", "profiles"}) | {"profiles": profiles},
             "checkins": fingerprint(self.checkins),
-            "prompt": prompt_version(PROMPTS[self.data.prompt]),
+            "prompt": prompt_version(LEARNED_PROMPTS[self.data.prompt]),
         }
 
     def past_conversations(self, seed: int, count_tokens: Callable[[str], int]) -> list[TrainingExample]:

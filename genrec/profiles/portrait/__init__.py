@@ -1,0 +1,1 @@
+"""Portraits: what of a person is worth saying, in which order, and in which words."""
