@@ -68,13 +68,13 @@ def changed(line: str, *path: str, value: object) -> str:
 
 
 DAMAGE = {
-    "broken JSON": (lambda line: line[:-5], "Invalid JSON"),
-    "no JSON": (lambda line: "hello", "Invalid JSON"),
-    "blank line": (lambda line: "", "Invalid JSON"),
-    "a list": (lambda line: "[]", "object"),
+    "broken JSON": (lambda line: line[:-5], "is not JSON"),
+    "no JSON": (lambda line: "hello", "is not JSON"),
+    "blank line": (lambda line: "", "is not JSON"),
+    "a list": (lambda line: "[]", "must be a mapping"),
     "wrong answer": (lambda line: changed(line, "attributes", "gender", "value", value="robot"), "is not one of"),
     "wrong trait": (lambda line: changed(line, "traits", "charm", value={"value": "high", "confidence": 1}), "charm"),
-    "confidence": (lambda line: changed(line, "traits", "openness", "confidence", value=1.5), "less than or equal"),
+    "confidence": (lambda line: changed(line, "traits", "openness", "confidence", value=1.5), "must be at most 1"),
     "extra field": (lambda line: changed(line, "hobby", value="chess"), "hobby"),
     "empty sentence": (lambda line: changed(line, "summary", value=[{"text": "", "backed_by": []}]), "summary.0.text"),
     "not a moment": (lambda line: changed(line, "as_of", value="soon"), "as_of"),
