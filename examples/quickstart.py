@@ -33,6 +33,7 @@ habits = all_habits(checkins, split.start, [example.user_id for example in examp
 # %% Profiles: the model phrases the evidence, and what the evidence does not support is dropped.
 import time
 
+from genrec.llm.adapter import WRITER
 from genrec.llm.local import LocalModel
 from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import read_profiles
@@ -40,8 +41,8 @@ from genrec.profiles.run import run, summarise
 from genrec.profiles.writer import Subject
 
 with err.status("loading the model (the first time it is unpacked, about a minute)"):
-    model = LocalModel.load("embedded")
-writer = LlmWriter(model, model, checkins.pois["category"].unique().to_list())
+    model, author = LocalModel.load("embedded"), LocalModel.load("embedded", WRITER)
+writer = LlmWriter(author, model, checkins.pois["category"].unique().to_list())
 subjects = [Subject(habits[example.user_id]) for example in examples]
 start = time.perf_counter()
 with progress_bar() as bar:

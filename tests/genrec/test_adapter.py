@@ -9,11 +9,13 @@ from made_city import town, written
 from tiny import tiny_model
 
 from genrec.errors import GenRecError
-from genrec.llm.adapter import SHIPPED, read_adapter
+from genrec.llm.adapter import SHIPPED, WRITER, read_adapter
+from genrec.llm.connect import shipped_adapter
 from genrec.llm.local import LocalModel
 from genrec.llm.lora import lora_rank
 from genrec.llm.vllm.plan import plan
 from genrec.prepared import catalogue_hash
+from genrec.profiles.portrait.plan import PORTRAIT
 from genrec.prompting import prompt_version
 from genrec.rankers.llm import LlmRanker, ProfileQuery
 from genrec.rankers.ranking_prompt import RANKING
@@ -130,10 +132,14 @@ def test_what_is_asked_of_vllm(adapter, tiny_folder):
         plan(str(tiny_folder), [folder, folder], "127.0.0.1", 8011)
 
 
-def test_the_one_that_comes_with_the_embedded_model():
-    declared = read_adapter(SHIPPED)
+@pytest.mark.parametrize(("folder", "prompt"), [(SHIPPED, RANKING), (WRITER, PORTRAIT)])
+def test_those_that_come_with_the_embedded_model(folder, prompt):
+    declared = read_adapter(folder)
     declared.require_base("embedded")
-    declared.require("any city's", prompt_version(RANKING))
-    assert lora_rank(SHIPPED) == 16
-    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 8_000_000
-    assert "Gemma Terms of Use" in (SHIPPED / "README.md").read_text(encoding="utf-8")
+    declared.require("any city's", prompt_version(prompt))
+    assert lora_rank(folder) == 16
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 8_000_000
+    assert "Gemma Terms of Use" in (folder / "README.md").read_text(encoding="utf-8")
+    assert shipped_adapter(folder, None, None, prompt_version(prompt)) == str(folder)
+    assert shipped_adapter(folder, None, None, "the hash of other words") is None
+    assert shipped_adapter(folder, "another/model", None) is None
