@@ -13,6 +13,7 @@ import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ RANK: Final = 8
 SCALE: Final = 2.0
 RATE: Final = 6e-4
 BATCH: Final = 16
+ROUNDS: Final = 2
 WARMING: Final = 640  # sentences until the rate is reached
 LONGEST: Final = 44  # tokens
 FOUND: Final = 640  # size of a state
@@ -119,19 +121,17 @@ class Reader:
         return [text for text in self.texts[one.text] if text in self.lower and self.texts[one.text][0] in self.lower]
 
     def learn(self, said: Sequence[Sentence]) -> None:
-        """Go through the sentences once, in a random order; the rate rises, and falls as a cosine."""
+        """Go through the sentences, each time in a random order; the rate rises, and falls as a cosine."""
         draw = random.Random(0)
         kept = [(one, texts) for one in said if (texts := self.read_texts(one))]
-        made = [(one, texts[-1 if len(texts) > 1 and draw.random() > PLACE else 0]) for one, texts in kept]
-        batches = self.batches(made, draw)
-        draw.shuffle(batches)
+        rounds = [self._drawn(kept, draw) for _ in range(ROUNDS)]
         matrices = [matrix for pair in self.pairs.values() for matrix in pair]
         groups = [{"params": matrices, "rate": RATE}, {"params": [self.weight, self.bias], "rate": 2 * RATE}]
         optimiser = torch.optim.AdamW(groups, weight_decay=0.01, betas=(0.9, 0.98))
-        done = waiting = 0
-        for batch in batches:
+        done, waiting, total = 0, 0, ROUNDS * len(kept)
+        for batch in chain.from_iterable(rounds):
             for group in optimiser.param_groups:
-                fallen = 0.5 * (1 + math.cos(math.pi * done / len(made))) * 0.97 + 0.03
+                fallen = 0.5 * (1 + math.cos(math.pi * done / total)) * 0.97 + 0.03
                 group["lr"] = group["rate"] * min(1.0, (done + 1) / WARMING) * fallen
             _loss(self.read([text for _, text in batch]), [one for one, _ in batch]).backward()  # type: ignore[no-untyped-call]
             done, waiting = done + len(batch), waiting + len(batch)
@@ -140,7 +140,14 @@ class Reader:
                 optimiser.step()
                 optimiser.zero_grad()
                 waiting = 0
-            print(f"{done} of {len(made)}", end="\r", file=sys.stderr)
+            print(f"{done} of {total}", end="\r", file=sys.stderr)
+
+    def _drawn(self, kept: Sequence[tuple[Sentence, list[str]]], draw: random.Random) -> list[list[Made]]:
+        """Each sentence with what is read of it this time, in batches in a random order."""
+        made = [(one, texts[-1 if len(texts) > 1 and draw.random() > PLACE else 0]) for one, texts in kept]
+        batches = self.batches(made, draw)
+        draw.shuffle(batches)
+        return batches
 
     def batches(self, made: Sequence[Made], draw: random.Random) -> list[list[Made]]:
         """Sentences with what is read of each, cut into batches of one length."""

@@ -107,6 +107,7 @@ def test_truncated_and_special_files(name, folder, tmp_path, genrec_eval):
         failed(result, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("use", "tries"), [(write_report, 12), (audit, 60)])
 def test_a_damaged_configuration_is_refused_or_can_be_used(whole, use, tries):
     path = whole / "config.json"
@@ -175,6 +176,7 @@ def test_times_that_are_none(folder, genrec_eval):
 WEIGHTS = fitted_weights().model_dump(mode="json")
 
 
+@pytest.mark.slow
 @fuzz
 @given(mutated(WEIGHTS))
 def test_damaged_weights_are_refused_or_rank(tmp_path_factory, plain):

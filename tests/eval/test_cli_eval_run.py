@@ -76,6 +76,7 @@ def test_fitting_from_the_command_line(genrec_eval, tmp_path):
     assert [data.name for data in fitted.data] == ["town.csv"]
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_not_reached_is_said(genrec_eval, tmp_path):
     path = csv_of(town(6), tmp_path / "town.csv")
     command = ["run", path, "--method", "habits", "--split", "rolling", "--out", tmp_path / "run", "--limit"]

@@ -57,6 +57,7 @@ def test_a_frame_by_hand():
     assert frame["prefix"][1].to_list() == [{"time": at(3, 20), "poi": 0}, {"time": at(4, 8), "poi": 3}]
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins(), st.sampled_from(["all-visits", "rolling"]))
 def test_the_frame_against_brute_force(checkins, split):
@@ -155,6 +156,7 @@ def test_evidence_is_what_was_before(checkins, hour):
     assert {(a, b): n for a, row in evidence.steps.items() for b, n in row.items()} == Counter(pairs)
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins(), st.data())
 def test_a_fingerprint_changes_with_every_check_in(checkins, data):

@@ -230,6 +230,7 @@ def test_both_reports_have_the_same_tables(folder, page):
             assert found.removesuffix(":") in plain, found
 
 
+@pytest.mark.slow
 def test_the_command_gives_the_same_bytes_again(folder, tmp_path, monkeypatch, capsys):
     again = shutil.copytree(folder, tmp_path / "again")
     for name in WRITTEN:

@@ -63,6 +63,7 @@ def use(profile):
 # --- profiles ---
 
 
+@pytest.mark.slow
 @fuzz
 @given(mutated(PLAIN))
 def test_a_damaged_profile_is_refused_or_can_be_used(tmp_path_factory, plain):
@@ -143,6 +144,7 @@ def test_other_lines_are_refused(line, tmp_path):
     one_line(caught.value)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 24 * 12)), max_size=40), st.integers(0, 24 * 13))
 def test_what_check_ins_make_is_always_read_back(tmp_path_factory, visits, hour):
     checkins = make([("a", poi, at(hour=hour)) for poi, hour in visits] + [("b", 0, at())])

@@ -55,6 +55,7 @@ def verdict(text, habits, vocabulary):
     return all(map(supported, claims)), claims
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(cities())
 def test_every_template_sentence_of_any_catalogue_is_supported(city):
@@ -65,6 +66,7 @@ def test_every_template_sentence_of_any_catalogue_is_supported(city):
             assert right, (fact_sentence(fact), claims)
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(
     cities(),

@@ -247,6 +247,7 @@ def test_gzip(tmp_path: Path) -> None:
     assert len(read_checkins(path).frame) == 3
 
 
+@pytest.mark.slow
 def test_the_size_of_blocks_does_not_matter(tmp_path: Path) -> None:
     rng = random.Random(0)
     lines = []
@@ -283,6 +284,7 @@ rows = st.lists(
 PLACES = {"p1": (51.5, -114.25), "p,2": (-90.0, 180.0), 'p"3': (0.0, -0.1), "p 4": (1e-7, 12.0)}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows)
 def test_what_is_written_is_read(tmp_path: Path, rows: list[tuple[str, str, datetime, int | None]]) -> None:

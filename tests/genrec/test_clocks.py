@@ -104,6 +104,7 @@ def travellers(draw: st.DrawFn) -> Checkins:
     return replace(make([]), frame=frame)
 
 
+@pytest.mark.slow
 @quick
 @given(travellers(), st.integers(1, 3))
 def test_evidence_never_holds_anything_later_than_the_visit(checkins: Checkins, every: int) -> None:

@@ -48,6 +48,7 @@ def test_hostile_files(content, reason, tmp_path):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", [" ", "1 ", "a", "(", "\n", "POI 4 (", "from POI 4 ", "around 1", "1 of 2 ", "not ", '"']
 )

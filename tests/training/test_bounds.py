@@ -177,6 +177,7 @@ ABOUT = {
 }
 
 
+@pytest.mark.slow
 @fuzz
 @given(mutated(PAIR), st.booleans())
 def test_damaged_pairs_are_refused_or_whole(tmp_path_factory, plain, counted):
