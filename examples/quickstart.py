@@ -42,7 +42,7 @@ from genrec.profiles.writer import Subject
 
 with err.status("loading the model (the first time it is unpacked, about a minute)"):
     model, author = LocalModel.load("embedded"), LocalModel.load("embedded", WRITER)
-writer = LlmWriter(author, model, checkins.pois["category"].unique().to_list())
+writer = LlmWriter(author, model, checkins.pois["category"].unique().to_list(), taught=True)
 subjects = [Subject(habits[example.user_id]) for example in examples]
 start = time.perf_counter()
 with progress_bar() as bar:

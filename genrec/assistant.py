@@ -238,7 +238,7 @@ def make_writer(
         writing = connect(model, server, adapter) if adapter else connection
     if connection.scorer is None:
         note("note: this server gives no scores of given tokens, so traits and attributes stay unknown")
-    return LlmWriter(writing.generator, connection.scorer, vocabulary)
+    return LlmWriter(writing.generator, connection.scorer, vocabulary, taught=adapter is not None)
 
 
 def choose_users(checkins: Checkins, users: list[str] | None, limit: int | None) -> list[str]:

@@ -5,6 +5,7 @@ of earlier prompts, such as the part that stays the same for a user, is kept wit
 memory; what prompts of a batch share is read once, and candidates share their prompt's cache.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,9 @@ CACHE_BYTES = 2 << 30
 # Tokens that one pass reads, and tokens of the prompts that are continued together.
 PASS_TOKENS = 4096
 BATCH_TOKENS = 16384
+
+# Marks that stand together in sentences, for which there may be a token.
+JOINED = (".", ",", ";", "(", ")", "))", *(f"{end}{mark}" for end in (")", "))") for mark in ".,;"))
 
 # Tokens by which a row may be filled up, as many as it has itself within these bounds: on a processor, a pass costs as
 # much as some tens of tokens.
@@ -169,19 +173,29 @@ class LocalModel:
         stop: str,
         temperature: float = 0.0,
         seed: int = 0,
+        words: str = "",
     ) -> list[Generation]:
         """See `Generator`."""
         results = []
+        said = [message["content"] for conversation in conversations for message in conversation]
+        vocabulary = self._vocabulary([words, *said, stop]) if words else None
         for batch in _batches([self.prompt_tokens(conversation) for conversation in conversations]):
-            texts = self._generate_batch(batch, max_tokens, stop, temperature, seed)
+            texts = self._generate_batch(batch, max_tokens, stop, temperature, seed, vocabulary=vocabulary)
             results += [Generation(t, len(p), n) for p, (t, n) in zip(batch, texts, strict=True)]
         return results
 
     def _generate_batch(
-        self, prompts: list[list[int]], max_tokens: int, stop: str, temperature: float, seed: int
+        self,
+        prompts: list[list[int]],
+        max_tokens: int,
+        stop: str,
+        temperature: float,
+        seed: int,
+        *,
+        vocabulary: tuple[int, ...] | None,
     ) -> list[tuple[str, int]]:
-        """(text before `stop`, tokens generated) of each prompt."""
-        read = self._rows(prompts)
+        """(text before `stop`, tokens generated) of each prompt; of the tokens of `vocabulary`, or of all."""
+        read = self._rows(prompts, vocabulary=vocabulary)
         rows = list(range(len(prompts)))  # the prompts still being written, in the order of their rows
         # A generator a row: what a prompt draws does not depend on its neighbours in the batch.
         draws = [torch.Generator().manual_seed(seed) for _ in rows]
@@ -190,7 +204,8 @@ class LocalModel:
         node, logits = ROOT, read.logits
         for _ in range(max_tokens):
             for row, scores in zip(rows, logits, strict=True):
-                written[row].append(_pick(scores, temperature, draws[row]))
+                picked = _pick(scores, temperature, draws[row])
+                written[row].append(vocabulary[picked] if vocabulary else picked)
                 text = self._finished(written[row], stop)
                 if text is not None:
                     texts[row] = text
@@ -203,6 +218,14 @@ class LocalModel:
             node, before = read.nodes, node
             logits = read.grow([written[row][-1:] for row in rows], [[before]] * len(rows))
         return [(texts.get(row, self._decode(tokens)), len(tokens)) for row, tokens in enumerate(written)]
+
+    def _vocabulary(self, texts: Sequence[str]) -> tuple[int, ...]:
+        """The tokens of the words of texts, behind a space and not, capital letters or not; and those of ends."""
+        words = {word for text in texts for word in re.findall(r"\w+|[^\w\s]+|\n", text)}
+        forms = {form for word in words for form in (word, word.lower(), word[:1].upper() + word[1:])} | {*JOINED}
+        pieces = [piece for form in sorted(forms) for piece in (form, f" {form}")]
+        tokens = {token for piece in pieces for token in self.text_tokens(piece)}
+        return tuple(sorted(tokens | {self._end, self.tokenizer.eos_token_id}))
 
     def _finished(self, tokens: list[int], stop: str) -> str | None:
         """The text if the model has ended it or written `stop`, else None."""

@@ -47,8 +47,9 @@ class ServerModel:
         stop: str,
         temperature: float = 0.0,
         seed: int = 0,
+        words: str = "",
     ) -> list[Generation]:
-        """See `Generator`."""
+        """See `Generator`; a server writes what it likes."""
         settings = {"max_tokens": max_tokens, "stop": [stop], "temperature": temperature, "seed": seed}
         asked = [self._messages(conversation) for conversation in conversations]
         try:

@@ -185,3 +185,13 @@ def test_what_is_not_a_number_is_neither_ranked_nor_written():
     for temperature in (0.0, 1.0):
         with pytest.raises(GenRecError, match="cannot write"):
             model.generate([conversation("?")], max_tokens=2, stop="\0", temperature=temperature)
+
+
+def test_only_the_words_that_are_named_are_written(model):
+    asked = [conversation("Where next?"), conversation("Where at 8?")]
+    [free, other] = model.generate(asked, max_tokens=12, stop="\n\n")
+    of_few = model.generate(asked, max_tokens=12, stop="\n\n", words=f"{free.text} {other.text}")
+    vocabulary = model._vocabulary([free.text, other.text, SYSTEM, "Where next? Where at 8?"])
+    assert len(vocabulary) < len(model.tokenizer) / 2
+    written = {token for one in of_few for token in model.text_tokens(one.text)}
+    assert written <= {*vocabulary, *model.text_tokens("\n\n")}

@@ -42,6 +42,14 @@ def _phrases() -> dict[tuple[str, int], list[_Phrase]]:
     return found
 
 
+@cache
+def phrase_words() -> str:
+    """All that phrasings consist of, but for the names, days and hours of facts."""
+    texts = [phrase.text for phrases in _phrases().values() for phrase in phrases]
+    both = [_VERB.sub(lambda match: f"{_form(match[1], _PLURAL)} {_form(match[1], None)}", text) for text in texts]
+    return " ".join([*both, *_SUBJECTS, "a an usually"])
+
+
 class Realiser:
     """Phrases the sentences of one portrait, so that neighbours differ."""
 

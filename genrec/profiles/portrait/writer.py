@@ -8,7 +8,7 @@ from genrec.llm.backend import AnswerScorer, Generation, Generator
 from genrec.profiles.faithfulness import sentences
 from genrec.profiles.fields import FieldGuesser
 from genrec.profiles.portrait.plan import PORTRAIT, Group, Paragraph, plan, portrait_messages, tells
-from genrec.profiles.portrait.realise import Realiser
+from genrec.profiles.portrait.realise import Realiser, phrase_words
 from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Provenance, Statement, unknown_fields
 from genrec.profiles.writer import Subject, Writer, assembled, statement
 from genrec.profiles.writing_prompt import GUESSING, Section, evidence
@@ -110,11 +110,13 @@ class PortraitWriter:
 class LlmWriter:
     """Lets a model phrase and guess. Without a scorer the closed fields stay unknown."""
 
-    def __init__(self, generator: Generator, scorer: AnswerScorer | None, vocabulary: Collection[str]) -> None:
-        """`vocabulary`: every category of the catalogue."""
+    def __init__(
+        self, generator: Generator, scorer: AnswerScorer | None, vocabulary: Collection[str], *, taught: bool = False
+    ) -> None:
+        """`vocabulary`: every category of the catalogue; `taught`: whether the model has learned the phrasings only."""
         self.name = generator.name
         self.prompt_version = prompt_version((*PORTRAIT, "portrait_phrases", *GUESSING))
-        self._generator = generator
+        self._generator, self._taught = generator, taught
         self._vocabulary = vocabulary
         self._fields = FieldGuesser(scorer) if scorer else None
 
@@ -149,6 +151,7 @@ class LlmWriter:
             max_tokens=PARAGRAPH_TOKENS,
             stop=PARAGRAPH_STOP,
             temperature=temperature,
+            words=phrase_words() if self._taught else "",
         )
         for draft, generation in zip(drafts, generations, strict=True):
             draft.count(generation)
