@@ -13,7 +13,7 @@ from genrec.jsonl import repair_tail
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Profile, append_profiles, read_profiles
 from genrec.profiles.writer import Subject, Writer
 
-BATCH = 12
+BATCH = 4  # a kill loses no more than this, and progress shows as often
 # From this share of users with the very same traits on, profiles say little about who is who.
 COLLAPSED_SHARE = 0.5
 

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final, Literal
 
 from genrec.habit_models import CategoryHabit, Habits, PlaceHabit
-from genrec.phrases import days_phrase, hours_phrase, usual_days, usual_hours, when_phrase
+from genrec.phrases import MIN_SHARE, days_phrase, hours_phrase, usual_days, usual_hours, when_phrase
 from genrec.profiles.change import CHANCE, changed, is_new
 from genrec.profiles.patterns import novelty, share_within, usual_part
 from genrec.prompting import name_in_prompt
@@ -77,7 +77,7 @@ def _places(habits: Habits) -> Iterator[Fact]:
         few = place.visits < OFTEN
         kind = "place" if few else roles.get(place.poi, "place" if number or habits.checkins < ENOUGH else "top")
         weight = 0.1 + place.share + (0 if kind == "place" else 0.2)
-        when = when_phrase(place.hours, place.weekdays)
+        when = "" if kind == "lives" else _when(place)
         yield Fact(kind, weight + 0.1 * bool(when), (place_name(place),), (place.poi,), when, few=few)
 
 
@@ -89,10 +89,21 @@ def _kinds(habits: Habits) -> Iterator[Fact]:
         if habit.visits >= MIN_VISITS and is_known(habit.category) and habit.category not in duty:
             if max(place.share for place in habits.places if place.category == habit.category) > 0.9 * habit.share:
                 continue
-            when = when_phrase(habit.hours, habit.weekdays)
+            when = _when(habit)
             yield Fact(
                 "kind", 0.15 + 0.8 * habit.share, (name_in_prompt(habit.category),), (), when, few=habit.visits < OFTEN
             )
+
+
+def _when(habit: PlaceHabit | CategoryHabit) -> str:
+    """Days and hours; both only if half of the visits surely fall into both, as each is counted by itself."""
+    days, span = usual_days(habit.weekdays), usual_hours(habit.hours)
+    if days and span:
+        hours = [(span[0] + later) % 24 for later in range((span[1] - span[0]) % 24 + 1)]
+        then = [sum(habit.weekdays.get(day, 0) for day in days), sum(habit.hours.get(hour, 0) for hour in hours)]
+        if sum(then) - habit.visits < MIN_SHARE * habit.visits:
+            return hours_phrase(span)
+    return when_phrase(habit.hours, habit.weekdays)
 
 
 def _whole(habits: Habits) -> Iterator[Fact]:

@@ -95,8 +95,17 @@ def portrait_messages(paragraph: Paragraph) -> list[Message]:
 
 
 def tells(group: Group, sentence: str) -> bool:
-    """Whether a sentence has the names, distances and months of a group of facts, or else what makes it up."""
+    """Whether a sentence has the names, distances and months of a group of facts, or else what makes it up.
+
+    A distance, or a change since some month, is told by what speaks of one, and by nothing else.
+    """
+    if any(f" {word} " in sentence and not told for word, told in _apart(group)):
+        return False
     names = [name.split(" (")[0] if fact.pois else name for fact in group for name in fact.names]
     marks = [*names, *(f"{fact.km} km" for fact in group if fact.km), *(fact.since for fact in group if fact.since)]
     marks = marks or [group[0].when or "places"]
     return all(re.search(rf"{re.escape(mark)}(?!\d)", sentence, re.IGNORECASE) for mark in marks)
+
+
+def _apart(group: Group) -> tuple[tuple[str, bool], ...]:
+    return ("km", any(fact.km for fact in group)), ("since", any(fact.since for fact in group))

@@ -41,13 +41,16 @@ class _Draft:
         return [number for number in range(len(self.paragraph.groups)) if number not in self.kept]
 
     def propose(self, text: str, vocabulary: Collection[str]) -> None:
-        """Take the supported sentences of the first try."""
+        """Take the supported sentences of the first try that say something new."""
         said = sentences(text, vocabulary)
         failed = []
         for one in said:
             if good := statement(one, self.habits, vocabulary):
                 beyond = len(self.paragraph.groups) + len(self.kept)
-                self.kept[next((i for i in self.untold if tells(self.paragraph.groups[i], one)), beyond)] = good
+                told = [number for number, group in enumerate(self.paragraph.groups) if tells(group, one)]
+                new = [number for number in told if number not in self.kept]
+                if new or not told:  # else it repeats what is told already
+                    self.kept[next(iter(new), beyond)] = good
             else:
                 failed.append(one)
         self.asked, self.asked_again = len(said), len(failed)
