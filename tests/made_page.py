@@ -1,6 +1,7 @@
 """The real app in a process of its own, and a real browser that looks at its page."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -125,3 +126,14 @@ def new_person(site, who, profile=True, place="p2"):
     if profile:
         write_by_templates(site, who)
     return httpx.get(f"{site.url}/v1/people/{who}/profile").json()
+
+
+def sentences(sheet):
+    """All of a profile, section by section."""
+    return [line for section in ("summary", "preferences", "routines") for line in sheet[section]]
+
+
+def first_line(page):
+    """The first sentence of the profile, as the page shows it: with the names of places."""
+    button = page.get_by_role("button", name=re.compile("^Edit: ")).first
+    return button.get_attribute("aria-label").removeprefix("Edit: ")

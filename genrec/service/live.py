@@ -115,6 +115,7 @@ class Live:
         self._changed, self._urgent, self._closed = threading.Event(), threading.Event(), False
         self._places = threading.Lock()
         self._catalogue: Catalogue | None = None
+        self._edition = object()  # of the places in the store: another one when they have changed
         self.past, self.audience = Turn(), Turn()
 
     def start(self) -> None:
@@ -131,7 +132,7 @@ class Live:
     def changed(self, *, places: bool = False) -> None:
         """Something new is in the store."""
         if places:
-            self._catalogue = None
+            self._edition, self._catalogue = object(), None
         self._changed.set()
 
     def forget(self) -> None:
@@ -171,9 +172,16 @@ class Live:
     def catalogue(self) -> Catalogue:
         """All places, also those that are not counted yet."""
         with self._places:
-            if self._catalogue is None:
-                self._catalogue = _catalogue(self._store, self._store.catalogue())
-            return self._catalogue
+            found, edition = self._catalogue, self._edition
+            if found is None:
+                found = _catalogue(self._store, self._store.catalogue())
+                self._keep(found, edition)
+            return found
+
+    def _keep(self, catalogue: Catalogue, edition: object) -> None:
+        """Keep what was read, unless places have come since the reading began."""
+        if edition is self._edition:
+            self._catalogue = catalogue
 
     def _run(self) -> None:
         pause = 0.0
@@ -195,10 +203,10 @@ class Live:
             pause = max(LEAST_SECONDS, SHARE * (time.perf_counter() - start))
 
     def _count(self) -> None:
-        start, at = time.perf_counter(), now()
+        start, at, edition = time.perf_counter(), now(), self._edition
         checkins, before = self._store.checkins(), self._counted
         catalogue = _catalogue(self._store, checkins.pois.drop(FIRST_SEEN))
-        self._catalogue = catalogue
+        self._keep(catalogue, edition)
         self._empty = checkins.frame.is_empty()
         if self._empty:
             self._counted = None

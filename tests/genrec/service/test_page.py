@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from made_city import csv_of, town
-from made_page import EVIL, app, edit, looking, new_person, person, write_by_templates
+from made_page import EVIL, app, edit, first_line, looking, new_person, person, sentences, write_by_templates
 
 from genrec.reading.reader import read_checkins
 from genrec.service.keys import make_key
@@ -71,8 +71,9 @@ def test_what_is_disliked_is_gone_until_it_is_taken_back(page, site):
 
 
 def test_a_profile_is_edited_with_evidence_history_and_the_ranking_before_and_after(page, site):
-    first = new_person(site, "eve")["sheet"]["preferences"][0]
+    written = new_person(site, "eve")["sheet"]
     person(page, site, "eve", "Profile")
+    first = first_line(page)
     page.locator("summary").filter(has_text=first).first.click()
     page.get_by_text("7 visits", exact=False).locator("visible=true").nth(1).wait_for()
     edit(page, first, f"Avoids parks. {EVIL}")
@@ -82,25 +83,25 @@ def test_a_profile_is_edited_with_evidence_history_and_the_ranking_before_and_af
     page.locator("summary").filter(has_text="History").click()
     page.get_by_role("button", name="Bring back: Version 1").click()
     page.get_by_text("brings back version 1").wait_for()
-    assert httpx.get(f"{site.url}/v1/people/eve/profile").json()["sheet"]["preferences"][0] == first
+    assert httpx.get(f"{site.url}/v1/people/eve/profile").json()["sheet"] == written
     assert page.title() == "GenRec"
 
 
 def test_of_two_who_edit_the_later_one_is_told_and_loses_nothing(browser, page, site):
-    lines = new_person(site, "two")["sheet"]["preferences"]
+    new_person(site, "two")
     person(page, site, "two", "Profile")
-    page.get_by_role("button", name=f"Edit: {lines[0]}", exact=True).wait_for()
+    first = first_line(page)
     with looking(browser) as other:
         person(other, site, "two", "Profile")
-        edit(other, lines[0], "Likes old bookshops.")
+        edit(other, first, "Likes old bookshops.")
         other.get_by_text("Saved as version 2.").wait_for()
-    edit(page, lines[0], "Likes quiet libraries.")
+    edit(page, first, "Likes quiet libraries.")
     page.get_by_text("Not saved: the profile of 'two' has been changed meanwhile").wait_for()
     assert page.get_by_label("Sentence", exact=True).locator("visible=true").input_value() == "Likes quiet libraries."
     assert page.get_by_text("Likes old bookshops.").is_visible()
     page.get_by_role("button", name="Save mine into the new version").click()
     page.get_by_text("Saved as version 3.").wait_for()
-    kept = httpx.get(f"{site.url}/v1/people/two/profile").json()["sheet"]["preferences"]
+    kept = sentences(httpx.get(f"{site.url}/v1/people/two/profile").json()["sheet"])
     assert {"Likes old bookshops.", "Likes quiet libraries."} <= set(kept)
 
 
@@ -242,7 +243,7 @@ def test_what_was_saved_outlives_a_kill(browser, data, tmp_path, tiny_folder):
     with app(tmp_path / "a.db", data, "--model", tiny_folder) as site, looking(browser) as page:
         site.wait()
         write_by_templates(site, "u0")
-        lines = httpx.get(f"{site.url}/v1/people/u0/profile").json()["sheet"]["preferences"]
+        lines = sentences(httpx.get(f"{site.url}/v1/people/u0/profile").json()["sheet"])
         new = [line.split(",")[0] + "." for line in lines]  # backed by visits, so no model is asked
         person(page, site, "u0", "Profile")
         edit(page, lines[0], new[0])
@@ -251,7 +252,7 @@ def test_what_was_saved_outlives_a_kill(browser, data, tmp_path, tiny_folder):
         site.kill()  # while it writes
         site.start()
         site.wait()
-        kept = httpx.get(f"{site.url}/v1/people/u0/profile").json()["sheet"]["preferences"]
+        kept = sentences(httpx.get(f"{site.url}/v1/people/u0/profile").json()["sheet"])
         assert kept[0] == new[0] and kept[1] in {lines[1], new[1]}
         person(page, site, "u0", "Profile")
         page.get_by_text(new[0], exact=True).first.wait_for()
