@@ -77,10 +77,10 @@ def what_is_wrong(problem: Mapping[str, Any]) -> str:
     return words.format(**problem.get("ctx", {}))
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = SHOWN) -> str:
     """Text from outside as a part of one line."""
     text = " ".join(text.split())
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def read_whole(path: Path, *, most: int = LARGEST_FILE, fix: str = "") -> bytes:
