@@ -129,7 +129,11 @@ def test_options_that_mean_nobody(arguments, reasons, recommend, tmp_path):
 
 @pytest.mark.parametrize("k", ["0", "-1", "nan", "1.5", ""])
 def test_lengths_that_cannot_be(k, recommend):
-    assert recommend("--user", "u0", "-k", k)[0] == 2
+    failed(recommend("--user", "u0", "-k", k), "'-k': must be")
+
+
+def test_rankers_that_cannot_be(recommend):
+    failed(recommend("--user", "u0", "--by", "gpt"), "'--by': 'gpt' is not one of 'fusion', 'habits', 'llm'")
 
 
 def test_a_length_beyond_the_catalogue_is_all_of_it(recommend, profiles):
