@@ -178,11 +178,11 @@ def _open_editor(text: str) -> Path:
         subprocess.run([*shlex.split(editor), name], check=True)  # noqa: S603 - the user's own editor
     except subprocess.CalledProcessError as error:
         raise GenRecError(
-            f"the editor {editor!r} ended with exit code {error.returncode}; your text is in {name}"
+            f"the editor {editor!r} failed with exit code {error.returncode}; your text is in {name}"
         ) from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its quotes do not match"
-        raise GenRecError(f"the editor {editor!r} cannot be started ({why}); your text is in {name}") from None
+        raise GenRecError(f"the editor {editor!r} failed to start ({why}); your text is in {name}") from None
     return Path(name)
 
 
