@@ -92,10 +92,6 @@ class Assistant:
 
     def profile(self, user: str | None, about: str | None, at: datetime | None) -> Profile:
         """The user's profile: from the file, or written now from what is known before `at`."""
-        if user in self.profiles and about is not None:
-            raise GenRecError(
-                f"user {user!r} has a profile; change it with `genrec profile edit`, or leave out --about"
-            )
         if user is not None and user in self.profiles:
             return self.profiles[user]
         if user is not None and about is None:
@@ -104,7 +100,9 @@ class Assistant:
                 return self._written[user, at]
         habits = habits_of(self.checkins, user or STRANGER, at)
         if not habits.checkins and about is None:
-            raise GenRecError(f"user {user!r} has no check-ins before {at}; say with --about who they are")
+            raise GenRecError(
+                f"user {user!r} has no check-ins before {at}; say with --about who they are, without --user"
+            )
         [profile] = self.writer.write([Subject(habits, about or "")])
         if user is not None and about is None:
             self._written[user, at] = profile

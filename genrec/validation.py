@@ -69,6 +69,12 @@ def first_problem(error: ValidationError) -> str:
     return shortened(f"{where}: {what}" if where else what)
 
 
+def cause_in_words(error: BaseException) -> str | None:
+    """What is wrong, if a validation error is the cause of another error."""
+    cause = error.__cause__
+    return what_is_wrong(cause.errors(include_url=False)[0]) if isinstance(cause, ValidationError) else None
+
+
 def what_is_wrong(problem: Mapping[str, Any]) -> str:
     """One of a validation error's problems in plain words, without where it is."""
     words = WORDS.get(problem["type"])
@@ -77,10 +83,10 @@ def what_is_wrong(problem: Mapping[str, Any]) -> str:
     return words.format(**problem.get("ctx", {}))
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = SHOWN) -> str:
     """Text from outside as a part of one line."""
     text = " ".join(text.split())
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def read_whole(path: Path, *, most: int = LARGEST_FILE, fix: str = "") -> bytes:

@@ -23,6 +23,7 @@ from genrec.files import atomic_path
 CHECKINS_PER_USER_DAY = 0.7  # without a target
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 OPENED = "opened"
+CHECKINS, TRUTH = "checkins.csv", "truth_users.jsonl"  # files of a city
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,11 @@ class City:
 
     def write(self, folder: Path) -> None:
         """Write checkins.csv, truth_pois.csv and truth_users.jsonl into `folder`, each atomically."""
-        with atomic_path(folder / "checkins.csv") as path:
+        with atomic_path(folder / CHECKINS) as path:
             self.checkins.write_csv(path, datetime_format=TIME_FORMAT)
         with atomic_path(folder / "truth_pois.csv") as path:
             self.pois.write_csv(path)
-        with atomic_path(folder / "truth_users.jsonl") as path:
+        with atomic_path(folder / TRUTH) as path:
             self.users.write_ndjson(path)
 
 

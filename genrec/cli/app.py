@@ -1,5 +1,6 @@
 """`genrec app`: from check-ins to a page and an HTTP API on this machine."""
 
+import errno
 import logging
 import os
 import socket
@@ -129,5 +130,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a host's name"
+        why = _why_not(error)
         raise GenRecError(f"--host {host} --port {port}: cannot listen there ({why}); name another --port") from None
+
+
+def _why_not(error: OSError | UnicodeError) -> str:
+    """Why nothing can listen; Python's own words repeat the address."""
+    if isinstance(error, (UnicodeError, socket.gaierror)):
+        return "not a host's name"
+    return "another program does" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)

@@ -1,10 +1,11 @@
 """Rankings for many users, in a file that a killed run goes on with."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from genrec import __version__, jsonl
 from genrec.assistant import Assistant, check_user
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.times import local_time
+from genrec.columns import TIME, USER
 from genrec.errors import GenRecError, InputError
-from genrec.files import one_writer, require_regular
+from genrec.files import one_writer
 from genrec.fingerprint import fingerprint, places_fingerprint
 from genrec.llm.address import public
 from genrec.llm.identity import model_settings
@@ -21,6 +23,7 @@ from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask
+from genrec.validation import read_text
 
 # Rankings made side by side, and lost together if the run is killed.
 BATCH = 32
@@ -121,21 +124,18 @@ def _finished(output: Path, origin: _Origin) -> set[tuple[str, str | None]]:
 
 
 def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[Ask]:
-    """Users to ask about, a line each, with a time of their own or `at`; `known` are the users with check-ins.
+    """Users to ask about, a line each, with a time of their own or `at`, perhaps below a header.
+
+    `known` are the users with check-ins.
 
     Raises InputError that names the row of a stranger or of a time that cannot be, or says that nobody is asked about.
     """
-    if path.exists():
-        require_regular(path)
     asks: list[Ask] = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GenRecError(f"{path}: cannot be read as a text file ({error})") from None
+    lines = StringIO(read_text(path).removeprefix("\ufeff"), newline=None)  # whatever ends them
     for row, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
         user, _, moment = (part.strip() for part in line.partition(","))
+        if not line.strip() or (row == 1 and _is_header(user, moment, known)):
+            continue
         try:
             if "," in moment:
                 raise GenRecError("more than two fields; write `user` or `user,time`")
@@ -146,6 +146,11 @@ def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[A
     if not asks:
         raise InputError("nobody to ask about: no line has a user.", file=path, fix="Write `user` or `user,time`.")
     return list(dict.fromkeys(asks))
+
+
+def _is_header(user: str, moment: str, known: Collection[str]) -> bool:
+    """Whether a first line names the columns; a user may be called `user`."""
+    return user.lower() in {"user", USER} and (moment.lower() == TIME or (not moment and user not in known))
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from rich.table import Table
 
 from genrec import prepared
 from genrec.checkins import Checkins
-from genrec.city import CityConfig, build_city
+from genrec.city import CHECKINS, TRUTH, CityConfig, build_city
+from genrec.city.world import CATEGORIES
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Reading
 from genrec.columns import UNKNOWN
-from genrec.files import one_writer
+from genrec.errors import GenRecError
+from genrec.files import file_hash, one_writer
 
 app = typer.Typer(help="Read, check and prepare check-ins.", no_args_is_help=True)
 
@@ -100,7 +102,7 @@ def synth(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the city goes.")],
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="People.")] = 100,
-    pois: Annotated[int, typer.Option(min=1, max=1_000_000, help="Places.")] = 600,
+    pois: Annotated[int, typer.Option(min=len(CATEGORIES), max=1_000_000, help="Places.")] = 600,
     days: Annotated[int, typer.Option(min=1, max=10_000, help="Length of the period.")] = 120,
     checkins: Annotated[
         int | None, typer.Option(min=1, max=100_000_000, help="About so many check-ins; default: by users and days.")
@@ -109,7 +111,13 @@ def synth(
 ) -> None:
     """Write a synthetic city: check-ins, and beside them the truth about its people and places."""
     context.with_resource(one_writer(output, folder=True))
+    written = output / CHECKINS
+    before = file_hash(written) if written.exists() else None
+    if before and not (output / TRUTH).exists():
+        raise GenRecError(f"{written} is not of a synthetic city, and is not replaced; name another --out")
     with err.status("building the city"):
         city = build_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed))
         city.write(output)
-    out.print(f"{len(city.checkins):,} check-ins in {output}/checkins.csv; truth_users.jsonl, truth_pois.csv beside it")
+    out.print(f"{len(city.checkins):,} check-ins in {written}; truth_users.jsonl, truth_pois.csv beside it")
+    if before not in (None, file_hash(written)):
+        err.print(f"note: the city that was in {output}, made with other settings, is replaced")

@@ -1,7 +1,7 @@
 """Ask about one user after another, and see what a change to a profile does to the ranking."""
 
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 from genrec.assistant import Assistant, check_user
 from genrec.cli.console import out
@@ -13,6 +13,9 @@ from genrec.profiles.profile import Level, Profile
 from genrec.prompting import one_line
 from genrec.ranking import By, Ranking
 from genrec.steering import STRONGEST
+from genrec.validation import shortened
+
+LONGEST_SHOWN = 60  # characters of what was typed
 
 HELP = """[bold]user ID[/bold]        pick a user            [bold]at TIME[/bold]   set the time, `at` alone: unknown
 [bold]show[/bold]           show the profile       [bold]rank[/bold]      rank again
@@ -73,6 +76,8 @@ class Dialogue:
     def _do(self, command: str, rest: str) -> None:
         match command:
             case "user":
+                if not rest:
+                    raise GenRecError("user ID: say which user")
                 check_user(rest, self._assistant.users)
                 self._user, self._profile, self._last, self._says = rest, None, None, []
                 self._rank()
@@ -82,18 +87,20 @@ class Dialogue:
                 print_profile(out, self._needed_profile())
             case "rank":
                 self._rank()
-            case _ if not self._set(command, rest):
+            case "help":
                 out.print(HELP, markup=True)
+            case _:
+                self._set(command, rest)
 
-    def _set(self, command: str, rest: str) -> bool:
-        """Change how is ranked, and rank again; False if that is not what the command does."""
+    def _set(self, command: str, rest: str) -> None:
+        """Change how is ranked, and rank again; raises GenRecError if that is not what the command does."""
         match command:
             case "at":
                 self._at = local_time(rest) if rest else None
                 if self._user is not None:
                     self._rank()
-            case "by" if rest in get_args(By):
-                self._by = rest  # type: ignore[assignment]
+            case "by":
+                self._by = _one_of("by WHOM", rest, By)
                 if self._user is not None:
                     self._rank()
             case "says":
@@ -102,12 +109,12 @@ class Dialogue:
             case "steer":
                 self._strength = _strength(rest)
                 self._rank_again("the strength of words", "fusion")
-            case "level" if rest in get_args(Level):
-                self._level = rest  # type: ignore[assignment]
+            case "level":
+                self._level = _one_of("level L", rest, Level)
                 self._rank_again("the level of the profile", "llm")
             case _:
-                return False
-        return True
+                line = shortened(f"{command} {rest}".strip(), LONGEST_SHOWN)
+                raise GenRecError(f"{line!r} is not a command (`help` lists them); to say it of yourself: says {line}")
 
     def _picked(self) -> str:
         if self._user is None:
@@ -168,6 +175,15 @@ class Dialogue:
         if self._last:
             _print_changes(self._last, ranking)
         self._last = ranking
+
+
+def _one_of(usage: str, given: str, kind: Any) -> Any:
+    """One of the words of a `Literal`; raises GenRecError for another."""
+    words = get_args(kind)
+    if given not in words:
+        but = f", and not {shortened(given, LONGEST_SHOWN)!r}" if given else ""
+        raise GenRecError(f"{usage}: {', '.join(words[:-1])} or {words[-1]}{but}")
+    return given
 
 
 def _strength(text: str) -> float:

@@ -50,9 +50,13 @@ def _told(error: BaseException) -> int:
         case NoArgsIsHelpError():  # which has been printed
             return error.exit_code
         case ClickException():
+            from genrec.validation import cause_in_words  # deferred: pydantic takes long to load
+
+            error.message = cause_in_words(error) or error.message
             context = getattr(error, "ctx", None)
-            hint = f" See `{context.command_path} --help`." if context else ""
-            line, code = f"{one_line(error.format_message())}{hint}", 2
+            line, code = one_line(error.format_message()), 2
+            if context:
+                line = f"{line.removesuffix('.')}. See `{context.command_path} --help`."
         case GenRecError() | OSError():  # OSError: a full disk, a folder that may not be written to
             line, code = str(error), 2
         case typer.Abort():

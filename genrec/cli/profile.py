@@ -176,8 +176,13 @@ def _open_editor(text: str) -> Path:
         file.write(text)
     try:
         subprocess.run([*shlex.split(editor), name], check=True)  # noqa: S603 - the user's own editor
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise GenRecError(f"the editor {editor!r} failed ({error}); your text is in {name}") from None
+    except subprocess.CalledProcessError as error:
+        raise GenRecError(
+            f"the editor {editor!r} failed with exit code {error.returncode}; your text is in {name}"
+        ) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its quotes do not match"
+        raise GenRecError(f"the editor {editor!r} failed to start ({why}); your text is in {name}") from None
     return Path(name)
 
 

@@ -18,6 +18,7 @@ from genrec.cli.options import CheckinsPath, Reading
 from genrec.cli.ranking_model import RankingModel
 from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
+from genrec.columns import TIME
 from genrec.errors import GenRecError
 from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level, Profile, read_profiles
@@ -130,6 +131,8 @@ def recommend(
             ranking = assistant.rank_with_words(user, at, said, k, fusion.strength)
         else:
             ranking = _ranking(assistant, user, llm.about, at, ranks, k, level)
+        if ranks != "llm" and ranking.as_of <= (first := assistant.checkins.frame[0, TIME]):
+            note(f"note: the check-ins begin on {first}: before that nothing is known of anybody")
         _show(ranking, assistant, as_json=as_json, explain=fusion.explain)
 
 
@@ -223,6 +226,8 @@ def _check_who(texts: Mapping[str, str | None], users_from: Path | None, output:
             raise GenRecError(f"{option} is empty; give it a text, or leave it out")
         if any("\ud800" <= c <= "\udfff" for c in text):  # bytes of the command line that are no text
             raise GenRecError(f"{option} is not UTF-8 text")
+    if texts["--user"] and texts["--about"]:
+        raise GenRecError("--about is for somebody without check-ins: with --user say it with --says")
     if texts["--about"] and texts["--says"]:
         raise GenRecError("--about is for a language model, and --says for the fusion: leave out one of them")
     about = texts["--about"]

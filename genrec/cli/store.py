@@ -42,11 +42,14 @@ def dump(
         bool, typer.Option("--profiles", help="Only the latest profiles, as `genrec profile` writes them.")
     ] = False,
 ) -> None:
-    """Write everything in a store to a file, from which `load` makes the same store."""
+    """Write everything in a store to a file, from which `load` makes the same store; an earlier dump is replaced."""
     opened = open_store(store, create=False)
+    replaced = path.exists()
     with err.status("writing"):
         count = (dump_profiles if profiles else write_dump)(opened, path)
     out.print(f"{path}: {count:,} {'profiles' if profiles else 'records'}")
+    if replaced:
+        err.print(f"note: the dump that was in {path} is replaced")
 
 
 @app.command()

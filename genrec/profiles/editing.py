@@ -62,6 +62,8 @@ def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:
     if text.startswith(HEAD) and not text.startswith(f"{HEAD}{profile.user_id!r} "):
         raise InputError(f"the sheet of another user, not of {profile.user_id!r}.", file=source, row=1)
     values = load_yaml(text, TextLoader, source)
+    if values is None:
+        raise InputError("holds nothing: not a sheet of a profile.", file=source)
     try:
         return with_sheet(profile, Sheet.model_validate(values))
     except ValidationError as error:

@@ -53,15 +53,15 @@ class Asker:
 
 
 def asker(service: Service, ask: Ask, counted: Counted, viewer: str | None) -> Asker:
-    """Look up who asks; raises MissingError, Refused or ConsentError for what cannot be."""
+    """Look up who asks; raises Refused or ConsentError for what cannot be."""
     catalogue, size = service.live.catalogue, len(counted.assistant.checkins.pois)
     if ask.contradiction is not None:
         raise Refused(400, ask.contradiction)
     with referred():
         visits = tuple((visit.time, catalogue.poi(visit.poi_id, viewer)) for visit in ask.visits)
-    if ask.person is None:
+        settings = None if ask.person is None else service.store.person(ask.person)
+    if ask.person is None or settings is None:
         return Asker(None, True, 1.0, _countable(visits, size), None, frozenset(), None)
-    settings = service.store.person(ask.person)
     said = service.store.feedback(ask.person)
     gone = frozenset(catalogue.index[one.poi_id] for one in said if one.kind in GONE and one.poi_id in catalogue.index)
     if not settings.consent:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ValidationError
 from genrec.profiles.changes import changes
 from genrec.profiles.editing import Sheet, sheet_of, with_sheet
 from genrec.service import jobs
-from genrec.service.errors import Refused
+from genrec.service.errors import Refused, referred
 from genrec.service.guard import Caller
 from genrec.service.models import Change, History, Job, ProfileVersion, Revert, Writing, WritingMany
 from genrec.service.security import Anybody, Operator, Own, ServiceOf
@@ -98,7 +98,9 @@ def revert(
     person: Own, wanted: Revert, service: ServiceOf, who: Anybody, response: Response, if_match: IfMatch
 ) -> ProfileVersion:
     """Make an earlier version the latest again."""
-    made = service.store.revert(person, wanted.number, by=_name(who, person), base=_base(if_match))
+    service.store.person(person)
+    with referred():
+        made = service.store.revert(person, wanted.number, by=_name(who, person), base=_base(if_match))
     return _shown(made, response)
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from genrec.audience import audience as audience_of
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID
 from genrec.service.answering import answer
-from genrec.service.errors import Refused
+from genrec.service.errors import Refused, referred
 from genrec.service.guard import Caller
 from genrec.service.questions import Answer, Audience, AudienceAsk, ExplainAsk, Guest, RecommendAsk
 from genrec.service.security import Anybody, Operator, ServiceOf
@@ -27,7 +27,9 @@ def recommend(ask: RecommendAsk, service: ServiceOf, who: Anybody) -> Answer:
 def explain(ask: ExplainAsk, service: ServiceOf, who: Anybody) -> Answer:
     """How probable one place is, and why: an answer that names this place alone, or none if it is hidden."""
     viewer = _viewer(ask.person, who)
-    return answer(service, ask, 1, viewer, service.live.catalogue.poi(ask.poi_id, viewer))
+    with referred():
+        poi = service.live.catalogue.poi(ask.poi_id, viewer)
+    return answer(service, ask, 1, viewer, poi)
 
 
 @routes.get("/answers/{answer_id}")

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from genrec.errors import InputError
-from genrec.files import atomic_path, one_writer, require_regular
+from genrec.files import PRIVATE, atomic_path, one_writer, require_regular
 from genrec.jsonl import RECORD_START
 from genrec.store.json_lines import JsonLines
 from genrec.store.protocol import Store
@@ -19,7 +19,8 @@ from genrec.store.records import Record, Settings
 from genrec.validation import read_lines
 
 FIX = "Make the dump anew, with `genrec store dump`."
-SQLITE = b"SQLite format 3\0"
+ANOTHER = "Name another file."
+LONGEST_START = 1000  # bytes of the first line of a dump
 WHAT = "a line of a dump of a store"
 
 
@@ -30,8 +31,8 @@ class _Frame(BaseModel):
 class Start(_Frame):
     """The first line."""
 
-    record: Literal["store"] = "store"
-    format: Literal[1] = 1
+    record: Literal["store"]
+    format: Literal[1]
 
 
 class End(_Frame):
@@ -46,10 +47,15 @@ class Line(RootModel[Annotated[Record | Start | End, Field(discriminator="record
 
 
 def dump(store: Store, path: Path) -> int:
-    """Write everything that is in a store to a file, atomically; returns how many records that are."""
+    """Write everything that is in a store to a file, atomically; returns how many records that are.
+
+    An earlier dump is replaced. Raises InputError if anything else is there.
+    """
+    if path.is_file() and not _is_dump(path):
+        raise InputError("is there, and is not a dump of a store: not replaced.", file=path, fix=ANOTHER)
     records = 0
     with _new_file(path) as write:
-        write(Start().model_dump_json())
+        write(Start(record="store", format=1).model_dump_json())
         for record in store.records():
             write(record.model_dump_json())
             records += 1
@@ -58,7 +64,12 @@ def dump(store: Store, path: Path) -> int:
 
 
 def dump_profiles(store: Store, path: Path) -> int:
-    """Write everybody's latest profile to a file as `genrec profile` reads it; returns how many."""
+    """Write everybody's latest profile to a new file as `genrec profile` reads it; returns how many.
+
+    Raises InputError if a file is there: profiles in it may have been changed by hand since.
+    """
+    if path.is_file():
+        raise InputError("is there already: not replaced.", file=path, fix=ANOTHER)
     profiles = 0
     with _new_file(path) as write:
         for version in store.profiles():
@@ -69,13 +80,22 @@ def dump_profiles(store: Store, path: Path) -> int:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[Callable[[str], object]]:
-    """What writes lines to a file that is there, or replaced, when all of them are."""
-    if path.is_file():
-        with path.open("rb") as there:
-            if there.read(len(SQLITE)) == SQLITE:
-                raise InputError("is a database, not to be replaced.", file=path, fix="Name another file.")
-    with one_writer(path), atomic_path(path, private=True) as temporary, temporary.open("wb") as file:
-        yield lambda line: file.write(f"{line}\n".encode())
+    """What writes lines to a file for its owner only, that is there, or replaced, when all of them are."""
+    with one_writer(path):
+        if path.exists():
+            path.chmod(PRIVATE)  # a replaced file keeps its mode
+        with atomic_path(path, private=True) as temporary, temporary.open("wb") as file:
+            yield lambda line: file.write(f"{line}\n".encode())
+
+
+def _is_dump(path: Path) -> bool:
+    """Whether a file begins as a dump does."""
+    with path.open("rb") as file:
+        try:
+            Start.model_validate_json(file.readline(LONGEST_START))
+        except ValidationError:
+            return False
+    return True
 
 
 def load(store: Store, path: Path) -> int:

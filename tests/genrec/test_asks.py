@@ -43,6 +43,17 @@ def test_faulty_asks_name_the_row(content, reason, tmp_path):
     assert len(str(raised.value)) < 500
 
 
+@pytest.mark.parametrize("header", ["user,time", "user_id,time", " User , Time ", "user", "user,"])
+def test_a_header_is_not_a_user(header, tmp_path):
+    (tmp_path / "asks.txt").write_text(f"{header}\r\nu0\r\nu1,2024-01-11\r\n")
+    assert read_asks(tmp_path / "asks.txt", None, KNOWN) == [("u0", None), ("u1", datetime(2024, 1, 11))]
+
+
+def test_a_user_may_be_called_user(tmp_path):
+    (tmp_path / "asks.txt").write_text("user\n")
+    assert read_asks(tmp_path / "asks.txt", None, {"user": None}) == [("user", None)]
+
+
 def test_asks_are_read_from_regular_files_only(tmp_path):
     os.mkfifo(tmp_path / "asks.txt")
     with pytest.raises(InputError, match="not a regular file"):
@@ -100,6 +111,7 @@ def test_a_long_user_id_stays_out_of_the_prompt(profiles):
         (["--user", "u0", "--about", " "], ["--about is empty"]),
         (["--about", "x" * 100_000], ["--about has 100,000 characters; at most 2,000"]),
         (["--about", "I like \udcff"], ["--about is not UTF-8 text"]),
+        (["--user", "u0", "--about", "I like parks."], ["with --user say it with --says"]),
         (["--user", "u0", "--at", "9999-12-31 23:59"], ["is not between the years 1970 and 2100"]),
         (["--user", "u0", "--at", "0001-01-01"], ["is not between the years 1970 and 2100"]),
         (["--user", "x" * 100_000], ["has no check-ins in this data"]),
@@ -117,7 +129,11 @@ def test_options_that_mean_nobody(arguments, reasons, recommend, tmp_path):
 
 @pytest.mark.parametrize("k", ["0", "-1", "nan", "1.5", ""])
 def test_lengths_that_cannot_be(k, recommend):
-    assert recommend("--user", "u0", "-k", k)[0] == 2
+    failed(recommend("--user", "u0", "-k", k), "'-k': must be")
+
+
+def test_rankers_that_cannot_be(recommend):
+    failed(recommend("--user", "u0", "--by", "gpt"), "'--by': 'gpt' is not one of 'fusion', 'habits', 'llm'")
 
 
 def test_a_length_beyond_the_catalogue_is_all_of_it(recommend, profiles):
@@ -135,11 +151,22 @@ def test_profiles_of_nobody(users, data, genrec, tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [["--seed", "-1"], ["--days", "0"], ["--days", "99999999"], ["--users", str(10**15)], ["--pois", "-3"]],
+    [["--seed", "-1"], ["--days", "0"], ["--days", "99999999"], ["--users", str(10**15)], ["--pois", "50"]],
 )
 def test_cities_that_cannot_be(options, genrec, tmp_path):
     assert genrec("data", "synth", "--out", tmp_path / "city", *options)[0] == 2
     assert not (tmp_path / "city").exists()
+
+
+def test_a_city_replaces_cities_only_and_says_so(genrec, tmp_path):
+    def made(seed):
+        return genrec("data", "synth", "--out", tmp_path, "--users", 3, "--pois", 51, "--days", 5, "--seed", seed)
+
+    (tmp_path / "checkins.csv").write_text("mine")
+    failed(made(0), "not of a synthetic city")
+    assert (tmp_path / "checkins.csv").read_text() == "mine"
+    (tmp_path / "checkins.csv").unlink()
+    assert [made(seed)[2].count("is replaced") for seed in (0, 0, 1)] == [0, 0, 1]
 
 
 def test_strange_lines_do_not_end_a_dialogue(recommend, profiles):
@@ -152,7 +179,9 @@ def test_strange_lines_do_not_end_a_dialogue(recommend, profiles):
     assert out.count("give the number of a line, 1 to ") == 3
     assert "a sentence of 5,004 characters" in out
     assert "is not between the years 1970 and 2100" in out
-    assert out.count("has no check-ins in this data") == 2
+    assert out.count("has no check-ins in this data") == 1
+    assert "user ID: say which user" in out
+    assert "level L: none, routines, attributes or full" in out
     assert "1. Likes the pub" in out
 
 

@@ -149,7 +149,7 @@ def test_edit_in_an_editor(profiles, folder, genrec, monkeypatch):
     [
         ("text = text.replace('gender: unknown', 'gender: robot')", "gender: 'robot' is not one of"),
         ("text += '\\n: ['", "not YAML"),
-        ("text = ''", "a mapping of names"),
+        ("text = ''", "holds nothing"),
     ],
 )
 def test_a_faulty_sheet_is_kept_for_another_try(body, reason, profiles, folder, genrec, monkeypatch):
@@ -178,11 +178,11 @@ def test_looking_changes_nothing(profiles, genrec, monkeypatch):
 def test_editors_that_fail(profiles, folder, genrec, monkeypatch):
     before = profiles.read_bytes()
     editor(folder, monkeypatch, "sys.exit(1)")
-    last = failed(genrec("profile", "edit", "u0"), "the editor", "failed")
+    last = failed(genrec("profile", "edit", "u0"), "the editor", "failed with exit code 1;")
     [draft] = drafts(folder)
     assert last.endswith(f"your text is in {draft}")
     monkeypatch.setenv("EDITOR", "no-such-editor")
-    failed(genrec("profile", "edit", "u0"), "the editor 'no-such-editor' failed")
+    failed(genrec("profile", "edit", "u0"), "the editor 'no-such-editor' failed to start (No such file or directory);")
     monkeypatch.delenv("EDITOR")
     failed(genrec("profile", "edit", "u0"), "set EDITOR")
     failed(genrec("profile", "edit", "u0", "--from", "none.yaml"), "none.yaml: no such file")

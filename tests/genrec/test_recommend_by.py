@@ -102,6 +102,11 @@ def test_words_make_the_model_rank_and_say_so(ask, tiny_folder):
     assert "note: a language model ranks, since --about is for one (--by llm)" in err
 
 
+def test_before_all_data_nothing_is_known(ask):
+    assert "nothing is known of anybody" in ask("--user", "u0", "--at", "2020-01-01")[2]
+    assert ask("--user", "u0")[2] == ""
+
+
 def test_strangers_are_refused(ask):
     for by in ("fusion", "habits"):
         failed(ask("--user", "u9", "--by", by), "user 'u9' has no check-ins in this data")
@@ -324,7 +329,7 @@ def test_a_dialogue_begins_with_the_fusion_and_changes_over(ask, profiles, tiny_
     assert "the level of the profile counts by llm only, and fusion ranks: type `by llm`" in out
     assert "1. Goes to POI 6 at night" in out
     assert "level none" in out
-    assert out.count("by WHOM") == 2, "help: at the start, and for a ranker that does not exist"
+    assert "by WHOM: fusion, habits or llm, and not 'magic'" in out
 
 
 def test_a_dialogue_without_a_model(ask):

@@ -121,7 +121,7 @@ def _make_file(path: Path, *, create: bool) -> None:
         return
     if not create or not path.parent.is_dir():
         missing = "no such store." if path.parent.is_dir() else "its folder does not exist."
-        raise InputError(missing, file=path, fix="Name another file; `genrec app my.csv` makes a store.")
+        raise InputError(missing, file=path, fix="Name it with --store; `genrec app my.csv` makes a store.")
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
 

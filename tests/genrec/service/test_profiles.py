@@ -67,7 +67,7 @@ def test_the_history_says_who_changed_what_and_can_be_gone_back_in(api, carl):
     assert any(change["after"] == "I like pubs." for change in versions[1]["changes"])
     assert done(api.get(f"{carl}/profile/history/2"))["profile"]["preferences"][0]["text"] == "I like pubs."
     problem(api.get(f"{carl}/profile/history/9"), 404, "no version 9")
-    problem(api.post(f"{carl}/profile/revert", json={"number": 9}, headers={"If-Match": '"3"'}), 404, "no version 9")
+    problem(api.post(f"{carl}/profile/revert", json={"number": 9}, headers={"If-Match": '"3"'}), 409, "no version 9")
 
 
 def test_what_a_person_has_put_in_stays_when_it_is_written_anew(api, carl):

@@ -136,7 +136,7 @@ def test_a_place_is_explained_alone(api):
     for place in answer["places"][:3]:
         [why] = done(api.post("/v1/explain", json={"person": "u0", "poi_id": place["poi_id"]}))["places"]
         assert why == place
-    problem(api.post("/v1/explain", json={"person": "u0", "poi_id": "nowhere"}), 404)
+    problem(api.post("/v1/explain", json={"person": "u0", "poi_id": "nowhere"}), 409, "no place")
 
 
 def test_words_that_no_model_need_read_are_read(api):
@@ -157,6 +157,7 @@ def test_a_model_that_cannot_be_loaded_is_a_problem_of_its_own(api):
         ({"visits": [{"poi_id": "p1", "time": "2024-01-02T00:00:00"}], "time": "2024-01-01T00:00:00"}, 400, "later"),
         ({"time": "2024-01-01T00:00:00", "as_of": "2024-01-02T00:00:00"}, 400, "as_of is later"),
         ({"visits": [{"poi_id": "none", "time": "2024-01-01T00:00:00"}]}, 409, "no place"),
+        ({"person": "zed"}, 409, "no person"),
         ({"by": "llm"}, 400, "who they are"),
         ({"by": "habits", "says": ["I like pubs."]}, 400, "says has no effect by habits"),
         ({"by": "llm", "steer": 1}, 400, "steer has no effect"),

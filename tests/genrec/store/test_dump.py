@@ -200,6 +200,10 @@ def test_the_commands_back_up_and_restore(genrec, address, opened, tmp_path, mon
     monkeypatch.setenv("GENREC_STORE", address)
     code, out, err = genrec("store", "dump", "backup.jsonl")
     assert (code, err) == (0, "")
+    (tmp_path / "backup.jsonl").chmod(0o644)
+    code, out, err = genrec("store", "dump", "backup.jsonl")
+    assert (code, err) == (0, "note: the dump that was in backup.jsonl is replaced\n")
+    assert stat.S_IMODE((tmp_path / "backup.jsonl").stat().st_mode) == 0o600
     records = len((tmp_path / "backup.jsonl").read_text().splitlines()) - 2
     assert out == f"backup.jsonl: {records:,} records\n"
     monkeypatch.delenv("GENREC_STORE")
@@ -214,10 +218,12 @@ def test_the_commands_back_up_and_restore(genrec, address, opened, tmp_path, mon
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("dump x.jsonl", "no such store"),
+        ("dump x.jsonl", "no such store. Name it with --store"),
         ("dump x.jsonl --store in.csv", "not a database"),
         ("dump pipe --store good.db", "not a regular file"),
-        ("dump good.db --store good.db", "is a database"),
+        ("dump good.db --store good.db", "is not a dump"),
+        ("dump in.csv --store good.db", "Name another file"),
+        ("dump in.csv --store good.db --profiles", "Name another file"),
         ("dump . --store good.db", "is a folder"),
         ("load no.jsonl", "no such file"),
         ("load in.csv", "not a line of a dump"),
