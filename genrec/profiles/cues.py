@@ -1,7 +1,7 @@
 """Words that turn a sentence round: "not", "hate", "no longer", "except", and those that only look as if they did."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _N = r"(?: ?n['\u2019]?t| not)"  # don't, do not; and dont, as people type it
 _AUX = rf"(?:(?:do|does|did|is|are|was|were|has|have|had|would|should|could|must|need){_N}|wo(?:n['\u2019]?t)|will not|"
@@ -67,6 +67,18 @@ _CUE = re.compile(
 _QUOTED = re.compile(r"(?<!\w)(?:'[^']+'|\"[^\"]+\"|\u2018[^\u2019]+\u2019|\u201c[^\u201d]+\u201d)(?!\w)")
 _REPORTS = re.compile(r"\b(?:say|says|said|saying|tells?|told|asks?|asked|claims?|thinks?|shouts?)\b", re.IGNORECASE)
 _I_REPORT = re.compile(r"\bi (?:\w+ )?(?:say|said|tell|told|ask|asked|claim|think|shout)\b", re.IGNORECASE)
+# Somebody else who likes or does something.
+_OTHER = re.compile(
+    r"(?:my|our) (?:[^\W_]+ )?(?:(?:grand|step)?(?:sister|brother|mother|father|mum|mom|dad|son|daughter|child|children"
+    r"|kid|ma|pa|parent)|husband|wife|partner|spouse|fianc\u00e9e?|(?:boy|girl)?friend|aunt|uncle|cousin|niece|nephew"
+    r"|boss|colleague|neighbou?r|(?:room|flat|house|class)mate|family|in-law|mate|ex)s?(?:-in-law)? "
+    r"(?:(?:really|also|just|always|still|often|never|absolutely|truly|only) )*(?:loves?|likes?|enjoys?|adores?"
+    r"|prefers?|hates?|dislikes?|avoids?|goes|go|visits?"
+    r"|(?:is|are) (?:fond of|into|crazy about|keen on|a (?:big |huge )?fan of))\b",
+    re.IGNORECASE,
+)
+_OURSELVES = re.compile(r"\b(?:i|we|us|me|both|together|myself|please)\b", re.IGNORECASE)
+_HABIT = re.compile(r"(i|we) (\w+)", re.IGNORECASE)
 _BEING = ("is", "are", "was", "were", "has", "have", "had", "am")
 
 
@@ -86,7 +98,23 @@ def turns(clause: str, masked: str) -> list[Turn]:
     if len(late) < len(found):  # "do not ... any more" is one
         found = [match for match in found if not match["late"]]
     cut = late[0].start() if late else len(clause)
-    return [Turn(match[0], _positive(clause[: match.start()], match, clause[match.end() : cut])) for match in found]
+    made = [Turn(match[0], _positive(clause[: match.start()], match, clause[match.end() : cut])) for match in found]
+    if late or (made and made[0].cue.lower() == "no longer"):  # "I don't drink any more": as "I have stopped drinking"
+        made = [replace(turn, wording=_liked(turn.wording)) for turn in made]
+    return made
+
+
+def _liked(wording: str) -> str:
+    """A habit as a liking, "I drink" as "I like drinking"; any other wording as it is."""
+    habit = _HABIT.fullmatch(wording)
+    if not habit:
+        return wording
+    verb = habit[2].lower()
+    if re.search(r"[^aeiou]e$", verb):
+        verb = verb[:-1]
+    elif re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", verb):
+        verb += verb[-1]
+    return f"{habit[1]} like {verb}ing"
 
 
 def _positive(before: str, cue: re.Match[str], behind: str) -> str:
@@ -116,3 +144,8 @@ def is_reported(masked: str) -> bool:
         return False
     around = f"{masked[: quoted.start()]} {masked[quoted.end() :]}"
     return _REPORTS.search(around) is not None and not _I_REPORT.search(around)
+
+
+def is_of_another(masked: str) -> bool:
+    """Whether a sentence says what somebody else likes or does, and nothing of oneself ("My sister loves bars")."""
+    return _OTHER.match(masked) is not None and _OURSELVES.search(masked) is None

@@ -12,8 +12,10 @@ from typing import Final, Literal
 
 from genrec.errors import GenRecError
 from genrec.profiles.clauses import GOING_ON, SUBJECTS, clauses, first_word, masked_text, wishes
-from genrec.profiles.cues import Turn, is_reported, turns
+from genrec.profiles.cues import Turn, is_of_another, is_reported, turns
+from genrec.profiles.english import is_english
 from genrec.profiles.kinds import KindIndex, index_of
+from genrec.profiles.limits import is_limit, others
 from genrec.profiles.naming import named_kinds, naming_words, spelled_out, without_names
 from genrec.profiles.person import ADVERBS, BEING, FUNCTION_WORDS, HELPING, verb_of
 from genrec.profiles.sentence import Sentence, readings, split
@@ -51,22 +53,9 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
-# Words of other languages, too.
-_AMBIGUOUS = frozenset(["a", "an", "as", "on", "in", "me", "am", "was", "so", "her", "most", "over"])
-_CASUAL = re.findall(
-    r"\w+",
-    "about adore again ago already amazing another any anything anywhere awesome beats because before being behind "
-    "boring cant dont each else enough even every everything exactly few finally first forget gimme glad gonna "
-    "happier hardly heart here hours how if kindly know lately less longer loves many must myself nearby need needs "
-    "next ngl nobody others our out own past people pls plz quiet rather refuse regret right same seriously should "
-    "sick something sounds thanks them there these things think this those tired today too toward towards two ugh us "
-    "wanna waste weekend what whenever where while whole why wish without worse worst worth wrong yeah years yes yet",
-)
-_ENGLISH = (
-    FUNCTION_WORDS | ADVERBS | BEING | HELPING | SUBJECTS | {"more", "please", "lots", "im", "nothing"} | set(_CASUAL)
-) - _AMBIGUOUS
 _TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
 _AND = ("and", "and then", "or", "so")
+_ANOTHER = "it speaks of somebody else"
 TWICE: Final = "it turns round twice"
 # Notes of clauses whose sign a model may know all the same.
 _OPEN = ("it speaks of the past", TWICE, "it is not clear whether")
@@ -146,11 +135,16 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
     whole = readings(text, index, own)[0]
     if is_reported(masked_text(whole)):
         return [Said(whole.text, "unclear", whole.text, note="it is what somebody else says")]
+    if is_of_another(masked_text(whole)) and not _ASKS.search(masked_text(whole)):
+        return [Said(whole.text, "unclear", whole.text, note=_ANOTHER)]
+    cut = list(clauses(whole))
+    if limits := [i for i in range(1, len(cut)) if _is_limit(cut[i][0], index, own)]:
+        return _limited(whole.text, cut, limits, index, own)
     said: list[Said] = []
     joints: list[str] = []
     names: Words = ()
-    is_english = _is_english(whole, index)
-    for clause, joint in clauses(whole):
+    whole_english = is_english(whole, index)
+    for clause, joint in cut:
         reading = readings(clause, index, own)[0]
         kinds = named_kinds(readings(spelled_out(clause, names), index, own)[0], index)
         named_before = any(set(kinds) <= set(one.kinds) for one in said)
@@ -159,7 +153,7 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
         one = _said(reading, kinds, joint, said[-1] if said else None)
         if whole.text.endswith("?") and one.asked:  # "Why are there no parks?" wants some
             one = replace(one, sure=False)
-        said.append(one if is_english or _is_english(reading, index) else _foreign(one))
+        said.append(one if whole_english or is_english(reading, index) else _foreign(one))
         if len(said) > 1 and (said[-2].polarity, said[-1].polarity) == (
             "likes",
             "avoids",
@@ -173,6 +167,35 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
         return [replace(said[0], asked="")]  # how it was says nothing of now
     naming = [i for i, one in enumerate(said) if one.kinds or one.pois]
     return _with_context(said, naming[0], whole, joints) if len(naming) == 1 else said
+
+
+def _is_limit(clause: str, index: KindIndex, own: Mapping[int, str]) -> bool:
+    reading = readings(clause, index, own)[0]
+    return is_limit(clause) and not reading.places and not named_kinds(reading, index)
+
+
+def _limited(
+    text: str, cut: Sequence[tuple[str, str]], limits: Sequence[int], index: KindIndex, own: Mapping[int, str]
+) -> list[Said]:
+    """The clauses of a sentence of which some, by number, limit the one before: it is read without them."""
+    rest = text
+    for i in reversed(limits):
+        left, _, right = rest.rpartition(cut[i][0])
+        rest = left.rstrip(" ,").removesuffix(cut[i][1]).rstrip(" ,") + right
+    said = _sentence(rest, index, own)
+    for i in limits:
+        main = max(set(range(i)) - set(limits))
+        at = next((n for n, one in enumerate(said) if one.text == cut[main][0]), len(said) - 1)
+        limit = _said(readings(cut[i][0], index, own)[0], (), "", None)
+        one, note = said[at], f'it is a condition of "{said[at].text}" that is not heeded'
+        days = others(limit.days, one.days or tuple(range(7)), limit.text) if limit.days else one.days
+        hours = others(limit.hours, one.hours or tuple(range(24)), limit.text) if limit.hours else one.hours
+        # "Not on Monday evenings" is more than days and hours apart can say.
+        if bool(limit.days) != bool(limit.hours) and (days or hours):
+            said[at], note = replace(one, days=days, hours=hours), f'it limits when "{one.text}" counts'
+        limit = replace(limit, polarity="unclear", note=note, asked="", days=(), hours=())
+        said.insert(at + i - main, limit)
+    return said
 
 
 def _with_context(said: list[Said], naming: int, whole: Sentence, joints: Sequence[str]) -> list[Said]:
@@ -243,7 +266,7 @@ def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None
     if _ONCE.search(masked) or _MISSED.search(masked):
         return "it speaks of the past"
     if found and _OTHERS.match(masked):
-        return "it speaks of somebody else"
+        return _ANOTHER
     if len(found) > 1:
         return f'{TWICE}: "{found[0].cue}" and "{found[1].cue}"'
     if found and before and before.polarity in ("avoids", "unclear") and _EXCEPT.match(masked):
@@ -257,12 +280,3 @@ def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None
 def _says_something(wording: str) -> bool:
     plain = FUNCTION_WORDS | ADVERBS | BEING | HELPING | _THINGS | SUBJECTS
     return any(not (token.word in plain or verb_of(token.word) in GOING_ON) for token in tokens(wording))
-
-
-def _is_english(reading: Sentence, index: KindIndex) -> bool:
-    """Whether a clause has a word that only English has, or little but names of places and kinds."""
-    words = [token.word for token in reading.words]
-    plain = [re.split("['\u2019]", reading.text[token.start : token.end].lower())[0] for token in reading.words]
-    if any(word in _ENGLISH or verb_of(word) for word in {*words, *plain}):
-        return True
-    return len(words) <= 1 and (bool(reading.kinds or reading.places) or any(word in index.words for word in words))

@@ -1,5 +1,7 @@
 """Ways of saying things that rules must get right whatever a model makes of them."""
 
+import re
+
 import pytest
 
 from genrec.feelings import RULES, Feelings, _Read
@@ -90,3 +92,80 @@ def test_in_a_question_a_model_is_believed(text):
 def test_two_turns_speak_for_liking():
     for odds, sign in ((0.0, 1), (-RULES, 0), (-3 * RULES, -1)):
         assert [clause.sign for clause in Told(odds).signed(parse("I don't hate bars.", KINDS, {}))] == [sign]
+
+
+LIMITED = [
+    ("I love parks, but not on Mondays.", {"days": (1, 2, 3, 4, 5, 6)}),
+    ("I like coffee shops, though not in the evening", {"hours": (*range(17), 23)}),
+    ("Bars are great, but never on weekdays", {"days": (5, 6)}),
+    ("I love parks, but I don't go on Sundays.", {"days": (0, 1, 2, 3, 4, 5)}),
+    ("I enjoy bars on weekends, just not on Sundays.", {"days": (5,)}),
+    ("I love bars, unless it's Sunday", {"days": (0, 1, 2, 3, 4, 5)}),
+    ("I love bars but only on Fridays", {"days": (4,)}),
+    ("I love bars, but not on Monday evenings", {}),
+    ("I like bars except when it rains", {}),
+    ("I like parks unless it is cold", {}),
+    ("I love bars, although not when they are crowded", {}),
+    ("I like bars but not too often", {}),
+    ("I like parks, but never with kids", {}),
+    ("I love bars, but not the noise", {}),
+]
+
+
+@pytest.mark.parametrize(("text", "limits"), LIMITED)
+def test_a_condition_of_a_liking_is_no_part_of_what_is_asked_of_it_and_moves_nothing(text, limits):
+    liked, condition = parse(text, KINDS, {})
+    assert (liked.sign, liked.days, liked.hours) == (1, limits.get("days", ()), limits.get("hours", ()))
+    assert liked.asked.removesuffix(".") == re.sub("(?i)bars|parks|coffee shops", "places", liked.text)
+    assert (condition.sign, condition.asked, condition.kinds) == (0, "", ())
+    assert liked.text in condition.note
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I used to love bars, but not any more.", "Bars are fun, but not for me.", "I like bars, but not tonight.",
+        "I loved bars, but not these days", "Bars? Fine, but not if I can help it.", "I like bars but not at all now",
+    ],
+)  # fmt: skip
+def test_what_takes_a_liking_back_is_asked_with_it(text):
+    said = parse(text, KINDS, {})
+    assert not any("condition" in clause.note or "limits" in clause.note for clause in said)
+
+
+def test_clauses_around_a_condition_are_read_as_without_it():
+    text = "I love parks, but not on Mondays, and I hate bars."
+    assert named(text) == [("Park", "likes"), ("Bar", "avoids")]
+    assert named("I go to parks, but never to bars") == [("Park", "likes"), ("Bar", "avoids")]
+    assert [clause.sign for clause in parse("I love bars. Not on Mondays.", KINDS, {})] == [1, -1]
+
+
+@pytest.mark.parametrize(
+    "text", ["My sister loves bars", "My husband likes parks.", "Our kids enjoy parks", "My boss hates bars."]
+)
+def test_what_somebody_else_likes_moves_nothing(text):
+    [said] = Told(9.0).signed(parse(text, KINDS, {}))
+    assert (said.sign, said.note) == (0, "it speaks of somebody else")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My sister and I love bars", "My kids love parks, so find us one.", "My week needs a bar.",
+        "My wife loves bars, more please", "My friends adore bars and so do I.",
+    ],
+)  # fmt: skip
+def test_what_oneself_likes_too_moves(text):
+    assert any(clause.sign and clause.asked for clause in parse(text, KINDS, {}))
+
+
+@pytest.mark.parametrize(
+    ("text", "wording"),
+    [
+        ("I don't drink any more", "I like drinking"), ("I no longer smoke.", "I like smoking"),
+        ("We don't swim anymore.", "We like swimming"), ("I don't go to bars any more", "I go to bars"),
+    ],
+)  # fmt: skip
+def test_a_habit_that_is_over_is_worded_as_a_liking(text, wording):
+    [said] = parse(text, KINDS, {})
+    assert (said.sign, said.wording) == (-1, wording)
