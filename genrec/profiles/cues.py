@@ -71,7 +71,7 @@ _I_REPORT = re.compile(r"\bi (?:\w+ )?(?:say|said|tell|told|ask|asked|claim|thin
 _OTHER = re.compile(
     r"(?:my|our) (?:[^\W_]+ )?(?:(?:grand|step)?(?:sister|brother|mother|father|mum|mom|dad|son|daughter|child|children"
     r"|kid|ma|pa|parent)|husband|wife|partner|spouse|fianc\u00e9e?|(?:boy|girl)?friend|aunt|uncle|cousin|niece|nephew"
-    r"|boss|colleague|neighbou?r|(?:room|flat|house|class)mate|family|in-law|mate|ex)s?(?:-in-law)? "
+    r"|boss|colleague|neighbou?r|(?:room|flat|house|class)mate|in-law|mate|ex)s?(?:-in-law)? "
     r"(?:(?:really|also|just|always|still|often|never|absolutely|truly|only) )*(?:loves?|likes?|enjoys?|adores?"
     r"|prefers?|hates?|dislikes?|avoids?|goes|go|visits?"
     r"|(?:is|are) (?:fond of|into|crazy about|keen on|a (?:big |huge )?fan of))\b",
