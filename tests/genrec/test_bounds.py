@@ -205,7 +205,7 @@ SHEET = to_sheet(PROFILE)
         (SHEET.replace("summary:", f"summary:\n- {'x' * 10_001}"), "summary"),
         ("x" * 2_000_000, "letters"),
         ("traits: 7\n", "traits"),
-        ("", "a mapping of names"),
+        ("", "holds nothing"),
     ],
 )
 def test_sheets_that_are_refused(sheet, problem):
