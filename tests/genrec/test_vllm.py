@@ -227,7 +227,7 @@ def test_a_prompt_beyond_the_context(server, checkins):
     ranker = connect_scorer(None, server.url)
     recommender = LlmRanker(ranker, checkins)
     with pytest.raises(GenRecError, match="a prompt of 3000 tokens exceeds the 2048"):
-        ranker.read([[5] * 3000], [recommender._trie])
+        ranker.read([[5] * 3000], [recommender.trie])
     with pytest.raises(GenRecError, match=r"HTTP 400.*context length"):
         ranker.generate([[{"role": "user", "content": "word " * 3000}]], max_tokens=5, stop="\n")
 

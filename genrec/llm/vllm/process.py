@@ -114,8 +114,9 @@ class VllmServer:
 
     def wait(self) -> None:
         """Return never, unless vLLM ends by itself: then raise GenRecError."""
-        code = self.process.wait()
-        raise GenRecError(f"vLLM ended by itself (exit code {code}): {self._complaint()}")
+        while self.process.poll() is None:
+            time.sleep(0.2)  # Ctrl-C may reach another thread, and would not end a wait without end
+        raise GenRecError(f"vLLM ended by itself (exit code {self.process.returncode}): {self._complaint()}")
 
     def _complaint(self) -> str:
         """The last line in which vLLM speaks of an error, and where all of them are."""
