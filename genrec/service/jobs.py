@@ -74,13 +74,13 @@ class ModelQueue:
 
     def ask(self, question: Callable[[], Result]) -> Result:
         """The answer to a short question; raises Refused if too many wait, or it takes too long."""
+        work = _Work(0, next(self._numbers), question)
         with self._lock:
             if self._questions >= MOST_QUESTIONS:
                 raise Refused(429, "too many wait for the language model; try again", wait=WAIT)
             self._questions += 1
-        work = _Work(0, next(self._numbers), question)
-        work.future.add_done_callback(self._one_less)
-        self._waiting.put(work)
+            work.future.add_done_callback(self._one_less)
+            self._waiting.put(work)  # counted and queued at once
         try:
             result: Result = work.future.result(self._seconds)
         except OverTime:

@@ -40,7 +40,7 @@ def test_a_file_is_read_and_its_faults_are_shown_in_place(browser, tmp_path, tin
         page.get_by_role("link", name="u1").click()
         page.get_by_text("visited 10 of 32 times").first.wait_for()
         page.get_by_role("link", name="Operation").click()
-        assert page.get_by_role("row", name="check-ins 96").is_visible()
+        page.get_by_role("row", name="check-ins 96").wait_for()
 
 
 def test_words_move_places_which_is_shown_side_by_side(page, site):
