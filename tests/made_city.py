@@ -7,6 +7,7 @@ from typing import Any
 from made import KINDS, at, make
 
 from genrec.checkins import Checkins
+from genrec.habit_models import Habits
 from genrec.habits import habits_of
 from genrec.llm.backend import Generation, Message
 from genrec.profiles.profile import Profile
@@ -20,6 +21,14 @@ def routine(user: str, kinds: Sequence[int], shift: int = 0) -> list[tuple[str, 
     for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
         visits += [(user, 2, at(day, 8 + shift)), (user, work, at(day, 9 + shift)), (user, home, at(day, 19))]
     return [*visits, (user, out, at(4, 21)), (user, out, at(11, 21))]
+
+
+def pub_goer() -> Habits:
+    """Coffee (2) at 8 and office (1) at 9 on ten weekdays, the pub (4) at 21 on 33 days, a park (6) once, at 14."""
+    visits = [("u", 4, at(day, 21)) for day in range(33)] + [("u", 6, at(33, 14))]
+    for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
+        visits += [("u", 2, at(day, 8)), ("u", 1, at(day, 9))]
+    return habits_of(make(visits), "u")
 
 
 def town(users: int = 3) -> Checkins:

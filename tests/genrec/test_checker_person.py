@@ -1,9 +1,9 @@
 """Sentences told true, false and nonsense by hand: only what is true of the person stands."""
 
 import pytest
-from made import KINDS, at, make
+from made import KINDS
+from made_city import pub_goer
 
-from genrec.habits import habits_of
 from genrec.profiles.faithfulness import check, supported
 
 VOCABULARY = [*KINDS, "Hiking Trail", "Train Station", "Shopping Mall"]
@@ -104,11 +104,7 @@ Around 21, POI 4 (Pub) fills up.
 
 @pytest.fixture(scope="module")
 def habits():
-    """Coffee (2) at 8 and office (1) at 9 on ten weekdays, the pub (4) at 21 on 33 days, a park once."""
-    visits = [("u", 4, at(day, 21)) for day in range(33)] + [("u", 6, at(33, 14))]
-    for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
-        visits += [("u", 2, at(day, 8)), ("u", 1, at(day, 9))]
-    return habits_of(make(visits), "u")
+    return pub_goer()
 
 
 def lines(text):

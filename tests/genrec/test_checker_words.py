@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import KINDS, at, make
+from made_city import pub_goer
 
 from genrec.habits import habits_of
 from genrec.profiles.checking.lexicon import meanings, words_in
@@ -16,11 +17,7 @@ NAMES = {4: "Old Town Pub 1", 1: "Harbour Office 3"}
 
 @pytest.fixture(scope="module")
 def habits():
-    """Coffee (2) at 8 and office (1) at 9 on ten weekdays, the pub (4) at 21 on 33 days, a park (6) once, at 14."""
-    visits = [("u", 4, at(day, 21)) for day in range(33)] + [("u", 6, at(33, 14))]
-    for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11):
-        visits += [("u", 2, at(day, 8)), ("u", 1, at(day, 9))]
-    return habits_of(make(visits), "u")
+    return pub_goer()
 
 
 def stands(text, habits):

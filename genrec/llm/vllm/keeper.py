@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from genrec.llm.vllm.keep_alive import HOUR, Costs, KeepAlive
+from genrec.llm.vllm.keep_alive import HOUR, REMEMBERED, Costs, KeepAlive
 from genrec.llm.vllm.starts import Start
 
 LOADING: Final = 120.0  # seconds that loading an adapter may take
@@ -48,7 +49,7 @@ class Keeper:
     def __post_init__(self) -> None:
         self._held: dict[str, _Held] = {}
         self._learned = KeepAlive(self.costs)
-        self._seconds: list[float] = []  # that starts took
+        self._seconds: deque[float] = deque(maxlen=REMEMBERED)  # that starts took
         self._free = asyncio.Condition()
 
     @property

@@ -15,7 +15,6 @@ from genrec.words import words_of
 UNKNOWN: Final = "unknown"
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*(?!\w)|\d+(?!\w)|\w+|[^\w\s]")
 _CONTRACTED: Final = (("n't", "not"), ("n\u2019t", "not"))
-_LONGEST_NUMBER = 9  # digits
 
 
 @dataclass(frozen=True)

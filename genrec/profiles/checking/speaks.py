@@ -42,7 +42,6 @@ _DANGLING = frozenset(
 )
 _THERE = ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were")
 _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
-_AT = frozenset(["at", "in", "to", "into", "by", "around", "from"])
 
 
 def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
