@@ -48,7 +48,7 @@ FULL = [Scale(pois, (1, 8, 32), asks=3, alone=6, slow_ways=2) for pois in (600, 
 QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), asks=2, alone=4, slow_ways=0)]
 
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer()
 app.command()(rankers)
 
 

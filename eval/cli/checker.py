@@ -30,7 +30,7 @@ def checker(
     if output:
         output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     table = Table(title="The checker, with 95% intervals (Wilson)", title_justify="left")
-    for heading in ("part", "", "n", "share", ""):
+    for heading in ("part", "of what", "n", "share", "interval"):
         table.add_column(heading, justify="right" if heading in ("n", "share") else "left")
     for row in rows:
         value, span = (

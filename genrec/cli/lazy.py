@@ -23,7 +23,7 @@ class _Deferred(TyperCommand):
         module, _, attribute = self._target.partition(":")
         found = getattr(import_module(module), attribute)
         if isinstance(found, typer.Typer):
-            return typer.main.get_command(found)
+            return typer.main.get_group(found)  # get_command would add completion to each
         alone = typer.Typer(add_completion=False)
         alone.command()(found)
         return typer.main.get_command(alone)

@@ -13,6 +13,7 @@ import httpx
 
 from genrec.llm.vllm.keep_alive import HOUR, REMEMBERED, Costs, KeepAlive
 from genrec.llm.vllm.starts import Start
+from genrec.terminal import note, one_line
 
 LOADING: Final = 120.0  # seconds that loading an adapter may take
 FIRST_GUESS: Final = 1.0  # seconds of a start before any was seen
@@ -81,13 +82,16 @@ class Keeper:
         while True:
             await asyncio.sleep(1)
             now = time.time()
-            async with self._free:
-                for name in [name for name in self.held if not self._held[name].users]:
-                    if self._held[name].expires < now:
-                        await self._drop(name)
-                if now // HOUR > hour:
-                    hour = now // HOUR
-                    await self._ahead(now)
+            try:
+                async with self._free:
+                    for name in [name for name in self.held if not self._held[name].users]:
+                        if self._held[name].expires < now:
+                            await self._drop(name)
+                    if now // HOUR > hour:
+                        hour = now // HOUR
+                        await self._ahead(now)
+            except NotLoadedError as error:  # nobody waits for it; who asks for the adapter is told
+                note(f"warning: {error}")
 
     async def close(self) -> None:
         """Note how long each was of use."""
@@ -125,11 +129,14 @@ class Keeper:
         self._held[name] = _Held(Start("adapter", name, {"weights": seconds}), now, now, now + HOUR)
 
     async def _drop(self, name: str) -> None:
+        await self._post("unload", {"lora_name": name})
         held = self._held.pop(name)
         held.start.ended(held.last - held.since)
-        await self._post("unload", {"lora_name": name})
 
     async def _post(self, what: str, body: dict[str, str]) -> None:
-        answer = await self.client.post(f"/v1/{what}_lora_adapter", json=body, timeout=LOADING)
+        try:
+            answer = await self.client.post(f"/v1/{what}_lora_adapter", json=body, timeout=LOADING)
+        except httpx.TransportError as error:
+            raise NotLoadedError(f"vLLM does not answer: {error!r}") from None
         if answer.status_code != httpx.codes.OK:
-            raise NotLoadedError(f"vLLM does not {what} the adapter {body['lora_name']}: {answer.text[:200]}")
+            raise NotLoadedError(f"vLLM does not {what} the adapter {body['lora_name']}: {one_line(answer.text)}")

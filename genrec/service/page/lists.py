@@ -1,6 +1,6 @@
 """Answers as lists of places: in full with reasons, or in short beside another one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from nicegui import ui
 
@@ -12,6 +12,7 @@ from genrec.service.questions import Answer
 from genrec.words import is_known
 
 LOOKED_UP = 100  # places of the ranking before, among which those of the one after are looked up
+Stood = tuple[int, float]  # a rank and a probability
 METHODS = {
     "fusion": "the fusion of all that visits tell",
     "fusion+words": "the fusion of all that visits tell and your words",
@@ -22,23 +23,22 @@ METHODS = {
 
 def in_full(answer: Answer, names: Names, before: Answer | None, buttons: Callable[[Place], None]) -> None:
     """Places with reasons and buttons, and where they stood before."""
-    ranks = _ranks(before) if before else None
+    stood = _stood(before) if before else None
     with _places(answer.places):
         for rank, place in enumerate(answer.places, 1):
             with box("li"):
-                _said(rank, place, name_of(place), ranks)
-                away = [] if place.distance_km is None else [f"{place.distance_km:.1f} km away"]
-                names.write("p", "; ".join([*place.reasons, *away]), "quiet")
+                _said(rank, place, name_of(place), stood)
+                names.write("p", "; ".join([*place.reasons, *_away(place)]), "quiet")
                 buttons(place)
 
 
 def in_short(answer: Answer, count: int, before: Answer | None = None) -> None:
     """The first places by name, and where they stood before."""
-    ranks = _ranks(before) if before else None
+    stood = _stood(before) if before else None
     with _places(answer.places):
         for rank, place in enumerate(answer.places[:count], 1):
             with box("li"):
-                _said(rank, place, place.name or place.poi_id, ranks)
+                _said(rank, place, place.name or place.poi_id, stood)
 
 
 def side_by_side(after: Answer, before: Answer) -> None:
@@ -58,15 +58,22 @@ def _places(places: list[Place]) -> ui.element:
     return box("ol", "places")
 
 
-def _said(rank: int, place: Place, name: str, before: dict[str, int] | None) -> None:
+def _away(place: Place) -> list[str]:
+    """The distance, unless a reason says it."""
+    if place.distance_km is None or any(reason.endswith("from the last visit") for reason in place.reasons):
+        return []
+    return [f"{place.distance_km:.1f} km away"]
+
+
+def _said(rank: int, place: Place, name: str, before: Mapping[str, Stood] | None) -> None:
     with entry(f"{rank}. {name}", "strong", about=f"POI {place.poi}"):
         text("span", f"{place.probability:.1%}")
     if before is not None:
         text("p", moved(rank, before.get(place.poi_id), len(before)), "quiet")
 
 
-def _ranks(answer: Answer) -> dict[str, int]:
-    return {place.poi_id: rank for rank, place in enumerate(answer.places, 1)}
+def _stood(answer: Answer) -> dict[str, Stood]:
+    return {place.poi_id: (rank, place.probability) for rank, place in enumerate(answer.places, 1)}
 
 
 def name_of(place: Place) -> str:
@@ -75,13 +82,13 @@ def name_of(place: Place) -> str:
     return f"{called} ({place.category})" if is_known(place.category) else called
 
 
-def moved(rank: int, before: int | None, looked_up: int) -> str:
+def moved(rank: int, before: Stood | None, looked_up: int) -> str:
     """Where a place stood before, if it was among the first that were looked up."""
     if before is None:
         return f"before: not among the first {looked_up}"
-    if before == rank:
-        return f"before: {before}, not moved"
-    return f"before: {before}, moved {'up' if before > rank else 'down'} by {abs(before - rank)}"
+    stood, probability = before
+    way = f", moved {'up' if stood > rank else 'down'} by {abs(stood - rank)}" if stood != rank else ""
+    return f"before: {stood} with {probability:.1%}{way}"
 
 
 def what_lacks(answer: Answer) -> None:
