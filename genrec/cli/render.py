@@ -34,6 +34,8 @@ def print_profile(console: Console, profile: Profile, *, backing: bool = True) -
             console.print(fill(text, console.width, initial_indent="  ", subsequent_indent="  "))
         for statement in section if backing else ():
             console.print(f"      {'; '.join(statement.backed_by)}", style="dim")
+    if not (profile.summary or profile.routines or profile.preferences):
+        console.print("  too few visits to say anything", style="dim")
     guesses = [
         f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
         for name, guess in (profile.traits | profile.attributes).items()

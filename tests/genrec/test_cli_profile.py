@@ -224,3 +224,9 @@ def test_what_is_not_there_names_a_command_that_works(genrec, tmp_path):
            "no such file", f"genrec profile run my.csv --out {tmp_path / 'p.jsonl'}")  # fmt: skip
     failed(genrec("profile", "shwo", "ann"), "no command or file 'shwo'", "genrec profile show`")
     failed(genrec("profile", tmp_path / "show", "--out", tmp_path / "p.jsonl"), "show: no such file")
+
+
+def test_a_profile_without_a_sentence_says_why(folder, genrec):
+    assert genrec("profile", "in.csv", "--writer", "habits", "--out", "p.jsonl", "--as-of", "2024-01-01 10:00")[0] == 0
+    assert not list(read_profiles(folder / "p.jsonl")["u2"].statements())
+    assert "too few visits to say anything" in genrec("profile", "show", "u2", "--profiles", "p.jsonl")[1]
