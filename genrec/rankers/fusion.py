@@ -18,7 +18,6 @@ import torch
 from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.llm.identity import folder_hash
-from genrec.prepared import catalogue_hash
 from genrec.rankers.asked import Asked, asked
 from genrec.rankers.candidates import PRIOR, Candidates, candidates
 from genrec.rankers.features import ALL_FIELDS, Features, features, heard, layout
@@ -30,7 +29,8 @@ from genrec.rankers.ranker import Floats, Query, Voice, best
 from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import LatestTables, Tables
-from genrec.rankers.trained import require_catalogue
+from genrec.rankers.trained import require_grown
+from genrec.versions import settled
 
 BATCH = 256  # queries computed at once
 FEW = 4  # queries that one thread computes as fast as several
@@ -129,7 +129,7 @@ class Fusion:
     name = NAME
 
     def __init__(self, folder: Path | None = None, parts: Parts = WHOLE, tables: LatestTables | None = None) -> None:
-        self._folder = folder or SHIPPED
+        self._folder = settled(folder or SHIPPED)
         self.trained, self._network = read_fusion(self._folder, layout())
         learned = self.trained.learned.rankers
         parts.require(learned)
@@ -201,7 +201,7 @@ class Fusion:
     def _counted(self, evidence: Evidence) -> Tables:
         pois = evidence.past.pois
         if self._for is not pois:
-            require_catalogue(self.trained, catalogue_hash(pois))
+            require_grown(self.trained, pois)
             self._for = pois
         return self._tables.of(evidence)
 

@@ -79,7 +79,8 @@ def _shipped(out: Path) -> list[str]:
 def _networks(recipe: RankersRecipe, part: Material, out: Path, bars: Bars, note: Note) -> dict[str, Network]:
     """The networks, trained or read; without those that there is too little for."""
     networks: dict[str, Network] = {}
-    for name, train in TRAINERS.items():
+    for name in recipe.networks:
+        train = TRAINERS[name]
         seen = part.early if name in recipe.weighed else part.trained_on
         if seen.rows < LEAST_ROWS:
             note(f"{name}: skipped, {seen.rows} check-ins are too few to learn from (at least {LEAST_ROWS})")
