@@ -190,13 +190,22 @@ class Fusion:
             found = candidates(tables, questions)
             made = features(tables, questions, found, heard(self._voices, batch, evidence, found))
             made = replace(made, present=self.parts.heard(made.present))
-            mask, present = torch.from_numpy(found.mask), torch.from_numpy(made.present)
-            with torch.inference_mode(), _threads(len(batch)):
-                fused = self._network(torch.from_numpy(made.x), torch.from_numpy(made.about), mask, present)
-                fused = self.parts.of(fused, mask, present, self._network.temperature)
-            rest = torch.sigmoid(fused.rest.double()).numpy()
-            rest[found.mask.sum(axis=1) == tables.places.count] = 0.0  # all places are candidates
+            fused, rest = self._weighed(tables, found, made)
             yield Looked(evidence, tables, questions, found, made, fused, rest)
+
+    def again(self, looked: Looked) -> Looked:
+        """What another fusion, which hears the same rankers, has looked at, as this one weighs it."""
+        fused, rest = self._weighed(looked.tables, looked.found, looked.features)
+        return replace(looked, fused=fused, rest=rest)
+
+    def _weighed(self, tables: Tables, found: Candidates, made: Features) -> tuple[Fused, Floats]:
+        mask, present = torch.from_numpy(found.mask), torch.from_numpy(made.present)
+        with torch.inference_mode(), _threads(len(present)):
+            fused = self._network(torch.from_numpy(made.x), torch.from_numpy(made.about), mask, present)
+            fused = self.parts.of(fused, mask, present, self._network.temperature)
+        rest: Floats = torch.sigmoid(fused.rest.double()).numpy()
+        rest[found.mask.sum(axis=1) == tables.places.count] = 0.0  # all places are candidates
+        return fused, rest
 
     def _counted(self, evidence: Evidence) -> Tables:
         pois = evidence.past.pois
