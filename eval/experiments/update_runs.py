@@ -104,7 +104,7 @@ def _command(folder: Path, name: str, words: Sequence[str], done: Callable[[str]
         return
     command = [sys.executable, "-c", "from training.cli import main; main()", *words]
     before = os.times()
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     after = os.times()
     if ended.returncode:
         raise GenRecError(f"genrec-train {words[0]} failed: {ended.stderr.strip().splitlines()[-1:]}")

@@ -72,9 +72,8 @@ def stages_of(checkins: Checkins) -> Stages:
     if first < 1 or len(bounds) < STAGES + 2:
         raise GenRecError(f"too few months: {STAGES + 1} of at least {LEAST_ROWS} check-ins must follow the first half")
     last = begins[first + STAGES + 1] if len(begins) > first + STAGES + 1 else end + timedelta(seconds=1)
-    return Stages(
-        checkins, (*bounds[: STAGES + 2], last), ("before", *(f"stage {i + 1}" for i in range(STAGES)), "next")
-    )
+    names = ("before", *(f"stage {number}" for number in range(1, STAGES + 1)), "next")
+    return Stages(checkins, (*bounds[: STAGES + 2], last), names)
 
 
 def some_people(checkins: Checkins, count: int | None, seed: int = 0) -> Checkins:
@@ -94,14 +93,10 @@ def shifting_city(folder: Path) -> Checkins:
     checkins = read_checkins(path)
     frame, pois = checkins.frame, checkins.pois
     visits = frame.group_by(POI).len().join(pois, on=POI).filter(~pl.col(CATEGORY).is_in(FIXED))
-    kinds = (
-        visits.group_by(CATEGORY).agg(pl.col("len").sum()).sort("len", CATEGORY, descending=True)[CATEGORY].to_list()
-    )
-    chosen = kinds[:SHIFTED]
-    places = {
-        kind: visits.filter(pl.col(CATEGORY) == kind).sort("len", POI, descending=True)[POI].to_list()
-        for kind in chosen
-    }
+    kinds = visits.group_by(CATEGORY).agg(pl.col("len").sum()).sort("len", CATEGORY, descending=True)
+    chosen = kinds[CATEGORY].to_list()[:SHIFTED]
+    busiest = visits.sort("len", POI, descending=True)
+    places = {kind: busiest.filter(pl.col(CATEGORY) == kind)[POI].to_list() for kind in chosen}
     role: dict[int, int] = {}
     for kind, other in zip(chosen, chosen[len(chosen) // 2 :] + chosen[: len(chosen) // 2], strict=True):
         role |= {poi: places[other][i % len(places[other])] for i, poi in enumerate(places[kind])}
@@ -115,9 +110,8 @@ def _renumbered(checkins: Checkins, frame: pl.DataFrame) -> Checkins:
     order = frame[POI].unique(maintain_order=True)
     number = dict(zip(order, range(len(order)), strict=True))
     pois = checkins.pois[order].with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(POI))
-    return replace(
-        checkins, frame=frame.with_columns(pl.col(POI).replace_strict(number, return_dtype=pl.UInt32)), pois=pois
-    )
+    frame = frame.with_columns(pl.col(POI).replace_strict(number, return_dtype=pl.UInt32))
+    return replace(checkins, frame=frame, pois=pois)
 
 
 def held_out(checkins: Checkins, seed: int) -> set[str]:

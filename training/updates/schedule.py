@@ -39,7 +39,7 @@ class Rates:
         return LambdaLR(optimizer, partial(self.share, steps=steps))
 
     def share(self, step: int, steps: int) -> float:
-        """Of the highest rate, at a step of so many: as transformers' `cosine_warmup_with_min_lr`, and sooner loaded."""
+        """Of the highest rate, at a step of so many: what transformers call `cosine_warmup_with_min_lr`."""
         if self.warm_up is None:
             return 1.0
         warm = math.ceil(self.warm_up * steps)
