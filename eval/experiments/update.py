@@ -10,12 +10,13 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eval.experiments.experiment import to_json
 from eval.experiments.update_findings import accuracies, findings, losses
-from eval.experiments.update_runs import MODELS, costs, trained
+from eval.experiments.update_runs import MODELS, Trainings, costs
 from eval.experiments.update_scores import scored
 from eval.experiments.update_stages import STAGES, Stages, asked, held_out, write_parts
 from eval.report.tables import Table
@@ -59,7 +60,8 @@ def experiment(stages: Stages, settings: Settings, out: Path, done: Callable[[in
         people, folder = held_out(stages.checkins, seed), out / f"seed-{seed}"
         if not any(row["seed"] == seed for row in rows):
             parts = write_parts(stages, people, out / DATA / folder.name)
-            models = trained(parts, folder, seed, lambda name, seed=seed: done(seed, name))
+            with Trainings(folder, seed, partial(done, seed)) as trainings:
+                models = trainings.models(parts)
             visits = asked(stages, people, settings.visits, seed)
             new = [{"seed": seed, **row} for row in scored(stages, visits, models, lambda: None)]
             jsonl.append(out / SCORES, [json.dumps(row) for row in new])

@@ -1,14 +1,14 @@
 """The trainings of the experiment on updates: each is a `genrec-train` command, whose seconds of computing are kept."""
 
 import json
-import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -60,57 +60,105 @@ ARMS = (
 COMMANDS = 1 + STAGES + sum(arm.stages for arm in ARMS)
 
 
-def trained(parts: Sequence[Path], folder: Path, seed: int, done: Callable[[str], None]) -> dict[tuple[str, int], Path]:
-    """All models of a seed by arm and stage, 0 being the first training; what is there already is not trained again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    base = _first(parts[0], folder / "base", seed, done)
-    models = {(BEFORE, 0): base}
-    for arm in ARMS:
-        run = folder / arm.name.replace(" ", "-").replace(",", "").replace("%", "")
+# Runs the commands that it reads, a line each, in one process: loading torch takes longer than some of them.
+WORKER = """
+import contextlib, io, json, os, sys, time
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # whatever libraries print is no answer
+from training.cli import main
+import training.rankers.stages, training.updates.update
+for line in sys.stdin:
+    sys.argv = ["genrec-train", *json.loads(line)]
+    said, start, code = io.StringIO(), time.process_time(), 0
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    answer = {"code": code, "seconds": time.process_time() - start, "said": said.getvalue()}
+    print(json.dumps(answer), file=answers, flush=True)
+"""
+
+
+class Trainings:
+    """The trainings of a seed in its folder; what was finished before is not trained again."""
+
+    def __init__(self, folder: Path, seed: int, done: Callable[[str], None]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._seed, self._done = folder, seed, done
+        self._worker: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker:
+            self._worker.kill()
+            self._worker.wait()
+
+    def models(self, parts: Sequence[Path]) -> dict[tuple[str, int], Path]:
+        """All models by arm and stage, 0 being the first training."""
+        base = self._first(parts[0], "base")
+        found = {(BEFORE, 0): base}
+        for arm in ARMS:
+            run = self._copy_of(base, arm, parts[0])
+            for stage in range(1, arm.stages + 1):
+                update = ["update", str(run), "--checkins", str(parts[0 if arm.again else stage])]
+                self._command(f"{arm.name} {stage}", [*update, *_set(*arm.settings, f"seed={self._seed}")])
+                found[arm.name, stage] = version_folder(run, stage + 1)
+        for stage in range(1, STAGES + 1):
+            found[SCRATCH, stage] = self._first(parts[stage], f"scratch-{stage}")
+        return found
+
+    def _first(self, part: Path, name: str) -> Path:
+        """A training from nothing."""
+        settings = _set("train=all", f"networks=[{NETWORK}]", f"seed={self._seed}")
+        self._command(name, ["rankers", str(part), "--out", str(self._folder / name), *settings])
+        return self._folder / name
+
+    def _copy_of(self, base: Path, arm: Arm, part: Path) -> Path:
+        """What an arm starts from."""
+        run = self._folder / re.sub(r"\W+", "-", arm.name)
         if not run.exists():
-            half = folder / "half"
+            half = self._folder / "half"
             shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(base, half, symlinks=True)
+            shutil.copytree(base, half)
             if arm.again:
-                _forget(half, parts[0])
+                _forget(half, part)
             half.rename(run)
-        for stage in range(1, arm.stages + 1):
-            update = ["update", str(run), "--checkins", str(parts[0 if arm.again else stage])]
-            settings = [word for value in (*arm.settings, f"seed={seed}") for word in ("--set", value)]
-            _command(folder, f"{arm.name} {stage}", [*update, *settings], done)
-            models[arm.name, stage] = version_folder(run, stage + 1)
-    for stage in range(1, STAGES + 1):
-        models[SCRATCH, stage] = _first(parts[stage], folder / f"scratch-{stage}", seed, done)
-    return models
+        return run
+
+    def _command(self, name: str, words: Sequence[str]) -> None:
+        """Run a command of genrec-train; raises GenRecError if it fails."""
+        if name not in costs(self._folder):
+            answer = self._ask(words)
+            if answer["code"]:
+                raise GenRecError(f"genrec-train {words[0]} failed: {str(answer['said']).strip()[-300:]}")
+            line = {"name": name, "seconds": round(answer["seconds"], 2)}
+            jsonl.append(self._folder / COSTS, [json.dumps(line)])
+        self._done(name)
+
+    def _ask(self, words: Sequence[str]) -> dict[str, Any]:
+        if self._worker is None:
+            command = [sys.executable, "-c", WORKER]
+            pipe = subprocess.PIPE
+            self._worker = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - our own program
+        asked, heard = self._worker.stdin, self._worker.stdout
+        if asked is None or heard is None:
+            raise GenRecError("the worker of genrec-train has no pipes")
+        asked.write(json.dumps(list(words)) + "\n")
+        asked.flush()
+        answer: dict[str, Any] = json.loads(heard.readline() or '{"code": 1, "said": "it was ended"}')
+        return answer
+
+
+def _set(*settings: str) -> list[str]:
+    return [word for value in settings for word in ("--set", value)]
 
 
 def costs(folder: Path) -> dict[str, float]:
     """Seconds of computing of each training of a seed."""
     return {str(line["name"]): float(line["seconds"]) for line in jsonl.read(folder / COSTS)}
-
-
-def _first(part: Path, run: Path, seed: int, done: Callable[[str], None]) -> Path:
-    """A training from nothing."""
-    settings = ["train=all", f"networks=[{NETWORK}]", f"seed={seed}"]
-    words = [word for value in settings for word in ("--set", value)]
-    _command(run.parent, run.name, ["rankers", str(part), "--out", str(run), *words], done)
-    return run
-
-
-def _command(folder: Path, name: str, words: Sequence[str], done: Callable[[str], None]) -> None:
-    """Run a command of genrec-train, unless it was run before; raises GenRecError if it fails."""
-    if name in costs(folder):
-        done(name)
-        return
-    command = [sys.executable, "-c", "from training.cli import main; main()", *words]
-    before = os.times()
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
-    after = os.times()
-    if ended.returncode:
-        raise GenRecError(f"genrec-train {words[0]} failed: {ended.stderr.strip().splitlines()[-1:]}")
-    seconds = after.children_user + after.children_system - before.children_user - before.children_system
-    jsonl.append(folder / COSTS, [json.dumps({"name": name, "seconds": round(seconds, 2)})])
-    done(name)
 
 
 def _forget(run: Path, part: Path) -> None:
