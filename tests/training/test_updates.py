@@ -19,6 +19,7 @@ from genrec.rankers.fusion import Fusion
 from genrec.rankers.m2trec import M2TRec
 from genrec.rankers.ranker import Query
 from genrec.versions import current_version, take_back, version_folder, versions_of
+from training.rankers import stages
 from training.rankers.stages import train_rankers
 from training.recipe import RankersRecipe, UpdateRecipe
 from training.updates import rankers
@@ -145,6 +146,22 @@ def test_a_fusion_ranks_with_places_that_came_since(run: Path) -> None:
     assert len(whole().pois) > len(old().pois)
     scores = Fusion(run).score([Query("u0", at(29, 20))], Evidence(whole(), at(29, 20)))
     assert np.isclose(np.exp(scores).sum(), 1)
+
+
+@pytest.mark.slow
+def test_a_network_that_is_weighed_stays_one_update_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "LEAST_ROWS", 100)
+    run, recipe = (
+        tmp_path / "run",
+        RankersRecipe(kind="rankers", train="all", networks=("m2trec",), weighed=("m2trec",)),
+    )
+    train_rankers(recipe.model_copy(update={"epochs": 1}), old(), run, silent, silent)
+    assert M2TRec.load(run).trained.trained_on.rows == TRAIN * 2 // 3
+    update(run, RECIPE, whole(), None, bars=silent, note=silent)
+    assert M2TRec.load(run).trained.trained_on.rows == TRAIN
+    fusion = Fusion(run)
+    assert fusion.trained.trained_on.rows == len(whole().frame)
+    assert np.isfinite(fusion.score([Query("u0", at(29, 20))], Evidence(whole(), at(29, 20)))).all()
 
 
 class KilledError(BaseException):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from genrec.checkins import Checkins
-from genrec.columns import TIME
+from genrec.clock import local_span
 from genrec.errors import GenRecError
 from genrec.prepared import catalogue_hash
 from genrec.rankers.cml import Cml
@@ -83,7 +83,7 @@ def update_rankers(job: Job, out: Path, bars: Bars, note: Note) -> Learned:
     visits = _visits(job)
     kept = _update_networks(job, out, bars, note)
     settings, network = read_fusion(job.folder, layout())
-    weighed = networks_in(job.folder, [name for name in settings.learned.rankers if name in NETWORKS])
+    weighed = networks_in(out, [name for name in settings.learned.rankers if name in NETWORKS])
     lists = _Lists.of(visits, job.came.checkins, {**counting(), **weighed}, bars(f"{NAME}, visits"))
     before = deepcopy(network)
     rates = job.rates(NAME, job.first.rate)
@@ -165,7 +165,7 @@ def _visits(job: Job) -> _Visits:
     """The visits; the newest are kept aside. Raises GenRecError if they are too few."""
     came, recipe = job.came, job.recipe
     visits = sorted(visits_to_learn(came.checkins, len(came.checkins.frame)), key=lambda visit: visit.time)
-    begin = came.new[TIME].min()
+    begin = local_span(came.new)[0]
     old = [visit for visit in visits if visit.time < begin]
     new = [visit for visit in visits if visit.time >= begin]
     if len(new) < LEAST_NEW:
