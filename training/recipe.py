@@ -134,6 +134,7 @@ class RankersRecipe(_Strict):
     """The rankers of a city, trained on its check-ins."""
 
     kind: Literal["rankers"]
+    checkins: Path | None = None  # what they were trained on; the command writes it down
     train: Literal["llm4poi", "rolling", "all"] = "llm4poi"  # the first 80 %, the first half, or all of the check-ins
     networks: tuple[NetworkName, ...] = ("m2trec", "cml", "coder")  # that are trained, beside the fusion
     visits: int = Field(default=20_000, ge=1)  # a sample of the visits to learn

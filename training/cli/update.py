@@ -1,11 +1,13 @@
 """`genrec-train update`: what came since, learned by what was trained before."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from genrec.checkins import Checkins
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import Reading
@@ -26,7 +28,7 @@ def update(
         typer.Option("--checkins", metavar="IN", help="What came since, alone or with what RUN was trained on."),
     ] = None,
     history: Annotated[
-        Path | None, typer.Option(metavar="IN", help="What RUN was trained on, where --checkins holds new ones alone.")
+        Path | None, typer.Option(metavar="IN", help="What RUN was trained on, if it is not where it was.")
     ] = None,
     recipe_path: Annotated[
         Path | None,
@@ -48,20 +50,24 @@ def update(
     if path is None or version is not None:
         _versions(run, path, version)
         return
-    from training.updates.update import first_recipe  # deferred: loads torch
-    from training.updates.update import update as learn
+    from training.updates import update as updates  # deferred: loads torch
 
     recipe = recipe_of(UpdateRecipe, recipe_path or UPDATE_RECIPE, changes or [])
-    kind = first_recipe(run).kind
-    before = None if history is None else (Reading() if history.is_dir() else reading).checkins(history)
-    given = (Reading() if path.is_dir() else reading).checkins(path)
+    before = history or updates.trained_from(run)
+
+    def read(named: Path) -> Checkins:
+        return (Reading() if named.is_dir() else reading).checkins(named)
+
+    given, known = read(path), partial(read, before) if before else None
     with stages() as stage:
-        account = learn(run, recipe, given, before, bars=stage, note=lambda text: err.print(f"note: {text}"))
+        account = updates.update(
+            run, recipe, given, known, bars=stage, note=lambda text: err.print(f"note: {text}", markup=False)
+        )
     _print_account(account, run)
-    if before is not None:
-        kept = history if history and history.is_dir() else "DIR"
+    if account.trained_on.rows > len(given.frame):
+        kept = before if before and before.is_dir() else "DIR"
         out.print(f"add them to the others: genrec data prepare {path} --out {kept}", markup=False)
-    how = f"--rankers {run}" if kind == "rankers" else f"--by llm --adapter {run}"
+    how = f"--rankers {run}" if "fusion" in account.rates else f"--by llm --adapter {run}"
     out.print(f"rank with it: genrec recommend ... {how}", markup=False)
 
 

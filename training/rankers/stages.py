@@ -103,7 +103,8 @@ def _same_recipe(recipe: RankersRecipe, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         write_text(path, dump_recipe(recipe))
         return
-    before, now = load_recipe(path).model_dump(mode="json"), recipe.model_dump(mode="json")
+    told = {"mode": "json", "exclude": {"checkins"}}
+    before, now = load_recipe(path).model_dump(**told), recipe.model_dump(**told)
     if before != now:
         changed = [f"{key} {before.get(key)}, not {value}" for key, value in now.items() if before.get(key) != value]
         raise GenRecError(f"{out} was made with {'; '.join(changed)} (see its {RECIPE}); name another --out")

@@ -1,5 +1,6 @@
 """What came since a model was trained: found in the check-ins by what the model says that it has seen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import polars as pl
 
 from genrec.checkins import Checkins
 from genrec.clock import local_span
-from genrec.columns import POI, TIME, USER
+from genrec.columns import POI, POI_ID, TIME, USER
 from genrec.errors import InputError
 from genrec.fingerprint import fingerprint
 from genrec.prepared import merged, places_known
@@ -61,8 +62,8 @@ class Arrival:
         )
 
 
-def arrival(known: Known, given: Checkins, history: Checkins | None) -> Arrival:
-    """What came, of check-ins that hold what the model has seen, or of others that are added to `history`.
+def arrival(known: Known, given: Checkins, history: Callable[[], Checkins] | None) -> Arrival:
+    """What came, of check-ins that hold what the model has seen, or of others that are added to those (`history`).
 
     Raises InputError if that is nothing, older than what the model has seen, or of other places.
     """
@@ -71,9 +72,12 @@ def arrival(known: Known, given: Checkins, history: Checkins | None) -> Arrival:
     elif history is None:
         raise _unlike(known, given, alone=True)
     else:
-        if not _goes_on(known, history):
-            raise _unlike(known, history, alone=False)
-        found = merged(history, given)
+        before = history()
+        if not _goes_on(known, before):
+            raise _unlike(known, before, alone=False)
+        found = merged(before, given)
+        if not set(given.pois[POI_ID]) & set(before.pois[POI_ID]):
+            raise _unlike(known, given, alone=False)
         if not _goes_on(known, found):
             raise _older(known, given)
     rows, count = known.trained_on.rows, len(found.frame)

@@ -5,6 +5,7 @@ in `genrec.versions.next_folder`, beside a note of which update it is.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +32,17 @@ from training.updates.learned import Bars, Learned, Note
 
 
 def update(
-    run: Path, recipe: UpdateRecipe, checkins: Checkins, history: Checkins | None, *, bars: Bars, note: Note
+    run: Path,
+    recipe: UpdateRecipe,
+    checkins: Checkins,
+    history: Callable[[], Checkins] | None,
+    *,
+    bars: Bars,
+    note: Note,
 ) -> Account:
     """Update a folder of `genrec-train rankers`, or an adapter of `genrec-train sft`.
 
+    `history`: reads what it was trained on, where `checkins` are new ones alone.
     Raises GenRecError if nothing came, or nothing that it can go on with; then the folder stays as it was.
     """
     first = first_recipe(run)
@@ -69,6 +77,13 @@ def first_recipe(run: Path) -> RankersRecipe | SftRecipe:
     if isinstance(recipe, DpoRecipe | UpdateRecipe):
         raise GenRecError(f"{run} was trained by {recipe.kind}: only rankers, and adapters of sft, are updated")
     return recipe
+
+
+def trained_from(run: Path) -> Path | None:
+    """The check-ins that a folder was trained on, if they are still where they were."""
+    first = first_recipe(run)
+    path = first.checkins if isinstance(first, RankersRecipe) else first.data.checkins
+    return path if path and path.exists() else None
 
 
 def _finished_before(run: Path, begun: Begun) -> tuple[int, Account] | None:
