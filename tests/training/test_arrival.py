@@ -57,10 +57,15 @@ def elsewhere() -> Checkins:
     [
         (days(0, 20), days(0, 20), None, "nothing new: run was trained on 20 of these 20 check-ins"),
         (days(0, 20), days(0, 20), days(0, 20), "nothing new"),
-        (days(10, 20), days(0, 5), None, "5 of 5 check-ins .* are older than what run has learned.*another catalogue"),
-        (days(10, 20), days(0, 5), days(10, 20), "5 of 5 check-ins .* are older"),
+        (
+            days(10, 20),
+            days(0, 5),
+            None,
+            "5 of 5 check-ins .* are not later than what run has learned.*another catalogue",
+        ),
+        (days(10, 20), days(0, 5), days(10, 20), "5 of 5 check-ins .* are not later"),
         (days(0, 20), days(23, 30), None, "another catalogue of places than run .* with --history"),
-        (days(0, 20), days(20, 30), days(21, 25), "another catalogue of places than run"),
+        (days(0, 20), days(20, 30), days(21, 25), "does not begin with the 20 check-ins"),
         (
             days(0, 20),
             days(0, 30, "v"),
@@ -68,7 +73,7 @@ def elsewhere() -> Checkins:
             "not what run has learned from: 20 check-ins .* it has seen 20, or others",
         ),
         (days(0, 20), elsewhere(), days(0, 20), "another catalogue of places"),
-        (days(0, 20), days(0, 12), None, "12 of 12 check-ins .* are older"),
+        (days(0, 20), days(0, 12), None, "12 of 12 check-ins .* are not later"),
     ],
 )
 def test_what_cannot_be_gone_on_with_is_said(

@@ -215,7 +215,7 @@ def test_the_command_says_what_came_and_what_to_do_next(run: Path, tmp_path: Pat
     faulty = [
         (("--checkins", before), "nothing new"),
         (("--checkins", new), "another catalogue"),
-        (("--checkins", new, "--history", new), "another catalogue"),
+        (("--checkins", new, "--history", new), "does not begin with the 240 check-ins"),
         (("--checkins", tmp_path / "none.csv"), "no such file"),
         (("--checkins", new, "--version", 1), "leave out --checkins"),
         (("--version", 3), "has no version 3"),

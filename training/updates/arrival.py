@@ -67,19 +67,7 @@ def arrival(known: Known, given: Checkins, history: Callable[[], Checkins] | Non
 
     Raises InputError if that is nothing, older than what the model has seen, or of other places.
     """
-    if _goes_on(known, given):
-        found = given
-    elif history is None:
-        raise _unlike(known, given, alone=True)
-    else:
-        before = history()
-        if not _goes_on(known, before):
-            raise _unlike(known, before, alone=False)
-        found = merged(before, given)
-        if not set(given.pois[POI_ID]) & set(before.pois[POI_ID]):
-            raise _unlike(known, given, alone=False)
-        if not _goes_on(known, found):
-            raise _older(known, given)
+    found = given if _goes_on(known, given) else _added(known, given, history)
     rows, count = known.trained_on.rows, len(found.frame)
     if count == rows or train_rows(known.train, count) == rows:
         rest = f"; the other {count - rows:,} are for genrec-eval" if count > rows else ""
@@ -90,6 +78,29 @@ def arrival(known: Known, given: Checkins, history: Callable[[], Checkins] | Non
             fix="Name what came since.",
         )
     return Arrival(found, rows)
+
+
+def _added(known: Known, given: Checkins, history: Callable[[], Checkins] | None) -> Checkins:
+    """What the model has seen, and check-ins that do not hold it."""
+    enough = known.catalogue != ANY and _grown(known, given) and len(given.frame) >= known.trained_on.rows
+    if local_span(given.frame)[1] <= known.trained_on.last and not enough:
+        raise _older(known, given)
+    if history is None or enough:
+        raise _unlike(known, given)
+    before = history()
+    if not _goes_on(known, before):
+        raise InputError(
+            f"does not begin with the {known.trained_on.rows:,} check-ins, up to {known.trained_on.last}, that "
+            f"{known.run} has learned from.",
+            file=before.source,
+            fix="Name a file or prepared folder that does with --history, or in --checkins.",
+        )
+    if not set(given.pois[POI_ID]) & set(before.pois[POI_ID]):
+        raise _unlike(known, given)
+    found = merged(before, given)
+    if not _goes_on(known, found):
+        raise _older(known, given)
+    return found
 
 
 def _goes_on(known: Known, checkins: Checkins) -> bool:
@@ -104,13 +115,10 @@ def _grown(known: Known, checkins: Checkins) -> bool:
     return known.catalogue == ANY or places_known(checkins.pois, known.catalogue) is not None
 
 
-def _unlike(known: Known, given: Checkins, *, alone: bool) -> InputError:
-    """Why check-ins do not go on from what a model has seen; `alone`: no history was named."""
-    seen, last = known.trained_on, local_span(given.frame)[1]
-    grown = _grown(known, given)
-    if last <= seen.last and (not grown or len(given.frame) < seen.rows):
-        return _older(known, given)
-    if grown:
+def _unlike(known: Known, given: Checkins) -> InputError:
+    """Why check-ins do not go on from what a model has seen."""
+    seen = known.trained_on
+    if _grown(known, given):
         early = int((given.frame[TIME] <= seen.last).sum())
         return InputError(
             f"not what {known.run} has learned from: {early:,} check-ins up to {seen.last}, it has seen {seen.rows:,}, "
@@ -118,11 +126,10 @@ def _unlike(known: Known, given: Checkins, *, alone: bool) -> InputError:
             file=given.source,
             fix="An update adds what is later; for changes in what was there, train anew.",
         )
-    fix = "Name the check-ins that it was trained on, or what has grown from them"
     return InputError(
         f"{_another(known)}.",
         file=given.source,
-        fix=f"{fix}, with --history." if alone else f"{fix}.",
+        fix="If these are new check-ins alone, name those that it was trained on with --history.",
     )
 
 
@@ -131,8 +138,8 @@ def _older(known: Known, given: Checkins) -> InputError:
     older = int((given.frame[TIME] <= known.trained_on.last).sum())
     others = "" if _grown(known, given) else f"; and they have {_another(known)}"
     return InputError(
-        f"{older:,} of {len(given.frame):,} check-ins ({first} to {last}) are older than what {known.run} has learned, "
-        f"which goes up to {known.trained_on.last}{others}.",
+        f"{older:,} of {len(given.frame):,} check-ins ({first} to {last}) are not later than what {known.run} has "
+        f"learned, which goes up to {known.trained_on.last}{others}.",
         file=given.source,
         fix="Leave them out, or train anew with all.",
     )
