@@ -106,6 +106,9 @@ def _switch(run: Path, number: int) -> None:
         if path.is_file() and not (run / path.name).is_symlink():
             _link(run / path.name, f"{CURRENT}/{path.name}")
     _link(run / CURRENT, f"{VERSIONS}/{number}")
+    for path in run.iterdir():
+        if path.is_symlink() and not path.exists():
+            path.unlink()  # of a file that this version does not have
 
 
 def _link(path: Path, target: str) -> None:
