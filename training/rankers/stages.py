@@ -103,8 +103,7 @@ def _same_recipe(recipe: RankersRecipe, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         write_text(path, dump_recipe(recipe))
         return
-    told = {"mode": "json", "exclude": {"checkins"}}
-    before, now = load_recipe(path).model_dump(**told), recipe.model_dump(**told)
+    before, now = (said.model_dump(mode="json", exclude={"checkins"}) for said in (load_recipe(path), recipe))
     if before != now:
         changed = [f"{key} {before.get(key)}, not {value}" for key, value in now.items() if before.get(key) != value]
         raise GenRecError(f"{out} was made with {'; '.join(changed)} (see its {RECIPE}); name another --out")
