@@ -153,8 +153,10 @@ def losses(rows: Sequence[Row], model: str) -> Table:
     def cell(arm: str, stage: int, period: str) -> Cell:
         own = _of(rows, model, arm, stage, period)
         mean = np.mean([row["loss"] for row in own.values()])
-        span = Difference.of([own[seed]["loss"] - base[period][seed]["loss"] for seed in sorted(own)])
-        return Cell(f"{mean:.3f}", "" if arm == BEFORE else f"{span.cell().text} ({span.cell().span})")
+        shown = Difference.of([own[seed]["loss"] - base[period][seed]["loss"] for seed in sorted(own)]).cell()
+        return Cell(
+            f"{mean:.3f}", "" if arm == BEFORE else f"{shown.text} ({shown.span})" if shown.span else shown.text
+        )
 
     shown = [(_named(arm, stage), [cell(arm, stage, period) for period in periods]) for arm, stage in arms]
     columns = [f"{period} ({counted[period]:,})" for period in periods]
