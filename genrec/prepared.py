@@ -70,6 +70,26 @@ def catalogue_hash(pois: pl.DataFrame) -> str:
     return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
 
 
+def places_known(pois: pl.DataFrame, catalogue: str) -> int | None:
+    """How many places a catalogue had when its hash was this; None if it did not grow from one of that hash."""
+    digest, known = hashlib.sha256(b"["), None
+    for number, pair in enumerate(pois.sort(POI).select(POI, POI_ID).iter_rows(), 1):
+        digest.update((", " if number > 1 else "").encode() + json.dumps(pair).encode())
+        whole = digest.copy()
+        whole.update(b"]")
+        if whole.hexdigest()[:16] == catalogue:
+            known = number
+    return known
+
+
+def merged(old: Checkins, new: Checkins) -> Checkins:
+    """Check-ins and others that were added to them, as `prepare` adds them; places keep their index."""
+    pois, frame, notes = spelled_as(old.pois, old.frame, new.pois, new.frame)
+    pois, index = _merge_catalogues(old.pois, pois)
+    frame = _merge_frames(old.frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
+    return replace(old, frame=frame, pois=pois, notes=list(dict.fromkeys(old.notes + new.notes + notes)))
+
+
 def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str], bool]:
     """Read a prepared folder.
 
@@ -127,11 +147,9 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
                 f"its times are {there}, the new ones are {here}.", file=folder, fix="Prepare them into another folder."
             )
         known_pois, known_check_ins = len(old_pois), len(old_frame)
-        pois, frame, respelled = spelled_as(old_pois, old_frame, pois, frame)
-        notes = notes + respelled
-        pois, index = _merge_catalogues(old_pois, pois)
-        frame = _merge_frames(old_frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
-        notes, sources = list(dict.fromkeys(old.notes + notes)), list(dict.fromkeys(old.sources + sources))
+        both = merged(Checkins(old_frame, old_pois, str(folder), old.notes), checkins)
+        pois, frame, notes = both.pois, both.frame, both.notes
+        sources = list(dict.fromkeys(old.sources + sources))
     try:
         meta = _write(folder, replace(checkins, frame=frame, pois=pois, notes=notes, dates_only=dates_only), sources)
     except OSError as error:

@@ -1,6 +1,7 @@
 """Check-ins made by hand or by hypothesis, on a small grid of places."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -8,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from genrec.checkins import Checkins
+from genrec.clock import in_order
 
 # Machines differ: no deadline.
 quick = settings(max_examples=40, deadline=None)
@@ -39,6 +41,16 @@ def make(visits: Iterable[tuple[str, int, datetime]], categories: Sequence[str] 
     seen = frame.group_by("poi").agg(first_seen=pl.col("time").min())
     pois = pois.join(seen, on="poi", how="left", maintain_order="left")
     return Checkins(frame.sort("time", maintain_order=True), pois, "made", [])
+
+
+def as_read(checkins: Checkins, rows: slice) -> Checkins:
+    """Some rows as if they were a file: places are those of the rows, numbered as they appear."""
+    frame = in_order(checkins.frame[rows])
+    order = frame["poi"].unique(maintain_order=True)
+    number = dict(zip(order, range(len(order)), strict=True))
+    pois = checkins.pois[order].with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias("poi"))
+    frame = frame.with_columns(pl.col("poi").replace_strict(number, return_dtype=pl.UInt32))
+    return replace(checkins, frame=frame, pois=pois)
 
 
 @st.composite

@@ -24,6 +24,7 @@ from training.trainer_keys import checked_trainer
 
 Kind = Literal["sft", "dpo"]  # of training with TRL
 Method = Literal["full", "lora", "qlora", "galore"]
+NetworkName = Literal["m2trec", "cml", "coder"]
 
 
 class _Strict(BaseModel):
@@ -133,23 +134,44 @@ class RankersRecipe(_Strict):
     """The rankers of a city, trained on its check-ins."""
 
     kind: Literal["rankers"]
-    train: Literal["llm4poi", "rolling"] = "llm4poi"  # the first 80 %, or the first half of the check-ins
+    checkins: Path | None = None  # what they were trained on; the command writes it down
+    train: Literal["llm4poi", "rolling", "all"] = "llm4poi"  # the first 80 %, the first half, or all of the check-ins
+    networks: tuple[NetworkName, ...] = ("m2trec", "cml", "coder")  # that are trained, beside the fusion
     visits: int = Field(default=20_000, ge=1)  # a sample of the visits to learn
     epochs: int = Field(default=3, ge=1)
     rate: float = Field(default=1e-3, gt=0, lt=1)
     decay: float = Field(default=0.01, ge=0)
     contrast: float = Field(default=0.0, ge=0)  # weight of the term that makes views with fields left out alike
-    weighed: tuple[Literal["m2trec", "cml", "coder"], ...] = ()  # the networks that the fusion listens to
+    weighed: tuple[NetworkName, ...] = ()  # the networks that the fusion listens to
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _weighs_what_there_is(self) -> Self:
+        if missing := set(self.weighed) - set(self.networks):
+            raise ValueError(f"weighed: {min(missing)} is not one of networks")
+        return self
+
+
+class UpdateRecipe(_Strict):
+    """An update of trained rankers, or of an adapter, on what came since (arXiv 2308.04014)."""
+
+    kind: Literal["update"]
+    schedule: Literal["rewarmed", "constant"] = "rewarmed"  # up, and down to a tenth; or as the last one ended
+    peak: float = Field(default=1.0, gt=0, le=100)  # the maximal rate, in those that it was trained with
+    warm_up: float = Field(default=0.01, ge=0, lt=1)  # of all steps, up to the maximal rate
+    replay: float = Field(default=0.05, ge=0, le=0.2)  # old examples among them, as a share of the new ones
+    epochs: Positive | None = None  # passes over these; none: as many as it was trained with
+    seed: Seed = 0
 
 
 RANKERS_RECIPE = Path(__file__).parent / "recipes" / "rankers.yaml"
+UPDATE_RECIPE = Path(__file__).parent / "recipes" / "update-rewarmed.yaml"
 
-AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe)
-AnyRecipe = Annotated[SftRecipe | DpoRecipe | RankersRecipe, Field(discriminator="kind")]
+AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe, UpdateRecipe)
+AnyRecipe = SftRecipe | DpoRecipe | RankersRecipe | UpdateRecipe
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRecipe | RankersRecipe:
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe; `overrides` are KEY=VALUE with dotted keys and YAML values (trainer.learning_rate=1e-4).
 
     Raises InputError if there is no such file or it is no YAML, and else one GenRecError with all problems.
@@ -161,10 +183,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
         values["trainer"], faulty = checked_trainer(values["kind"], trainer)
         problems += faulty
     try:
-        recipe: SftRecipe | DpoRecipe | RankersRecipe = TypeAdapter(AnyRecipe).validate_python(values)
+        recipe: AnyRecipe = TypeAdapter(Annotated[AnyRecipe, Field(discriminator="kind")]).validate_python(values)
     except ValidationError as error:
         # The union's tag, which pydantic puts first, is no key of the file's.
-        problems += problems_of(error, skip=(*typing.get_args(Kind), "rankers"))
+        problems += problems_of(error, skip=(*typing.get_args(Kind), "rankers", "update"))
     if len(problems) == 1:
         raise GenRecError(f"{path}: {problems[0]}")
     if problems:
@@ -180,7 +202,7 @@ def recipe_of(kind: type[AnyKind], path: Path, overrides: Sequence[str]) -> AnyK
     return recipe
 
 
-def dump_recipe(recipe: SftRecipe | DpoRecipe | RankersRecipe) -> str:
+def dump_recipe(recipe: AnyRecipe) -> str:
     """The recipe with all defaults, as YAML that `load_recipe` reads."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 

@@ -15,12 +15,14 @@ from genrec.llm.lora import lora_rank, put_on
 from genrec.llm.quiet import quiet_transformers
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
+from genrec.rankers.trained import TrainedOn
 from training import record
 from training.data.conversation import TrainingExample
 from training.data.encoding import Encoder, encoded_dataset, examples_hash
-from training.data.examples import read, training_examples
+from training.data.examples import read, seen, training_examples
 from training.progress import Progress, nothing
 from training.prompts import LEARNED_PROMPTS
+from training.rankers import material
 from training.recipe import SftRecipe
 from training.settings import (
     Trainable,
@@ -35,6 +37,11 @@ from training.trainers.answer_head import with_answer_head
 def catalogue_of(recipe: SftRecipe) -> str:
     """Which POIs the result will know by their numbers."""
     return ANY if recipe.data.relabel else catalogue_hash(read(recipe.data).pois)
+
+
+def seen_of(recipe: SftRecipe) -> TrainedOn | None:
+    """Which check-ins the result will have seen; None if they are synthetic cities."""
+    return None if recipe.data.cities else material.trained_on(seen(read(recipe.data), recipe.data), recipe.seed)
 
 
 def examples_of(recipe: SftRecipe, trainable: Trainable, progress: Progress = nothing) -> list[TrainingExample]:
@@ -104,13 +111,15 @@ def train_sft(
     out: Path,
     *,
     catalogue: str,
+    trained_on: TrainedOn | None = None,
     resume: bool = False,
     tokenising: Progress = nothing,
     training: Progress = nothing,
 ) -> None:
     """Train, and leave the run's folder (training/record.py) with an adapter or a model in it.
 
-    `catalogue` is the hash of the POIs that the examples speak of, or genrec.llm.adapter.ANY. With `resume`, go on
+    `catalogue` is the hash of the POIs that the examples speak of, or genrec.llm.adapter.ANY; `trained_on` says which
+    check-ins they are of, so that the result can be updated later (training.updates). With `resume`, go on
     from the last checkpoint, if there is one: the losses are those of an undisturbed run. Raises GenRecError if
     this machine cannot do it, `out` holds something else, or the run would train nothing.
     """
@@ -129,6 +138,7 @@ def train_sft(
             "dropped_lines": sum(example.dropped_lines for example in examples),
             "sha256": examples_hash(examples),
             "catalogue": catalogue,
+            **({"trained_on": trained_on.model_dump(mode="json")} if trained_on else {}),
         },
     }
     if run_stage(trainer, recipe, facts, out, resume=resume, progress=training):

@@ -18,7 +18,6 @@ import torch
 from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.llm.identity import folder_hash
-from genrec.prepared import catalogue_hash
 from genrec.rankers.asked import Asked, asked
 from genrec.rankers.candidates import PRIOR, Candidates, candidates
 from genrec.rankers.features import ALL_FIELDS, Features, features, heard, layout
@@ -30,7 +29,8 @@ from genrec.rankers.ranker import Floats, Query, Voice, best
 from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import LatestTables, Tables
-from genrec.rankers.trained import require_catalogue
+from genrec.rankers.trained import require_grown
+from genrec.versions import settled
 
 BATCH = 256  # queries computed at once
 FEW = 4  # queries that one thread computes as fast as several
@@ -129,7 +129,7 @@ class Fusion:
     name = NAME
 
     def __init__(self, folder: Path | None = None, parts: Parts = WHOLE, tables: LatestTables | None = None) -> None:
-        self._folder = folder or SHIPPED
+        self._folder = settled(folder or SHIPPED)
         self.trained, self._network = read_fusion(self._folder, layout())
         learned = self.trained.learned.rankers
         parts.require(learned)
@@ -190,18 +190,27 @@ class Fusion:
             found = candidates(tables, questions)
             made = features(tables, questions, found, heard(self._voices, batch, evidence, found))
             made = replace(made, present=self.parts.heard(made.present))
-            mask, present = torch.from_numpy(found.mask), torch.from_numpy(made.present)
-            with torch.inference_mode(), _threads(len(batch)):
-                fused = self._network(torch.from_numpy(made.x), torch.from_numpy(made.about), mask, present)
-                fused = self.parts.of(fused, mask, present, self._network.temperature)
-            rest = torch.sigmoid(fused.rest.double()).numpy()
-            rest[found.mask.sum(axis=1) == tables.places.count] = 0.0  # all places are candidates
+            fused, rest = self._weighed(tables, found, made)
             yield Looked(evidence, tables, questions, found, made, fused, rest)
+
+    def again(self, looked: Looked) -> Looked:
+        """What another fusion, which hears the same rankers, has looked at, as this one weighs it."""
+        fused, rest = self._weighed(looked.tables, looked.found, looked.features)
+        return replace(looked, fused=fused, rest=rest)
+
+    def _weighed(self, tables: Tables, found: Candidates, made: Features) -> tuple[Fused, Floats]:
+        mask, present = torch.from_numpy(found.mask), torch.from_numpy(made.present)
+        with torch.inference_mode(), _threads(len(present)):
+            fused = self._network(torch.from_numpy(made.x), torch.from_numpy(made.about), mask, present)
+            fused = self.parts.of(fused, mask, present, self._network.temperature)
+        rest: Floats = torch.sigmoid(fused.rest.double()).numpy()
+        rest[found.mask.sum(axis=1) == tables.places.count] = 0.0  # all places are candidates
+        return fused, rest
 
     def _counted(self, evidence: Evidence) -> Tables:
         pois = evidence.past.pois
         if self._for is not pois:
-            require_catalogue(self.trained, catalogue_hash(pois))
+            require_grown(self.trained, pois)
             self._for = pois
         return self._tables.of(evidence)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -17,8 +18,10 @@ from genrec.errors import InputError
 from genrec.evidence import Evidence
 from genrec.files import atomic_path, require_regular, write_text
 from genrec.llm.weights import all_finite, few, held
+from genrec.prepared import catalogue_hash, places_known
 from genrec.rankers.ranker import Floats, Ints, Query
 from genrec.validation import first_problem
+from genrec.versions import settled
 
 ANY = "any"
 MAX_SETTINGS_BYTES = 16 << 20
@@ -94,6 +97,7 @@ class TrainedRanker(ABC, Generic[Settings, Network, Drawn]):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The ranker of a folder; raises GenRecError if it has none, or a faulty one."""
+        folder = settled(folder)
         settings = cls.described(folder)
         network = cls.untrained(settings)
         read_weights(folder, cls.name, network)
@@ -153,6 +157,12 @@ def read_weights(folder: Path, name: str, network: nn.Module) -> None:
         raise InputError(f"holds what is not a number: {few(damaged)}.", file=path, fix=again)
     network.load_state_dict(weights)
     network.eval()
+
+
+def require_grown(settings: TrainedSettings, pois: pl.DataFrame) -> None:
+    """Raise InputError unless the ranker is for this catalogue, or for one that it has grown from."""
+    if settings.catalogue != ANY and places_known(pois, settings.catalogue) is None:
+        require_catalogue(settings, catalogue_hash(pois))
 
 
 def require_catalogue(settings: TrainedSettings, catalogue: str) -> None:

@@ -46,7 +46,20 @@ def test_every_command_explains_itself(command):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    ["", "run", "report", "score", "profiles", "audit", "fit-habits", "bench", "ablation", "cold-start", "cross-city"],
+    [
+        "",
+        "run",
+        "report",
+        "score",
+        "profiles",
+        "audit",
+        "fit-habits",
+        "bench",
+        "ablation",
+        "cold-start",
+        "cross-city",
+        "update",
+    ],
 )
 def test_every_evaluation_explains_itself(command):
     explains_itself("eval", command)

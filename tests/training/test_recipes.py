@@ -10,12 +10,13 @@ import training
 from genrec.cli.lazy import lazy_group
 from training.budget.spec import load_study
 from training.cli import COMMANDS
-from training.recipe import RANKERS_RECIPE, DpoRecipe, load_recipe
+from training.recipe import RANKERS_RECIPE, UPDATE_RECIPE, DpoRecipe, UpdateRecipe, load_recipe
 from training.settings import trainer_config
 
 FOLDER = Path(training.__file__).parent / "recipes"
 STUDIES = sorted(FOLDER.glob("budget*.yaml"))
-RECIPES = sorted(set(FOLDER.glob("*.yaml")) - {*STUDIES, RANKERS_RECIPE})
+UPDATES = sorted(FOLDER.glob("update*.yaml"))
+RECIPES = sorted(set(FOLDER.glob("*.yaml")) - {*STUDIES, *UPDATES, RANKERS_RECIPE})
 
 
 def header(path):
@@ -44,6 +45,21 @@ def test_a_recipe_is_one_that_trl_takes(path, tmp_path):
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_a_study_can_be_planned(path):
     assert load_study(path)
+
+
+@pytest.mark.parametrize("path", UPDATES, ids=lambda path: path.stem)
+def test_an_update_is_what_its_header_says(path):
+    assert load_recipe(path).kind == "update"
+    assert "# Needs: " in header(path)
+    [words] = commands(path)
+    name, command, rest = lazy_group("genrec-train", "", COMMANDS).resolve_command(None, words)
+    given = command.make_context(name, rest).params
+    assert given["recipe_path"] in (Path("training/recipes") / path.name, None)
+    assert (given["recipe_path"] is None) == (path == UPDATE_RECIPE)
+
+
+def test_the_usual_update_is_written_down():
+    assert load_recipe(UPDATE_RECIPE) == UpdateRecipe(kind="update")
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

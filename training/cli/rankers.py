@@ -33,6 +33,7 @@ def rankers(
     recipe = recipe_of(RankersRecipe, recipe_path or RANKERS_RECIPE, changes or [])
     checkins = reading.checkins(path)
     with stages() as stage:
+        recipe = recipe.model_copy(update={"checkins": path.resolve()})
         trained = train_rankers(recipe, checkins, output, stage, lambda text: err.print(f"note: {text}"))
     out.print(f"{output}: {', '.join(trained)}", markup=False)
     out.print(f"rank with it: genrec recommend ... --rankers {output}", markup=False)

@@ -32,6 +32,7 @@ def run_sft(recipe: SftRecipe, folder: Path, *, resume: bool) -> None:
             examples,
             folder,
             catalogue=catalogue,
+            trained_on=sft.seen_of(recipe),
             resume=resume,
             tokenising=stage("tokenising, examples"),
             training=stage("training, steps"),

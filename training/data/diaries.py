@@ -5,6 +5,7 @@ profile is of the moment at which the learned part of its window begins.
 """
 
 import random
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -26,6 +27,8 @@ from genrec.rankers.ranking_prompt import profile_lines
 from genrec.trajectories import Visit
 from training.data.conversation import TrainingExample
 
+Window = tuple[str, list[Visit]]  # whose, and which visits
+
 SHOWN: Final = {"diary-only": 0.5, "diary": 0.3, "profile-only": 0.2}
 TOLD: Final = 1 / 3  # of a window with a profile: before the profile's moment
 BEHIND_PROFILE: Final = 12  # lines behind a profile alone
@@ -43,7 +46,7 @@ def diaries(
 
     `relabel` gives the places other names in each.
     """
-    windows: list[tuple[str, list[Visit]]] = []
+    windows: list[Window] = []
     for user, times, pois in checkins.frame.group_by(USER, maintain_order=True).agg(TIME, POI).iter_rows():
         visits = list(zip(times, pois, strict=True))
         first = draw.randrange(lines)
@@ -53,6 +56,26 @@ def diaries(
                 windows.append((user, window))
     if limit is not None and limit < len(windows):
         windows = draw.sample(windows, limit)
+    return _written(checkins, windows, relabel=relabel, draw=draw)
+
+
+def latest_diaries(checkins: Checkins, lines: int, rows: range, draw: random.Random) -> list[TrainingExample]:
+    """Windows of at most `lines` visits of each person over some rows, the last filled up with earlier visits."""
+    windows: list[Window] = []
+    numbered = checkins.frame[: rows.stop].with_row_index("row")
+    people = numbered.group_by(USER, maintain_order=True).agg("row", TIME, POI)
+    for user, own, times, pois in people.iter_rows():
+        visits, first = list(zip(times, pois, strict=True)), bisect_left(own, rows.start)
+        if first < len(visits) >= SHORTEST:
+            starts = range(min(first, len(visits) - SHORTEST), len(visits), lines)
+            parts = [visits[min(start, len(visits) - SHORTEST) : start + lines] for start in starts]
+            windows += [(user, part) for part in parts]
+    return _written(checkins, windows, relabel=False, draw=draw)
+
+
+def _written(
+    checkins: Checkins, windows: Sequence[Window], *, relabel: bool, draw: random.Random
+) -> list[TrainingExample]:
     made = _Maker(checkins, relabel=relabel, draw=draw)
     return [made.example(user, window) for user, window in windows]
 

@@ -53,7 +53,7 @@ def paragraphs(data: Data, seed: int, progress: Progress = nothing) -> list[Writ
     """The paragraphs of a recipe that learns to write, in an order that depends on nothing but the seed."""
 
     def make(checkins: Checkins, limit: int | None, seed: int) -> list[Written]:
-        return portraits(_seen(checkins, data), limit, random.Random(seed), relabel=data.relabel)
+        return portraits(seen(checkins, data), limit, random.Random(seed), relabel=data.relabel)
 
     return _of_each_city(data, seed, make, progress)
 
@@ -92,14 +92,14 @@ def learnable(checkins: Checkins, data: Data) -> tuple[Checkins, tuple[Example, 
 
     Evidence is frozen at `data.moments` moments that cut the check-ins into parts of the same size.
     """
-    seen = _seen(checkins, data)
-    rows = len(seen.frame)
+    part = seen(checkins, data)
+    rows = len(part.frame)
     moments = {checkins.frame[rows * part // (data.moments + 1), TIME] for part in range(1, data.moments + 1)}
     found = training(checkins, rows, moments, last_only=data.targets == "final").examples
-    return seen, found
+    return part, found
 
 
-def _seen(checkins: Checkins, data: Data) -> Checkins:
+def seen(checkins: Checkins, data: Data) -> Checkins:
     """The check-ins that training may see: those of the split's train part, or all of a synthetic city."""
     count = len(checkins.frame)
     rows = count if data.cities else count * 8 // 10 if data.train == "llm4poi" else (count + 1) // 2
@@ -146,8 +146,8 @@ def _examples_of(
 ) -> list[TrainingExample]:
     if data.prompt == "diary":
         draw = random.Random(seed)
-        seen = in_other_words(checkins, draw) if data.cities else _seen(checkins, data)
-        return diaries(seen, data.visits, limit=limit, relabel=data.relabel, draw=draw)
+        part = in_other_words(checkins, draw) if data.cities else seen(checkins, data)
+        return diaries(part, data.visits, limit=limit, relabel=data.relabel, draw=draw)
     return conversations(*learnable(checkins, data), data, limit=limit, seed=seed, count_tokens=count_tokens)
 
 

@@ -25,7 +25,7 @@ from genrec.rankers.place_network import PlaceInputs, place_inputs
 from genrec.rankers.ranker import Query
 from genrec.rankers.text import installed
 from genrec.trajectories import training
-from training.rankers.loop import Progress, descend
+from training.rankers.loop import Progress, Schedule, descend
 from training.rankers.material import trained_on
 
 MARGIN = 1.9  # between squared distances, which are at most 4
@@ -38,6 +38,16 @@ EARLY = 0.8  # share of the check-ins of the first training
 WEEK = 7
 ASKED, CELLS = 2000, 8_000_000  # visits that weights are fitted on; fewer where there are many places
 FIT_STEPS = 60
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a space is trained: steps, and rates."""
+
+    steps: int = STEPS
+    seed: int = 0
+    rate: float = RATE
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -90,18 +100,29 @@ def _space(checkins: Checkins, rows: int, seed: int, steps: int, *, sentences: b
         users=users,
         places=len(checkins.pois),
     )
-    places = place_inputs(describe(checkins.pois, settings.vocabulary), sentences=sentences)
-    pairs, open_places = _pairs(seen, users), torch.from_numpy(seen.frame[POI].unique().sort().to_numpy().astype(int))
     torch.manual_seed(seed)
     network = Network(settings)
-    network.visited[open_places] = True
+    network.visited[torch.from_numpy(seen.frame[POI].unique().sort().to_numpy().astype(int))] = True
     for table in (network.users, network.places):
         nn.init.normal_(table.weight, std=0.5 / settings.width**0.5)
-    generator = torch.Generator().manual_seed(seed)
+    pairs = pairs_of(seen, users)
+    space = Cml(settings, network)
+    learn(space, checkins, pairs, torch.arange(len(pairs.user)), Course(steps, seed), progress=progress)
+    return space
+
+
+def learn(
+    space: Cml, checkins: Checkins, pairs: Pairs, lessons: Tensor, course: Course, *, progress: Progress | None = None
+) -> None:
+    """Train a space in place; `lessons`: the numbers of the pairs that it learns, of all that are known."""
+    settings, network = space.trained, space.network
+    places = place_inputs(describe(checkins.pois, settings.vocabulary), sentences=settings.sentences)
+    open_places = network.visited.nonzero().squeeze(1)
+    generator = torch.Generator().manual_seed(course.seed)
 
     def losses() -> Iterator[Tensor]:
-        for _ in range(steps):
-            batch = torch.randint(len(pairs.user), (BATCH,), generator=generator)
+        for _ in range(course.steps):
+            batch = lessons[torch.randint(len(lessons), (BATCH,), generator=generator)]
             drawn = open_places[torch.randint(len(open_places), (SAMPLED,), generator=generator)]
             yield _loss(network, places, pairs, batch, drawn)
 
@@ -110,11 +131,12 @@ def _space(checkins: Checkins, rows: int, seed: int, steps: int, *, sentences: b
             for table in (network.users, network.places):
                 table.weight.copy_(clipped(table.weight))
 
-    descend(network, losses, 1, steps, rate=RATE, after_step=clip, progress=progress)
-    return Cml(settings, network)
+    rate, schedule = course.rate, course.schedule
+    descend(network, losses, 1, course.steps, rate=rate, schedule=schedule, after_step=clip, progress=progress)
 
 
-def _pairs(seen: Checkins, users: tuple[str, ...]) -> Pairs:
+def pairs_of(seen: Checkins, users: tuple[str, ...]) -> Pairs:
+    """Who went where, by the numbers of users in `users`."""
     numbers = {user: number for number, user in enumerate(users)}
     distinct = seen.frame.select(USER, POI).unique()
     user = np.array([numbers[name] for name in distinct[USER]], np.int64)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from genrec.rankers.fusion_file import Learned, shape_of
 from genrec.rankers.fusion_net import Fused, FusionNet
 from training.rankers.lists import Lists
-from training.rankers.loop import Progress, descend
+from training.rankers.loop import Progress, Schedule, descend
 
 BATCH: Final = 128
 SPARED: Final = 0.5  # examples whose view leaves no field out
@@ -82,7 +82,13 @@ def new_network(lists: Lists, learned: Learned, settings: Settings) -> FusionNet
     return network
 
 
-def fit(network: FusionNet, lists: Lists, settings: Settings, progress: Progress | None = None) -> FusionNet:
+def fit(
+    network: FusionNet,
+    lists: Lists,
+    settings: Settings,
+    progress: Progress | None = None,
+    schedule: Schedule | None = None,
+) -> FusionNet:
     """Train a network in place; what it is left with is the running mean of its weights."""
     torch.manual_seed(settings.seed)
     draw = np.random.default_rng(settings.seed)
@@ -100,6 +106,7 @@ def fit(network: FusionNet, lists: Lists, settings: Settings, progress: Progress
         len(data.shuffled(np.random.default_rng(0))),
         rate=settings.rate,
         decay=settings.decay,
+        schedule=schedule,
         after_step=lambda: average.update_parameters(network),
         progress=progress,
     )

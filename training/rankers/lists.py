@@ -84,10 +84,15 @@ def visits_to_learn(checkins: Checkins, rows: int) -> tuple[Example, ...]:
     return training(replace(checkins, frame=frame), rows, moments).examples
 
 
-def aged(examples: Sequence[Example], checkins: Checkins, share: float, seed: int) -> list[Example]:
-    """Some of the examples again, with evidence as it was some weeks earlier, where the person was known by then."""
+def aged(
+    examples: Sequence[Example], checkins: Checkins, share: float, seed: int, earlier: Sequence[Example] = ()
+) -> list[Example]:
+    """Some of the examples again, with evidence as it was some weeks earlier, where the person was known by then.
+
+    Moments are those of the examples, and of some that are earlier.
+    """
     draw = np.random.default_rng(seed)
-    moments = sorted({example.as_of for example in examples})
+    moments = sorted({example.as_of for example in (*examples, *earlier)})
     number = {moment: i for i, moment in enumerate(moments)}
     first = dict(checkins.frame.with_row_index("row").group_by(USER).agg(pl.col("row").min()).iter_rows())
     known = {moment: rows_before(checkins.frame, moment) for moment in moments}
@@ -106,12 +111,12 @@ def shared_out(
 ) -> tuple[list[Example], list[Example]]:
     """Of visits in order of time, those that are learned, some of them twice, and those that are kept aside."""
     cut = int(len(visits) * (1 - portions.aside))
-    learned = _sample(visits[:cut], portions.most, seed)
-    older = _sample(aged(learned, checkins, portions.old_share, seed), portions.old, seed)
-    return learned + older, _sample(visits[cut:], portions.kept, seed)
+    learned = sample(visits[:cut], portions.most, seed)
+    older = sample(aged(learned, checkins, portions.old_share, seed), portions.old, seed)
+    return learned + older, sample(visits[cut:], portions.kept, seed)
 
 
-def _sample(visits: Sequence[Example], most: int, seed: int) -> list[Example]:
+def sample(visits: Sequence[Example], most: int, seed: int) -> list[Example]:
     """As many visits as may be learned, drawn at random, in order."""
     chosen = np.random.default_rng(seed).permutation(len(visits))[:most]
     return [visits[i] for i in np.sort(chosen)]

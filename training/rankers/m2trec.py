@@ -25,7 +25,7 @@ from genrec.rankers.ranker import Query
 from genrec.rankers.sessions import Sessions, sessions_of
 from genrec.rankers.text import installed
 from genrec.trajectories import training
-from training.rankers.loop import Progress, descend
+from training.rankers.loop import Progress, Schedule, descend
 from training.rankers.material import trained_on
 
 WEEK, OLD_DAYS = 7, 42  # days between the moments of evidence
@@ -34,6 +34,16 @@ EPOCHS = 6
 RATE, DECAY = 3e-3, 1e-4
 TASKS = (0.3, 0.1)  # weights of the losses of category and parent
 FORGET = 0.15  # share of examples that lose their earliest visits, so that short histories are learned, too
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is trained: passes over the visits, and rates."""
+
+    epochs: int = EPOCHS
+    seed: int = 0
+    rate: float = RATE
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,21 @@ def train_m2trec(
         sentences=installed() if sentences is None else sentences,
         tasks=tasks,
     )
-    places = place_inputs(describe(checkins.pois, vocabulary), sentences=settings.sentences)
-    lessons = [*_lessons(seen, WEEK, settings.length), *_lessons(seen, OLD_DAYS, settings.length)]
+    lessons = lessons_of(seen, settings.length, len(seen.frame) // 10)
     torch.manual_seed(seed)
     network = Network(settings)
-    weights = TASKS if tasks == "multi" else (0.0, 0.0)
-    generator = np.random.default_rng(seed)
+    learn(M2TRec(settings, network), checkins, lessons, Course(epochs, seed), progress)
+    return M2TRec(settings, network)
+
+
+def learn(
+    ranker: M2TRec, checkins: Checkins, lessons: Sequence[Lessons], course: Course, progress: Progress | None = None
+) -> None:
+    """Train a ranker's network in place."""
+    settings, network = ranker.trained, ranker.network
+    places = place_inputs(describe(checkins.pois, settings.vocabulary), sentences=settings.sentences)
+    weights = TASKS if settings.tasks == "multi" else (0.0, 0.0)
+    generator = np.random.default_rng(course.seed)
 
     size = BATCH if sum(len(lesson.targets) for lesson in lessons) < MANY else 2 * BATCH
 
@@ -81,15 +100,37 @@ def train_m2trec(
             outputs = network(places, lesson.past, visited, steps, lesson.closed)
             yield _loss(outputs, lesson.targets[chosen], places, weights)
 
-    batches = sum(-(-len(lesson.targets) // size) for lesson in lessons) // 2
-    descend(network, losses, epochs, batches, rate=RATE, decay=DECAY, progress=progress)
-    return M2TRec(settings, network)
+    batches = max(sum(-(-len(lesson.targets) // size) for lesson in lessons) // 2, 1)
+    rate, schedule = course.rate, course.schedule
+    descend(network, losses, course.epochs, batches, rate=rate, decay=DECAY, schedule=schedule, progress=progress)
 
 
-def _lessons(seen: Checkins, days: int, length: int) -> list[Lessons]:
-    """All visits but the earliest, by the moment of their evidence, one every so many days."""
+def lessons_of(seen: Checkins, length: int, first_row: int) -> list[Lessons]:
+    """The visits from a row on, each twice: after newer and after older evidence."""
+    return [*_lessons(seen, WEEK, length, first_row), *_lessons(seen, OLD_DAYS, length, first_row)]
+
+
+def sample_of(lessons: Sequence[Lessons], count: int, generator: np.random.Generator) -> list[Lessons]:
+    """So many of their examples, drawn at random."""
+    sizes = [len(lesson.targets) for lesson in lessons]
+    chosen = np.zeros(sum(sizes), dtype=bool)
+    chosen[generator.permutation(len(chosen))[:count]] = True
+    parts = np.split(chosen, np.cumsum(sizes)[:-1])
+    return [
+        replace(
+            lesson,
+            sessions=Sessions(*(array[part] for array in lesson.sessions)),
+            targets=lesson.targets[np.flatnonzero(part)],
+        )
+        for lesson, part in zip(lessons, parts, strict=True)
+        if part.any()
+    ]
+
+
+def _lessons(seen: Checkins, days: int, length: int, first_row: int) -> list[Lessons]:
+    """The visits from a row on by the moment of their evidence, one every so many days."""
     frame = seen.frame
-    first, last = frame["time"][len(frame) // 10], local_span(frame)[1]
+    first, last = frame["time"][first_row], local_span(frame)[1]
     cutoffs = [first + timedelta(days=day) for day in range(0, max((last - first).days, 0) + 1, days)]
     groups: dict[object, list[int]] = {}
     examples = training(seen, len(frame), cutoffs).examples

@@ -45,8 +45,7 @@ class Material:
 
 def material(recipe: RankersRecipe, checkins: Checkins) -> Material:
     """The train part. Raises TooFewError if it is too small to learn anything from."""
-    count = len(checkins.frame)
-    rows = count * 8 // 10 if recipe.train == "llm4poi" else (count + 1) // 2
+    rows = train_rows(recipe.train, len(checkins.frame))
     if rows < LEAST_ROWS:
         raise TooFewError(f"{rows} check-ins are too few to learn from (at least {LEAST_ROWS})")
     part = replace(checkins, frame=checkins.frame[:rows])
@@ -57,6 +56,11 @@ def material(recipe: RankersRecipe, checkins: Checkins) -> Material:
         )
     early = replace(checkins, frame=checkins.frame[: rows * 2 // 3])
     return Material(part, trained_on(part, recipe.seed), trained_on(early, recipe.seed), tuple(visits))
+
+
+def train_rows(train: str, count: int) -> int:
+    """How many of `count` check-ins a training sees."""
+    return {"llm4poi": count * 8 // 10, "rolling": (count + 1) // 2, "all": count}[train]
 
 
 def trained_on(checkins: Checkins, seed: int) -> TrainedOn:

@@ -79,7 +79,8 @@ def _shipped(out: Path) -> list[str]:
 def _networks(recipe: RankersRecipe, part: Material, out: Path, bars: Bars, note: Note) -> dict[str, Network]:
     """The networks, trained or read; without those that there is too little for."""
     networks: dict[str, Network] = {}
-    for name, train in TRAINERS.items():
+    for name in recipe.networks:
+        train = TRAINERS[name]
         seen = part.early if name in recipe.weighed else part.trained_on
         if seen.rows < LEAST_ROWS:
             note(f"{name}: skipped, {seen.rows} check-ins are too few to learn from (at least {LEAST_ROWS})")
@@ -102,7 +103,7 @@ def _same_recipe(recipe: RankersRecipe, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         write_text(path, dump_recipe(recipe))
         return
-    before, now = load_recipe(path).model_dump(mode="json"), recipe.model_dump(mode="json")
+    before, now = (said.model_dump(mode="json", exclude={"checkins"}) for said in (load_recipe(path), recipe))
     if before != now:
         changed = [f"{key} {before.get(key)}, not {value}" for key, value in now.items() if before.get(key) != value]
         raise GenRecError(f"{out} was made with {'; '.join(changed)} (see its {RECIPE}); name another --out")

@@ -1,0 +1,1 @@
+"""Updates of trained rankers and adapters on what came since: `genrec-train update`."""
