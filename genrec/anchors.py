@@ -13,7 +13,7 @@ from functools import lru_cache
 from genrec.habit_models import Anchor, AnchorKind, PlaceHabit
 
 MIN_VISITS = 3  # of a place whose category says what it is
-MIN_TIMES = 5  # at the hours that speak for it, where the category is silent
+MIN_TIMES = 5  # at the hours that speak for it, where the category is silent; not fewer than MIN_VISITS
 
 # Foursquare's names and plain words; "Post Office", "Doctor's Office" or "Home Store" must not match.
 _CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
@@ -34,16 +34,13 @@ def find_anchors(places: Sequence[PlaceHabit], at_work: Mapping[int, int]) -> li
 
     `places` come most visited first; `at_work` has the visits of each on weekdays at `OFFICE_HOURS`.
     """
-    at_night = {
-        place.poi: sum(visits for hour, visits in place.hours.items() if hour in NIGHT)
-        for place in places
-        if _is_silent(place.category)
-    }
+    places = [place for place in places if place.visits >= MIN_VISITS]
+    at_night = {place.poi: sum(place.hours.get(hour, 0) for hour in NIGHT) for place in places}
     by_hours = {"home-like": (at_night, "between 20 and 7"), "work-like": (at_work, "on weekdays between 8 and 17")}
     anchors: list[Anchor] = []
     for kind in _CATEGORY_SAYS:
         free = [place for place in places if all(place.poi != anchor.poi for anchor in anchors)]
-        named = [place for place in free if place.visits >= MIN_VISITS and _says(place.category, kind)]
+        named = [place for place in free if _says(place.category, kind)]
         if named:
             why = f"category {named[0].category}, {named[0].visits} visits"
             anchors.append(Anchor(kind=kind, poi=named[0].poi, why=why))

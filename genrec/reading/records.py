@@ -6,7 +6,6 @@ Python's csv module, which says what they are.
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -49,15 +48,6 @@ def read_records(
         yield records
     if open_block:
         yield _split(open_block, layout, columns, last=True)[0]
-
-
-def ahead(records: Iterator[Records]) -> Iterator[Records]:
-    """The same records, the next block being split on another thread while the current one is in use."""
-    with ThreadPoolExecutor(1) as worker:
-        upcoming = worker.submit(next, records, None)
-        while (current := upcoming.result()) is not None:
-            upcoming = worker.submit(next, records, None)
-            yield current
 
 
 def _joined(before: Block, block: Block) -> Block:
