@@ -154,4 +154,4 @@ def test_traits_are_those_of_each_person_in_turn(checkins, days):
             -np.log1p(km.min(axis=0) / 0.5),
             np.log(share / share.sum() / (everybody / everybody.sum())),
         ]
-        assert found[row, :, 1:5].T == pytest.approx(np.array(wanted), rel=1e-4)
+        assert np.allclose(found[row, :, 1:5].T, wanted, rtol=1e-4)
