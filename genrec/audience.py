@@ -148,8 +148,8 @@ def _liking(pairs: pl.DataFrame, city: CityHabits, places: pl.DataFrame) -> Floa
     `pairs` count who was where how often. 0 where the kind is not known. Shape: (users, places).
     """
     user, visits = pairs[USER].to_numpy(), pairs["len"].to_numpy()
-    usual = np.bincount(city.category, city.visits, minlength=len(city.categories)) + 1
-    usual /= usual.sum()
+    total = np.bincount(city.category, city.visits, minlength=len(city.categories)) + 1
+    usual = total / total.sum()
     own, kind_of = np.bincount(user, visits), city.category[pairs[POI].to_numpy()]
     kinds = {kind: number for number, kind in enumerate(city.categories) if kind != UNKNOWN}
     result = np.zeros((len(own), len(places)))
@@ -169,7 +169,7 @@ def _numbered(frame: pl.DataFrame, users: Sequence[str]) -> pl.DataFrame:
 
 def _spread(values: NDArray[Any], most: int) -> NDArray[Any]:
     """At most so many of the values, evenly spread."""
-    return values[np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)]
+    return np.asarray(values[np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)])
 
 
 def _users(evidence: Evidence) -> list[str]:

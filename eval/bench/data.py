@@ -1,8 +1,8 @@
 """How fast check-ins are read and counted and rankings scored, against what people use for it: pandas, ranx, RecTools.
 
-pandas prepares check-ins as the code of GenUP and LLM4POI does (read_csv, to_datetime, sort, groupby, merge), and
-counts by groupby what habits hold; objects for each person it does not make. ranx and RecTools measure the metrics that
-they share with GenRec, and no intervals.
+pandas prepares check-ins as the code of GenUP and LLM4POI does (read_csv, to_datetime, sort, groupby, merge), counts by
+groupby what habits are made of, and describes people one after another. ranx and RecTools measure the metrics that they
+share with GenRec, and no intervals. Ratios are of processor time, so that what else the machine does has no part in it.
 """
 
 import time
@@ -25,6 +25,7 @@ from eval.measures.metrics import DEPTH, DISTANCE, METRICS, score
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
 from genrec.habits import all_habits
+from genrec.histories import histories
 from genrec.reading.reader import read_checkins
 
 OWN = "genrec"
@@ -33,12 +34,16 @@ RANX_METRICS = ("hit_rate@1", "hit_rate@5", "hit_rate@10", "hit_rate@20", "mrr@2
 
 @dataclass(frozen=True)
 class Row:
-    """One way to do a task with `n` check-ins or rankings; no seconds if it is not installed."""
+    """One way to do a task with `n` check-ins or rankings: seconds, and of the processor; None if not installed."""
 
     task: str
     way: str
     n: int
     seconds: float | None
+    processor: float | None
+
+
+Taken = tuple[float, float] | tuple[None, None]
 
 
 def written(checkins: Checkins, path: Path, *, quoted: bool) -> Path:
@@ -54,20 +59,23 @@ def measured(checkins: int, rankings: int, folder: Path, seed: int) -> Iterator[
     city = made_checkins(max(100, checkins // 50), checkins, max(10, checkins // 100), seed)
     for quoted in (False, True):
         task, path = f"read {'quoted' if quoted else 'plain'} CSV", written(city, folder / "in.csv", quoted=quoted)
-        yield Row(task, OWN, checkins, _seconds(partial(read_checkins, path)))
-        yield Row(task, "pandas", checkins, _peer("pandas", lambda path=path: partial(_pandas_read, path)))
-    yield Row("habits", OWN, checkins, _seconds(lambda: sum(len(one.places) for one in all_habits(city).values())))
-    yield Row("habits", "pandas", checkins, _peer("pandas", lambda: partial(_pandas_habits, city.frame.to_pandas())))
+        yield Row(task, OWN, checkins, *_taken(partial(read_checkins, path)))
+        yield Row(task, "pandas", checkins, *_peer("pandas", partial(partial, _pandas_read, path)))
+    users = city.frame[USER].unique().to_list()
+    yield Row("count", OWN, checkins, *_taken(partial(histories, city.frame, users, dates_only=False)))
+    yield Row("count", "pandas", checkins, *_peer("pandas", lambda: partial(_pandas_counts, city.frame.to_pandas())))
+    yield Row("habits", OWN, checkins, *_taken(lambda: sum(len(one.places) for one in all_habits(city).values())))
+    yield Row("habits", "pandas", checkins, *_peer("pandas", lambda: partial(_pandas_people, city.frame.to_pandas())))
     yield from _scored(rankings, seed)
 
 
 def _scored(rankings: int, seed: int) -> Iterator[Row]:
     examples, made, pois = made_rankings(rankings, seed)
-    yield Row("metrics", OWN, rankings, _seconds(partial(score, examples, made, pois)))
-    yield Row("metrics", "ranx", rankings, _peer("ranx", partial(_ranx, examples, made)))
-    yield Row("metrics", "rectools", rankings, _peer("rectools", partial(_rectools, examples, made)))
+    yield Row("metrics", OWN, rankings, *_taken(partial(score, examples, made, pois)))
+    yield Row("metrics", "ranx", rankings, *_peer("ranx", partial(_ranx, examples, made)))
+    yield Row("metrics", "rectools", rankings, *_peer("rectools", partial(_rectools, examples, made)))
     scores = score(examples, made, pois)
-    yield Row("intervals", OWN, rankings, _seconds(partial(intervals, scores, [*METRICS, DISTANCE])))
+    yield Row("intervals", OWN, rankings, *_taken(partial(intervals, scores, [*METRICS, DISTANCE])))
 
 
 def made_rankings(count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -96,15 +104,15 @@ def _lists(rows: NDArray[Any]) -> pl.Series:
     return pl.Series(rows.ravel()).reshape(rows.shape).arr.to_list()
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _taken(work: Callable[[], object]) -> tuple[float, float]:
+    start, processor = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - processor
 
 
-def _peer(package: str, ready: Callable[[], Callable[[], object]]) -> float | None:
-    """The seconds of what `ready` gives, which itself is not timed; None if the package is not installed."""
-    return _seconds(ready()) if find_spec(package) else None
+def _peer(package: str, ready: Callable[[], Callable[[], object]]) -> Taken:
+    """What the work takes that `ready` gives, which itself is not timed; nothing if the package is not installed."""
+    return _taken(ready()) if find_spec(package) else (None, None)
 
 
 def _pandas_read(path: Path) -> object:
@@ -118,7 +126,7 @@ def _pandas_read(path: Path) -> object:
     return frame[[USER, POI_ID, TIME]].merge(places, on=POI_ID, how="left")
 
 
-def _pandas_habits(frame: Any) -> object:
+def _pandas_counts(frame: Any) -> object:
     """Visits of people by place, hour and weekday, and their steps within a day."""
     clock = frame[TIME].dt
     places = frame.groupby([USER, POI])[TIME].agg(["size", "first", "last"])
@@ -126,6 +134,19 @@ def _pandas_habits(frame: Any) -> object:
     after = frame.groupby(USER)[[POI, TIME]].shift(-1)
     near = frame.assign(after=after[POI])[(after[TIME] - frame[TIME]).dt.total_seconds() < 86_400]
     return places, spread, near.groupby([USER, POI, "after"]).size()
+
+
+def _pandas_people(frame: Any) -> object:
+    """Each person's places, hours and weekdays, and their usual next places."""
+    people = {}
+    for user, own in frame.groupby(USER):
+        clock = own[TIME].dt
+        places = own.groupby(POI)[TIME].agg(["size", "first", "last"]).sort_values("size", ascending=False)
+        spread = own.groupby([POI, clock.hour]).size().to_dict(), own.groupby([POI, clock.day_of_week]).size().to_dict()
+        near = (own[TIME].shift(-1) - own[TIME]).dt.total_seconds() < 86_400
+        steps = own.assign(after=own[POI].shift(-1))[near].groupby([POI, "after"]).size().to_dict()
+        people[user] = places.to_dict("index"), spread, steps
+    return people
 
 
 def _ranx(examples: pl.DataFrame, rankings: pl.DataFrame) -> Callable[[], object]:
@@ -160,12 +181,12 @@ def _rectools(examples: pl.DataFrame, rankings: pl.DataFrame) -> Callable[[], ob
 
 
 def ratios(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """How many times as fast GenRec is as each other way."""
-    own = {row.task: row.seconds for row in rows if row.way == OWN}
+    """How many times as much processor time as GenRec each other way takes."""
+    own = {row.task: row.processor for row in rows if row.way == OWN}
     return [
-        {"task": row.task, "against": row.way, "ratio": row.seconds / seconds}
+        {"task": row.task, "against": row.way, "ratio": row.processor / processor}
         for row in rows
-        if row.way != OWN and row.seconds and (seconds := own.get(row.task))
+        if row.way != OWN and row.processor and (processor := own.get(row.task))
     ]
 
 
@@ -180,11 +201,11 @@ def rows_table(rows: Sequence[Row]) -> Table:
     """Each task in each way."""
     against = {(each["task"], each["against"]): f"{each['ratio']:.1f}" for each in ratios(rows)}
     table = Table(title="Reading, counting and scoring", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("task", "way", "n", "s", "per s", f"x as fast is {OWN}"):
+    for heading in ("task", "way", "n", "s", "processor s", "n per processor s", f"times {OWN}'s"):
         table.add_column(heading, justify="left" if heading in ("task", "way") else "right")
     for row in rows:
-        figures = (
-            ("not installed", "") if row.seconds is None else (f"{row.seconds:.2f}", f"{row.n / row.seconds:,.0f}")
-        )
+        figures = ("not installed", "", "")
+        if row.seconds and row.processor:
+            figures = (f"{row.seconds:.2f}", f"{row.processor:.2f}", f"{row.n / row.processor:,.0f}")
         table.add_row(row.task, row.way, f"{row.n:,}", *figures, against.get((row.task, row.way), ""))
     return table

@@ -149,14 +149,14 @@ def _opens(letters: NDArray[np.uint8], first: Ints, delimiter: int) -> Flags:
         heads = spaces[np.diff(spaces, prepend=-2) != 1]
         before[spaced] = heads[np.searchsorted(heads, before[spaced], side="right") - 1] - 1
     last = letters[before]
-    return (before < 0) | (last == delimiter) | (last == _NEWLINE)
+    return np.asarray((before < 0) | (last == delimiter) | (last == _NEWLINE))
 
 
 def _closes(letters: NDArray[np.uint8], after: Ints, delimiter: int) -> Flags:
     """Whether a field may end before each position."""
     at_end = after == len(letters)
     following = letters[np.where(at_end, 0, after)]
-    return at_end | (following == delimiter) | (following == _NEWLINE) | (following == _RETURN)
+    return np.asarray(at_end | (following == delimiter) | (following == _NEWLINE) | (following == _RETURN))
 
 
 def _sides(inside: Flags, outside: Flags, turns: Flags) -> Flags:
@@ -164,4 +164,4 @@ def _sides(inside: Flags, outside: Flags, turns: Flags) -> Flags:
     settled = np.maximum.accumulate(np.where(inside | outside, np.arange(len(turns), dtype=np.int32), np.int32(-1)))
     turned = np.append(np.int32(0), np.cumsum(turns, dtype=np.int32))
     since = turned[1:] - turned[settled + 1]
-    return (inside[settled] & (settled >= 0)) ^ (since & 1).astype(np.bool_)
+    return np.asarray((inside[settled] & (settled >= 0)) ^ (since & 1).astype(np.bool_))

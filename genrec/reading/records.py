@@ -67,7 +67,7 @@ def _split(block: Block, layout: Layout, columns: Sequence[str], *, last: bool) 
     """The block's records, and what is left: the lines of a record whose end is not in the block."""
     marks = read_marks(block, layout.delimiter, layout.width, quoted=layout.quoted)
     clear, judged, rest = _judge(block, marks, layout, last=last)
-    blanks = np.count_nonzero(marks.blank[clear]) + sum(record.fields == [] for record in judged)
+    blanks = int(np.count_nonzero(marks.blank[clear])) + sum(record.fields == [] for record in judged)
     clear, judged = clear[~marks.blank[clear]], [record for record in judged if record.fields != []]
     found = np.append(marks.fields[clear], [len(record.fields or ()) for record in judged]).astype(np.int64)
     at = np.append(marks.lines[clear], [record.start for record in judged]).astype(np.int64)

@@ -20,7 +20,7 @@ def test_every_task_is_done_in_every_way(rows):
     assert [(row.task, row.way) for row in rows] == [
         ("read plain CSV", "genrec"), ("read plain CSV", "pandas"),
         ("read quoted CSV", "genrec"), ("read quoted CSV", "pandas"),
-        ("habits", "genrec"), ("habits", "pandas"),
+        ("count", "genrec"), ("count", "pandas"), ("habits", "genrec"), ("habits", "pandas"),
         ("metrics", "genrec"), ("metrics", "ranx"), ("metrics", "rectools"), ("intervals", "genrec"),
     ]  # fmt: skip
     assert all(row.seconds for row in rows if row.way == "genrec")
@@ -28,8 +28,8 @@ def test_every_task_is_done_in_every_way(rows):
 
 
 def test_a_way_that_is_not_installed_has_no_ratio():
-    some = [Row("habits", "genrec", 10, 2.0), Row("habits", "pandas", 10, 3.0), Row("habits", "other", 10, None)]
-    assert ratios(some) == [{"task": "habits", "against": "pandas", "ratio": 1.5}]
+    some = [Row("a", "genrec", 10, 9.0, 2.0), Row("a", "pandas", 10, 3.0, 3.0), Row("a", "other", 10, None, None)]
+    assert ratios(some) == [{"task": "a", "against": "pandas", "ratio": 1.5}]
     console = Console(width=120)
     with console.capture() as shown:
         console.print(rows_table(some))
@@ -45,11 +45,12 @@ def test_half_of_the_made_rankings_hold_their_target():
 @pytest.mark.skipif(find_spec("pandas") is None, reason="pandas is not installed")
 def test_pandas_counts_the_same(tmp_path):
     city = data.made_checkins(100, 1000, 10, 0)
-    places, spread, steps = data._pandas_habits(city.frame.to_pandas())
+    places, spread, steps = data._pandas_counts(city.frame.to_pandas())
     habits = data.all_habits(city)
     assert {(u, p): n for (u, p), n in places["size"].items()} == {
         (user, place.poi): place.visits for user, one in habits.items() for place in one.places
     }
+    assert set(data._pandas_people(city.frame.to_pandas())) == set(habits)
     assert sum(spread[0]) == sum(spread[1]) == 1000
     assert {key: n for key, n in steps.items() if n > 1} == {
         (user, step.from_poi, step.to_poi): step.count for user, one in habits.items() for step in one.transitions
