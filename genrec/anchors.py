@@ -7,14 +7,13 @@ the pub does not make it a home, nor a daily coffee the café an office.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from genrec.habit_models import Anchor, AnchorKind, PlaceHabit
-from genrec.trajectories import Visit
 
 MIN_VISITS = 3  # of a place whose category says what it is
-MIN_TIMES = 5  # at the hours that speak for it, where the category is silent
+MIN_TIMES = 5  # at the hours that speak for it, where the category is silent; not fewer than MIN_VISITS
 
 # Foursquare's names and plain words; "Post Office", "Doctor's Office" or "Home Store" must not match.
 _CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
@@ -24,22 +23,24 @@ _CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
 }
 _CATEGORY_IS_SILENT = re.compile(r"^(|unknown|other|place|building|neighborhood)$", re.I)
 
+_KINDS = 10_000  # whose reading is remembered
+
 NIGHT = frozenset({20, 21, 22, 23, 0, 1, 2, 3, 4, 5, 6})
 OFFICE_HOURS = frozenset(range(8, 17))
 
 
-def find_anchors(places: Sequence[PlaceHabit], visits: Iterable[Visit]) -> list[Anchor]:
-    """At most one anchor of each kind and of each place; `places` come most visited first."""
-    at_night: Counter[int] = Counter()
-    at_work: Counter[int] = Counter()
-    for time, poi in visits:
-        at_night[poi] += time.hour in NIGHT
-        at_work[poi] += time.hour in OFFICE_HOURS and time.weekday() < 5
+def find_anchors(places: Sequence[PlaceHabit], at_work: Mapping[int, int]) -> list[Anchor]:
+    """At most one anchor of each kind and of each place.
+
+    `places` come most visited first; `at_work` has the visits of each on weekdays at `OFFICE_HOURS`.
+    """
+    places = [place for place in places if place.visits >= MIN_VISITS]
+    at_night = {place.poi: sum(place.hours.get(hour, 0) for hour in NIGHT) for place in places}
     by_hours = {"home-like": (at_night, "between 20 and 7"), "work-like": (at_work, "on weekdays between 8 and 17")}
     anchors: list[Anchor] = []
-    for kind, says in _CATEGORY_SAYS.items():
+    for kind in _CATEGORY_SAYS:
         free = [place for place in places if all(place.poi != anchor.poi for anchor in anchors)]
-        named = [place for place in free if says.search(place.category) and place.visits >= MIN_VISITS]
+        named = [place for place in free if _says(place.category, kind)]
         if named:
             why = f"category {named[0].category}, {named[0].visits} visits"
             anchors.append(Anchor(kind=kind, poi=named[0].poi, why=why))
@@ -48,9 +49,19 @@ def find_anchors(places: Sequence[PlaceHabit], visits: Iterable[Visit]) -> list[
     return anchors
 
 
-def _by_hours(kind: AnchorKind, places: Sequence[PlaceHabit], times: Counter[int], span: str) -> list[Anchor]:
+@lru_cache(_KINDS)
+def _says(category: str, kind: AnchorKind) -> bool:
+    return _CATEGORY_SAYS[kind].search(category) is not None
+
+
+@lru_cache(_KINDS)
+def _is_silent(category: str) -> bool:
+    return _CATEGORY_IS_SILENT.match(category) is not None
+
+
+def _by_hours(kind: AnchorKind, places: Sequence[PlaceHabit], times: Mapping[int, int], span: str) -> list[Anchor]:
     """The place of a silent category with most visits at the hours that speak for `kind`, if there are enough."""
-    silent = [p for p in places if _CATEGORY_IS_SILENT.match(p.category) and times[p.poi] >= MIN_TIMES]
+    silent = [p for p in places if _is_silent(p.category) and times[p.poi] >= MIN_TIMES]
     if not silent:
         return []
     best = max(silent, key=lambda place: times[place.poi])

@@ -10,19 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from genrec.checkins import Checkins
 from genrec.clock import local_span
-from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, UNKNOWN, USER
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, UNKNOWN, USER
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
 from genrec.geo import haversine_km
+from genrec.habits import CityHabits
 from genrec.rankers.ranker import Floats
+from genrec.tallies import Ints
 
 if TYPE_CHECKING:
     from genrec.rankers.cml import Cml
@@ -31,7 +34,7 @@ NEAR_KM = 0.5
 PRIOR_VISITS = 5.0  # of everybody's, that count as much as a user's own
 RECENT_DAYS = 60
 PART = 0.8  # of the check-ins come before the places to calibrate on
-MOST_PLACES = 400  # to calibrate on
+MOST_PLACES, MOST_PEOPLE = 400, 10_000  # to calibrate on
 PENALTY = 1.0  # of large weights, so that few examples suffice
 
 
@@ -72,10 +75,10 @@ def audience(evidence: Evidence, places: pl.DataFrame, reach: Reach, cml: "Cml |
     if not users:
         raise GenRecError("there are no check-ins: nobody is known who could come")
     chances = 1 / (1 + np.exp(-(traits(evidence, users, places, cml) @ np.array(reach.weights))))
-    tables = []
+    tables, names = [], pl.Series(users)
     for place, column in zip(places[POI_ID], chances.T, strict=True):
         order = np.argsort(-column, kind="stable")
-        ranked = {USER: [users[row] for row in order], "probability": column[order]}
+        ranked = {USER: names.gather(order), "probability": column[order]}
         ranks = pl.int_range(1, len(order) + 1, dtype=pl.UInt32, eager=True)
         table = pl.DataFrame(ranked).with_columns(pl.lit(place).alias(POI_ID), ranks.alias("rank"))
         tables.append(table.select(POI_ID, USER, "rank", "probability"))
@@ -89,19 +92,17 @@ def calibrated(checkins: Checkins, rows: int | None = None, cml: "Cml | None" = 
     """
     frame = checkins.frame
     first = int(len(frame) * PART) if rows is None else rows
-    opened = sorted(set(frame[first:][POI].to_list()) - set(frame[:first][POI].to_list()))
-    if not first or not opened:
+    opened = np.setdiff1d(frame[first:][POI], frame[:first][POI])
+    if not first or not len(opened):
         return None
-    opened = [opened[i] for i in np.linspace(0, len(opened) - 1, min(len(opened), MOST_PLACES)).astype(int)]
+    opened = _spread(opened, MOST_PLACES)
     start, end = local_span(frame[first:])
     evidence = Evidence(checkins, start)
-    users = _users(evidence)
+    users = _spread(np.array(_users(evidence), dtype=object), MOST_PEOPLE).tolist()
+    comers = _numbered(frame[first:], users).filter(pl.col(POI).is_in(opened.tolist()))
     came = np.zeros((len(users), len(opened)))
-    rows_of, columns_of = ({key: i for i, key in enumerate(keys)} for keys in (users, opened))
-    for user, poi in frame[first:].select(USER, POI).iter_rows():
-        if user in rows_of and poi in columns_of:
-            came[rows_of[user], columns_of[poi]] = 1
-    weights = _logistic(traits(evidence, users, checkins.pois[opened], cml), came)
+    came[comers[USER].to_numpy(), np.searchsorted(opened, comers[POI].to_numpy())] = 1
+    weights = _logistic(traits(evidence, users, checkins.pois[opened.tolist()], cml), came)
     return Reach(tuple(weights.tolist()), max((end - start).days, 1))
 
 
@@ -111,33 +112,64 @@ def traits(evidence: Evidence, users: Sequence[str], places: pl.DataFrame, cml: 
     1; logarithms of the user's late check-ins and of their places; nearness of the nearest of these; the logarithm of
     how many times everybody's share of their visits goes to its kind; nearness in the metric space (0 without).
     """
-    pois, city = evidence.past.pois, evidence.city
-    visited = {user: [poi for _, poi in evidence.visits(user)] for user in users}
-    late = evidence.as_of - timedelta(days=RECENT_DAYS)
-    kinds = {kind: number for number, kind in enumerate(city.categories)}
-    kind_of = np.array([kinds.get(kind, -1) if kind != UNKNOWN else -1 for kind in places[CATEGORY]], dtype=np.intp)
-    total = np.bincount(city.category, city.visits, minlength=len(kinds))
-    usual = (total + 1) / (total + 1).sum()
-    latitude, longitude = pois[LATITUDE].to_numpy(), pois[LONGITUDE].to_numpy()
+    visits = _numbered(evidence.past.frame, users)
+    late = visits.filter(pl.col(TIME) >= evidence.as_of - timedelta(days=RECENT_DAYS))
+    pairs = visits.group_by(USER, POI).len().sort(USER, POI)
+    user, poi = pairs[USER].to_numpy(), pairs[POI].to_numpy()
+    starts = np.searchsorted(user, np.arange(len(users)))
     result = np.zeros((len(users), len(places), 6))
     result[..., 0] = 1
-    for row, (user, own) in enumerate(visited.items()):
-        different = np.unique(own)
-        away = haversine_km(
-            latitude[different, None],
-            longitude[different, None],
-            places[LATITUDE].to_numpy(),
-            places[LONGITUDE].to_numpy(),
-        ).min(axis=0)
-        shares = np.bincount(city.category[own], minlength=len(kinds)) + PRIOR_VISITS * usual
-        liking = np.log(shares / shares.sum() / usual)
-        result[row, :, 1] = np.log1p(sum(time >= late for time, _ in evidence.visits(user)))
-        result[row, :, 2] = np.log1p(len(different))
-        result[row, :, 3] = -np.log1p(away / NEAR_KM)
-        result[row, :, 4] = np.where(kind_of >= 0, liking[kind_of], 0)
+    result[..., 1] = np.log1p(np.bincount(late[USER], minlength=len(users)))[:, None]
+    result[..., 2] = np.log1p(np.bincount(user, minlength=len(users)))[:, None]
+    result[..., 3] = -np.log1p(_nearest_km(poi, starts, evidence.past.pois, places) / NEAR_KM)
+    result[..., 4] = _liking(pairs, evidence.city, places)
     if cml is not None:
+        visited = {user_id: [place for _, place in evidence.visits(user_id)] for user_id in users}
         result[..., 5] = cml.nearness(visited, evidence, places)
     return result
+
+
+def _nearest_km(poi: NDArray[np.uint32], starts: Ints, pois: pl.DataFrame, places: pl.DataFrame) -> Floats:
+    """How far the nearest of each user's POIs is from each place; each user's begin at `starts`.
+
+    Shape: (users, places).
+    """
+    different, which = np.unique(poi, return_inverse=True)
+    known = pois[different.tolist()].select(LATITUDE, LONGITUDE)
+    nearest = np.empty((len(starts), len(places)))
+    for column, position in enumerate(places.select(LATITUDE, LONGITUDE).iter_rows()):
+        nearest[:, column] = np.minimum.reduceat(haversine_km(*known.get_columns(), *position)[which], starts)
+    return nearest
+
+
+def _liking(pairs: pl.DataFrame, city: CityHabits, places: pl.DataFrame) -> Floats:
+    """How much more of each user's visits than of everybody's go to the kind of each place, as a logarithm.
+
+    `pairs` count who was where how often. 0 where the kind is not known. Shape: (users, places).
+    """
+    user, visits = pairs[USER].to_numpy(), pairs["len"].to_numpy()
+    total = np.bincount(city.category, city.visits, minlength=len(city.categories)) + 1
+    usual = total / total.sum()
+    own, kind_of = np.bincount(user, visits), city.category[pairs[POI].to_numpy()]
+    kinds = {kind: number for number, kind in enumerate(city.categories) if kind != UNKNOWN}
+    result = np.zeros((len(own), len(places)))
+    for column, name in enumerate(places[CATEGORY]):
+        if name in kinds:
+            kind = kinds[name]
+            share = (np.bincount(user, visits * (kind_of == kind)) + PRIOR_VISITS * usual[kind]) / (own + PRIOR_VISITS)
+            result[:, column] = np.log(share / usual[kind])
+    return result
+
+
+def _numbered(frame: pl.DataFrame, users: Sequence[str]) -> pl.DataFrame:
+    """Check-ins of the users, who are numbered by their order."""
+    numbers = frame[USER].cast(pl.Enum(users), strict=False).to_physical()
+    return frame.select(numbers, POI, TIME).filter(pl.col(USER).is_not_null())
+
+
+def _spread(values: NDArray[Any], most: int) -> NDArray[Any]:
+    """At most so many of the values, evenly spread."""
+    return np.asarray(values[np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)])
 
 
 def _users(evidence: Evidence) -> list[str]:

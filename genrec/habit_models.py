@@ -200,10 +200,13 @@ def _require_sums(habits: Habits) -> None:
 def _require_histograms(habits: Habits) -> None:
     """The whole histograms are those of the places together."""
     for name in ("hours", "weekdays"):
-        counts: Counter[int] = Counter()
+        whole: list[int] = getattr(habits, name)
+        counts = [0] * len(whole)
         for place in habits.places:
-            counts.update(getattr(place, name))
-        if any(counts[i] != count for i, count in enumerate(getattr(habits, name))):
+            spread: dict[int, int] = getattr(place, name)
+            for value, visits in spread.items():
+                counts[value] += visits
+        if counts != whole:
             raise ValueError(f"{name}: not the sum of those of the places")
     lately = habits.lately.places if habits.lately else {}
     if any(lately.get(place.poi, 0) > place.visits for place in habits.places):

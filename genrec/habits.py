@@ -5,8 +5,8 @@ Everything here is counted, nothing is guessed, and nothing at or after the mome
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from genrec.anchors import find_anchors
 from genrec.checkins import Checkins
@@ -21,11 +22,12 @@ from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
 from genrec.geo import haversine_km
 from genrec.habit_models import RECENT_VISITS, CategoryHabit, Habits, Lately, PlaceHabit, RecentVisit, Transition
-from genrec.trajectories import Visit, steps
+from genrec.histories import Histories, Places, Times, Transitions, histories, hours_of, part, weekdays_of
 
-MIN_TRANSITIONS = 2
 LATELY_DAYS = 21  # at least; and as many before
 LATELY_VISITS = 8  # at least; and twice as many before
+
+_PLACES = TypeAdapter(list[PlaceHabit])
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,34 @@ def habits_of(checkins: Checkins, user_id: str, as_of: datetime | None = None) -
 
 def all_habits(
     checkins: Checkins, as_of: datetime | None = None, users: Collection[str] | None = None
-) -> dict[str, Habits]:
-    """Habits of `users`, or of every user in the check-ins, also those without any before `as_of`."""
+) -> Mapping[str, Habits]:
+    """Habits of `users`, or of every user in the check-ins, also those without any before `as_of`.
+
+    All are counted at once; each one's are put into words when they are asked for, every time anew.
+    """
     moment = _moment(checkins, as_of)
     if users is None:
         users = checkins.frame[USER].unique(maintain_order=True).to_list()
-    past = before(checkins.frame, moment).filter(pl.col(USER).is_in(list(users)))
-    visits = _pairs(past.group_by(USER).agg(TIME, POI))
-    taken = _pairs(steps(past).group_by(USER).agg(POI, "after"))
-    return {
-        user: _habits(user, moment, visits.get(user, []), _transitions(taken.get(user, [])), checkins) for user in users
-    }
+    return _Everybody(checkins, moment, users)
+
+
+class _Everybody(Mapping[str, Habits]):
+    """The habits of some users, in their order."""
+
+    def __init__(self, checkins: Checkins, as_of: datetime, users: Collection[str]) -> None:
+        self._as_of, self._dates_only = as_of, checkins.dates_only
+        self._counted = histories(before(checkins.frame, as_of), users, dates_only=checkins.dates_only)
+        about = checkins.pois.select(POI_ID, CATEGORY, LATITUDE, LONGITUDE)
+        self._about = about[pl.Series(self._counted.places.poi, dtype=pl.UInt32)]  # each person's places, side by side
+
+    def __len__(self) -> int:
+        return len(self._counted.users)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counted.users)
+
+    def __getitem__(self, user_id: str) -> Habits:
+        return _habits(user_id, self._as_of, self._counted, self._about, dates_only=self._dates_only)
 
 
 def city_habits(checkins: Checkins, as_of: datetime | None = None) -> CityHabits:
@@ -95,86 +114,82 @@ def _moment(checkins: Checkins, as_of: datetime | None) -> datetime:
     return local_span(checkins.frame)[1] + timedelta(seconds=1)
 
 
-def _pairs(groups: pl.DataFrame) -> dict[str, list[Any]]:
-    """Two columns of lists, as a list of pairs for each user."""
-    return {user: list(zip(first, second, strict=True)) for user, first, second in groups.iter_rows()}
-
-
-def _habits(
-    user_id: str, as_of: datetime, visits: Sequence[Visit], transitions: list[Transition], checkins: Checkins
-) -> Habits:
-    """Habits from all of a user's visits before `as_of`, in their order."""
-    times = [time for time, _ in visits]
-    dates_only = checkins.dates_only
-    hours, weekdays = Counter(() if dates_only else [t.hour for t in times]), Counter(time.weekday() for time in times)
-    places = _places(visits, checkins.pois, dates_only=dates_only)
+def _habits(user_id: str, as_of: datetime, counted: Histories, about: pl.DataFrame, *, dates_only: bool) -> Habits:
+    """What was counted of a user, as habits."""
+    person = counted.users[user_id]
+    span = part(counted.spans, person)
+    visited, times = counted.poi[span], counted.time[span]
+    hours, weekdays = hours_of(times), weekdays_of(times)
+    visits = len(times)
+    own = part(counted.places.spans, person)
+    places = _places(counted.places, own, visits, about)
     counts = np.array([place.visits for place in places], dtype=np.float64)
-    shares = counts / max(len(visits), 1)
+    shares = counts / max(visits, 1)
     entropy = float(-(shares * np.log2(shares)).sum()) + 0.0  # + 0.0: no minus zero
     uniform = np.log2(len(places)) if len(places) > 1 else 1.0
     return Habits(
         user_id=user_id,
         as_of=as_of,
-        checkins=len(visits),
-        first=times[0] if times else None,
-        last=times[-1] if times else None,
-        active_days=len({time.date() for time in times}),
+        checkins=visits,
+        first=times[0].item() if visits else None,
+        last=times[-1].item() if visits else None,
+        active_days=len(np.unique(times.astype("datetime64[D]"))),
         places=places,
         categories=_categories(places),
-        hours=[hours[hour] for hour in range(24)],
-        weekdays=[weekdays[day] for day in range(7)],
-        anchors=find_anchors(places, [] if dates_only else visits),
+        hours=[0] * 24 if dates_only else np.bincount(hours, minlength=24).tolist(),
+        weekdays=np.bincount(weekdays, minlength=7).tolist(),
+        anchors=find_anchors(
+            places, dict(zip(*(c[own].tolist() for c in (counted.places.poi, counted.places.at_work)), strict=True))
+        ),
         entropy=entropy,
         regularity=max(float(1 - entropy / uniform), 0.0) if places else 0.0,
-        exploration_rate=len(places) / max(len(visits), 1),
+        exploration_rate=len(places) / max(visits, 1),
         radius_of_gyration_km=_radius_of_gyration(places),
-        transitions=transitions,
-        recent=[RecentVisit(time=time, poi=poi) for time, poi in visits[-RECENT_VISITS:]],
-        lately=_lately(visits, dates_only=dates_only),
+        transitions=_transitions(counted.transitions, part(counted.transitions.spans, person)),
+        recent=[
+            RecentVisit(time=time, poi=poi)
+            for time, poi in zip(times[-RECENT_VISITS:].tolist(), visited[-RECENT_VISITS:].tolist(), strict=True)
+        ],
+        lately=_lately(visited, times, dates_only=dates_only),
     )
 
 
-def _lately(visits: Sequence[Visit], *, dates_only: bool) -> Lately | None:
+def _lately(visited: NDArray[np.uint32], times: Times, *, dates_only: bool) -> Lately | None:
     """The visits of the last month or two, if there are enough of them and before them to compare."""
-    if not visits:
+    if len(times) < 3 * LATELY_VISITS:
         return None
-    latest = max(time for time, _ in visits)
+    latest: datetime = times.max().item()
     since = (latest - timedelta(days=LATELY_DAYS)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    times = [time for time, _ in visits if time >= since]
-    late = Counter(poi for time, poi in visits if time >= since)
-    early = [time for time, _ in visits if time < since]
-    if late.total() < LATELY_VISITS or len(early) < 2 * LATELY_VISITS or since - min(early) < latest - since:
+    late = times >= np.datetime64(since)
+    visits = int(late.sum())
+    if not LATELY_VISITS <= visits <= len(times) - 2 * LATELY_VISITS:
+        return None
+    if since - times[~late].min().item() < latest - since:
         return None
     return Lately(
         since=since,
-        visits=late.total(),
-        places=dict(sorted(late.items())),
-        hours={} if dates_only else _counts(time.hour for time in times),
-        weekdays=_counts(time.weekday() for time in times),
+        visits=visits,
+        places=_counts(visited[late]),
+        hours={} if dates_only else _counts(hours_of(times[late])),
+        weekdays=_counts(weekdays_of(times[late])),
     )
 
 
-def _places(visits: Sequence[Visit], pois: pl.DataFrame, *, dates_only: bool) -> list[PlaceHabit]:
-    """Most visited first; ties by the latest visit, then by index."""
-    times: dict[int, list[datetime]] = defaultdict(list)
-    for time, poi in visits:
-        times[poi].append(time)
-    order = sorted(times)
-    order.sort(key=lambda poi: (len(times[poi]), times[poi][-1]), reverse=True)
-    rows = pois[order].select(POI_ID, CATEGORY, LATITUDE, LONGITUDE).iter_rows(named=True)
-    return [
-        PlaceHabit(
-            poi=poi,
-            visits=len(times[poi]),
-            share=len(times[poi]) / len(visits),
-            hours={} if dates_only else _counts(time.hour for time in times[poi]),
-            weekdays=_counts(time.weekday() for time in times[poi]),
-            first_visit=times[poi][0],
-            last_visit=times[poi][-1],
-            **row,
-        )
-        for poi, row in zip(order, rows, strict=True)
-    ]
+def _places(counted: Places, own: slice, visits: int, about: pl.DataFrame) -> list[PlaceHabit]:
+    """A user's places, most visited first."""
+    columns: dict[str, list[Any]] = about[own].to_dict(as_series=False)
+    columns |= {
+        "poi": counted.poi[own].tolist(),
+        "visits": counted.visits[own].tolist(),
+        "share": [n / visits for n in counted.visits[own].tolist()],
+        "hours": counted.hours.of(own),
+        "weekdays": counted.weekdays.of(own),
+        "first_visit": counted.first[own].tolist(),
+        "last_visit": counted.last[own].tolist(),
+    }
+    return _PLACES.validate_python(
+        [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    )
 
 
 def _categories(places: Iterable[PlaceHabit]) -> list[CategoryHabit]:
@@ -187,31 +202,35 @@ def _categories(places: Iterable[PlaceHabit]) -> list[CategoryHabit]:
             category=name,
             visits=sum(place.visits for place in group),
             share=sum(place.share for place in group),
-            hours=_counts(hour for place in group for hour, n in place.hours.items() for _ in range(n)),
-            weekdays=_counts(day for place in group for day, n in place.weekdays.items() for _ in range(n)),
+            hours=_sum([place.hours for place in group]),
+            weekdays=_sum([place.weekdays for place in group]),
         )
         for name, group in groups.items()
     ]
     return sorted(categories, key=lambda habit: (-habit.visits, habit.category))
 
 
-def _counts(values: Iterable[int]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for value in sorted(values):
-        counts[value] = counts.get(value, 0) + 1
-    return counts
+def _sum(spreads: Sequence[dict[int, int]]) -> dict[int, int]:
+    if len(spreads) == 1:
+        return spreads[0]
+    total: dict[int, int] = defaultdict(int)
+    for spread in spreads:
+        for value, visits in spread.items():
+            total[value] += visits
+    return dict(sorted(total.items()))
 
 
-def _transitions(taken: Iterable[tuple[int, int]]) -> list[Transition]:
-    """Steps from one place to the next within trajectories, made at least MIN_TRANSITIONS times; ties by index."""
-    counts = Counter(taken)
-    departures: Counter[int] = Counter()
-    for (poi, _), count in counts.items():
-        departures[poi] += count
-    frequent = [(-count, step) for step, count in counts.items() if count >= MIN_TRANSITIONS]
+def _counts(values: NDArray[Any]) -> dict[int, int]:
+    different, counts = np.unique(values, return_counts=True)
+    return dict(zip(different.tolist(), counts.tolist(), strict=True))
+
+
+def _transitions(counted: Transitions, own: slice) -> list[Transition]:
+    columns = (counted.poi, counted.after, counted.count, counted.departures)
+    rows = zip(*(column[own].tolist() for column in columns), strict=True)
     return [
-        Transition(from_poi=step[0], to_poi=step[1], count=-count, departures=departures[step[0]])
-        for count, step in sorted(frequent)
+        Transition(from_poi=poi, to_poi=after, count=count, departures=departures)
+        for poi, after, count, departures in rows
     ]
 
 

@@ -23,6 +23,7 @@ from eval.bench.measure import (
     workload,
 )
 from eval.bench.tables import Limit, limits, limits_table, ratios_table, rows_table, to_json
+from eval.cli.bench_data import data
 from eval.cli.bench_rankers import rankers
 from genrec.cli.console import err, out
 from genrec.cli.options import Server
@@ -50,6 +51,7 @@ QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), ask
 
 app = typer.Typer()
 app.command()(rankers)
+app.command()(data)
 
 
 @app.callback(invoke_without_command=True)

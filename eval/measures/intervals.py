@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
 from eval.measures.metrics import DISTANCE, bins_of
+from genrec.ahead import ahead
 from genrec.columns import USER
 from genrec.errors import GenRecError
 
 TAILS: Final = (0.025, 0.975)  # of a 95 % interval
 CELLS: Final = 4_000_000  # drawn counts held at a time: 32 MB
-BLOCKS: Final = 32  # of sorted values, in which a median is looked for
+OFF_MIDDLE: Final = (1 / 2, 1 / 8, 1 / 32, 1 / 128)  # of all values: blocks around the middle, where medians are
 GRADED: Final = ("mrr", "ndcg@10")  # the metrics that are not 0 or 1
 
 Floats = NDArray[np.float64]
@@ -189,39 +190,42 @@ def user_draws(users: int, resamples: int, seed: int) -> Iterator[Floats]:
 def _bootstrap(statistic: Callable[[Floats], Floats], users: int, resamples: int, seed: int) -> tuple[Floats, Floats]:
     """Statistics of drawn users, (rows, users) -> (rows, columns): of everybody once, (columns,), and of resamples."""
     measured: Floats = statistic(np.ones((1, users)))[0]
-    return measured, np.vstack([statistic(draws) for draws in user_draws(users, resamples, seed)])
+    return measured, np.vstack([statistic(draws) for draws in ahead(user_draws(users, resamples, seed))])
 
 
 class _Means:
-    """Means of columns over resampled users."""
+    """Means of columns over resampled users. Most columns have values of the same examples, which are counted once."""
 
     def __init__(self, columns: Sequence[_Column], users: int) -> None:
         shape = (len(columns), users)
-        self._sums, self._counts = np.zeros(shape), np.zeros(shape)
+        self._sums, counts = np.zeros(shape), np.zeros(shape)
         for i, column in enumerate(columns):
             self._sums[i] = np.bincount(column.user, column.values, minlength=users)
-            self._counts[i] = np.bincount(column.user, minlength=users)
+            counts[i] = np.bincount(column.user, minlength=users)
+        self._counts, self._count_of = np.unique(counts, axis=0, return_inverse=True)
 
     def of(self, draws: Floats) -> Floats:
         """Shape (rows, users) -> (rows, columns); NaN where nobody drawn has a value."""
         with np.errstate(invalid="ignore"):
-            return (draws @ self._sums.T) / (draws @ self._counts.T)
+            return (draws @ self._sums.T) / (draws @ self._counts.T)[:, self._count_of]
 
 
 class _Median:
     """Medians of one column over resampled users, exact, without writing the resamples out.
 
-    Values are sorted and cut into blocks. Counts of users by block say in which block a resample's median lies; only
-    that block is then counted value by value.
+    Values are sorted and cut into blocks, small ones around the middle. Counts of users by block say in which block a
+    resample's median lies; only that block is then counted value by value.
     """
 
     def __init__(self, column: _Column, users: int) -> None:
         order = np.argsort(column.values, kind="stable")
         self._values, self._user = column.values[order], column.user[order]
-        self._starts = np.linspace(0, len(order), BLOCKS + 1).astype(np.intp)
+        parts = [1 / 2 - off for off in OFF_MIDDLE] + [1 / 2 + off for off in reversed(OFF_MIDDLE)]
+        self._starts = (np.array(parts) * len(order)).astype(np.intp)
+        blocks = len(parts) - 1
         block = np.searchsorted(self._starts[1:], np.arange(len(order)), side="right")
-        cells = np.bincount(self._user * BLOCKS + block, minlength=users * BLOCKS)
-        self._counts = cells.reshape(users, BLOCKS).astype(np.float64)
+        cells = np.bincount(self._user * blocks + block, minlength=users * blocks)
+        self._counts = cells.reshape(users, blocks).astype(np.float64)
 
     def of(self, draws: Floats) -> Floats:
         """Shape (rows, users) -> (rows,); NaN where nobody drawn has a value."""
@@ -249,7 +253,7 @@ class _CalibrationError:
         user, gaps = stated["user"].to_numpy(), stated["acc@1"] - stated["confidence"]
         cells = user * bins + bins_of(stated["confidence"], bins)
         self._gaps = np.bincount(cells, gaps, minlength=users * bins).reshape(users, bins)
-        self._counts = np.bincount(user, minlength=users)
+        self._counts = np.bincount(user, minlength=users).astype(np.float64)
         self.users = int((self._counts > 0).sum())
 
     def of(self, draws: Floats) -> Floats:

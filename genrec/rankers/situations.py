@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from genrec.evidence import Evidence, positions_of
 from genrec.geo import Positions
 from genrec.habit_models import Habits
-from genrec.habits import MIN_TRANSITIONS, CityHabits
+from genrec.habits import CityHabits
+from genrec.histories import MIN_TRANSITIONS
 from genrec.rankers.known import NOWHERE, Known, known_places, microseconds, places_of, user_rows
 from genrec.rankers.ranker import Floats, Query
 from genrec.tallies import STRANGER, Ints

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from genrec import prepared
+from genrec.ahead import ahead
 from genrec.checkins import Checkins
 from genrec.clock import in_order, moments
 from genrec.columns import CATEGORY, LATITUDE, POI, POI_ID, TIME, USER, UTC
@@ -21,7 +22,7 @@ from genrec.reading.catalogue import build_catalogue
 from genrec.reading.clocks import settle_clocks
 from genrec.reading.formats import Layout, recognise
 from genrec.reading.opening import open_source
-from genrec.reading.records import ahead, read_records
+from genrec.reading.records import read_records
 from genrec.reading.rows import BadRows, OnBadRows, RowTyper
 from genrec.reading.source import Records, Source
 from genrec.reading.text import BLOCK_BYTES, Progress

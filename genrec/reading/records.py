@@ -1,20 +1,20 @@
 """Blocks of text -> records: one row of text fields per check-in, with the line where each starts.
 
-Lines without quotes are split by Polars; a block with a quote in it goes through Python's csv module, which
-alone knows about fields that hold line breaks.
+Records are found by `genrec.reading.quotes` and split by Polars; those that break the rules of quotes go through
+Python's csv module, which says what they are.
 """
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from genrec.reading.formats import Layout
+from genrec.reading.quotes import Ints, Marks, read_marks
 from genrec.reading.source import Records, Source
 from genrec.reading.text import BLOCK_BYTES, MAX_LINE_BYTES, Block, Progress, TextFile
 
@@ -50,115 +50,111 @@ def read_records(
         yield _split(open_block, layout, columns, last=True)[0]
 
 
-def ahead(records: Iterator[Records]) -> Iterator[Records]:
-    """The same records, the next block being split on another thread while the current one is in use."""
-    with ThreadPoolExecutor(1) as worker:
-        upcoming = worker.submit(next, records, None)
-        while (current := upcoming.result()) is not None:
-            upcoming = worker.submit(next, records, None)
-            yield current
-
-
 def _joined(before: Block, block: Block) -> Block:
     ends = np.concatenate([before.ends, block.ends + len(before.data)])
     return Block(before.data + block.data, before.first_row, ends)
 
 
+class _Judged(NamedTuple):
+    """What csv says of a record: its lines from `start` up to `end`, and its fields; None if it cannot split them."""
+
+    start: int
+    end: int
+    fields: list[str] | None
+
+
 def _split(block: Block, layout: Layout, columns: Sequence[str], *, last: bool) -> tuple[Records, Block | None]:
     """The block's records, and what is left: the lines of a record whose end is not in the block."""
-    # A carriage return inside a line means the same to csv as to nobody else: let csv judge it.
-    lone_return = b"\r" in block.data and block.data.count(b"\r") != block.data.count(b"\r\n")
-    if layout.quoted and (b'"' in block.data or lone_return):
-        return _split_quoted(block, layout, columns, last=last)
-    return _split_plain(block, layout, columns), None
+    marks = read_marks(block, layout.delimiter, layout.width, quoted=layout.quoted)
+    clear, judged, rest = _judge(block, marks, layout, last=last)
+    blanks = int(np.count_nonzero(marks.blank[clear])) + sum(record.fields == [] for record in judged)
+    clear, judged = clear[~marks.blank[clear]], [record for record in judged if record.fields != []]
+    found = np.append(marks.fields[clear], [len(record.fields or ()) for record in judged]).astype(np.int64)
+    at = np.append(marks.lines[clear], [record.start for record in judged]).astype(np.int64)
+    fits = found == layout.width
+    fields = _read(block, marks, clear[fits[: len(clear)]], layout, columns)
+    order = np.argsort(at, kind="stable")
+    broken = {int(i): _problem(int(found[order[i]]), layout.width) for i in np.flatnonzero(~fits[order])}
+    if judged or broken:
+        whole = [record.fields for record in judged if record.fields and len(record.fields) == layout.width]
+        fields = pl.concat([fields, _table(whole, layout, columns)])
+        rows = pl.Series(np.cumsum(fits) - 1).set(pl.Series(~fits), None)
+        fields = fields.select(pl.all().gather(rows.gather(order).cast(pl.UInt32)))
+    data = block.data if rest is None else block.data[: len(block.data) - len(rest.data)]
+    text = partial(line_at, data, block.starts[at[order]])
+    return Records(tidy(fields, ()), at[order] + block.first_row, broken, blanks, text), rest
 
 
-def _split_plain(block: Block, layout: Layout, columns: Sequence[str]) -> Records:
-    rows = np.arange(block.first_row, block.first_row + len(block.ends))
-    data, ends = block.data, block.ends
-    letters, lengths = np.frombuffer(data, np.uint8), np.diff(ends, prepend=0)
-    ended = letters[ends - 1] == ord("\n")
-    returned = (lengths > ended) & (letters[np.maximum(ends - 1 - ended, 0)] == ord("\r"))
-    blank = lengths == ended.astype(np.int64) + returned
-    blanks = int(np.count_nonzero(blank))
-    if blanks:
-        data = letters[np.repeat(~blank, lengths)].tobytes()
-        rows, ends = rows[~blank], np.cumsum(lengths[~blank])
-    separators = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(layout.delimiter))
-    counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
-    broken = {int(i): _ragged(int(counts[i]), layout.width) for i in np.flatnonzero(counts != layout.width)}
-    positions = {column: layout.columns[column] for column in columns}
-    if len(ends) == 0:
-        fields = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    else:
-        fields = pl.read_csv(
-            data,
-            has_header=False,
-            schema={f"column_{i}": pl.String for i in range(layout.width)},
-            columns=sorted(set(positions.values())),
-            separator=layout.delimiter,
-            quote_char=None,
-            truncate_ragged_lines=True,
-            extra_columns="ignore",
-            missing_columns="insert",
-        ).select(pl.col(f"column_{i}").alias(column) for column, i in positions.items())
-    starts = ends - np.diff(ends, prepend=0)
-    return Records(tidy(fields, broken), rows, broken, blanks, partial(line_at, data, starts))
+def _judge(block: Block, marks: Marks, layout: Layout, *, last: bool) -> tuple[Ints, list[_Judged], Block | None]:
+    """Have csv read the unsure records.
 
+    After one that csv cannot split, or one of several lines without the right number of fields, reading goes on at its
+    second line: an open quote costs the line that has it, not all that follows.
 
-def _split_quoted(block: Block, layout: Layout, columns: Sequence[str], *, last: bool) -> tuple[Records, Block | None]:
-    positions = [layout.columns[column] for column in columns]
-    lines = list(io.StringIO(block.data.decode("utf-8"), newline="\n"))
-    values: list[list[str | None]] = []
-    starts: list[int] = []
-    broken: dict[int, str] = {}
-    blanks = 0
+    Returns the records that are what they are marked as, those that csv read, and the lines of one that does not end in
+    the block.
+    """
+    unsure = np.append(np.flatnonzero(marks.unsure), len(marks.lines))
+    clear: list[Ints] = [np.arange(0)]
+    judged: list[_Judged] = []
     rest: Block | None = None
-    for start, end, fields in _csv_records(lines, layout.delimiter, layout.width):
-        if fields == []:
-            blanks += 1
-            continue
-        if fields is None and end == len(lines) and not last:
-            rest = block.from_line(start)
+    line = 0
+    while line < len(block.ends):
+        number = int(np.searchsorted(marks.lines, line))
+        if number < len(marks.lines) and marks.lines[number] == line:
+            stop = int(unsure[np.searchsorted(unsure, number)])
+            clear.append(np.arange(number, stop))
+            if stop == len(marks.lines):
+                break
+            line = int(marks.lines[stop])
+        record = _by_csv(block, line, layout.delimiter)
+        if record.fields is None and record.end == len(block.ends) and not last:
+            rest = block.from_line(line)
             if len(rest.data) <= MAX_LINE_BYTES:
                 break
             rest = None
-        starts.append(start)
-        if fields is not None and len(fields) == layout.width:
-            values.append([fields[i] for i in positions])
-        else:
-            broken[len(values)] = _BAD_QUOTE if fields is None else _ragged(len(fields), layout.width)
-            values.append([None] * len(positions))
-    data = block.data if rest is None else block.data[: len(block.data) - len(rest.data)]
-    series = zip(*values, strict=True) if values else ([] for _ in columns)
-    frame = pl.DataFrame([pl.Series(c, s, pl.String) for c, s in zip(columns, series, strict=True)])
-    at = np.array(starts, np.int64)
-    text = partial(line_at, data, block.starts[at])
-    return Records(tidy(frame, broken), at + block.first_row, broken, blanks, text), rest
+        judged.append(record)
+        line = record.end if record.fields and len(record.fields) == layout.width else line + 1
+    return np.concatenate(clear), judged, rest
 
 
-def _csv_records(lines: list[str], delimiter: str, width: int) -> Iterator[tuple[int, int, list[str] | None]]:
-    """Yield (first line, line after the last, fields), with None for fields that csv cannot split.
+def _by_csv(block: Block, line: int, delimiter: str) -> _Judged:
+    """Read one record."""
+    lines = (block.line(number) for number in range(line, len(block.ends)))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    try:
+        fields = next(reader)
+    except csv.Error:
+        return _Judged(line, line + reader.line_num, None)
+    return _Judged(line, line + reader.line_num, fields)
 
-    After such a record, or one of several lines without the right number of fields, reading goes on at its second
-    line: an open quote costs the line that has it, not all that follows.
-    """
-    start = 0
-    while start < len(lines):
-        begun = start
-        source = map(lines.__getitem__, range(begun, len(lines)))
-        reader = csv.reader(source, delimiter=delimiter, strict=True, skipinitialspace=True)
-        try:
-            for fields in reader:
-                end = begun + reader.line_num
-                yield start, end, fields
-                if end - start > 1 and len(fields) != width:
-                    start += 1
-                    break
-                start = end
-        except csv.Error:
-            yield start, begun + reader.line_num, None
-            start += 1
+
+def _read(block: Block, marks: Marks, which: Ints, layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
+    """The fields of records of the right width."""
+    if not len(which):
+        return _table([], layout, columns)
+    data, separator, end = marks.unquoted(block, which, layout.delimiter)
+    positions = {column: layout.columns[column] for column in columns}
+    return pl.read_csv(
+        end.encode() + data,  # an empty line first: text that starts with x^ would be taken for zlib's
+        has_header=False,
+        skip_lines=1,
+        schema={f"column_{i}": pl.String for i in range(layout.width)},
+        columns=sorted(set(positions.values())),
+        separator=separator,
+        eol_char=end,
+        quote_char=None,
+    ).select(pl.col(f"column_{i}").alias(column) for column, i in positions.items())
+
+
+def _table(records: Sequence[Sequence[str]], layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
+    """The fields of records of the right width that csv has split."""
+    values = {column: [fields[layout.columns[column]] for fields in records] for column in columns}
+    return pl.DataFrame(values, dict.fromkeys(columns, pl.String))
+
+
+def _problem(found: int, expected: int) -> str:
+    return _ragged(found, expected) if found else _BAD_QUOTE
 
 
 def tidy(fields: pl.DataFrame, broken: Iterable[int]) -> pl.DataFrame:

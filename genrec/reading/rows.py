@@ -1,9 +1,11 @@
 """Records of text -> rows of typed columns, each faulty row reported with its line, column and reason."""
 
 import csv
+import io
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
@@ -26,6 +28,7 @@ OnBadRows = Literal["fail", "skip"]
 
 ZONE = "zone_of_"  # prefix: minutes ahead of UTC that a time column's values say themselves
 _SPOOL_BYTES = 8 << 20
+_REASONS = 10_000  # that are remembered: what is wrong with one value is often wrong with many
 
 
 class Fault(NamedTuple):
@@ -49,8 +52,7 @@ class BadRows:
     def __enter__(self) -> Self:
         """Start the list of rejects."""
         self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._spool)
-        self._writer.writerow(["row", "column", "reason", "line"])
+        self._write([["row", "column", "reason", "line"]])
         return self
 
     def __exit__(
@@ -68,15 +70,22 @@ class BadRows:
 
     def handle(self, records: Records, faults: dict[int, Fault]) -> None:
         """Raise an InputError for the first fault, or write them all down."""
-        for index in sorted(faults):
-            fault, row = faults[index], int(records.rows[index])
-            if not self.first:
-                error = InputError(fault.reason, file=self.source, row=row, column=fault.column)
-                if not self.skip:
-                    raise error
-                self.first = str(error)
-            self._writer.writerow([row, fault.column or "", fault.reason, records.text(index)])
+        if not faults:
+            return
+        if not self.first:
+            index, fault = min(faults.items())
+            error = InputError(fault.reason, file=self.source, row=int(records.rows[index]), column=fault.column)
+            if not self.skip:
+                raise error
+            self.first = str(error)
+        rows = records.rows.tolist()
+        self._write([rows[i], faults[i].column or "", faults[i].reason, records.text(i)] for i in sorted(faults))
         self.count += len(faults)
+
+    def _write(self, rows: Iterable[Sequence[object]]) -> None:
+        text = io.StringIO(newline="")  # a spool is slow at small pieces
+        csv.writer(text).writerows(rows)
+        self._spool.write(text.getvalue())
 
     def notes(self) -> list[str]:
         """One line with the count, if there is one."""
@@ -144,10 +153,11 @@ class RowTyper:
         text = fields[column]
         value = text.cast(pl.Float64, strict=False)
         limit = 90.0 if column == LATITUDE else 180.0
-        self._flag(~(value.abs() <= limit), column, lambda i: _bad_coordinate(fields.row(i, named=True), column, limit))
+        other = fields[LONGITUDE if column == LATITUDE else LATITUDE]
+        self._flag(~(value.abs() <= limit), column, lambda i: _bad_coordinate(text[i], other[i], column, limit))
         zero = value == 0 if column == LATITUDE else None
         if zero is not None and zero.any():
-            nowhere = (zero & (fields[LONGITUDE].cast(pl.Float64, strict=False) == 0)).fill_null(False)
+            nowhere = (zero & (other.cast(pl.Float64, strict=False) == 0)).fill_null(False)
             self._flag(nowhere, column, lambda _: "the position 0, 0 stands for one that is not known.")
         return value
 
@@ -178,11 +188,11 @@ def _no_id(text: str | None) -> str:
     return "the id is empty." if text is None else f"the id is empty: {show(text)} stands for no value."
 
 
-def _bad_coordinate(fields: dict[str, str | None], column: str, limit: float) -> str:
-    text = fields[column]
+@lru_cache(_REASONS)
+def _bad_coordinate(text: str | None, other_text: str | None, column: str, limit: float) -> str:
     if text is None:
         return f"the {column} is empty."
-    value, other = _number(text), _number(fields[LONGITUDE if column == LATITUDE else LATITUDE])
+    value, other = _number(text), _number(other_text)
     if value is None:
         hint = "; write decimals with a point" if _number(text.replace(",", ".")) is not None else ""
         return f"{show(text)} is not a number{hint}."

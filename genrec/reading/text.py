@@ -69,6 +69,10 @@ class Block:
         """Where each line starts."""
         return np.concatenate([np.zeros(1, np.int64), self.ends[:-1]])
 
+    def line(self, line: int) -> str:
+        """The text of one line, with its newline."""
+        return self.data[int(self.ends[line - 1]) if line else 0 : int(self.ends[line])].decode("utf-8")
+
     def from_line(self, line: int) -> "Block":
         """The block without its first `line` lines."""
         cut = int(self.starts[line]) if line < len(self.ends) else len(self.data)

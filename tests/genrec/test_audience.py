@@ -2,13 +2,14 @@
 
 import csv
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import at, make
+from made import at, made_checkins, make
 from made_city import csv_of, failed
 from made_trained import city, cml
 
@@ -131,3 +132,26 @@ def test_bad_places_are_one_line(tmp_path, genrec, content, reasons):
     failed(genrec("audience", path, "--checkins", checkins, "--out", tmp_path / "who.csv"), "places.csv", *reasons)
     assert not (tmp_path / "who.csv").exists()
     failed(genrec("audience", tmp_path / "none.csv", "--checkins", checkins), "no such file")
+
+
+@settings(max_examples=25, deadline=None)
+@given(made_checkins(), st.integers(1, 200))
+def test_traits_are_those_of_each_person_in_turn(checkins, days):
+    """Counted for everybody at once, and by hand."""
+    evidence = Evidence(checkins, at(days / 4))
+    past, places = evidence.past.frame, checkins.pois
+    users = sorted(past["user_id"].unique())
+    found = traits(evidence, users, places, None)
+    everybody = np.array([past.filter(pl.col("poi") == poi).height for poi in range(len(places))]) + 1
+    for row, user in enumerate(users):
+        own = past.filter(user_id=user)
+        late = own.filter(pl.col("time") >= evidence.as_of - timedelta(days=60))
+        km = 111.195 * 0.009 * abs(own["poi"].unique().cast(pl.Int64).to_numpy()[:, None] - np.arange(len(places)))
+        share = np.array([(own["poi"] == poi).sum() for poi in range(len(places))]) + 5 * everybody / everybody.sum()
+        wanted = [
+            np.full(len(places), np.log1p(len(late))),
+            np.full(len(places), np.log1p(own["poi"].n_unique())),
+            -np.log1p(km.min(axis=0) / 0.5),
+            np.log(share / share.sum() / (everybody / everybody.sum())),
+        ]
+        assert np.allclose(found[row, :, 1:5].T, wanted, rtol=1e-4)
