@@ -114,10 +114,11 @@ def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] 
     constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL reports each run to the hub; a run here stays here
     cuda = torch.cuda.is_available()
     # Unset, TRL's bf16 and gradient_checkpointing are on, and a CPU computes in bf16 by emulation.
+    cut = "fsdp_config" in recipe.trainer and int(os.environ.get("WORLD_SIZE", "1")) > 1
     bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False) and not recipe.trainer.get("fp16")
     defaults: dict[str, Any] = {
         "bf16": bf16,
-        "gradient_checkpointing": cuda,
+        "gradient_checkpointing": cuda and not cut,  # FSDP has its own: fsdp_config.activation_checkpointing
         "dataloader_pin_memory": cuda,
         "train_sampling_strategy": "group_by_length",
         "save_total_limit": 2,
@@ -125,7 +126,11 @@ def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] 
     }
     if recipe.method == "galore":
         defaults |= {"optim": "galore_adamw", "optim_target_modules": "all-linear"}
+    if recipe.method == "galore" and cut:
+        raise GenRecError("GaLore projects whole matrices: it does not go with trainer.fsdp_config")
     fixed: dict[str, Any] = {
+        "fsdp": cut,  # one process has nothing to cut
+        "fsdp_config": recipe.trainer.get("fsdp_config") if cut else None,
         "output_dir": str(out / CHECKPOINTS),
         "use_cpu": not cuda,
         "seed": recipe.seed,
