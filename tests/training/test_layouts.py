@@ -15,7 +15,7 @@ from genrec.jsonl import read as read_metrics
 from genrec.llm.adapter import ANY, WEIGHTS
 from genrec.llm.loading import load_model
 from training import layouts, record
-from training.recipe import Data, Lora, SftRecipe
+from training.recipe import Data, DpoRecipe, Lora, SftRecipe
 from training.settings import load_trainable, trainer_config
 from training.sft import train_sft
 
@@ -121,9 +121,21 @@ def test_another_number_of_examples_a_step_is_another_run(tiny_folder, tmp_path)
         record.begin(tmp_path, recipe(tiny_folder, "lora", learning_rate=1.0), {"processes": 1})
 
 
-def test_galore_is_not_cut(tiny_folder, tmp_path, monkeypatch):
+def test_what_is_not_cut(tiny_folder, tmp_path, monkeypatch):
     asked = recipe(tiny_folder, "galore", optim="galore_adamw", **CUT)
     assert not trainer_config("sft", asked, tmp_path).fsdp, "one process has nothing to cut"
     monkeypatch.setenv("WORLD_SIZE", "2")
+    for key, value, problem in (
+        ("version", 1, "version 2"),
+        ("state_dict_type", "SHARDED_STATE_DICT", "FULL_STATE_DICT"),
+    ):
+        with pytest.raises(GenRecError, match=problem):
+            trainer_config("sft", recipe(tiny_folder, "full", fsdp_config={key: value}), tmp_path)
     with pytest.raises(GenRecError, match="GaLore projects whole matrices"):
         trainer_config("sft", asked, tmp_path)
+    pairs = DpoRecipe(kind="dpo", preferences=Path("pairs.jsonl"), trainer=CUT)
+    with pytest.raises(GenRecError, match="for sft"):
+        trainer_config("dpo", pairs, tmp_path)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(GenRecError, match=r"trainer\.fsdp_config of the recipe"):
+        trainer_config("sft", recipe(tiny_folder, "full"), tmp_path)
