@@ -37,7 +37,8 @@ def gathered(trainer: Trainer) -> dict[str, torch.Tensor] | None:
     if not trainer.is_fsdp_enabled:
         return None
     options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
-    return get_model_state_dict(trainer.model, options=options)
+    weights: dict[str, Any] = get_model_state_dict(trainer.model, options=options)
+    return weights
 
 
 def fit(checkpoint: Path, trainer: Trainer) -> None:

@@ -54,7 +54,7 @@ def _compare(
 
     def run(part: Part, variant: Variant, *, model: str, rate: float, seed: int, steps: int) -> None:
         if (part, variant.name, rate, seed) not in {(row.part, row.variant, row.rate, row.seed) for row in rows}:
-            given = {"model": model, "rate": rate, "seed": seed, "steps": steps, "diaries": diaries}
+            given: dict[str, Any] = {"model": model, "rate": rate, "seed": seed, "steps": steps, "diaries": diaries}
             rows.append(alone(variant.name, measure, variant, part, **given))
             keep(rows)
 
@@ -67,6 +67,7 @@ def _compare(
     runs = list(product(settings.seeds, VARIANTS))
     for seed, variant in _each(runs, stage("the small model, runs")):
         run("learned", variant, model=base, rate=best_rate(rows, variant), seed=seed, steps=settings.steps)
+    keep(rows)  # what follows from them may be told in other words now
     return rows
 
 
