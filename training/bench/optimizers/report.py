@@ -94,7 +94,7 @@ def behind(rows: Sequence[Row], name: str, other: str, column: int = 2) -> dict[
 
 def claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Of the paper's claims, what these figures say: confirmed, contradicted or undecided."""
-    found = []
+    found: list[dict[str, Any]] = []
     for part, model in (("cost", "large model"), ("learned", "small model")):
         saved = [less for name in GALORE if (less := less_state(rows, part, name)) is not None]
         verdict = "undecided" if not saved else "confirmed" if max(saved) >= LESS_STATE else "contradicted"
