@@ -23,11 +23,13 @@ from pydantic import RootModel
 from genrec import __version__
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only, write_text
-from genrec.validation import read_json, read_text
-from training.recipe import DpoRecipe, SftRecipe, dump_recipe
+from genrec.validation import read_json
+from training.recipe import DpoRecipe, RankersRecipe, SftRecipe, dump_recipe, load_recipe
 
 RECIPE, RUN, METRICS, LOSS, TIMES = "recipe.yaml", "run.json", "metrics.jsonl", "loss.png", "times.json"
 CHECKPOINTS = "checkpoints"
+# How a run's examples are spread over devices: it may go on in another layout, with as many examples a step.
+LAYOUT = ("per_device_train_batch_size", "gradient_accumulation_steps", "fsdp_config")
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
@@ -61,18 +63,35 @@ def require_startable(out: Path, *, resume: bool) -> None:
 
 def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> None:
     """Write recipe.yaml and run.json, or check that those in `out` are of the same run; else raise GenRecError."""
-    recipe_text = dump_recipe(recipe)
     run = {"seed": recipe.seed, **facts, "versions": versions()}
     if not (out / RUN).exists():
-        write_text(out / RECIPE, recipe_text)
+        write_text(out / RECIPE, dump_recipe(recipe))
         write_text(out / RUN, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
         return
-    if read_text(out / RECIPE) != recipe_text:
+    begun = load_recipe(out / RECIPE)
+    if isinstance(begun, RankersRecipe) or _without_layout(begun) != _without_layout(recipe):
         raise GenRecError(f"{out} holds a run of another recipe, see its {RECIPE}; name another --out")
     old = read_json(out / RUN, _Facts, "an account of a run").root
-    differing = sorted(key for key in old.keys() | run.keys() if old.get(key) != run.get(key))
+    before, now = examples_a_step(begun, old.get("processes", 1)), examples_a_step(recipe, run.get("processes", 1))
+    if before != now:
+        raise GenRecError(
+            f"{out} holds a run with {before} examples a step, and these would be {now}: processes x "
+            "trainer.per_device_train_batch_size x trainer.gradient_accumulation_steps"
+        )
+    differing = sorted(key for key in (old.keys() | run.keys()) - {"processes"} if old.get(key) != run.get(key))
     if differing:
         raise GenRecError(f"{out} holds a run with other {', '.join(differing)}, see its {RUN}; name another --out")
+
+
+def _without_layout(recipe: SftRecipe | DpoRecipe) -> str:
+    trainer = {key: value for key, value in recipe.trainer.items() if key not in LAYOUT}
+    return dump_recipe(recipe.model_copy(update={"trainer": trainer}))
+
+
+def examples_a_step(recipe: SftRecipe | DpoRecipe, processes: int) -> int:
+    """How many examples all processes learn from before the weights move."""
+    batch = recipe.trainer.get("per_device_train_batch_size", 8)  # transformers' own defaults
+    return int(processes * batch * recipe.trainer.get("gradient_accumulation_steps", 1))
 
 
 def last_checkpoint(out: Path) -> Path | None:

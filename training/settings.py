@@ -66,19 +66,20 @@ def load_trainable(recipe: Recipe, *, base: str | None = None) -> Trainable:
     name = base or recipe.model
     model, tokenizer, info = load_model(name, dtype="float32" if recipe.method in ("full", "galore") else "auto")
     if recipe.method == "qlora":
-        model = _in_4_bit(info.path)
+        model = _in_4_bit(info.path, cut=is_cut(recipe))
     if info.device == "cpu" and recipe.trainer.get("bf16"):
         model.set_attn_implementation("eager")  # torch's fused attention in bf16 costs a fifth of the speed on CPUs
     return Trainable(model, tokenizer, info)
 
 
-def _in_4_bit(path: str) -> PreTrainedModel:
+def _in_4_bit(path: str, *, cut: bool) -> PreTrainedModel:
     """The model in NF4 with double quantisation (QLoRA, Dettmers et al., NeurIPS 2023), ready for LoRA."""
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_quant_storage=torch.bfloat16 if cut else torch.uint8,  # FSDP cuts nothing but floats
     )
     model = AutoModelForCausalLM.from_pretrained(
         path,
@@ -114,10 +115,12 @@ def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] 
     constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL reports each run to the hub; a run here stays here
     cuda = torch.cuda.is_available()
     # Unset, TRL's bf16 and gradient_checkpointing are on, and a CPU computes in bf16 by emulation.
+    _require_cuttable(recipe)
+    cut = is_cut(recipe)
     bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False) and not recipe.trainer.get("fp16")
     defaults: dict[str, Any] = {
         "bf16": bf16,
-        "gradient_checkpointing": cuda,
+        "gradient_checkpointing": cuda and not cut,  # FSDP has its own: fsdp_config.activation_checkpointing
         "dataloader_pin_memory": cuda,
         "train_sampling_strategy": "group_by_length",
         "save_total_limit": 2,
@@ -126,6 +129,8 @@ def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] 
     if recipe.method == "galore":
         defaults |= {"optim": "galore_adamw", "optim_target_modules": "all-linear"}
     fixed: dict[str, Any] = {
+        "fsdp": cut,  # one process has nothing to cut
+        "fsdp_config": recipe.trainer.get("fsdp_config") if cut else None,
         "output_dir": str(out / CHECKPOINTS),
         "use_cpu": not cuda,
         "seed": recipe.seed,
@@ -151,6 +156,29 @@ def _require_optimiser_fits(recipe: Recipe, config: SFTConfig | DPOConfig) -> No
             )
         if config.gradient_accumulation_steps != 1 or config.world_size != 1:
             raise GenRecError("layer-wise GaLore needs gradient_accumulation_steps: 1 and one process")
+
+
+def is_cut(recipe: Recipe) -> bool:
+    """Whether each weight is cut in as many pieces as there are processes; one process has nothing to cut."""
+    return "fsdp_config" in recipe.trainer and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _require_cuttable(recipe: Recipe) -> None:
+    """Raise GenRecError if weights are to be cut that must be whole, or in a way that layouts.py does not know."""
+    if not is_cut(recipe):
+        if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+            raise GenRecError("give FSDP's settings as trainer.fsdp_config of the recipe, not to `accelerate launch`")
+        return
+    if recipe.kind == "dpo":
+        raise GenRecError("trainer.fsdp_config is for sft: dpo trains a whole copy on each device")
+    if recipe.method == "galore":
+        raise GenRecError("GaLore projects whole matrices: it does not go with trainer.fsdp_config")
+    given = recipe.trainer["fsdp_config"]
+    if not isinstance(given, dict):
+        raise GenRecError("trainer.fsdp_config: write the settings themselves, as in {version: 2}")
+    settings = {key.removeprefix("fsdp_"): value for key, value in given.items()}
+    if settings.get("version", 2) != 2 or settings.get("state_dict_type", "FULL_STATE_DICT") != "FULL_STATE_DICT":
+        raise GenRecError("trainer.fsdp_config: GenRec uses version 2 and state_dict_type FULL_STATE_DICT")
 
 
 def _require_world_size(config: SFTConfig | DPOConfig) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from datasets import Dataset
 from peft import PeftModel
 from transformers import PrinterCallback
@@ -20,6 +21,7 @@ from training import record
 from training.data.conversation import TrainingExample
 from training.data.encoding import Encoder, encoded_dataset, examples_hash
 from training.data.examples import read, seen, training_examples
+from training.layouts import gathered, let_processors_cut
 from training.progress import Progress, nothing
 from training.prompts import LEARNED_PROMPTS
 from training.rankers import material
@@ -69,6 +71,7 @@ def tokenised(
 def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: Dataset, out: Path) -> SFTTrainer:
     """TRL's trainer as the recipe says, without any of the trainer's own output on the terminal."""
     config = trainer_config("sft", recipe, out)
+    let_processors_cut(config)
     with quiet_transformers():
         trainer = SFTTrainer(
             model=continued(trainable, adapter_folder(recipe.adapter)) if recipe.adapter else trainable.model,
@@ -141,21 +144,34 @@ def train_sft(
             **({"trained_on": trained_on.model_dump(mode="json")} if trained_on else {}),
         },
     }
-    if run_stage(trainer, recipe, facts, out, resume=resume, progress=training):
-        save_result(trainer, recipe, trainable, out, catalogue)
+    main = run_stage(trainer, recipe, facts, out, resume=resume, progress=training)
+    weights = gathered(trainer)
+    if main:
+        save_result(trainer, recipe, trainable, out, catalogue=catalogue, weights=weights)
 
 
-def save_result(trainer: SFTTrainer, recipe: SftRecipe, trainable: Trainable, out: Path, catalogue: str) -> None:
-    """Write the adapter, or the model with its tokenizer, into `out`; its declaration comes last."""
+def save_result(
+    trainer: SFTTrainer,
+    recipe: SftRecipe,
+    trainable: Trainable,
+    out: Path,
+    *,
+    catalogue: str,
+    weights: dict[str, torch.Tensor] | None,
+) -> None:
+    """Write the adapter, or the model with its tokenizer, into `out`; its declaration comes last.
+
+    `weights`: those that were trained, where the trainer's model has only pieces of them.
+    """
     model = trainer.accelerator.unwrap_model(trainer.model)
     with quiet_transformers():
         if recipe.adapts:
             model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
             # Unless told, PEFT asks the hub whether the base model has more words than it used to have.
-            model.save_pretrained(out, save_embedding_layers=False)
+            model.save_pretrained(out, state_dict=weights, save_embedding_layers=False)
         else:
             trainable.tokenizer.save_pretrained(out)
-            model.save_pretrained(out)
+            model.save_pretrained(out, state_dict=weights)
     (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
     ranking_prompt = prompt_version(LEARNED_PROMPTS[recipe.data.prompt])
     write_declaration(out, Adapter(base=recipe.model, catalogue=catalogue, ranking_prompt=ranking_prompt))

@@ -16,7 +16,7 @@ from genrec import jsonl
 from genrec.files import atomic_path, write_text
 from genrec.llm.quiet import quiet_transformers
 from genrec.validation import read_json
-from training import record
+from training import layouts, record
 from training.progress import Progress
 from training.recipe import DpoRecipe, SftRecipe
 from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, trainable_parameters
@@ -53,6 +53,8 @@ def run_stage(
         }
         record.begin(out, recipe, facts | counts)
     checkpoint = record.last_checkpoint(out) if resume else None
+    if checkpoint:
+        layouts.fit(checkpoint, trainer)
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     start = time.perf_counter()
     with labelled_loss(), quiet_transformers():

@@ -30,6 +30,7 @@ OWNED = {
     "model_init_kwargs": "GenRec loads the model",
     "logging_strategy": "every step is logged",
     "logging_steps": "every step is logged",
+    "fsdp": "set `fsdp_config` of the trainer, which holds where several processes are started",
     "save_only_model": "a checkpoint without the optimiser cannot be resumed",
     "restore_callback_states_from_checkpoint": "use --resume",
     "remove_unused_columns": _TOKENS,

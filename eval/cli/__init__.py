@@ -16,6 +16,7 @@ COMMANDS = {
     "beside": ("eval.cli.beside:beside", "Say where asking the language model pays."),
     "serving-sim": ("eval.cli.serving:serving_sim", "Say how long adapters should be kept loaded."),
     "update": ("eval.cli.update:update", "Say how what came since is best learned."),
+    "scale-sim": ("eval.cli.scale:scale_sim", "Say what serving many people takes, and costs."),
     "ablation": ("eval.cli.experiments:ablation", "Leave out parts of the profile."),
     "cold-start": ("eval.cli.experiments:cold_start", "Rank the same visits with ever more history."),
     "cross-city": ("eval.cli.experiments:cross_city", "Carry what was learned in one city to another."),

@@ -6,13 +6,10 @@ the reference before training, which counts as its time. Model, number format, o
 the same, and so must the losses be.
 """
 
-import multiprocessing
 import os
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -24,10 +21,10 @@ from datasets import Dataset
 from transformers import PrinterCallback, Trainer
 from trl import DPOTrainer
 
-from genrec.errors import GenRecError
 from genrec.llm.local import LocalModel
 from genrec.llm.quiet import quiet_transformers
 from training import dpo, sft
+from training.bench.alone import alone
 from training.data import examples as data
 from training.data.conversation import TrainingExample
 from training.data.preferences import Preference
@@ -111,17 +108,11 @@ def measure_all(model: str, steps: int, progress: Progress) -> list[Run]:
 
     Raises GenRecError if the model cannot be had, or if a process was killed.
     """
-    # Linux counts the memory of the process that starts another one into the other's peak. The fork server is small.
-    context = multiprocessing.get_context("forkserver")
     variants = list(product(KINDS, METHODS, TRAINERS))
     runs = []
-    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
-        for number, variant in enumerate(variants):
-            progress(number, len(variants))
-            try:
-                runs.append(pool.submit(measure, model, *variant, steps).result())
-            except BrokenProcessPool:
-                raise GenRecError(f"the run {' '.join(variant)} was killed: out of memory?") from None
+    for number, variant in enumerate(variants):
+        progress(number, len(variants))
+        runs.append(alone(" ".join(variant), measure, model, *variant, steps))
     progress(len(variants), len(variants))
     return runs
 

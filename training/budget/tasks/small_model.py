@@ -6,7 +6,7 @@ tokens). What it can is know places by heart, so it may also read the past of th
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,21 @@ def small_model(spec: SmallModel, source: PoiSource | None, progress: Progress =
 
     `source`: whose past it reads, if it reads any. `progress` hears of the steps.
     """
-    facts = [CODE_VERSION, spec.model_dump(mode="json"), versions()]
-    if source:
-        facts.append(source.past_facts())
+    about = [source.past_facts()] if source else []
+    return kept_model(spec, about, lambda: pretraining_texts(spec, source), progress)
+
+
+def kept_model(
+    spec: SmallModel, about: Sequence[Any], texts: Callable[[], Sequence[Conversation]], progress: Progress = nothing
+) -> Path:
+    """The model of the spec that has read `texts`, from the cache if it is there; `about` says what else they are."""
+    facts = [CODE_VERSION, spec.model_dump(mode="json"), versions(), *about]
     folder = cache_home() / "models" / f"small-{key_of(facts)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             work = folder.with_name(f"{folder.name}.half")
-            _make(spec, pretraining_texts(spec, source), work, progress)
+            _make(spec, texts(), work, progress)
             (work / "result").rename(folder)
             shutil.rmtree(work)
     return folder
