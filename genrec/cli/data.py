@@ -10,7 +10,7 @@ from rich.table import Table
 
 from genrec import prepared
 from genrec.checkins import Checkins
-from genrec.city import CHECKINS, TRUTH, CityConfig, build_city
+from genrec.city import CHECKINS, TRUTH, CityConfig, write_city
 from genrec.city.world import CATEGORIES
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
@@ -116,8 +116,7 @@ def synth(
     if before and not (output / TRUTH).exists():
         raise GenRecError(f"{written} is not of a synthetic city, and is not replaced; name another --out")
     with err.status("building the city"):
-        city = build_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed))
-        city.write(output)
-    out.print(f"{len(city.checkins):,} check-ins in {written}; truth_users.jsonl, truth_pois.csv beside it")
+        count = write_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed), output)
+    out.print(f"{count:,} check-ins in {written}; truth_users.jsonl, truth_pois.csv beside it")
     if before not in (None, file_hash(written)):
         err.print(f"note: the city that was in {output}, made with other settings, is replaced")
