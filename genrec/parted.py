@@ -119,17 +119,21 @@ class Parted:
         """All parts, one after the other."""
         return map(self.part, range(len(self.meta.parts)))
 
-    def of(self, users: Collection[str]) -> Checkins:
-        """The check-ins of some persons, with the whole catalogue: only the parts that hold them are read."""
+    def rows(self, users: Collection[str]) -> pl.DataFrame:
+        """The check-ins of some persons, as `part` has them: only the parts that hold them are read."""
         where = self.people.filter(pl.col(USER).is_in(sorted(users)))
         found = [self.part(number, names[USER].to_list()) for (number,), names in where.group_by(PART)]
-        return self._checkins(pl.concat(found) if found else self.part(0).clear())
+        return pl.concat(found) if found else self.part(0).clear()
+
+    def of(self, users: Collection[str]) -> Checkins:
+        """The check-ins of some persons, with the whole catalogue."""
+        return self.checkins(self.rows(users))
 
     def whole(self) -> Checkins:
         """All check-ins, in memory."""
-        checkins = self._checkins(pl.concat(self.parts()))
+        checkins = self.checkins(pl.concat(self.parts()))
         if len(self.people) != checkins.frame[USER].hash().n_unique():
-            raise InputError(f"is not of the parts: its number of users differs.", file=self.folder / META, fix=ANEW)
+            raise InputError("is not of the parts: its number of users differs.", file=self.folder / META, fix=ANEW)
         return checkins
 
     def batches(self, most: int) -> Iterator[list[str]]:
@@ -138,7 +142,8 @@ class Parted:
             for batch in persons.iter_slices(most):
                 yield batch[USER].to_list()
 
-    def _checkins(self, rows: pl.DataFrame) -> Checkins:
+    def checkins(self, rows: pl.DataFrame) -> Checkins:
+        """Rows of parts as check-ins."""
         frame = rows.sort(IN_ORDER).select(FRAME_SCHEMA.keys())
         if problem := frame_problem(frame, len(self.pois)):
             raise InputError(f"{problem}.", file=self._data, fix=ANEW)

@@ -55,8 +55,9 @@ class Meta(BaseModel):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a prepare did: counts after it, and how many of them were new."""
+    """What a prepare did: check-ins that it was given, counts after it, and how many of them were new."""
 
+    read: int
     users: int
     pois: int
     check_ins: int
@@ -120,6 +121,7 @@ def prepare(checkins: Checkins, folder: Path) -> Prepared:
 def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     frame, pois, notes, sources = checkins.frame, checkins.pois, checkins.notes, [Path(checkins.source).name]
     known_pois = known_check_ins = 0
+    read = len(frame)
     dates_only = checkins.dates_only
     if is_parted(folder):
         raise InputError("is in parts.", file=folder, fix="Add to it by genrec data prepare.")
@@ -139,7 +141,9 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
         meta = _write(folder, replace(checkins, frame=frame, pois=pois, notes=notes, dates_only=dates_only), sources)
     except OSError as error:
         raise GenRecError(f"{folder} cannot be written ({error}).") from error
-    return Prepared(meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes)
+    return Prepared(
+        read, meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes
+    )
 
 
 def require_same_kind(folder: Path, *, old_dates: bool, new_dates: bool) -> None:

@@ -125,9 +125,7 @@ def old_of(folder: Path, home: Path, groups: Groups, parts: int) -> Old:
         meta = parted.meta
         for rows in parted.parts():
             _put_old(rows, users, spill)
-        return Old(
-            parted.pois, meta.notes, meta.sources, meta.dates_only, meta.check_ins, meta.last_row, users, spill
-        )
+        return Old(parted.pois, meta.notes, meta.sources, meta.dates_only, meta.check_ins, meta.last_row, users, spill)
     frame, pois, _, notes, dates_only = load(folder)
     for rows in frame.with_row_index(ROW).iter_slices(CHUNK):
         _put_old(rows, users, spill)

@@ -11,14 +11,26 @@ from genrec.columns import POI, POI_ID, TIME, USER, UTC
 from genrec.files import one_writer
 from genrec.parted import ROW, Parted, is_parted
 from genrec.prepared import META, Prepared, merge_catalogues, not_in, read_meta, require_same_kind, spelled_as
+from genrec.reading.parquet_file import ParquetFile
 from genrec.reading.reader import Opened, as_in_pois, catalogued, duplicates_note, late_note, with_one_spelling
-from genrec.reading.text import Progress
+from genrec.reading.source import Source
+from genrec.reading.text import Progress, TextFile
 from genrec.reading.zones import settle_conversion
 from genrec.streaming.codes import CODE, Ints
 from genrec.streaming.intake import Intake, Old, old_of, take_in
 from genrec.streaming.merging import Converted, Offsets, Said, convert, in_moments, place_in_time, renumbered
 from genrec.streaming.spill import Spill
 from genrec.streaming.writing import SPILLED, Writer, final_pois, new_data
+
+
+LARGE_BYTES, LARGE_ROWS = 256 << 20, 2_500_000
+
+
+def is_large(source: Source) -> bool:
+    """Whether a file is better read in a stream."""
+    if isinstance(source, ParquetFile):
+        return source.rows >= LARGE_ROWS
+    return (source.size if isinstance(source, TextFile) else source.path.stat().st_size) >= LARGE_BYTES
 
 
 @dataclass
@@ -32,6 +44,7 @@ class _New:
     users: pl.Series
     pois: pl.DataFrame
     poi: Ints
+    rows: int
     converted: Converted
     dates_only: bool
 
@@ -85,7 +98,7 @@ def _read(intake: Intake, opened: Opened, timezone: str | None) -> _New:
     described, pois = catalogued(said.described(table), notes)
     poi = np.zeros(len(table), dtype=np.int64)
     poi[described[CODE].to_numpy()] = described[POI].to_numpy()
-    return _New(intake.spill, users, pois, poi, converted, conversion.dates_only)
+    return _New(intake.spill, users, pois, poi, intake.rows - converted.dropped, converted, conversion.dates_only)
 
 
 def _one_of_each(ids: pl.Series) -> tuple[pl.Series, Ints]:
@@ -124,7 +137,7 @@ def _write(data: Path, folder: Path, new: _New, old: Old | None, opened: Opened)
         writer.add(rows)
     meta = writer.finish(pois, sources, notes, dates_only=dates_only)
     known, there = (len(old.pois), old.rows) if old else (0, 0)
-    return Prepared(meta.users, meta.pois, meta.check_ins, meta.pois - known, meta.check_ins - there, notes)
+    return Prepared(new.rows, meta.users, meta.pois, meta.check_ins, meta.pois - known, meta.check_ins - there, notes)
 
 
 def _merged(new: _New, old: Old | None, user: Ints, poi: Ints) -> Iterator[pl.DataFrame]:
