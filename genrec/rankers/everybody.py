@@ -179,7 +179,7 @@ class _Counted:
         index = np.fromfile(self._went, dtype=np.int32)
         ones = np.ones(len(index))
         mass = csr_array((np.sqrt(np.fromfile(self._mass)), index, bounds), shape=shape)
-        tasters = csr_array(unit_tastes(mass, visitors, shape[0]).T)
+        tasters = csr_array(unit_tastes(mass, visitors, self._distinct).T)
         by_place = csr_array((ones, tasters.indices, tasters.indptr), shape=tasters.shape)
         return csr_array((ones, index, bounds), shape=shape), by_place, tasters
 

@@ -149,7 +149,7 @@ class Tables:
         own = self.own
         shape = (len(own.distinct), self.places.count)
         taste = csr_array((np.sqrt(own.mass[: len(own.user), ALL]), (own.user, own.poi)), shape=shape)
-        return unit_tastes(taste, self.crowd.visitors, len(self._distinct))
+        return unit_tastes(taste, self.crowd.visitors, self._distinct)
 
     @cached_property
     def _tasters(self) -> csr_array:
@@ -195,9 +195,12 @@ class Tables:
         return csr_array((np.ones(len(own.user)), (own.user, own.poi)), shape=shape)
 
 
-def unit_tastes(mass: csr_array, visitors: Ints, persons: int) -> csr_array:
-    """Roots of visits (persons, places) as unit vectors, rare places of all `persons` weighing more."""
-    rare = np.log((1 + persons) / (1 + visitors))
+def unit_tastes(mass: csr_array, visitors: Ints, distinct: Ints) -> csr_array:
+    """Roots of visits (persons, places) as unit vectors, rare places weighing more.
+
+    `distinct`: places of each of all persons, of a stranger behind them.
+    """
+    rare = np.log((2 + np.count_nonzero(distinct)) / (1 + visitors))
     taste = mass @ diags_array(rare)
     length = np.sqrt(np.asarray(taste.multiply(taste).sum(axis=1)).ravel())
     return csr_array(diags_array(1 / np.maximum(length, 1e-9)) @ taste)
