@@ -78,9 +78,7 @@ class InParts:
     evidence without. `rankers`: as of `Fusion`.
     """
 
-    def __init__(
-        self, folder: Path, home: Path, *, as_of: datetime | None = None, rankers: Path | None = None
-    ) -> None:
+    def __init__(self, folder: Path, home: Path, *, as_of: datetime | None = None, rankers: Path | None = None) -> None:
         self.parted = Parted(folder)
         places = places_of(self.parted.pois)
         self.everybody = count_everybody(self.parted, places, home, as_of)
@@ -113,6 +111,7 @@ def to_frame(ranked: Sequence[Ranked], pois: pl.DataFrame) -> pl.DataFrame:
         for each in ranked
         for rank, (poi, probability) in enumerate(zip(each.pois, each.probabilities, strict=True), start=1)
     ]
-    schema = {USER: pl.String, "at": pl.Datetime("us"), "rank": pl.UInt16, "poi": pl.UInt32, "probability": pl.Float64}
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {USER: pl.String, "at": pl.Datetime("us"), "rank": pl.UInt16}
+    schema |= {"poi": pl.UInt32, "probability": pl.Float64}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(pois["poi_id"].gather(frame["poi"]))

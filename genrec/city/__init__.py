@@ -2,8 +2,8 @@
 
 So demonstrations and tests can compare what is read from check-ins with what caused them. world.py makes the
 places, persona.py the users (with a table of every built-in effect), week.py their hours, mobility.py their
-visits. Equal configurations give equal bytes, whatever the number of cores. Large cities follow the same laws, drawn for
-many people together (large.py).
+visits. Equal configurations give equal bytes, whatever the number of cores. Large cities follow the same laws, drawn
+for many people together (large.py).
 """
 
 import datetime
@@ -133,7 +133,7 @@ def _write_large(config: CityConfig, folder: Path) -> int:
         first = 0
         for people, routines, block in crowd.walks(counts):
             own = counts[first : first + len(people)]
-            write_truth(file, people, routines, first, own, pois, config.start)
+            write_truth(file, people, routines, first=first, counts=own, pois=pois, start=config.start)
             moves.append(block)
             first += len(people)
     with atomic_path(folder / PLACES) as path:

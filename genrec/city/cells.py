@@ -19,6 +19,7 @@ class Cells:
     """The places of a world, sorted by cell and category.
 
     Attributes:
+        world: the world.
         of: the cell of each place. Shape: (places,).
         distance: km between the middles of cells. Shape: (cells, cells).
 
@@ -26,6 +27,7 @@ class Cells:
 
     def __init__(self, world: World) -> None:
         kinds = len(CATEGORIES)
+        self.world = world
         self.of = _split(world.east, world.north)
         self.count = int(self.of.max()) + 1
         members = np.bincount(self.of)
@@ -42,10 +44,11 @@ class Cells:
     def proximity(self, origin: Ints, reach_km: Floats | float) -> Singles:
         """As `World.proximity`, of all cells from the cell of each origin. Shape: (origins, cells)."""
         reach = np.broadcast_to(np.asarray(reach_km, np.float32), origin.shape)
-        far = self.distance[self.of[origin]] / reach[:, None]
+        far: Singles = self.distance[self.of[origin]] / reach[:, None]
         far += 1
         np.square(far, out=far)
-        return np.reciprocal(far, out=far)
+        np.reciprocal(far, out=far)
+        return far
 
     def draw(self, taste: Singles, near: Singles, rng: np.random.Generator) -> Ints:
         """A place for each row, by taste (rows, categories), popularity, and nearness (rows, cells)."""

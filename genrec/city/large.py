@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genrec import columns
 from genrec.city.cells import Cells
-from genrec.city.people import (
+from genrec.city.people import OCCUPATIONS, OPTIONS, WORKER, Block, People, Routines, draw_people, draw_routines
     OCCUPATIONS,
     OPTIONS,
     WORKER,
@@ -22,7 +22,6 @@ from genrec.city.people import (
     Routines,
     draw_people,
     draw_routines,
-    near_own,
 )
 from genrec.city.walks import simulate_all
 from genrec.city.world import CATEGORIES, UTC_OFFSET_HOURS, Ints, World
@@ -38,7 +37,7 @@ class Crowd:
     """All people of a large city; when they arrive and how active they are is known before anybody walks."""
 
     def __init__(self, world: World, users: int, seeds: np.random.SeedSequence) -> None:
-        self._world, self._cells = world, Cells(world)
+        self._cells = Cells(world)
         self._starts = range(0, users, BLOCK)
         self._sizes = [min(BLOCK, users - start) for start in self._starts]
         self._seeds = seeds.spawn(2 * len(self._sizes))
@@ -49,11 +48,10 @@ class Crowd:
         """Each block of people, with as many check-ins of each as `counts` says, by time."""
         for block, start in enumerate(self._starts):
             rng = np.random.default_rng(self._seeds[2 * block + 1])
-            people = self._people(block)
-            near = near_own(people, self._cells)
-            routines = draw_routines(people, self._world, self._cells, near, rng)
-            own = counts[start : start + len(people)]
-            person, place, seconds = simulate_all(people, routines, own, self._cells, near, self._world, rng)
+            town = Block(self._people(block), self._cells)
+            people = town.people
+            routines = draw_routines(town, rng)
+            person, place, seconds = simulate_all(town, routines, counts[start : start + len(people)], rng)
             order = np.argsort(seconds, kind="stable")
             moves = (
                 (person[order] + start).astype(np.uint32),
@@ -64,13 +62,14 @@ class Crowd:
 
     def _people(self, block: int) -> People:
         rng = np.random.default_rng(self._seeds[2 * block])
-        return draw_people(self._world, self._cells, self._sizes[block], rng)
+        return draw_people(self._cells, self._sizes[block], rng)
 
 
 def write_truth(
     file: IO[str],
     people: People,
     routines: Routines,
+    *,
     first: int,
     counts: Ints,
     pois: pl.DataFrame,

@@ -72,8 +72,9 @@ class People:
         return np.argsort(-expected, axis=1, kind="stable")[:, :count]
 
 
-def draw_people(world: World, cells: Cells, count: int, rng: np.random.Generator) -> People:
+def draw_people(cells: Cells, count: int, rng: np.random.Generator) -> People:
     """`count` users of a world, who arrive on its days."""
+    world = cells.world
     traits = {field: _options(options, count, rng) for field, options in one.FIELDS.items()}
     age = [OPTIONS["age_group"][index] for index in range(len(OPTIONS["age_group"]))]
     occupation = _by(traits["age_group"], [one.OCCUPATION[name] for name in age], OCCUPATIONS, rng)
@@ -100,7 +101,8 @@ def draw_people(world: World, cells: Cells, count: int, rng: np.random.Generator
 
 
 def _lognormal(sigma: float, shape: tuple[int, int], rng: np.random.Generator) -> Singles:
-    return np.exp(np.float32(sigma) * rng.standard_normal(shape, dtype=np.float32))
+    drawn: Singles = np.exp(np.float32(sigma) * rng.standard_normal(shape, dtype=np.float32))
+    return drawn
 
 
 def _options(options: Mapping[str, float], count: int, rng: np.random.Generator) -> Ints:
@@ -114,7 +116,7 @@ def _by(group: Ints, odds: list[dict[str, float]], names: tuple[str, ...], rng: 
     return pick(weights[group], rng.random(len(group)))
 
 
-def _effects(traits: Mapping[str, Ints], names: tuple[str, ...]) -> Floats:
+def _effects(traits: Mapping[str, Ints], names: tuple[str, ...]) -> Singles:
     """For each person and activity or category, the product of what their traits do to it. Shape: (people, names)."""
     effects = np.ones((len(traits["gender"]), len(names)), dtype=np.float32)
     for field, options in OPTIONS.items():
@@ -155,12 +157,21 @@ def _anchors(people: People, cells: Cells, rng: np.random.Generator) -> Ints:
     return anchor
 
 
-def near_own(people: People, cells: Cells) -> Singles:
-    """How near each cell is to the home or the anchor of each person. Shape: (people, cells)."""
-    near = cells.proximity(people.home, people.reach_km)
-    busy = np.flatnonzero(people.anchor >= 0)
-    near[busy] = np.maximum(near[busy], cells.proximity(people.anchor[busy], people.reach_km[busy]))
-    return near
+@dataclass(frozen=True)
+class Block:
+    """Some people and their city."""
+
+    people: People
+    cells: Cells
+
+    @cached_property
+    def near(self) -> Singles:
+        """How near each cell is to the home or the anchor of each person. Shape: (people, cells)."""
+        people, cells = self.people, self.cells
+        near = cells.proximity(people.home, people.reach_km)
+        busy = np.flatnonzero(people.anchor >= 0)
+        near[busy] = np.maximum(near[busy], cells.proximity(people.anchor[busy], people.reach_km[busy]))
+        return near
 
 
 @dataclass(frozen=True)
@@ -174,8 +185,9 @@ class Routines:
     strength: Floats
 
 
-def draw_routines(people: People, world: World, cells: Cells, near: Singles, rng: np.random.Generator) -> Routines:
+def draw_routines(block: Block, rng: np.random.Generator) -> Routines:
     """As persona.py draws them: a few a person, each on one to three days of the week at one hour."""
+    people = block.people
     trait = "conscientiousness"
     span = np.array([one.ROUTINE_COUNT[option] for option in OPTIONS[trait]])[people.traits[trait]]
     count = rng.integers(span[:, 0], span[:, 1])
@@ -189,7 +201,7 @@ def draw_routines(people: People, world: World, cells: Cells, near: Singles, rng
     with np.errstate(divide="ignore"):
         finish = rng.standard_exponential(chances.shape) / chances
     chosen = np.argsort(np.argsort(finish, axis=1), axis=1) < wanted[:, None]
-    poi = _routine_places(people, world, cells, near, person, activity, rng)
+    poi = _routine_places(block, person, activity, rng)
     strength = people.factor(trait, one.ROUTINE_STRENGTH)[person] + rng.normal(0, 0.07, len(person))
     row, weekday = np.nonzero(chosen)
     key = person[row] * HOURS_PER_WEEK + weekday * 24 + hour[row]
@@ -198,15 +210,14 @@ def draw_routines(people: People, world: World, cells: Cells, near: Singles, rng
     return Routines(person[row], key % HOURS_PER_WEEK, poi[row], activity[row], np.clip(strength[row], 0, 1))
 
 
-def _routine_places(
-    people: People, world: World, cells: Cells, near: Singles, person: Ints, activity: Ints, rng: np.random.Generator
-) -> Ints:
+def _routine_places(block: Block, person: Ints, activity: Ints, rng: np.random.Generator) -> Ints:
     """A place for each routine that is open when its person arrives."""
+    people, world = block.people, block.cells.world
     poi = np.full(len(person), -1)
     for _ in range(8):
         missing = np.flatnonzero(poi < 0)
         who = person[missing]
-        drawn = cells.draw(people.taste[who] * SERVES.T[activity[missing]], near[who], rng)
+        drawn = block.cells.draw(people.taste[who] * SERVES.T[activity[missing]], block.near[who], rng)
         is_open = world.opened[drawn] <= people.arrived[who]
         poi[missing[is_open]] = drawn[is_open]
     for row in np.flatnonzero(poi < 0).tolist():
@@ -217,7 +228,7 @@ def _routine_places(
 
 def hours_of(people: People, routines: Routines) -> Floats:
     """How much each person does in each hour of the week, with their routines. Shape: (people, hours)."""
-    hourly = people.week.sum(axis=2, dtype=np.float64)
+    hourly: Floats = people.week.sum(axis=2, dtype=np.float64)
     pull = one.SLOT_PULL * hourly.sum(axis=1)
     hourly[routines.person, routines.slot] += pull[routines.person]
     return hourly

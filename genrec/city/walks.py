@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from genrec.city.cells import Cells, Singles, pick
+from genrec.city.cells import pick
 from genrec.city.mobility import BURSTINESS, GAMMA, SECONDS_PER_HOUR, _sample
-from genrec.city.people import SERVES, People, Routines, hours_of
+from genrec.city.people import SERVES, Block, People, Routines, hours_of
 from genrec.city.week import ACTIVITIES, ACTIVITY_INDEX, HOURS_PER_WEEK
 from genrec.city.world import Floats, Ints, World
 
@@ -13,20 +13,17 @@ ROUNDS = 5  # of drawing more hours, before the hours of the busiest are weighed
 ATTEMPTS = 4  # at a place that is open and unknown
 
 
-def simulate_all(
-    people: People, routines: Routines, counts: Ints, cells: Cells, near: Singles, world: World,
-    rng: np.random.Generator,
-) -> tuple[Ints, Ints, Ints]:  # fmt: skip
+def simulate_all(block: Block, routines: Routines, counts: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
     """`counts` check-ins of each person: whose, the place, and seconds since the first day.
 
     Those of a person lie together, in order; no two of them fall into the same hour.
     """
+    people, world = block.people, block.cells.world
     person, hour = _hours(hours_of(people, routines), people.arrived, counts, world, rng)
     of_week = (hour + 24 * world.first_weekday) % HOURS_PER_WEEK
     activity = pick(people.week[person, of_week], rng.random(len(person)))
-    fixed = _fixed(people, routines, person, of_week, activity, rng)
-    walk = _Walk(people, cells, near, world, rng)
-    place = walk.places(counts, hour // 24, activity, fixed)
+    fixed = _fixed(people, routines, rng, person=person, of_week=of_week, activity=activity)
+    place = _Walk(block, rng).places(counts, hour // 24, activity, fixed)
     return person, place, hour * SECONDS_PER_HOUR + rng.integers(0, SECONDS_PER_HOUR, len(hour))
 
 
@@ -82,7 +79,7 @@ def _drawn(running: Floats, row: Ints, columns: int, rng: np.random.Generator) -
 
 
 def _fixed(
-    people: People, routines: Routines, person: Ints, of_week: Ints, activity: Ints, rng: np.random.Generator
+    people: People, routines: Routines, rng: np.random.Generator, *, person: Ints, of_week: Ints, activity: Ints
 ) -> Ints:
     """As `_fixed_places` of mobility.py: the place of each check-in that leaves no choice, else -1."""
     fixed = np.where(activity == ACTIVITY_INDEX["home"], people.home[person], -1)
@@ -100,10 +97,11 @@ def _fixed(
 class _Walk:
     """Exploration and preferential return of many people, a check-in of each at a time."""
 
-    def __init__(self, people: People, cells: Cells, near: Singles, world: World, rng: np.random.Generator) -> None:
-        self._people, self._cells, self._near, self._world, self._rng = people, cells, near, world, rng
-        self._seen = np.zeros((len(people), SLOTS), dtype=np.bool_)
-        self._last = people.home.copy()
+    def __init__(self, block: Block, rng: np.random.Generator) -> None:
+        self._people, self._cells, self._near, self._rng = block.people, block.cells, block.near, rng
+        self._world = block.cells.world
+        self._seen = np.zeros((len(block.people), SLOTS), dtype=np.bool_)
+        self._last = block.people.home.copy()
 
     def places(self, counts: Ints, day: Ints, activity: Ints, fixed: Ints) -> Ints:
         """The place of each check-in; those of a person lie together, in order."""

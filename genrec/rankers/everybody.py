@@ -4,7 +4,7 @@ The large tables lie in files of a work folder and are looked up there, by as ma
 up over all persons (a number a place or an hour) is held. Persons are numbered as the folder lists them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,13 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from genrec.clock import MOMENT
+from genrec.clock import MOMENT, local_span
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.habits import CityHabits
 from genrec.parted import ROW, Parted
 from genrec.rankers.places import Places
-from genrec.rankers.sparse import Floats, Ints, KeptRows, Keyed
-from genrec.rankers.stepping import MergedSteps, StepFiles
+from genrec.rankers.sparse import Ints, KeptRows, Keyed
+from genrec.rankers.stepping import StepFiles
 from genrec.rankers.steps import DAY, GAP, CrowdSteps, Visits, steps_from
 from genrec.rankers.tables import ALL, DECAYS, Crowd, seconds, unit_tastes
 from genrec.tallies import Steps as TalliedSteps
@@ -72,8 +72,7 @@ class Everybody:
 def count_everybody(parted: Parted, places: Places, home: Path, as_of: datetime | None = None) -> Everybody:
     """Count all parts, one after the other; `home` is a work folder for the tables. `as_of` None: after all."""
     home.mkdir(parents=True, exist_ok=True)
-    last = max(rows[TIME].max() for rows in parted.parts())  # type: ignore[type-var]
-    assert isinstance(last, datetime)
+    last = max(local_span(rows)[1] for rows in parted.parts())
     moment = as_of if as_of is not None and as_of <= last else last + timedelta(seconds=1)
     cut = _first_from(parted, moment) if moment <= last else None
     counted = _Counted(parted, places, home, moment)
@@ -103,7 +102,8 @@ class _Counted:
         self._pois, self._places, self._home = parted.pois, places, home
         self._dates_only, self._as_of = parted.meta.dates_only, seconds(moment)
         self._people = parted.people.select(USER).with_row_index("number")
-        self._crowd: Crowd | None = None
+        nobody: Ints = np.zeros(0, dtype=np.int64)
+        self._crowd = Crowd(Visits(nobody, nobody, np.zeros(0)), self._as_of, places)
         size, kinds = places.count, places.categories
         self._visits = np.zeros(size, dtype=np.int64)
         self._place_hours = np.zeros((size, 24), dtype=np.int32)
@@ -124,11 +124,7 @@ class _Counted:
         self._add_went(visits)
 
     def _add_crowd(self, visits: Visits, rows: pl.DataFrame) -> None:
-        crowd = Crowd(visits, self._as_of, self._places)
-        if self._crowd:
-            self._crowd.add(crowd)
-        else:
-            self._crowd = crowd
+        self._crowd.add(Crowd(visits, self._as_of, self._places))
         self._visits += np.bincount(visits.poi, minlength=self._places.count)
         if not self._dates_only:
             cells = visits.poi * 24 + rows[TIME].dt.hour().to_numpy()
@@ -155,7 +151,6 @@ class _Counted:
     def finished(self, moment: datetime, cut: tuple[datetime, int] | None) -> Everybody:
         """All of it, when all parts are counted."""
         crowd, near, everything = self._crowd, self._near.merged(), self._all.merged()
-        assert crowd is not None
         went, visitors, tasters = self._who_went_where(crowd.visitors)
         return Everybody(
             as_of=moment,

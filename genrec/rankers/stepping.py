@@ -1,12 +1,13 @@
 """Counts of steps that do not fit into memory: files of sorted counts, merged range by range into one."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.rankers.sparse import Floats, Ints
+from genrec.rankers.sparse import Ints
 from genrec.rankers.steps import STEPS, best_steps
 
 RANGE = 4_000_000  # counts that are merged together
@@ -61,7 +62,7 @@ class StepFiles:
         """Ranges of places, about RANGE counts each."""
         pieces = max(1, min(self._places, -(-sum(self._sizes) // RANGE)))
         bounds = [self._places * piece // pieces for piece in range(pieces + 1)]
-        return list(zip(bounds[:-1], bounds[1:], strict=True))
+        return list(pairwise(bounds))
 
 
 def _together(parts: list[tuple[Ints, Ints]], low: int, high: int) -> tuple[Ints, Ints]:

@@ -45,7 +45,7 @@ def steps_from(before: Ints, after: Ints, places: Places) -> tuple[Floats, Float
     return np.bincount(before, minlength=places.count).astype(np.float64), kind
 
 
-def best_steps(before: Ints, count: Floats, after: Ints, places: int) -> Ints:
+def best_steps(before: Ints, count: Floats | Ints, after: Ints, places: int) -> Ints:
     """Where most go on to from each place."""
     return best_of_groups(before, count, after, places, STEPS)
 

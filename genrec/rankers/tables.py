@@ -5,7 +5,6 @@ stranger's, of whom nothing is known.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol

@@ -126,9 +126,7 @@ class Opened:
         for rows in _typed(records, typer, self.bad, self.notes):
             yield rows.with_columns(owner) if self.layout.of_one_person else rows
         if self.layout.of_one_person:
-            self.notes.append(
-                f"the file names no user: all check-ins are taken to be of one person, called {OWNER!r}"
-            )
+            self.notes.append(f"the file names no user: all check-ins are taken to be of one person, called {OWNER!r}")
 
     def clock_notes(self, rows: int) -> list[str]:
         """How its times are read."""

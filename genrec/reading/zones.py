@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from genrec.clock import all_midnight
+from genrec.clock import all_midnight, local_span
 from genrec.columns import OFFSET, TIME, UTC
 from genrec.errors import GenRecError, InputError
 from genrec.reading.offsets import MAX_OFFSET, is_zone, minutes_of_zones
@@ -64,8 +64,7 @@ class ClockFacts:
 
     def _add_span(self, column: str, times: pl.Series) -> None:
         midnight = all_midnight(times)
-        low, high = times.min(), times.max()
-        assert isinstance(low, datetime) and isinstance(high, datetime)
+        low, high = local_span(times.alias(TIME).to_frame())
         if column in self.spans:
             first, last, before = self.spans[column]
             low, high, midnight = min(low, first), max(high, last), midnight and before
@@ -223,8 +222,8 @@ def _clock_times(facts: ClockFacts, names: set[str], timezone: str | None, sourc
     as_written = zones is not None and not zones <= {0, None}
     if both:
         midnight = facts.midnights(UTC)
-        notes = (f"all {facts.rows:,} UTC times are midnight: not used",) if midnight else ()
-        return Conversion("both", written, midnight_utc=midnight, before=notes)
+        unused = f"all {facts.rows:,} UTC times are midnight: not used"
+        return Conversion("both", written, midnight_utc=midnight, before=(unused,) if midnight else ())
     if not as_written and (written == UTC or zones is not None):
         return Conversion("utc", written, timezone=timezone, before=(_local_note(facts, names, timezone),))
     notes = _zone_notes(zones) if zones is not None and as_written else ()

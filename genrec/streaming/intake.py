@@ -50,7 +50,7 @@ class Old:
 class Intake:
     """The rows of a file by part, and what all of them together say.
 
-    In `spill`: `user_id` and `code` (numbers of `users` and `said`), `row`, and the times as RowTyper gives them.
+    In `spill`: `user_id` and `code` (numbers of `users` and `said()`), `row`, and the times as RowTyper gives them.
     """
 
     spill: Spill
@@ -62,13 +62,17 @@ class Intake:
     def __post_init__(self) -> None:
         """Nobody and nothing is known yet."""
         self.users = Users(self.groups)
-        self.said: Descriptions | None = None
+        self._said: Descriptions | None = None
         self.time_columns: list[str] = []
+
+    def said(self) -> pl.DataFrame:
+        """What was said of places: a row a `code`."""
+        return self._said.table() if self._said else pl.DataFrame()
 
     def put(self, chunk: pl.DataFrame) -> None:
         """Take in typed rows, which follow those before."""
-        if self.said is None:
-            self.said = Descriptions([column for column in SAID if column in chunk.columns])
+        if self._said is None:
+            self._said = Descriptions([column for column in SAID if column in chunk.columns])
             times = (TIME, UTC, OFFSET)
             self.time_columns = [c for c in chunk.columns if c in times or c.startswith(ZONE)]
         self.facts.add(chunk)
@@ -77,7 +81,7 @@ class Intake:
         if int(number[-1]) >= MOST_ROWS:
             raise GenRecError("these are more check-ins than a prepared folder can number (4,294,967,296)")
         rows = chunk.select(self.time_columns).with_columns(pl.col(pl.Categorical).cast(pl.String))
-        columns = [indices(user).alias(USER), self.said.numbers(chunk).alias(CODE), indices(number).alias(ROW)]
+        columns = [indices(user).alias(USER), self._said.numbers(chunk).alias(CODE), indices(number).alias(ROW)]
         self.spill.put(rows.with_columns(columns), group)
         self.rows += len(chunk)
 

@@ -57,17 +57,21 @@ def convert(spill: Spill, conversion: Conversion, user: Ints, code: Ints) -> Con
     """Give the rows of each part their two times, and new numbers of user and `code`; exact duplicates go."""
     done = Converted(0, 0, Offsets(), midnight=True)
     for part, rows in _parts(spill):
-        if OFFSET in rows.columns and rows[OFFSET].dtype == pl.String:
-            rows = rows.with_columns(pl.col(OFFSET).cast(pl.Categorical))
-        rows, far = conversion.apply(rows)
-        rows = rows.with_columns(renumbered(rows[USER], user), renumbered(rows[CODE], code))
-        kept = distinct(rows, [USER, CODE, TIME, UTC])
+        timed, far = conversion.apply(_with_zones(rows))
+        numbered = timed.with_columns(renumbered(rows[USER], user), renumbered(rows[CODE], code))
+        kept = distinct(numbered, [USER, CODE, TIME, UTC])
         done.far += far
         done.dropped += len(rows) - len(kept)
         done.midnight = done.midnight and all_midnight(kept[TIME])
         done.offsets.add(kept)
         spill.replace(part, kept)
     return done
+
+
+def _with_zones(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the names of time zones as RowTyper gives them."""
+    named = OFFSET in rows.columns and rows[OFFSET].dtype == pl.String
+    return rows.with_columns(pl.col(OFFSET).cast(pl.Categorical)) if named else rows
 
 
 def renumbered(numbers: pl.Series, new: Ints) -> pl.Series:
@@ -101,7 +105,8 @@ class Said:
         time = pl.Series(TIME, self._time).cast(pl.Datetime("us"))
         code = pl.int_range(len(table), dtype=pl.UInt32, eager=True).alias(CODE)
         order = np.lexsort((self._row, self._moment))
-        return table.with_columns(time, pl.Series(COUNT, self.count), code)[order[self.count[order] > 0]]
+        counted: pl.DataFrame = table.with_columns(time, pl.Series(COUNT, self.count), code)
+        return counted[order[self.count[order] > 0]]
 
 
 def place_in_time(spill: Spill, offsets: Offsets, rows: int, first_row: int, said: Said) -> int:

@@ -22,7 +22,6 @@ from genrec.streaming.merging import Converted, Offsets, Said, convert, in_momen
 from genrec.streaming.spill import Spill
 from genrec.streaming.writing import SPILLED, Writer, final_pois, new_data
 
-
 LARGE_BYTES, LARGE_ROWS = 256 << 20, 2_500_000
 
 
@@ -77,10 +76,9 @@ def _there(folder: Path) -> tuple[int, int]:
 
 def _read(intake: Intake, opened: Opened, timezone: str | None) -> _New:
     """Settle what all rows together decide, and note it in the order in which a file that is read at once has it."""
-    assert intake.said is not None
     notes = opened.notes
     users, user = _one_of_each(intake.users.settled(notes))
-    table = with_one_spelling(intake.said.table(), POI_ID, notes)
+    table = with_one_spelling(intake.said(), POI_ID, notes)
     if opened.pois is not None:
         table = as_in_pois(table, opened.pois)
     table, code = _alike(table)

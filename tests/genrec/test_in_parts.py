@@ -21,7 +21,13 @@ def folder(tmp_path_factory):
     base = tmp_path_factory.mktemp("parts")
     build_city(CityConfig(users=60, pois=200, days=40, seed=2)).write(base)
     opened = open_checkins(
-        base / "checkins.csv", columns={}, on_bad_rows="fail", day_first=None, timezone=None, pois_file=None, rejects=None
+        base / "checkins.csv",
+        columns={},
+        on_bad_rows="fail",
+        day_first=None,
+        timezone=None,
+        pois_file=None,
+        rejects=None,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intake, "CHUNK", 300)

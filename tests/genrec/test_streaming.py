@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from genrec import prepared
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
-from genrec.parted import Parted
 from genrec.reading.reader import open_checkins, read_checkins
 from genrec.streaming import intake
 from genrec.streaming.preparing import prepare
@@ -41,7 +40,7 @@ def same(one: Checkins, other: Checkins) -> bool:
     return one.frame.equals(other.frame) and one.pois.equals(other.pois) and one.dates_only == other.dates_only
 
 
-def result(way, path: Path, folder: Path, **how: object):  # noqa: ANN001, ANN201
+def result(way, path: Path, folder: Path, **how: object):
     try:
         done = way(path, folder, **how)
     except GenRecError as error:
@@ -57,7 +56,11 @@ times = st.one_of(
 )
 kinds = st.sampled_from(["Bar", "Pub", "", "unknown", '"Tea, Room"'])
 numbers = st.sampled_from(["51.5", "51.5", "-8", "91", ""])
-rows = st.lists(st.tuples(users, places, times, times, numbers, kinds, st.sampled_from(["-60", "0", "120", ""])), min_size=1, max_size=40)
+rows = st.lists(
+    st.tuples(users, places, times, times, numbers, kinds, st.sampled_from(["-60", "0", "120", ""])),
+    min_size=1,
+    max_size=40,
+)
 HEADER = ["user_id", "poi_id", "time", "utc_time", "latitude", "category", "utc_offset"]
 
 
