@@ -15,14 +15,6 @@ from numpy.typing import NDArray
 from genrec import columns
 from genrec.city.cells import Cells
 from genrec.city.people import OCCUPATIONS, OPTIONS, WORKER, Block, People, Routines, draw_people, draw_routines
-    OCCUPATIONS,
-    OPTIONS,
-    WORKER,
-    People,
-    Routines,
-    draw_people,
-    draw_routines,
-)
 from genrec.city.walks import simulate_all
 from genrec.city.world import CATEGORIES, UTC_OFFSET_HOURS, Ints, World
 
