@@ -288,7 +288,7 @@ class Crowd:
 
     def add(self, crowd: "Crowd") -> None:
         """Count the visits of other persons, too."""
-        self.popularity += crowd.popularity
-        self.visitors += crowd.visitors
-        self.hours += crowd.hours
-        self.kind_hours += crowd.kind_hours
+        self.popularity = self.popularity + crowd.popularity
+        self.visitors = self.visitors + crowd.visitors
+        self.hours = self.hours + crowd.hours
+        self.kind_hours = self.kind_hours + crowd.kind_hours
