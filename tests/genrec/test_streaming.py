@@ -1,15 +1,19 @@
 """Preparing in a stream gives what reading at once gives, of whatever file, in however many parts."""
 
+import os
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_disk import no_room
 
 from genrec import prepared
 from genrec.checkins import Checkins
-from genrec.errors import GenRecError
+from genrec.errors import GenRecError, InputError
+from genrec.parted import Parted
 from genrec.reading.reader import open_checkins, read_checkins
 from genrec.streaming import intake
 from genrec.streaming.preparing import prepare
@@ -79,6 +83,7 @@ columns = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @fuzz
 @given(first=rows, second=rows, chosen=columns, twice=st.booleans())
 def test_it_gives_what_reading_at_once_gives(first, second, chosen, twice, tmp_path_factory):
@@ -96,3 +101,99 @@ def test_it_gives_what_reading_at_once_gives(first, second, chosen, twice, tmp_p
         for user in parted.frame["user_id"].unique():
             own = prepared.people(base / "parts", [user])
             assert own.frame.equals(parted.frame.filter(pl.col("user_id") == user))
+
+
+def read(path: Path, count: int, start: int = 0) -> Path:
+    lines = [
+        f"u{row % 11},p{row % 7},2012-04-{1 + row % 28:02d} {row % 24:02d}:00:00,51.{row % 7},-114,Bar"
+        for row in range(start, start + count)
+    ]
+    path.write_text("user_id,poi_id,time,latitude,longitude,category\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def content(folder: Path) -> tuple[list[object], list[object]]:
+    checkins = read_checkins(folder)
+    return checkins.frame.rows(), checkins.pois.rows()
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the disk before and after each rename, as a kill would leave it."""
+    out = tmp_path / "out"
+    at_once(read(tmp_path / "in.csv", 30), out)
+    old, seen, rename = content(out), [], os.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        for move in (lambda: None, lambda: rename(self, target)):
+            move()
+            copy = tmp_path / f"copy{len(seen)}"
+            shutil.copytree(out, copy)
+            seen.append(content(copy))
+        return target
+
+    more = read(tmp_path / "more.csv", 90, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        stream(more, out)
+    new = content(out)
+    assert len(new[0]) == 100
+    assert old in seen and new in seen and all(state in (old, new) for state in seen)
+    assert sorted(path.name for path in out.iterdir()) == ["data.1", "meta.json"]
+    killed = tmp_path / "copy2"
+    stream(more, killed)  # what a kill has left goes, and the work is done again
+    assert content(killed) == new
+    assert len([path for path in killed.iterdir() if path.name.startswith("data.")]) == 1
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = read(tmp_path / "more.csv", 20_000)
+    with no_room(tmp_path / "disk", 256 << 10) as out:
+        stream(read(tmp_path / "in.csv", 20), out)
+        before = content(out)
+        monkeypatch.setattr(intake, "CHUNK", 9000)
+        monkeypatch.setattr(intake, "PART", 9000)
+        with pytest.raises(GenRecError, match=r"cannot be written: .* Make room") as caught:
+            stream(more, out)
+        assert "\n" not in str(caught.value)
+        assert content(out) == before
+        assert sorted(path.name for path in out.iterdir()) == ["data.1", "meta.json"]
+
+
+@pytest.mark.parametrize("name", ["part-0001.parquet", "people.parquet", "pois.parquet"])
+def test_a_damaged_part_is_named(name: str, tmp_path: Path) -> None:
+    stream(read(tmp_path / "in.csv", 60), tmp_path / "out")
+    path = tmp_path / "out" / "data.1" / name
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match=name):
+        read_checkins(tmp_path / "out")
+    path.unlink()
+    with pytest.raises(InputError, match=name):
+        prepared.people(tmp_path / "out", [f"u{user}" for user in range(11)])
+
+
+def test_a_person_is_in_one_part_and_batches_are_of_one_part(tmp_path: Path) -> None:
+    stream(read(tmp_path / "in.csv", 200), tmp_path / "out")
+    parted = Parted(tmp_path / "out")
+    assert len(parted.meta.parts) > 2
+    held = [set(rows["user_id"].to_list()) for rows in parted.parts()]
+    assert sum(map(len, held)) == len(set().union(*held)) == 11
+    batches = list(parted.batches(2))
+    assert sorted(user for batch in batches for user in batch) == sorted(set().union(*held))
+    assert all(len(batch) <= 2 and any(set(batch) <= users for users in held) for batch in batches)
+    rows = parted.part(0)
+    assert rows.equals(rows.sort("user_id", "moment", "row"))
+    assert prepared.people(tmp_path / "out", ["nobody"]).frame.is_empty()
+
+
+def test_small_files_are_added_to_a_folder_in_parts_by_the_command(tmp_path: Path, genrec) -> None:
+    stream(read(tmp_path / "in.csv", 60), tmp_path / "out")
+    code, said, _ = genrec("data", "prepare", read(tmp_path / "more.csv", 90), "--out", tmp_path / "out")
+    assert code == 0 and "90 check-ins (30 new) of 11 users" in " ".join(said.split())
+    assert len(read_checkins(tmp_path / "out").frame) == 90
+    dates = tmp_path / "dates.csv"
+    dates.write_text("user_id,poi_id,time,latitude,longitude\n" + "u1,p1,2012-04-03,51,-114\n" * 2)
+    code, _, said = genrec("data", "prepare", dates, "--out", tmp_path / "out")
+    assert code == 2 and "its times are hours" in " ".join(said.split())
+    assert len(read_checkins(tmp_path / "out").frame) == 90
