@@ -10,6 +10,7 @@ folder of data beside the old one; meta.json, which names it, replaces its prede
 """
 
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,10 +21,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from genrec.bounds import Count, Positive
 from genrec.checkins import Checkins
 from genrec.clock import MOMENT
-from genrec.columns import USER
+from genrec.columns import TIME, USER
 from genrec.errors import InputError
 from genrec.files import file_hash, require_regular
-from genrec.tables import CATALOGUE_SCHEMA, FRAME_SCHEMA, Schema, catalogue_problem, frame_problem, read_table
+from genrec.tables import (
+    CATALOGUE_SCHEMA,
+    FRAME_SCHEMA,
+    Schema,
+    catalogue_problem,
+    frame_problem,
+    read_table,
+    require_table,
+)
 from genrec.validation import read_json
 
 META, POIS, PEOPLE = "meta.json", "pois.parquet", "people.parquet"
@@ -105,15 +114,24 @@ class Parted:
 
     def part(self, number: int, users: Collection[str] | None = None) -> pl.DataFrame:
         """The check-ins of a part, or of some persons in it, with their `moment` and `row`."""
-        expected, path = self.meta.parts[number], self._data / part_name(number)
-        if number not in self._checked:
-            self._whole(path.name, expected.sha256)
-            read_table(path, PART_SCHEMA, rows=expected.check_ins, fix=ANEW).clear()
-            self._checked.add(number)
-        rows = pl.scan_parquet(path, glob=False)
+        rows = self._scanned(number)
         if users is not None:
             rows = rows.filter(pl.col(USER).is_in(sorted(users)))
         return rows.collect()
+
+    def last(self) -> datetime:
+        """The latest local time of all check-ins."""
+        latest = (self._scanned(number).select(pl.col(TIME).max()) for number in range(len(self.meta.parts)))
+        found: datetime = max(time.collect().item() for time in latest)
+        return found
+
+    def _scanned(self, number: int) -> pl.LazyFrame:
+        expected, path = self.meta.parts[number], self._data / part_name(number)
+        if number not in self._checked:
+            self._whole(path.name, expected.sha256)
+            require_table(path, PART_SCHEMA, rows=expected.check_ins, fix=ANEW)
+            self._checked.add(number)
+        return pl.scan_parquet(path, glob=False)
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """All parts, one after the other."""

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from genrec.clock import MOMENT, local_span
+from genrec.clock import MOMENT
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.habits import CityHabits
 from genrec.parted import ROW, Parted
@@ -72,7 +72,7 @@ class Everybody:
 def count_everybody(parted: Parted, places: Places, home: Path, as_of: datetime | None = None) -> Everybody:
     """Count all parts, one after the other; `home` is a work folder for the tables. `as_of` None: after all."""
     home.mkdir(parents=True, exist_ok=True)
-    last = max(local_span(rows)[1] for rows in parted.parts())
+    last = parted.last()
     moment = as_of if as_of is not None and as_of <= last else last + timedelta(seconds=1)
     cut = _first_from(parted, moment) if moment <= last else None
     counted = _Counted(parted, places, home, moment)
