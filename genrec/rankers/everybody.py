@@ -160,7 +160,7 @@ class _Counted:
             place_hours=self._place_hours,
             all_steps=TalliedSteps(everything.key, everything.count, self._places.count),
             crowd=crowd,
-            steps=CrowdSteps(Keyed(near.key, near.count), self._from, self._kind, near.best),
+            steps=CrowdSteps(Keyed(near.key, near.count), self._from, self._kind, near.best(self._places.count)),
             went=went,
             visitors=visitors,
             distinct=self._distinct,

@@ -11,15 +11,25 @@ from genrec.rankers.sparse import Ints
 from genrec.rankers.steps import STEPS, best_steps
 
 RANGE = 4_000_000  # counts that are merged together
+ROWS = 20_000  # places whose best are found together
 
 
 @dataclass(frozen=True)
 class MergedSteps:
-    """How often each step was taken: `key` is before * places + after, ascending. `best`: see `best_steps`."""
+    """How often each step was taken: `key` is before * places + after, ascending."""
 
     key: Ints
     count: NDArray[np.int64]
-    best: Ints
+
+    def best(self, places: int) -> Ints:
+        """See `best_steps`; found for some places at a time."""
+        best = np.full((places, STEPS), -1, dtype=np.int64)
+        for first in range(0, places, ROWS):
+            end = min(first + ROWS, places)
+            low, high = np.searchsorted(self.key, [first * places, end * places])
+            key = np.asarray(self.key[low:high])
+            best[first:end] = best_steps(key // places - first, self.count[low:high], key % places, end - first)
+        return best
 
 
 class StepFiles:
@@ -39,21 +49,18 @@ class StepFiles:
 
     def merged(self) -> MergedSteps:
         """All of them together; the files so far go."""
-        best = np.full((self._places, STEPS), -1, dtype=np.int64)
         parts = [(self._file("key", i), self._file("count", i)) for i, size in enumerate(self._sizes) if size]
         total = 0
         with (self._home / "key").open("wb") as keys, (self._home / "count").open("wb") as counts:
             for low, high in self._ranges():
                 key, count = _together(parts, low * self._places, high * self._places)
-                if len(key):
-                    best[low:high] = best_steps(key // self._places - low, count, key % self._places, high - low)
                 key.tofile(keys)
                 count.tofile(counts)
                 total += len(key)
         for number in range(len(self._sizes)):
             (self._home / f"key-{number}").unlink()
             (self._home / f"count-{number}").unlink()
-        return MergedSteps(_mapped(self._home / "key", total), _mapped(self._home / "count", total), best)
+        return MergedSteps(_mapped(self._home / "key", total), _mapped(self._home / "count", total))
 
     def _file(self, what: str, number: int) -> Ints:
         return _mapped(self._home / f"{what}-{number}", self._sizes[number])

@@ -106,7 +106,8 @@ class Said:
         code = pl.int_range(len(table), dtype=pl.UInt32, eager=True).alias(CODE)
         order = np.lexsort((self._row, self._moment))
         counted: pl.DataFrame = table.with_columns(time, pl.Series(COUNT, self.count), code)
-        return counted[order[self.count[order] > 0]]
+        kept: pl.DataFrame = counted[order[self.count[order] > 0]]
+        return kept
 
 
 def place_in_time(spill: Spill, offsets: Offsets, rows: int, first_row: int, said: Said) -> int:
