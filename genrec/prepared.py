@@ -124,7 +124,7 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     read = len(frame)
     dates_only = checkins.dates_only
     if is_parted(folder):
-        raise InputError("is in parts.", file=folder, fix="Add to it by genrec data prepare.")
+        raise InputError("is in parts: only files are added to it.", file=folder, fix="Name another folder.")
     if (folder / META).exists():
         old = read_meta(folder)
         old_frame, old_pois, *_ = load(folder)

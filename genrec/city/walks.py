@@ -3,7 +3,7 @@
 import numpy as np
 
 from genrec.city.cells import pick
-from genrec.city.mobility import BURSTINESS, GAMMA, SECONDS_PER_HOUR, _sample
+from genrec.city.mobility import BURSTINESS, GAMMA, SECONDS_PER_HOUR, sample
 from genrec.city.people import SERVES, Block, People, Routines, hours_of
 from genrec.city.week import ACTIVITIES, ACTIVITY_INDEX, HOURS_PER_WEEK
 from genrec.city.world import Floats, Ints, World
@@ -57,7 +57,7 @@ def _hours(hourly: Floats, arrived: Ints, counts: Ints, world: World, rng: np.ra
     nth = np.arange(len(keys)) - np.searchsorted(person[order], np.arange(len(counts)))[person[order]]
     kept = keys[order][(nth < counts[person[order]]) & (missing[person[order]] <= 0)]
     weighed = [
-        who * length + _sample((bursts[who, :, None] * by_weekday[who, weekday] + 1e-300).ravel(), counts[who], rng)
+        who * length + sample((bursts[who, :, None] * by_weekday[who, weekday] + 1e-300).ravel(), counts[who], rng)
         for who in np.flatnonzero(missing > 0).tolist()
     ]
     keys = np.sort(np.concatenate([kept, *weighed]))
