@@ -181,8 +181,8 @@ def _only_pois(pois: pl.DataFrame | None) -> pl.Series | None:
 def catalogued(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows (as of `build_catalogue`) with the numbers of their POIs, and the catalogue of what is said of these."""
     rows = rows.with_columns(_poi_index(rows[POI_ID]))
-    no_category = pl.col(CATEGORY).is_null() if CATEGORY in rows.columns else pl.lit(True)
-    if unknown := rows.select((no_category * (pl.col(COUNT) if COUNT in rows.columns else 1)).sum()).item():
+    nameless = rows.filter(pl.col(CATEGORY).is_null()) if CATEGORY in rows.columns else rows
+    if unknown := int(nameless[COUNT].sum()) if COUNT in rows.columns else len(nameless):
         notes.append(f"{unknown:,} check-ins have no category")
     catalogue, more = build_catalogue(rows)
     notes += more

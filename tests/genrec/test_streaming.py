@@ -197,3 +197,76 @@ def test_small_files_are_added_to_a_folder_in_parts_by_the_command(tmp_path: Pat
     code, _, said = genrec("data", "prepare", dates, "--out", tmp_path / "out")
     assert code == 2 and "its times are hours" in " ".join(said.split())
     assert len(read_checkins(tmp_path / "out").frame) == 90
+
+
+HEAD = "user_id,poi_id,time,latitude,longitude,category\n"
+
+
+def lines(line: str) -> str:
+    """Forty lines; of each number the remainders are filled in."""
+    return "".join(
+        line.format(user=i % 5, poi=i % 3, day=f"{1 + i % 28:02d}", month=f"{1 + i % 12:02d}", i=i, odd=i % 2)
+        for i in range(40)
+    )
+
+
+UTC_ONLY = "user_id,poi_id,utc_time,latitude,longitude\n"
+FILES: dict[str, tuple[str, dict[str, object]]] = {
+    "named zones": (
+        "utc_offset,user_id,poi_id,utc_time,latitude,longitude\n"
+        + lines("Europe/Paris,u{user},p{poi},2012-{month}-28 02:30:00,5,{poi}\n")
+        + lines("Asia/Tokyo,u{user},p{poi},2012-{month}-28 02:30:00,5,{poi}\n"),
+        {},
+    ),
+    "a zone": (
+        UTC_ONLY + lines("u{user},p{poi},2012-{month}-28 02:30:00,5,{poi}\n"),
+        {"timezone": "America/Edmonton"},
+    ),
+    "zones in the times": (
+        UTC_ONLY.replace("utc_", "") + lines("u{user},p{poi},2012-04-{day}T02:30:00+0{poi}:00,5,{poi}\n"),
+        {},
+    ),
+    "dates": (HEAD + lines("u{user},p{poi},2012-04-{day},5,{poi},Bar\n"), {}),
+    "day first": (HEAD + lines("u{user},p{poi},{day}/4/2012 10:{i:02d}:00,5,{poi},Bar\n"), {}),
+    "latin-1, quotes, blank lines": (
+        HEAD + lines('u{user},"p{poi}",2012-04-{day} 01:00:00,5,{poi},"Caf\xe9, {odd}"\n\n'),
+        {},
+    ),
+    "one person": (
+        "venue.id,createdAt,venue.lat,venue.lng\n" + lines("p{poi},13334760{i:02d},5,{poi}\n"),
+        {"columns": {"latitude": "venue.lat", "longitude": "venue.lng"}},
+    ),
+    "JSON Lines": (
+        lines('{{"user": "u{user}", "venue": {poi}, "time": "2012-04-{day} 01:00:00", "lat": 5, "lng": {poi}}}\n'),
+        {"columns": {"poi_id": "venue"}},
+    ),
+    "a bad row": (HEAD + "u1,p1,2012-04-03 18:00:00,5,5,Bar\n" * 30 + "u1,p1,yesterday,5,5,Bar\n", {}),
+    "hours for minutes": (
+        "user_id,poi_id,time,utc_offset,latitude,longitude\n" + "u1,p1,2012-04-03 18:00:00,2,5,5\n" * 30,
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_every_kind_of_file_gives_what_reading_at_once_gives(kind: str, tmp_path: Path) -> None:
+    content, how = FILES[kind]
+    (tmp_path / "in.csv").write_bytes(content.encode("latin-1"))
+    assert result(stream, tmp_path / "in.csv", tmp_path / "parts", **how) == result(
+        at_once, tmp_path / "in.csv", tmp_path / "whole", **how
+    )
+    if (tmp_path / "whole" / "meta.json").exists():
+        assert same(read_checkins(tmp_path / "parts"), read_checkins(tmp_path / "whole"))
+
+
+def test_places_in_a_file_of_their_own(tmp_path: Path) -> None:
+    lines = "".join(f"u{i % 5},{i % 3},2012-04-{1 + i % 28:02d} 01:00:00\n" for i in range(40))
+    (tmp_path / "in.csv").write_text("user_id,poi_id,time\n" + lines)
+    (tmp_path / "pois.csv").write_text("poi_id,latitude,longitude,category\n0.0,5,5,Bar\n1.0,6,6,\n2.0,7,7,Pub\n")
+    how = {"pois_file": tmp_path / "pois.csv"}
+    assert result(stream, tmp_path / "in.csv", tmp_path / "parts", **how) == result(
+        at_once, tmp_path / "in.csv", tmp_path / "whole", **how
+    )
+    assert same(read_checkins(tmp_path / "parts"), read_checkins(tmp_path / "whole"))
+    pl.read_csv(tmp_path / "in.csv").write_parquet(tmp_path / "in.parquet")
+    assert stream(tmp_path / "in.parquet", tmp_path / "parts", **how).new_check_ins == 0
