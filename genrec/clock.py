@@ -9,17 +9,19 @@ from genrec.columns import TIME, USER, UTC
 MOMENT = "moment"
 
 
-def moments(frame: pl.DataFrame) -> pl.Series:
+def moments(frame: pl.DataFrame, usual_of_all: int | None = None) -> pl.Series:
     """When each check-in was, on the clock that rules order and gaps. Shape: (rows,).
 
     That is UTC. Where a check-in's UTC is unknown, its local time is taken back by the offset that is usual for the
-    user, else for all users of `frame`; local times as they stand if nobody's UTC is known.
+    user, else for all users of `frame`; local times as they stand if nobody's UTC is known. `usual_of_all`: that offset
+    in minutes, where `frame` holds some users only.
     """
     unknown = frame[UTC].null_count()
-    if unknown in (0, len(frame)):
+    if unknown == 0 or (unknown == len(frame) and usual_of_all is None):
         return frame[UTC if unknown == 0 else TIME].alias(MOMENT)
     minutes = (pl.col(TIME) - pl.col(UTC)).dt.total_minutes().quantile(0.5, "lower")
-    usual = pl.coalesce(minutes.over(USER), minutes).cast(pl.Int64)
+    of_all = minutes if usual_of_all is None else pl.lit(usual_of_all, pl.Float64)
+    usual = pl.coalesce(minutes.over(USER), of_all).cast(pl.Int64)
     return frame.select(pl.coalesce(UTC, pl.col(TIME) - pl.duration(minutes=usual)).alias(MOMENT)).to_series()
 
 

@@ -11,7 +11,7 @@ the old folder or the new one.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -26,6 +26,7 @@ from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, file_hash, one_writer, require_regular, write_text
 from genrec.ids import aligned
+from genrec.parted import Parted, is_parted
 from genrec.tables import CATALOGUE_SCHEMA, FRAME_SCHEMA, catalogue_problem, frame_problem, read_table
 from genrec.validation import read_json
 
@@ -54,8 +55,9 @@ class Meta(BaseModel):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a prepare did: counts after it, and how many of them were new."""
+    """What a prepare did: check-ins that it was given, counts after it, and how many of them were new."""
 
+    read: int
     users: int
     pois: int
     check_ins: int
@@ -85,7 +87,7 @@ def places_known(pois: pl.DataFrame, catalogue: str) -> int | None:
 def merged(old: Checkins, new: Checkins) -> Checkins:
     """Check-ins and others that were added to them, as `prepare` adds them; places keep their index."""
     pois, frame, notes = spelled_as(old.pois, old.frame, new.pois, new.frame)
-    pois, index = _merge_catalogues(old.pois, pois)
+    pois, index = merge_catalogues(old.pois, pois)
     frame = _merge_frames(old.frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
     return replace(old, frame=frame, pois=pois, notes=list(dict.fromkeys(old.notes + new.notes + notes)))
 
@@ -100,7 +102,11 @@ def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str], bool
         InputError: it is no prepared folder, or it is damaged.
 
     """
-    meta = _read_meta(folder)
+    if is_parted(folder):
+        parted = Parted(folder)
+        checkins = parted.whole()
+        return checkins.frame, checkins.pois, checkins.source, checkins.notes, checkins.dates_only
+    meta = read_meta(folder)
     tables = {name: _current(folder, name, meta) for name in (CHECKINS, POIS)}
     pois = read_table(tables[POIS], CATALOGUE_SCHEMA, rows=meta.pois, others=True, fix=ANEW)
     frame = read_table(tables[CHECKINS], FRAME_SCHEMA, rows=meta.check_ins, fix=ANEW)
@@ -135,17 +141,16 @@ def prepare(checkins: Checkins, folder: Path) -> Prepared:
 def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     frame, pois, notes, sources = checkins.frame, checkins.pois, checkins.notes, [Path(checkins.source).name]
     known_pois = known_check_ins = 0
+    read = len(frame)
     dates_only = checkins.dates_only
+    if is_parted(folder):
+        raise InputError("is in parts: only files are added to it.", file=folder, fix="Name another folder.")
     if (folder / META).exists():
-        old = _read_meta(folder)
+        old = read_meta(folder)
         old_frame, old_pois, *_ = load(folder)
         _put_in_place(folder, old)
         dates_only = dates_only or (old.dates_only and all_midnight(frame[TIME]))
-        if old.dates_only != dates_only:
-            there, here = ("dates without hours", "hours") if old.dates_only else ("hours", "dates without hours")
-            raise InputError(
-                f"its times are {there}, the new ones are {here}.", file=folder, fix="Prepare them into another folder."
-            )
+        require_same_kind(folder, old_dates=old.dates_only, new_dates=dates_only)
         known_pois, known_check_ins = len(old_pois), len(old_frame)
         both = merged(Checkins(old_frame, old_pois, str(folder), old.notes), checkins)
         pois, frame, notes = both.pois, both.frame, both.notes
@@ -154,7 +159,29 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
         meta = _write(folder, replace(checkins, frame=frame, pois=pois, notes=notes, dates_only=dates_only), sources)
     except OSError as error:
         raise GenRecError(f"{folder} cannot be written ({error}).") from error
-    return Prepared(meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes)
+    return Prepared(
+        read, meta.users, len(pois), len(frame), len(pois) - known_pois, len(frame) - known_check_ins, notes
+    )
+
+
+def require_same_kind(folder: Path, *, old_dates: bool, new_dates: bool) -> None:
+    """Raise InputError if times are added to dates without hours, or dates to times."""
+    if old_dates != new_dates:
+        there, here = ("dates without hours", "hours") if old_dates else ("hours", "dates without hours")
+        raise InputError(
+            f"its times are {there}, the new ones are {here}.", file=folder, fix="Prepare them into another folder."
+        )
+
+
+def people(folder: Path, users: Collection[str]) -> Checkins:
+    """The check-ins of some persons of a prepared folder, with the whole catalogue.
+
+    Of a folder in parts only those are read that hold them. Raises InputError as `load`.
+    """
+    if is_parted(folder):
+        return Parted(folder).of(users)
+    checkins = Checkins(*load(folder))
+    return replace(checkins, frame=checkins.frame.filter(pl.col(USER).is_in(sorted(users))))
 
 
 def spelled_as(
@@ -171,7 +198,7 @@ def spelled_as(
     return pois, frame, notes
 
 
-def _merge_catalogues(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, int]]:
+def merge_catalogues(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, int]]:
     """The old catalogue with the new POIs appended, and the index in it of each POI of `new`."""
     appended = new.join(old, on=POI_ID, how="anti", maintain_order="left")
     index = pl.int_range(len(old), len(old) + len(appended), dtype=pl.UInt32, eager=True)
@@ -204,7 +231,7 @@ def not_in(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
 def _nth(frame: pl.DataFrame) -> pl.Series:
     """How many check-ins equal to a row come before it."""
     nth = pl.zeros(len(frame), pl.UInt32, eager=True).alias("nth")
-    equal = frame.hash_rows().is_duplicated()  # with few, a window over all rows would be a waste
+    equal = frame.select(_IDENTITY).hash_rows().is_duplicated()  # with few, a window over all rows would be a waste
     if not equal.any():
         return nth
     counted = frame.filter(equal).select(pl.int_range(pl.len(), dtype=pl.UInt32).over(_IDENTITY)).to_series()
@@ -258,7 +285,8 @@ def _put_in_place(folder: Path, meta: Meta) -> None:
         (folder / f"{name}{STAGED}").unlink(missing_ok=True)  # of a table that stays as it was
 
 
-def _read_meta(folder: Path) -> Meta:
+def read_meta(folder: Path) -> Meta:
+    """What a prepared folder says of itself; raises InputError if it is none."""
     if not (folder / META).exists():
         raise InputError(
             f"is a folder without {META}: not a prepared one.",

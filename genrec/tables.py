@@ -22,6 +22,8 @@ CATALOGUE_SCHEMA: Schema = {
     FIRST_SEEN: pl.Datetime("us"),
 }
 
+_FAILURES = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
 
 def read_table(
     path: Path, schema: Schema, *, rows: int | None = None, others: bool = False, fix: str = ""
@@ -30,6 +32,15 @@ def read_table(
 
     Raises InputError if it is none, lacks a column or has one of another type, or has not as many `rows`.
     """
+    require_table(path, schema, rows=rows, fix=fix)
+    try:
+        return pl.read_parquet(path, columns=None if others else list(schema), glob=False)
+    except _FAILURES as error:
+        raise _damaged(path, error, fix) from None
+
+
+def require_table(path: Path, schema: Schema, *, rows: int | None = None, fix: str = "") -> None:
+    """Raise InputError if a file is no Parquet of this schema, or has not as many `rows`; nothing of it is read."""
     require_regular(path)
     try:
         there = pl.scan_parquet(path, glob=False).collect_schema()
@@ -41,9 +52,12 @@ def read_table(
         count = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
         if rows is not None and count != rows:
             raise InputError(f"has {count:,} rows, not {rows:,}.", file=path, fix=fix)
-        return pl.read_parquet(path, columns=None if others else list(schema), glob=False)
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise InputError(f"cannot be read as Parquet ({type(error).__name__}).", file=path, fix=fix) from None
+    except _FAILURES as error:
+        raise _damaged(path, error, fix) from None
+
+
+def _damaged(path: Path, error: BaseException, fix: str) -> InputError:
+    return InputError(f"cannot be read as Parquet ({type(error).__name__}).", file=path, fix=fix)
 
 
 def catalogue_problem(pois: pl.DataFrame) -> str | None:

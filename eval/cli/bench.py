@@ -25,6 +25,7 @@ from eval.bench.measure import (
 from eval.bench.tables import Limit, limits, limits_table, ratios_table, rows_table, to_json
 from eval.cli.bench_data import data
 from eval.cli.bench_rankers import rankers
+from eval.cli.bench_scale import scale
 from genrec.cli.console import err, out
 from genrec.cli.options import Server
 from genrec.files import write_text
@@ -52,6 +53,7 @@ QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), ask
 app = typer.Typer()
 app.command()(rankers)
 app.command()(data)
+app.command()(scale)
 
 
 @app.callback(invoke_without_command=True)

@@ -2,7 +2,8 @@
 
 So demonstrations and tests can compare what is read from check-ins with what caused them. world.py makes the
 places, persona.py the users (with a table of every built-in effect), week.py their hours, mobility.py their
-visits. Equal configurations give equal bytes, whatever the number of cores.
+visits. Equal configurations give equal bytes, whatever the number of cores. Large cities follow the same laws, drawn
+for many people together (large.py).
 """
 
 import datetime
@@ -14,16 +15,17 @@ import numpy as np
 import polars as pl
 
 from genrec import columns
+from genrec.city.large import TIME_FORMAT, Crowd, Moves, write_checkins, write_truth
 from genrec.city.mobility import DAILY_LIMIT, simulate
 from genrec.city.persona import Persona, draw_persona, favourite_categories
-from genrec.city.world import CATEGORIES, DISTRICTS, UTC_OFFSET_HOURS, Ints, World, build_world
+from genrec.city.world import CATEGORIES, DISTRICTS, UTC_OFFSET_HOURS, Floats, Ints, World, build_world
 from genrec.errors import GenRecError
 from genrec.files import atomic_path
 
 CHECKINS_PER_USER_DAY = 0.7  # without a target
-TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+LARGE = 2_000_000  # check-ins from which a city is drawn block by block
 OPENED = "opened"
-CHECKINS, TRUTH = "checkins.csv", "truth_users.jsonl"  # files of a city
+CHECKINS, TRUTH, PLACES = "checkins.csv", "truth_users.jsonl", "truth_pois.csv"  # files of a city
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class CityConfig:
     """Check-ins in total; by default 0.7 per user and day."""
     seed: int = 0
     start: datetime.date = datetime.date(2024, 1, 1)  # a Monday
+
+    @property
+    def target(self) -> int:
+        """About how many check-ins there will be."""
+        return self.checkins or round(CHECKINS_PER_USER_DAY * self.users * self.days)
 
     def __post_init__(self) -> None:
         """Check the sizes."""
@@ -75,7 +82,7 @@ class City:
         """Write checkins.csv, truth_pois.csv and truth_users.jsonl into `folder`, each atomically."""
         with atomic_path(folder / CHECKINS) as path:
             self.checkins.write_csv(path, datetime_format=TIME_FORMAT)
-        with atomic_path(folder / "truth_pois.csv") as path:
+        with atomic_path(folder / PLACES) as path:
             self.pois.write_csv(path)
         with atomic_path(folder / TRUTH) as path:
             self.users.write_ndjson(path)
@@ -89,7 +96,8 @@ def build_city(config: CityConfig) -> City:
     catalogue = list(zip(pois[columns.POI_ID], pois[columns.CATEGORY], strict=True))
     generators = [np.random.default_rng(seed) for seed in user_seeds]
     personas = [draw_persona(world, rng) for rng in generators]
-    counts = _allocate(personas, config)
+    arrived = np.array([persona.arrived for persona in personas])
+    counts = _allocate(arrived, np.array([persona.activity for persona in personas]), config)
     visits = [
         simulate(persona, world, count, rng)
         for persona, count, rng in zip(personas, counts.tolist(), generators, strict=True)
@@ -102,11 +110,44 @@ def build_city(config: CityConfig) -> City:
     return City(_checkin_frame(names, counts, visits, pois, config), pois, users)
 
 
-def _allocate(personas: list[Persona], config: CityConfig) -> Ints:
+def write_city(config: CityConfig, folder: Path) -> int:
+    """Write the files of a city into a folder, as `City.write`; a large one block by block. Returns its check-ins.
+
+    Raises GenRecError as `build_city`.
+    """
+    if config.target < LARGE:
+        city = build_city(config)
+        city.write(folder)
+        return len(city.checkins)
+    return _write_large(config, folder)
+
+
+def _write_large(config: CityConfig, folder: Path) -> int:
+    world_seed, people_seed = np.random.SeedSequence(config.seed).spawn(2)
+    world = build_world(config.pois, config.days, config.start.weekday(), np.random.default_rng(world_seed))
+    pois = _poi_frame(world, config)
+    crowd = Crowd(world, config.users, people_seed)
+    counts = _allocate(crowd.arrived, crowd.activity, config)
+    moves: list[Moves] = []
+    with atomic_path(folder / TRUTH) as path, path.open("w", encoding="utf-8") as file:
+        first = 0
+        for people, routines, block in crowd.walks(counts):
+            own = counts[first : first + len(people)]
+            write_truth(file, people, routines, first=first, counts=own, pois=pois, start=config.start)
+            moves.append(block)
+            first += len(people)
+    with atomic_path(folder / PLACES) as path:
+        pois.write_csv(path)
+    with atomic_path(folder / CHECKINS) as path, path.open("wb") as file:
+        write_checkins(file, moves, pois, config.days, config.start)
+    return int(counts.sum())
+
+
+def _allocate(arrived: Ints, activity: Floats, config: CityConfig) -> Ints:
     """Check-ins of each user: at least one, at most DAILY_LIMIT a day, else in proportion to activity and stay."""
-    stay = np.array([config.days - persona.arrived for persona in personas])
-    desire = stay * np.array([persona.activity for persona in personas])
-    target = config.checkins or round(CHECKINS_PER_USER_DAY * config.users * config.days)
+    stay = config.days - arrived
+    desire = stay * activity
+    target = config.target
     limit = stay * DAILY_LIMIT
     if target > limit.sum():
         raise GenRecError(

@@ -34,14 +34,14 @@ def simulate(persona: Persona, world: World, checkins: int, rng: np.random.Gener
     hours = np.arange(start, 24 * world.days)
     of_week = (hours + 24 * world.first_weekday) % HOURS_PER_WEEK
     bursts = np.repeat(rng.gamma(BURSTINESS, size=world.days - persona.arrived), 24) + 1e-3
-    chosen = _sample(hourly[of_week] * bursts, checkins, rng)
+    chosen = sample(hourly[of_week] * bursts, checkins, rng)
     activities = _activities(week, of_week[chosen], rng)
     fixed = _fixed_places(persona, of_week[chosen], activities, rng)
     places = _walk(persona, world, rng, day=hours[chosen] // 24, activity=activities, fixed=fixed)
     return places, hours[chosen] * SECONDS_PER_HOUR + rng.integers(0, SECONDS_PER_HOUR, checkins)
 
 
-def _sample(weights: Floats, count: int, rng: np.random.Generator) -> Ints:
+def sample(weights: Floats, count: int, rng: np.random.Generator) -> Ints:
     """`count` different indices in ascending order, weighted, by an exponential race (Efraimidis and Spirakis 2006)."""
     finish = rng.standard_exponential(len(weights)) / weights
     return np.sort(np.argpartition(finish, count - 1)[:count])

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from genrec import prepared
+from genrec import prepared, streaming
 from genrec.checkins import Checkins
-from genrec.city import CHECKINS, TRUTH, CityConfig, build_city
+from genrec.city import CHECKINS, TRUTH, CityConfig, write_city
 from genrec.city.world import CATEGORIES
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
@@ -18,6 +18,9 @@ from genrec.cli.options import CheckinsPath, Reading
 from genrec.columns import UNKNOWN
 from genrec.errors import GenRecError
 from genrec.files import file_hash, one_writer
+from genrec.parted import is_parted
+from genrec.reading.reader import gathered
+from genrec.streaming import is_large
 
 app = typer.Typer(help="Read, check and prepare check-ins.", no_args_is_help=True)
 
@@ -33,17 +36,29 @@ def prepare(
     ],
     reading: Reading,
 ) -> None:
-    """Check a file of check-ins once and keep it in a folder that loads fast, with POI indices that never change."""
+    """Check a file of check-ins once and keep it in a folder that loads fast, with POI indices that never change.
+
+    A large file, or one that is added to a large folder, is read in a stream, and kept in parts.
+    """
     context.with_resource(one_writer(folder, folder=True))
     started = time.perf_counter()
-    checkins = reading.checkins(path, rejects=folder / "rejects.csv")
-    done = prepared.prepare(checkins, folder)
-    rate = len(checkins.frame) / (time.perf_counter() - started)
+    done = _prepared(path, folder, reading)
+    rate = done.read / (time.perf_counter() - started)
     out.print(
         f"{folder}: {done.check_ins:,} check-ins ({done.new_check_ins:,} new) of {done.users:,} users"
         f" at {done.pois:,} POIs ({done.new_pois:,} new); {rate:,.0f} rows/s",
         markup=False,
     )
+
+
+def _prepared(path: Path, folder: Path, reading: Reading) -> prepared.Prepared:
+    rejects = folder / "rejects.csv"
+    if path.is_dir():
+        return prepared.prepare(reading.checkins(path), folder)
+    with reading.opened(path, rejects=rejects) as (opened, progress):
+        if is_large(opened.source) or is_parted(folder):
+            return streaming.prepare(opened, folder, reading.timezone, progress)
+        return prepared.prepare(gathered(opened, reading.timezone, progress), folder)
 
 
 @app.command()
@@ -116,8 +131,7 @@ def synth(
     if before and not (output / TRUTH).exists():
         raise GenRecError(f"{written} is not of a synthetic city, and is not replaced; name another --out")
     with err.status("building the city"):
-        city = build_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed))
-        city.write(output)
-    out.print(f"{len(city.checkins):,} check-ins in {written}; truth_users.jsonl, truth_pois.csv beside it")
+        count = write_city(CityConfig(users=users, pois=pois, days=days, checkins=checkins, seed=seed), output)
+    out.print(f"{count:,} check-ins in {written}; truth_users.jsonl, truth_pois.csv beside it")
     if before not in (None, file_hash(written)):
         err.print(f"note: the city that was in {output}, made with other settings, is replaced")

@@ -1,5 +1,7 @@
 """Options that several commands share: how check-ins are read, and which model is used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +12,9 @@ from genrec.checkins import Checkins
 from genrec.cli.console import err, progress_bar
 from genrec.errors import GenRecError
 from genrec.llm.backend import Over
-from genrec.reading.reader import read_checkins
+from genrec.reading.reader import Opened, gathered, open_checkins, read_checkins
 from genrec.reading.rows import OnBadRows
-from genrec.reading.text import show
+from genrec.reading.text import Progress, show
 
 CheckinsPath = Annotated[
     Path, typer.Argument(metavar="IN", help="Check-ins (CSV, TSV, JSON or Parquet), or a prepared folder.")
@@ -78,11 +80,25 @@ class Reading:
 
         Skipped rows go to `rejects`, or else to `<name of the file>.rejects.csv` in the current folder.
         """
+        if path.is_dir():
+            return read_checkins(
+                path,
+                columns=_mapping(self.columns),
+                day_first=self.day_first,
+                timezone=self.timezone,
+                pois_file=self.pois,
+            )
+        with self.opened(path, rejects=rejects) as (opened, progress):
+            return gathered(opened, self.timezone, progress)
+
+    @contextmanager
+    def opened(self, path: Path, *, rejects: Path | None = None) -> Iterator[tuple[Opened, Progress]]:
+        """A file of check-ins, recognised, and whom to tell how much of it is read; notes are printed at the end."""
         bar = progress_bar()
-        bar.disable = not (path.is_file() and err.is_terminal)
+        bar.disable = not err.is_terminal
         with bar:
             task = bar.add_task("reading, MB", total=None)
-            checkins = read_checkins(
+            opened = open_checkins(
                 path,
                 columns=_mapping(self.columns),
                 on_bad_rows=self.on_bad_rows,
@@ -90,12 +106,10 @@ class Reading:
                 timezone=self.timezone,
                 pois_file=self.pois,
                 rejects=rejects or Path(f"{path.stem}.rejects.csv"),
-                progress=lambda done, total: bar.update(task, completed=done >> 20, total=max(1, total >> 20)),
             )
-        if path.is_file():
-            for note in checkins.notes:
-                err.print(f"note: {note}", markup=False)
-        return checkins
+            yield opened, lambda done, total: bar.update(task, completed=done >> 20, total=max(1, total >> 20))
+        for note in opened.notes:
+            err.print(f"note: {note}", markup=False)
 
 
 def _mapping(columns: str | None) -> dict[str, str]:

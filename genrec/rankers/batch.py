@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from genrec.rankers.asked import Asked
 from genrec.rankers.candidates import Candidates, kernel, kind_fit
 from genrec.rankers.sparse import find
-from genrec.rankers.tables import ALL, DAY, DECAYS, NEVER, Tables
+from genrec.rankers.steps import DAY
+from genrec.rankers.tables import ALL, DECAYS, NEVER, Tables
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

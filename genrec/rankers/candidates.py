@@ -81,7 +81,7 @@ def recently_together(tables: Tables, asked: Asked) -> csr_array:
     """See `Candidates.together`; later places count more."""
     query, place = np.nonzero(asked.recent >= 0)
     poi, weight = asked.recent[query, place], 0.8**place
-    if len(asked) > FEW:
+    if len(asked) > FEW and not tables.by_rows:
         weights = csr_array((weight, (query, poi)), shape=(len(asked), tables.places.count))
         return csr_array(weights @ tables.together)
     pois, column = np.unique(poi, return_inverse=True)

@@ -16,7 +16,8 @@ from genrec.rankers.batch import Situation
 from genrec.rankers.candidates import Candidates
 from genrec.rankers.fields import FIELDS, NAMES, RANKERS, SCORE_FEATURES
 from genrec.rankers.ranker import Query, Voice
-from genrec.rankers.tables import DAY, NEVER, SEASON, Tables
+from genrec.rankers.steps import DAY
+from genrec.rankers.tables import NEVER, SEASON, Tables
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

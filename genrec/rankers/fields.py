@@ -14,7 +14,8 @@ from scipy.sparse import csr_array
 from genrec.rankers.batch import Floats, Ints, Situation
 from genrec.rankers.candidates import kernel
 from genrec.rankers.sparse import find
-from genrec.rankers.tables import ALL, DAY, DECAYS, MONTH, NEVER, SEASON
+from genrec.rankers.steps import DAY
+from genrec.rankers.tables import ALL, DECAYS, MONTH, NEVER, SEASON
 
 Columns = dict[str, Any]  # name -> values that broadcast to (queries, candidates)
 

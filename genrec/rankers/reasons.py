@@ -9,7 +9,8 @@ import numpy as np
 from genrec.geo import Positions
 from genrec.rankers.asked import Asked
 from genrec.rankers.sparse import Floats, Ints
-from genrec.rankers.tables import GAP, Tables, clock
+from genrec.rankers.steps import GAP
+from genrec.rankers.tables import Tables, clock
 
 AROUND = 1  # hours before and after that count as this hour
 NEAR_KM = 0.5

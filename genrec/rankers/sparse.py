@@ -17,7 +17,7 @@ class Keyed:
     """Values of ascending `keys`; any other key has 0."""
 
     keys: Ints
-    values: Floats
+    values: Floats | Ints
 
     def __call__(self, keys: Ints) -> Floats:
         """Values of keys of any shape."""
@@ -61,7 +61,7 @@ def find(keys: Ints, wanted: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     return np.where(known, row, 0), known
 
 
-def best_of_groups(group: Ints, value: Floats, item: Ints, groups: int, most: int) -> Ints:
+def best_of_groups(group: Ints, value: Floats | Ints, item: Ints, groups: int, most: int) -> Ints:
     """The items of each group with the largest values, best first; -1 where there are fewer. Shape: (groups, most)."""
     order = np.lexsort((item, -value, group))
     group, item = group[order], item[order]

@@ -4,9 +4,10 @@ All of it follows from an `Evidence`; times are seconds of the local clock. Pers
 stranger's, of whom nothing is known.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -16,16 +17,15 @@ from scipy.sparse import csr_array, diags_array
 from genrec.columns import POI, TIME, USER
 from genrec.evidence import Evidence
 from genrec.rankers.places import Places, places_of
-from genrec.rankers.sparse import Floats, Ints, KeptRows, Keyed, best_of_groups, counted, with_best_of_rows
+from genrec.rankers.sparse import Floats, Ints, KeptRows, best_of_groups, with_best_of_rows
+from genrec.rankers.steps import DAY, CrowdSteps, Steps, Visits
 
-DAY = 86_400.0
 DECAYS = (1.5, 7.0, 30.0, 120.0, 1e6)  # days in which a visit's weight falls to 1/e; the last forgets nothing
 MONTH, SEASON, ALL = 2, 3, 4  # in DECAYS
 CROWD_DECAY = 30.0
 HOURS_DECAY = 180.0
-GAP = DAY  # between visits that follow each other
 RECENT = 6  # places a person has been to last
-OWN, NEIGHBOURS, STEPS = 120, 60, 30  # places kept of a person, of alike persons, and of those gone on to
+OWN, NEIGHBOURS = 120, 60  # places kept of a person, and of alike persons
 ALIKE = 40  # persons
 ROWS_KEPT = 64  # persons: one answer asks several times about the same
 TOGETHER = 100  # places kept that are visited by the same persons as another
@@ -42,19 +42,38 @@ def clock(times: Floats) -> tuple[Floats, Ints]:
     return np.mod(times, DAY) / 3600, np.mod(np.floor(times / DAY).astype(np.int64) + 3, 7)
 
 
-@dataclass(frozen=True)
-class Visits:
-    """The visits before a moment, in order: who, where, when."""
+class Others(Protocol):
+    """What the visits of all persons say, where the evidence of the tables holds those of some only.
 
-    user: Ints
-    poi: Ints
-    time: Floats
+    Attributes:
+        crowd, steps: of all persons.
+        went: (persons, places) who has been where: 1; the last row is a stranger's.
+        visitors: its transpose.
+        distinct: (persons,) places of each.
+        tasters: (places, persons) see `Tables.alike`.
+        together_rows: rows of `Tables.together` that were made.
+
+    """
+
+    crowd: "Crowd"
+    steps: "CrowdSteps"
+    went: csr_array
+    visitors: csr_array
+    distinct: Ints
+    tasters: csr_array
+    together_rows: KeptRows
+
+    def numbers(self, users: Sequence[str]) -> Ints:
+        """The rows of persons in `went`, and of a stranger behind them."""
 
 
 class Tables:
-    """Counts as of a moment. `users` gives a person's number, `stranger` is that of all others."""
+    """Counts as of a moment. `users` gives a person's number, `stranger` is that of all others.
 
-    def __init__(self, evidence: Evidence, places: Places) -> None:
+    With `others`, the evidence holds the visits of some persons only: what all say comes from there.
+    """
+
+    def __init__(self, evidence: Evidence, places: Places, others: Others | None = None) -> None:
         frame = evidence.past.frame
         names = frame[USER].unique(maintain_order=True).to_list()
         self.users = {name: number for number, name in enumerate(names)}
@@ -67,10 +86,17 @@ class Tables:
         self.visits = Visits(user.astype(np.int64), frame[POI].to_numpy().astype(np.int64), time)
         self.own = OwnPlaces(self.visits, self.as_of, len(names) + 1, places.count)
         self.kinds = OwnKinds(self.visits, self.as_of, places)
-        self.crowd = Crowd(self.visits, self.as_of, places)
-        self.steps = Steps(self.visits, places)
-        self._together_rows = KeptRows(places.count)
+        self.crowd = others.crowd if others else Crowd(self.visits, self.as_of, places)
+        self.steps = Steps(self.visits, places, others.steps if others else None)
+        self._others = others
+        self._names = names
+        self._together_rows = others.together_rows if others else KeptRows(places.count)
         self._alike_rows = KeptRows(ROWS_KEPT)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether there are so many persons and places that nothing is counted for all of them together."""
+        return self._others is not None
 
     @cached_property
     def together(self) -> csr_array:
@@ -82,13 +108,12 @@ class Tables:
         return self._together_rows.of(pois, self._together_of)
 
     def _together_of(self, pois: Ints) -> csr_array:
-        went = self._went
-        visitors, distinct = np.maximum(self.crowd.visitors, 1), np.maximum(self.own.distinct, 1)
+        went, visitors = np.maximum(self._distinct, 1), np.maximum(self.crowd.visitors, 1)
         norm = 1 / np.sqrt(visitors)
         votes = csr_array(self._visitors[pois])
         votes.sort_indices()  # sums of rounded numbers depend on their order
-        votes.data *= (1 / np.sqrt(distinct))[votes.indices]
-        pairs = csr_array(votes @ went)
+        votes.data *= (1 / np.sqrt(went))[votes.indices]
+        pairs = csr_array(votes @ self._went)
         pairs.data *= np.repeat(norm[pois], np.diff(pairs.indptr))
         pairs.data *= norm[pairs.indices]
         pairs.data[pairs.indices == np.repeat(pois, np.diff(pairs.indptr))] = 0  # of a place with itself
@@ -105,24 +130,30 @@ class Tables:
         return self._alike_rows.of(users, self._alike_of)
 
     def _alike_of(self, users: Ints) -> csr_array:
-        taste, tasters = self._taste
-        pairs = csr_array(taste[users] @ tasters)
-        pairs.data[pairs.indices == np.repeat(users, np.diff(pairs.indptr))] = 0  # of a person with themselves
+        pairs = csr_array(self._taste[users] @ self._tasters)
+        itself = self._numbers[users]
+        pairs.data[pairs.indices == np.repeat(itself, np.diff(pairs.indptr))] = 0  # of a person with themselves
         pairs.eliminate_zeros()
         pairs.sort_indices()
         return csr_array(with_best_of_rows(pairs, ALIKE) @ self._went)
 
     @cached_property
-    def _taste(self) -> tuple[csr_array, csr_array]:
-        """Unit vector of each person's places, rare ones weighing more, and the transpose. Shape: (persons, places)."""
+    def _numbers(self) -> Ints:
+        """The row of each person in `_went`."""
+        return self._others.numbers(self._names) if self._others else np.arange(len(self.own.distinct))
+
+    @cached_property
+    def _taste(self) -> csr_array:
+        """Unit vector of each person's places, rare ones weighing more. Shape: (persons, places)."""
         own = self.own
-        rare = np.log((1 + len(own.distinct)) / (1 + self.crowd.visitors))
-        taste = csr_array(
-            (np.sqrt(own.mass[: len(own.user), ALL]), (own.user, own.poi)), shape=self._went.shape
-        ) @ diags_array(rare)
-        length = np.sqrt(np.asarray(taste.multiply(taste).sum(axis=1)).ravel())
-        taste = csr_array(diags_array(1 / np.maximum(length, 1e-9)) @ taste)
-        return taste, csr_array(taste.T)
+        shape = (len(own.distinct), self.places.count)
+        taste = csr_array((np.sqrt(own.mass[: len(own.user), ALL]), (own.user, own.poi)), shape=shape)
+        return unit_tastes(taste, self.crowd.visitors, self._distinct)
+
+    @cached_property
+    def _tasters(self) -> csr_array:
+        """The transpose of everybody's `_taste`."""
+        return self._others.tasters if self._others else csr_array(self._taste.T)
 
     @cached_property
     def words(self) -> NDArray[np.float32]:
@@ -143,17 +174,35 @@ class Tables:
         order = np.argsort(self.visits.user, kind="stable")
         return order, np.searchsorted(self.visits.user[order], np.arange(self.stranger + 2))
 
+    @property
+    def _distinct(self) -> Ints:
+        """How many places each of all persons has been to."""
+        return self._others.distinct if self._others else self.own.distinct
+
     @cached_property
     def _visitors(self) -> csr_array:
         """The transpose of `_went`."""
-        return csr_array(self._went.T)
+        return self._others.visitors if self._others else csr_array(self._went.T)
 
     @cached_property
     def _went(self) -> csr_array:
-        """Who has been where: 1. Shape: (persons, places)."""
+        """Who of all persons has been where: 1. Shape: (persons, places)."""
+        if self._others:
+            return self._others.went
         own = self.own
         shape = (len(own.distinct), self.places.count)
         return csr_array((np.ones(len(own.user)), (own.user, own.poi)), shape=shape)
+
+
+def unit_tastes(mass: csr_array, visitors: Ints, distinct: Ints) -> csr_array:
+    """Roots of visits (persons, places) as unit vectors, rare places weighing more.
+
+    `distinct`: places of each of all persons, of a stranger behind them.
+    """
+    rare = np.log((2 + np.count_nonzero(distinct)) / (1 + visitors))
+    taste = mass @ diags_array(rare)
+    length = np.sqrt(np.asarray(taste.multiply(taste).sum(axis=1)).ravel())
+    return csr_array(diags_array(1 / np.maximum(length, 1e-9)) @ taste)
 
 
 class LatestTables:
@@ -231,27 +280,15 @@ class Crowd:
         self.hours = np.bincount(visits.poi * 24 + hour, minlength=size).reshape(-1, 24).astype(np.float32)
         self.kind_hours = np.zeros((places.categories, 24))
         np.add.at(self.kind_hours, (places.category[visits.poi], hour), 1.0)
-        # The busiest places, so that asking what is popular at an hour need not look at all.
-        self.busiest = np.argsort(-self.popularity @ np.array([1.0, 0.05]), kind="stable")[:1000]
 
+    @cached_property
+    def busiest(self) -> Ints:
+        """The busiest places, so that asking what is popular at an hour need not look at all."""
+        return np.argsort(-self.popularity @ np.array([1.0, 0.05]), kind="stable")[:1000]
 
-class Steps:
-    """Where people go on to within a day: each person and everybody, from places and from categories."""
-
-    def __init__(self, visits: Visits, places: Places) -> None:
-        order = np.argsort(visits.user, kind="stable")
-        user, poi, time = visits.user[order], visits.poi[order], visits.time[order]
-        same = user[1:] == user[:-1]
-        near = same & (np.diff(time) < GAP)
-        size, kinds, category = places.count, places.categories, places.category
-        who, before, after = user[1:][same], poi[:-1][same], poi[1:][same]
-        self.own = counted((who * size + before) * size + after)
-        self.own_from = counted(who * size + before)
-        self.own_kind = counted((who * kinds + category[before]) * kinds + category[after])
-        self.own_kind_from = counted(who * kinds + category[before])
-        before, after = poi[:-1][near], poi[1:][near]
-        self.crowd: Keyed = counted(before * size + after)
-        self.crowd_from = np.bincount(before, minlength=size).astype(np.float64)
-        self.kind = np.zeros((kinds, kinds))
-        np.add.at(self.kind, (category[before], category[after]), 1.0)
-        self.best = best_of_groups(self.crowd.keys // size, self.crowd.values, self.crowd.keys % size, size, STEPS)
+    def add(self, crowd: "Crowd") -> None:
+        """Count the visits of other persons, too."""
+        self.popularity = self.popularity + crowd.popularity
+        self.visitors = self.visitors + crowd.visitors
+        self.hours = self.hours + crowd.hours
+        self.kind_hours = self.kind_hours + crowd.kind_hours

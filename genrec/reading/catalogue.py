@@ -18,6 +18,7 @@ from genrec.columns import (
 from genrec.geo import haversine_km
 
 FAR_KM = 1.0
+COUNT = "count"  # of equal rows that one row stands for
 
 _ATTRIBUTES = ([CATEGORY, CATEGORY_ID], [LATITUDE, LONGITUDE], [NAME], [REGION])
 
@@ -29,7 +30,8 @@ def build_catalogue(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     value that is known wins; of equally frequent ones, the first.
 
     Args:
-        rows: check-ins with `poi`, `poi_id`, `time` and any of the attributes.
+        rows: check-ins with `poi`, `poi_id`, `time` and any of the attributes; or one for all that say the same of a
+            POI, with the earliest `time`, in the order of the first of them, and their `count`.
 
     Returns:
         The catalogue, sorted by `poi`; notes.
@@ -39,10 +41,11 @@ def build_catalogue(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
         pl.col(POI_ID).first().cast(pl.String), pl.col(TIME).min().alias(FIRST_SEEN)
     )
     notes: list[str] = []
+    weight = (pl.col(COUNT).sum() if COUNT in rows.columns else pl.len()).alias("len")
     for group in _ATTRIBUTES:
         columns = [c for c in group if c in rows.columns]
         if columns:
-            values = rows.group_by([POI, *columns], maintain_order=True).len()
+            values = rows.group_by([POI, *columns], maintain_order=True).agg(weight)
             known = values.filter(pl.col(columns[0]).is_not_null())
             chosen = known.sort("len", descending=True, maintain_order=True).unique(POI, keep="first").drop("len")
             pois = pois.join(chosen, on=POI, how="left")

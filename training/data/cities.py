@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 
 from genrec.checkins import Checkins
-from genrec.city import TIME_FORMAT, CityConfig, build_city
+from genrec.city import CityConfig, build_city
+from genrec.city.large import TIME_FORMAT
 from genrec.columns import LATITUDE, LONGITUDE, POI_ID, TIME, USER
 from genrec.geo import haversine_km
 from genrec.reading.reader import read_checkins
