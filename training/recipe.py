@@ -143,13 +143,30 @@ class RankersRecipe(_Strict):
     seed: int = Field(default=0, ge=0)
 
 
+class OnlineRecipe(_Strict):
+    """How a fusion goes on learning from what people say of the places that it names."""
+
+    kind: Literal["online"]
+    shown: int = Field(default=10, ge=1, le=100)  # places of an answer; the last of them is drawn from all others
+    even: float = Field(default=0.1, gt=0, le=1)  # the chance that it is drawn evenly, not by its probability
+    warm_up: int = Field(default=300, ge=0, le=MOST)  # feedbacks gathered by the frozen policy before the first update
+    updates: int = Field(default=1, ge=1, le=100)  # steps for each further feedback
+    batch: int = Field(default=16, ge=2, le=10_000)  # feedbacks of a step
+    every: int = Field(default=20, ge=1, le=MOST)  # feedbacks after which the learner takes its steps
+    adopt_every: int = Field(default=200, ge=1, le=MOST)  # feedbacks on which a new version is judged
+    rate: float = Field(default=3e-4, gt=0, lt=1)
+    decay: float = Field(default=0.01, ge=0)
+    seed: Seed = 0
+
+
+ONLINE_RECIPE = Path(__file__).parent / "recipes" / "online-fusion.yaml"
 RANKERS_RECIPE = Path(__file__).parent / "recipes" / "rankers.yaml"
 
-AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe)
-AnyRecipe = Annotated[SftRecipe | DpoRecipe | RankersRecipe, Field(discriminator="kind")]
+AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe, OnlineRecipe)
+AnyRecipe = Annotated[SftRecipe | DpoRecipe | RankersRecipe | OnlineRecipe, Field(discriminator="kind")]
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRecipe | RankersRecipe:
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRecipe | RankersRecipe | OnlineRecipe:
     """Read a recipe; `overrides` are KEY=VALUE with dotted keys and YAML values (trainer.learning_rate=1e-4).
 
     Raises InputError if there is no such file or it is no YAML, and else one GenRecError with all problems.
@@ -161,10 +178,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> SftRecipe | DpoRec
         values["trainer"], faulty = checked_trainer(values["kind"], trainer)
         problems += faulty
     try:
-        recipe: SftRecipe | DpoRecipe | RankersRecipe = TypeAdapter(AnyRecipe).validate_python(values)
+        recipe: SftRecipe | DpoRecipe | RankersRecipe | OnlineRecipe = TypeAdapter(AnyRecipe).validate_python(values)
     except ValidationError as error:
         # The union's tag, which pydantic puts first, is no key of the file's.
-        problems += problems_of(error, skip=(*typing.get_args(Kind), "rankers"))
+        problems += problems_of(error, skip=(*typing.get_args(Kind), "rankers", "online"))
     if len(problems) == 1:
         raise GenRecError(f"{path}: {problems[0]}")
     if problems:
@@ -180,7 +197,7 @@ def recipe_of(kind: type[AnyKind], path: Path, overrides: Sequence[str]) -> AnyK
     return recipe
 
 
-def dump_recipe(recipe: SftRecipe | DpoRecipe | RankersRecipe) -> str:
+def dump_recipe(recipe: SftRecipe | DpoRecipe | RankersRecipe | OnlineRecipe) -> str:
     """The recipe with all defaults, as YAML that `load_recipe` reads."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
