@@ -154,7 +154,7 @@ class OnlineRecipe(_Strict):
     batch: int = Field(default=16, ge=2, le=10_000)  # feedbacks of a step
     every: int = Field(default=20, ge=1, le=MOST)  # feedbacks after which the learner takes its steps
     adopt_every: int = Field(default=200, ge=1, le=MOST)  # feedbacks on which a new version is judged
-    rate: float = Field(default=3e-4, gt=0, lt=1)
+    rate: float = Field(default=1e-4, gt=0, lt=1)
     decay: float = Field(default=0.01, ge=0)
     seed: Seed = 0
 

@@ -1,18 +1,25 @@
 """`genrec-train online`: a fusion that goes on learning from what people say of the places that it names."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from genrec.cli.bundle import bundled
-from genrec.cli.console import out
+from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Reading
-from genrec.files import one_writer, require_only
+from genrec.files import one_writer, require_only, write_text
 from genrec.fingerprint import fingerprint
+from genrec.versions import current_version, take_back, versions_of
 from training.cli.options import Overrides, stages
 from training.online.compare import CHART, RESULT, RUNS, compare
-from training.online.material import material, own_offline, synthetic_offline
+from training.online.estimates import Estimate
+from training.online.feedback import read_feedback
+from training.online.judging import judge
+from training.online.material import material, own_offline, sample, synthetic_offline, visits_between
+from training.online.playback import play_back
+from training.online.rounds import learn, serving
 from training.recipe import ONLINE_RECIPE, OnlineRecipe, recipe_of
 
 online = typer.Typer(help="Go on learning from what people say of the places named.", no_args_is_help=True)
@@ -21,6 +28,85 @@ RecipeOption = Annotated[
     Path | None,
     typer.Option("--recipe", metavar="RECIPE", help="A YAML file; else training/recipes/online-fusion.yaml."),
 ]
+
+FeedbackPath = Annotated[
+    Path, typer.Option("--feedback", metavar="FILE", help="A log of feedback (JSON Lines); see training/online/README.md.")
+]
+Rankers = Annotated[Path, typer.Option("--rankers", metavar="DIR", help="A folder of trained rankers.")]
+
+
+@online.command("simulate")
+@bundled
+def simulate(
+    path: CheckinsPath,
+    rankers: Rankers,
+    output: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the log of feedback goes.")],
+    feedbacks: Annotated[int, typer.Option(min=1, metavar="N", help="Visits to play back.")] = 1_000,
+    recipe_path: RecipeOption = None,
+    changes: Overrides = None,
+    *,
+    reading: Reading,
+) -> None:
+    """Play visits of the second half of the check-ins back as feedback on the version in use; the last tenth is left."""
+    recipe = recipe_of(OnlineRecipe, recipe_path or ONLINE_RECIPE, changes or [])
+    checkins = reading.checkins(path)
+    visits = sample(visits_between(checkins), feedbacks, recipe.seed)
+    with stages() as stage:
+        log = play_back(visits, checkins, serving(rankers, checkins), recipe, stage("playing, visits"))
+    write_text(output, "".join(f"{line.model_dump_json()}\n" for line in log), private=True)
+    visited = sum(line.visited is not None for line in log)
+    out.print(f"{output}: {len(log):,} feedbacks, {visited:,} visits", markup=False)
+
+
+@online.command("learn")
+@bundled
+def learn_command(
+    context: typer.Context,
+    path: CheckinsPath,
+    feedback: FeedbackPath,
+    rankers: Rankers,
+    recipe_path: RecipeOption = None,
+    changes: Overrides = None,
+    *,
+    reading: Reading,
+) -> None:
+    """Let the fusion of a folder go on learning from a log of feedback, to which more may be appended later.
+
+    What was learned becomes the version in use if its estimate, on feedback new to it, is not worse; else it waits.
+    """
+    recipe = recipe_of(OnlineRecipe, recipe_path or ONLINE_RECIPE, changes or [])
+    context.with_resource(one_writer(rankers, folder=True))
+    checkins = reading.checkins(path)
+    lines = read_feedback(feedback, checkins, datetime.now())
+    with stages() as stage:
+        rounds = learn(rankers, lines, checkins, recipe, stage("feedback"))
+    for one in rounds:
+        verdict = "nothing to judge yet" if one.advantage is None else told(one.advantage)
+        adopted = "" if one.version is None else f": version {one.version} is in use now"
+        out.print(f"{one.feedback:,} feedbacks: {verdict}{adopted}", markup=False)
+    if not rounds:
+        err.print("note: not enough new feedback for a round; it waits for more")
+    out.print(f"in use: version {current_version(rankers)} of {len(versions_of(rankers))}", markup=False)
+
+
+@online.command("evaluate")
+@bundled
+def evaluate_command(path: CheckinsPath, feedback: FeedbackPath, rankers: Rankers, *, reading: Reading) -> None:
+    """What each version would have earned on a log of feedback: by inverse propensity, and doubly robust."""
+    checkins = reading.checkins(path)
+    lines = read_feedback(feedback, checkins, datetime.now())
+    for version, (inverse, robust) in judge(rankers, lines, checkins).items():
+        out.print(f"version {version}: IPS {told(inverse)}; doubly robust {told(robust)}", markup=False)
+
+
+@online.command("back")
+def back(
+    rankers: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of trained rankers.")],
+    version: Annotated[int, typer.Option("--to", metavar="N", help="The version to put in use again.")],
+) -> None:
+    """Put an earlier version in use again; all are kept."""
+    take_back(rankers, version)
+    out.print(f"in use: version {current_version(rankers)} of {len(versions_of(rankers))}", markup=False)
 
 
 @online.command("compare")
@@ -64,14 +150,15 @@ def compare_command(
 def _print_comparison(result: dict[str, Any]) -> None:
     for name, found in result["policies"].items():
         last = max(found["later_difference"], key=int)
-        end, dip = found["later_difference"][last], found["dip"]
+        end, dip = (Estimate(*(one[key] for key in Estimate._fields)) for one in (found["later_difference"][last], found["dip"]))
         out.print(
-            f"{name}: reward {found['reward']['value']:.4f}; later visits {found['later'][last]:.4f} "
-            f"({_told(end)}); lowest {_told(dip)} after {dip['feedbacks']}",
+            f"{name}: reward {found['reward']['value']:.4f}; later visits {found['later'][last]:.4f} ({told(end)}); "
+            f"lowest {told(dip)} after {found['dip']['feedbacks']}",
             markup=False,
         )
 
 
-def _told(found: dict[str, float]) -> str:
-    interval = "" if found["low"] is None else f", {found['low']:+.4f} to {found['high']:+.4f}"
-    return f"{found['value']:+.4f}{interval}"
+def told(found: Estimate) -> str:
+    """An estimate with its interval."""
+    interval = "" if found.low is None or found.high is None else f" ({found.low:+.4f} to {found.high:+.4f})"
+    return f"{found.value:+.4f}{interval}"

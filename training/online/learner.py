@@ -23,6 +23,7 @@ from training.recipe import OnlineRecipe
 MOST = 10.0  # what a drawn place's visit counts at most, in feedbacks
 FAINT = 1e-6
 SURE = 1 - 1e-9  # a propensity from which on a place is surely named
+AVERAGED = 0.99  # of the weights' running mean, at each step
 REPLAYED = 0.5  # of a batch, where offline data are replayed
 
 
@@ -30,15 +31,15 @@ class Learner:
     """A fusion that learns online.
 
     Attributes:
-        network: what is learned; the policy names places by it.
+        network: what has been learned, as a running mean of the weights; the policy names places by it.
         estimate: the frozen model that says what is believed of places that were not named.
 
     """
 
     def __init__(self, network: FusionNet, recipe: OnlineRecipe, seed: int) -> None:
-        self.network, self.estimate = deepcopy(network).eval(), deepcopy(network).eval()
+        self.network, self.estimate, self._latest = (deepcopy(network).eval() for _ in range(3))
         self._recipe = recipe
-        self._optimizer = torch.optim.AdamW(self.network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+        self._optimizer = torch.optim.AdamW(self._latest.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
         self._draw = np.random.default_rng(seed)
         self._visits: list[Tensor] = []  # targets of the feedback so far
         self._rest: list[float] = []
@@ -47,8 +48,9 @@ class Learner:
         """Fit temperature and remainder of estimate and policy to what the frozen policy's feedback shows."""
         self._visits, self._rest = [], []
         fit_to_feedback(self.estimate, data, log)
-        self.network.temperature.copy_(self.estimate.temperature)
-        self.network.rest_shift.copy_(self.estimate.rest_shift)
+        for network in (self.network, self._latest):
+            network.temperature.copy_(self.estimate.temperature)
+            network.rest_shift.copy_(self.estimate.rest_shift)
 
     def update(self, data: Batches, log: Buffer, times: int, offline: Batches | None = None) -> None:
         """Take this many steps on batches drawn from all feedback so far; half of each from `offline`, if given.
@@ -61,13 +63,20 @@ class Learner:
             loss = self._loss(data, log, self._draw.integers(len(log), size=size))
             if offline is not None:
                 known = self._draw.integers(len(offline.sizes), size=self._recipe.batch - size)
-                loss = (1 - REPLAYED) * loss + REPLAYED * known_loss(self.network, offline, known)
+                loss = (1 - REPLAYED) * loss + REPLAYED * known_loss(self._latest, offline, known)
             if not torch.isfinite(loss):
                 raise NotNumbersError("online learning has diverged: its loss is not a number")
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+            nn.utils.clip_grad_norm_(self._latest.parameters(), CLIP)
             self._optimizer.step()
+            self._follow()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Let the policy's weights follow the latest ones: a step's noise is averaged out."""
+        for own, latest in zip(self.network.parameters(), self._latest.parameters(), strict=True):
+            own.lerp_(latest, 1 - AVERAGED)
 
     def _learn_of(self, data: Batches, log: Buffer) -> None:
         """Work out the targets of feedback that is new: the estimate is frozen, so they stay."""
@@ -82,12 +91,13 @@ class Learner:
         x, about, mask, present, _ = data.take(log.row[chosen])
         visits = nn.utils.rnn.pad_sequence([self._visits[i] for i in chosen], batch_first=True)
         rest = torch.tensor([self._rest[i] for i in chosen])
-        return expected_loss(self.network, (x, about, mask, present), visits, rest)
+        return expected_loss(self._latest, (x, about, mask, present), visits, rest)
 
     def state(self) -> dict[str, Any]:
         """All that `restore` needs to go on as if nothing had happened, in plain types and tensors."""
         return {
             "network": self.network.state_dict(),
+            "latest": self._latest.state_dict(),
             "estimate": self.estimate.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "draw": self._draw.bit_generator.state,
@@ -96,6 +106,7 @@ class Learner:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         self.network.load_state_dict(state["network"])
+        self._latest.load_state_dict(state["latest"])
         self.estimate.load_state_dict(state["estimate"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._draw.bit_generator.state = state["draw"]

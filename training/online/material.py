@@ -59,7 +59,7 @@ def material(checkins: Checkins, offline: Lists, played: int, later: int, seed: 
     """A sample of a city's visits; raises GenRecError if there are too few."""
     visits = visits_between(checkins)
     cut = int(len(visits) * PLAYED)
-    first, last = _sample(visits[:cut], played, seed), _sample(visits[cut:], later, seed)
+    first, last = sample(visits[:cut], played, seed), sample(visits[cut:], later, seed)
     if len(first) < played or not last:
         raise GenRecError(f"{len(first):,} visits can be played back, and {played:,} are asked for: name fewer")
     lists = [lists_of(checkins, part, counting()) for part in (first, last)]
@@ -74,7 +74,7 @@ def own_offline(checkins: Checkins, rankers: Path, seed: int) -> tuple[FusionNet
     require_catalogue(settings, catalogue_hash(checkins.pois))
     half = replace(checkins, frame=checkins.frame[: (len(checkins.frame) + 1) // 2])
     visits = sorted(visits_to_learn(half, len(half.frame)), key=lambda visit: visit.time)
-    return network, lists_of(half, _sample(visits, 2 * VISITS, seed), counting())
+    return network, lists_of(half, sample(visits, 2 * VISITS, seed), counting())
 
 
 def synthetic_offline(progress: Progress = nothing) -> tuple[FusionNet, Lists]:
@@ -93,7 +93,7 @@ def synthetic_offline(progress: Progress = nothing) -> tuple[FusionNet, Lists]:
     return network, lists
 
 
-def _sample(visits: Sequence[Example], most: int, seed: int) -> list[Example]:
+def sample(visits: Sequence[Example], most: int, seed: int) -> list[Example]:
     """As many visits as wanted, drawn at random, in order."""
     chosen = np.random.default_rng(seed).permutation(len(visits))[:most]
     return [visits[i] for i in np.sort(chosen)]

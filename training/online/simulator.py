@@ -20,7 +20,7 @@ from training.recipe import OnlineRecipe
 
 Arm = Literal["offline only", "warm-up", "no warm-up", "replay", "safe"]
 ARMS: tuple[Arm, ...] = ("offline only", "warm-up", "no warm-up", "replay", "safe")
-EARLY = (40, 100)  # feedbacks after which later visits are ranked, beside each `adopt_every`
+LOOKS = (0, 100, 200)  # feedbacks after which later visits are ranked, beside every second `adopt_every`
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def play(arm: Arm, stage: Stage, network: FusionNet, recipe: OnlineRecipe, seed:
     looks: dict[int, Floats] = {}
     adopted: list[int] = []
     for first in range(0, total, step):
-        if first in EARLY or first % recipe.adopt_every == 0:
-            looks[first] = later_ranks(serving, stage.later)
+        if first in LOOKS or first % (2 * recipe.adopt_every) == 0:
+            looks[first] = later_ranks(serving, stage.later) if learned or not looks else looks[0]
         rows = np.arange(first, min(first + step, total))
         parts.append(serve(serving, stage.played, rows, recipe, draw))
         if arm == "safe" and learned:
@@ -80,7 +80,7 @@ def play(arm: Arm, stage: Stage, network: FusionNet, recipe: OnlineRecipe, seed:
         learned = True
         if arm != "safe":
             serving = learner.network
-    looks[total] = later_ranks(serving, stage.later)
+    looks[total] = later_ranks(serving, stage.later) if learned else looks[0]
     earned = np.concatenate([part.reward @ (1 / np.arange(1, part.shown.shape[1] + 1)) for part in parts])
     return Run(earned, looks, tuple(adopted))
 

@@ -1,0 +1,189 @@
+"""Learning from a log: versions are put in use whole, a kill repeats a round, a bad log changes nothing."""
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_trained import city
+
+from genrec.errors import GenRecError, InputError
+from genrec.rankers.features import layout
+from genrec.rankers.fusion import Fusion
+from genrec.rankers.fusion_file import SHIPPED, read_fusion
+from genrec.versions import current_version, take_back, versions_of
+from training.online import rounds
+from training.online.feedback import read_feedback
+from training.online.learner import Learner, targets
+from training.online.buffer import Buffer
+from training.online.material import visits_between
+from training.online.playback import play_back
+from training.online.rounds import learn, serving
+from training.recipe import OnlineRecipe
+
+RECIPE = OnlineRecipe(kind="online", shown=4, warm_up=30, adopt_every=25, every=5, batch=8, rate=3e-3)
+NOW = datetime(2100, 1, 1)
+
+
+class KilledError(BaseException):
+    """Stands for the end of a process."""
+
+
+def folder(path: Path) -> Path:
+    shutil.copytree(SHIPPED, path, ignore=shutil.ignore_patterns("*.md"))
+    return path
+
+
+@cache
+def feedback():
+    return tuple(play_back(visits_between(city()), city(), serving(SHIPPED, city()), RECIPE))
+
+
+def in_use(rankers):
+    return {key: value.clone() for key, value in read_fusion(rankers, layout())[1].state_dict().items()}
+
+
+def equal(one, other):
+    return all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_a_log_teaches_and_every_version_can_be_taken_back(tmp_path):
+    rankers = folder(tmp_path / "rankers")
+    before = in_use(rankers)
+    taken = learn(rankers, feedback(), city(), RECIPE)
+    assert [one.feedback for one in taken] == [30, 55, 80, 105]
+    assert taken[0].advantage is None and all(one.advantage for one in taken[1:])
+    assert all((one.version is not None) == (one.advantage.value >= 0) for one in taken[1:])
+    assert current_version(rankers) == versions_of(rankers)[-1] > 1
+    assert not equal(in_use(rankers), before)
+    about = json.loads((rankers / "online.json").read_text())
+    assert about["advantage"]["value"] >= 0
+    assert Fusion(rankers).trained.trained_on.last <= feedback()[about["feedback"] - 1].time
+    take_back(rankers, 1)
+    assert equal(in_use(rankers), before)
+
+
+def test_a_log_that_grows_teaches_what_it_teaches_at_once(tmp_path):
+    once, twice = folder(tmp_path / "once"), folder(tmp_path / "twice")
+    learn(once, feedback(), city(), RECIPE)
+    learn(twice, feedback()[:60], city(), RECIPE)
+    assert learn(twice, feedback()[:70], city(), RECIPE) == []
+    learn(twice, feedback(), city(), RECIPE)
+    assert versions_of(once) == versions_of(twice)
+    assert equal(in_use(once), in_use(twice))
+
+
+def test_a_worse_version_is_not_adopted(tmp_path, monkeypatch):
+    rankers = folder(tmp_path / "rankers")
+
+    def spoilt(self, *_):
+        self.network.last[-1].weight.data.add_(torch.randn(1, 96, generator=torch.Generator().manual_seed(0)) * 9)
+
+    monkeypatch.setattr(Learner, "update", spoilt)
+    taken = learn(rankers, feedback(), city(), RECIPE)
+    assert taken[1].advantage.high < 0
+    assert all(one.version is None for one in taken) and versions_of(rankers) == [1]
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_killed_at_any_step_it_goes_on_to_the_same_end(tmp_path, monkeypatch, step):
+    whole, killed = folder(tmp_path / "whole"), folder(tmp_path / "killed")
+    learn(whole, feedback(), city(), RECIPE)
+    left = [step]
+
+    def once_fewer(real):
+        def stops(*args, **more):
+            if left[0] == 0:
+                raise KilledError
+            left[0] -= 1
+            return real(*args, **more)
+
+        return stops
+
+    with monkeypatch.context() as patched:
+        for name in ("_save", "put_in_use", "write_fusion"):
+            patched.setattr(rounds, name, once_fewer(getattr(rounds, name)))
+        with pytest.raises(KilledError):
+            learn(killed, feedback(), city(), RECIPE)
+    assert current_version(killed) in versions_of(whole)
+    read_fusion(killed, layout())
+    learn(killed, feedback(), city(), RECIPE)
+    assert versions_of(killed) == versions_of(whole)
+    assert equal(in_use(killed), in_use(whole))
+
+
+def write(path: Path, lines) -> Path:
+    path.write_text("".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+BAD = {
+    "unknown place": ({"shown": [{"poi_id": "nowhere", "propensity": 1}], "visited": None, "disliked": []}, "no place 'nowhere'"),
+    "future": ({"time": "2101-01-01T00:00:00"}, "is in the future"),
+    "propensity 0": ({"shown": [{"poi_id": "p0", "propensity": 0}], "visited": None, "disliked": []}, "must be more than 0"),
+    "propensity 2": ({"shown": [{"poi_id": "p0", "propensity": 2}], "visited": None, "disliked": []}, "must be at most 1"),
+    "twice": ({"shown": [{"poi_id": "p0", "propensity": 1}] * 2, "visited": None, "disliked": []}, "twice"),
+    "not shown": ({"visited": "p23x"}, "not one of the places shown"),
+    "with a zone": ({"time": "2024-01-01T00:00:00Z"}, "without a time zone"),
+    "unknown key": ({"mood": "good"}, "mood"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_line_is_named_and_nothing_is_learned(tmp_path, fault):
+    good = [json.loads(line.model_dump_json()) for line in feedback()[:3]]
+    changed, words = BAD[fault]
+    place = city().pois["poi_id"][0]
+    changed = json.loads(json.dumps(changed).replace('"p0"', json.dumps(place)))
+    path = write(tmp_path / "log.jsonl", [*good[:2], good[2] | changed])
+    with pytest.raises(InputError, match=words) as raised:
+        read_feedback(path, city(), NOW)
+    assert raised.value.row == 3 and "\n" not in str(raised.value)
+
+
+def test_a_log_that_was_changed_is_refused(tmp_path):
+    rankers = folder(tmp_path / "rankers")
+    learn(rankers, feedback()[:60], city(), RECIPE)
+    changed = (feedback()[0].model_copy(update={"user_id": "u9"}), *feedback()[1:])
+    for log in (changed, feedback()[:20]):
+        with pytest.raises(GenRecError, match="first 55 lines"):
+            learn(rankers, log, city(), RECIPE)
+    with pytest.raises(GenRecError, match="another recipe"):
+        learn(rankers, feedback(), city(), RECIPE.model_copy(update={"rate": 1e-4}))
+    (rankers / "online" / "learner.pt").write_bytes(b"x")
+    with pytest.raises(InputError, match="is damaged"):
+        learn(rankers, feedback(), city(), RECIPE)
+
+
+def test_what_is_learned_of_a_visit():
+    believed, rest = torch.tensor([[0.4, 0.3, 0.1, 0.1]]).repeat(3, 1), torch.full((3,), 0.1)
+    log = Buffer(
+        np.arange(3),
+        np.array([[0, 1, 2]] * 3),
+        np.array([[1.0, 1.0, 0.25]] * 3),
+        np.array([[0.0, 1, 0], [0, 0, 0], [0, 0, 1]]),
+    )
+    visits, left = targets(believed, rest, log)
+    assert visits[0].tolist() == [0, 1, 0, 0]  # a sure one says all
+    assert visits[1].tolist() == pytest.approx([0, 0, 0, 1 / 3])  # the others share; the drawn one cannot be below 0
+    assert visits[2].tolist() == pytest.approx([0, 0, 1 / 3 + (1 - 1 / 3) / 0.25, 1 / 3])
+    assert left.tolist() == pytest.approx([0, 1 / 3, 0])
+
+
+def test_feedback_moves_a_policy_towards_what_people_do(tmp_path):
+    """People who go to what the model ranks last: after some feedback, it ranks that first."""
+    used = serving(SHIPPED, city())
+    turned = replace(used, network=used.network)
+    turned.network.temperature.mul_(-1)
+    rankers = folder(tmp_path / "rankers")
+    rounds.write_fusion(rankers, turned.settings, turned.network)
+    log = play_back(visits_between(city()), city(), serving(rankers, city()), RECIPE)
+    before = in_use(rankers)
+    taken = learn(rankers, log, city(), RECIPE.model_copy(update={"updates": 4}))
+    assert max(one.advantage.value for one in taken[1:]) > 0.05
+    assert not equal(in_use(rankers), before)
