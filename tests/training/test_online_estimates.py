@@ -72,9 +72,8 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say():
     assert held >= 70
 
 
-def test_without_chance_the_log_tells_nothing_of_what_was_not_named():
-    """The estimate of the policy that gathered the feedback is what it earned, whatever a model believes."""
-    truth, log, logging, _ = logged()
+def test_the_estimate_of_the_policy_that_gathered_the_feedback_is_what_it_earned():
+    _, log, logging, _ = logged()
     earned = log.reward @ (1 / np.arange(1, SHOWN + 1))
     assert ips(logging.gain, log).mean() == pytest.approx(earned.mean(), abs=0.02)
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -10,24 +9,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made import at
 from made_trained import city
 
 from genrec.errors import GenRecError, InputError
+from genrec.evidence import Evidence
 from genrec.rankers.features import layout
 from genrec.rankers.fusion import Fusion
-from genrec.rankers.fusion_file import SHIPPED, read_fusion
+from genrec.rankers.fusion_file import SHIPPED, read_fusion, write_fusion
+from genrec.rankers.ranker import Query
 from genrec.versions import current_version, take_back, versions_of
 from training.online import rounds
+from training.online.buffer import Buffer
 from training.online.feedback import read_feedback
 from training.online.learner import Learner, targets
-from training.online.buffer import Buffer
 from training.online.material import visits_between
 from training.online.playback import play_back
 from training.online.rounds import learn, serving
 from training.recipe import OnlineRecipe
 
-RECIPE = OnlineRecipe(kind="online", shown=4, warm_up=30, adopt_every=25, every=5, batch=8, rate=3e-3)
-NOW = datetime(2100, 1, 1)
+RECIPE = OnlineRecipe(kind="online", shown=4, warm_up=30, adopt_every=25, every=5, batch=4, rate=3e-3)
+NOW = datetime(2025, 1, 1)
 
 
 class KilledError(BaseException):
@@ -45,13 +47,17 @@ def feedback():
 
 
 def in_use(rankers):
-    return {key: value.clone() for key, value in read_fusion(rankers, layout())[1].state_dict().items()}
+    """What the version in use says of some visits."""
+    queries = [Query(f"u{user}", at(29, 9 + user)) for user in range(10)]
+    return np.exp(Fusion(rankers).score(queries, Evidence(city(), at(29))))
 
 
-def equal(one, other):
-    return all(torch.equal(value, other[key]) for key, value in one.items())
+def alike(one, other):
+    """Adam makes much of last digits, which depend on what is computed together."""
+    return np.abs(in_use(one) - in_use(other)).max() < 0.03
 
 
+@pytest.mark.slow
 def test_a_log_teaches_and_every_version_can_be_taken_back(tmp_path):
     rankers = folder(tmp_path / "rankers")
     before = in_use(rankers)
@@ -60,29 +66,30 @@ def test_a_log_teaches_and_every_version_can_be_taken_back(tmp_path):
     assert taken[0].advantage is None and all(one.advantage for one in taken[1:])
     assert all((one.version is not None) == (one.advantage.value >= 0) for one in taken[1:])
     assert current_version(rankers) == versions_of(rankers)[-1] > 1
-    assert not equal(in_use(rankers), before)
+    assert np.abs(in_use(rankers) - before).max() > 0.01
     about = json.loads((rankers / "online.json").read_text())
     assert about["advantage"]["value"] >= 0
     assert Fusion(rankers).trained.trained_on.last <= feedback()[about["feedback"] - 1].time
     take_back(rankers, 1)
-    assert equal(in_use(rankers), before)
+    assert np.array_equal(in_use(rankers), before)
 
 
-def test_a_log_that_grows_teaches_what_it_teaches_at_once(tmp_path):
-    once, twice = folder(tmp_path / "once"), folder(tmp_path / "twice")
-    learn(once, feedback(), city(), RECIPE)
+@pytest.mark.slow
+def test_a_log_that_grows_teaches_what_it_teaches_at_once(tmp_path, whole):
+    twice = folder(tmp_path / "twice")
     learn(twice, feedback()[:60], city(), RECIPE)
     assert learn(twice, feedback()[:70], city(), RECIPE) == []
     learn(twice, feedback(), city(), RECIPE)
-    assert versions_of(once) == versions_of(twice)
-    assert equal(in_use(once), in_use(twice))
+    assert versions_of(whole) == versions_of(twice)
+    assert alike(whole, twice)
 
 
+@pytest.mark.slow
 def test_a_worse_version_is_not_adopted(tmp_path, monkeypatch):
     rankers = folder(tmp_path / "rankers")
 
     def spoilt(self, *_):
-        self.network.last[-1].weight.data.add_(torch.randn(1, 96, generator=torch.Generator().manual_seed(0)) * 9)
+        self.network.temperature.fill_(-1.0)  # the worst places come first
 
     monkeypatch.setattr(Learner, "update", spoilt)
     taken = learn(rankers, feedback(), city(), RECIPE)
@@ -90,11 +97,18 @@ def test_a_worse_version_is_not_adopted(tmp_path, monkeypatch):
     assert all(one.version is None for one in taken) and versions_of(rankers) == [1]
 
 
-@pytest.mark.parametrize("step", range(6))
-def test_killed_at_any_step_it_goes_on_to_the_same_end(tmp_path, monkeypatch, step):
-    whole, killed = folder(tmp_path / "whole"), folder(tmp_path / "killed")
-    learn(whole, feedback(), city(), RECIPE)
-    left = [step]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What an undisturbed run leaves."""
+    rankers = folder(tmp_path_factory.mktemp("whole") / "rankers")
+    learn(rankers, feedback(), city(), RECIPE)
+    return rankers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_killed_at_any_step_it_goes_on_to_the_same_end(tmp_path, monkeypatch, whole, step):
+    killed, left = folder(tmp_path / "killed"), [step]
 
     def once_fewer(real):
         def stops(*args, **more):
@@ -114,7 +128,7 @@ def test_killed_at_any_step_it_goes_on_to_the_same_end(tmp_path, monkeypatch, st
     read_fusion(killed, layout())
     learn(killed, feedback(), city(), RECIPE)
     assert versions_of(killed) == versions_of(whole)
-    assert equal(in_use(killed), in_use(whole))
+    assert alike(killed, whole)
 
 
 def write(path: Path, lines) -> Path:
@@ -123,10 +137,19 @@ def write(path: Path, lines) -> Path:
 
 
 BAD = {
-    "unknown place": ({"shown": [{"poi_id": "nowhere", "propensity": 1}], "visited": None, "disliked": []}, "no place 'nowhere'"),
-    "future": ({"time": "2101-01-01T00:00:00"}, "is in the future"),
-    "propensity 0": ({"shown": [{"poi_id": "p0", "propensity": 0}], "visited": None, "disliked": []}, "must be more than 0"),
-    "propensity 2": ({"shown": [{"poi_id": "p0", "propensity": 2}], "visited": None, "disliked": []}, "must be at most 1"),
+    "unknown place": (
+        {"shown": [{"poi_id": "nowhere", "propensity": 1}], "visited": None, "disliked": []},
+        "no place 'nowhere'",
+    ),
+    "future": ({"time": "2026-01-01T00:00:00"}, "is in the future"),
+    "propensity 0": (
+        {"shown": [{"poi_id": "p0", "propensity": 0}], "visited": None, "disliked": []},
+        "must be more than 0",
+    ),
+    "propensity 2": (
+        {"shown": [{"poi_id": "p0", "propensity": 2}], "visited": None, "disliked": []},
+        "must be at most 1",
+    ),
     "twice": ({"shown": [{"poi_id": "p0", "propensity": 1}] * 2, "visited": None, "disliked": []}, "twice"),
     "not shown": ({"visited": "p23x"}, "not one of the places shown"),
     "with a zone": ({"time": "2024-01-01T00:00:00Z"}, "without a time zone"),
@@ -146,6 +169,7 @@ def test_a_bad_line_is_named_and_nothing_is_learned(tmp_path, fault):
     assert raised.value.row == 3 and "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_log_that_was_changed_is_refused(tmp_path):
     rankers = folder(tmp_path / "rankers")
     learn(rankers, feedback()[:60], city(), RECIPE)
@@ -175,15 +199,15 @@ def test_what_is_learned_of_a_visit():
     assert left.tolist() == pytest.approx([0, 1 / 3, 0])
 
 
+@pytest.mark.slow
 def test_feedback_moves_a_policy_towards_what_people_do(tmp_path):
     """People who go to what the model ranks last: after some feedback, it ranks that first."""
     used = serving(SHIPPED, city())
-    turned = replace(used, network=used.network)
-    turned.network.temperature.mul_(-1)
+    used.network.temperature.mul_(-1)
     rankers = folder(tmp_path / "rankers")
-    rounds.write_fusion(rankers, turned.settings, turned.network)
+    write_fusion(rankers, used.settings, used.network)
     log = play_back(visits_between(city()), city(), serving(rankers, city()), RECIPE)
     before = in_use(rankers)
-    taken = learn(rankers, log, city(), RECIPE.model_copy(update={"updates": 4}))
+    taken = learn(rankers, log, city(), RECIPE.model_copy(update={"updates": 2}))
     assert max(one.advantage.value for one in taken[1:]) > 0.05
-    assert not equal(in_use(rankers), before)
+    assert np.abs(in_use(rankers) - before).max() > 0.01

@@ -9,10 +9,14 @@ import typer
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Reading
+from genrec.cli.store import Address
+from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only, write_text
 from genrec.fingerprint import fingerprint
+from genrec.store.opening import open_store
 from genrec.versions import current_version, take_back, versions_of
-from training.cli.options import Overrides, stages
+from training.cli.options import Overrides, RecipePath, stages
+from training.data.examples import read
 from training.online.compare import CHART, RESULT, RUNS, compare
 from training.online.estimates import Estimate
 from training.online.feedback import read_feedback
@@ -20,7 +24,7 @@ from training.online.judging import judge
 from training.online.material import material, own_offline, sample, synthetic_offline, visits_between
 from training.online.playback import play_back
 from training.online.rounds import learn, serving
-from training.recipe import ONLINE_RECIPE, OnlineRecipe, recipe_of
+from training.recipe import ONLINE_RECIPE, DpoRecipe, OnlineRecipe, recipe_of
 
 online = typer.Typer(help="Go on learning from what people say of the places named.", no_args_is_help=True)
 
@@ -30,7 +34,8 @@ RecipeOption = Annotated[
 ]
 
 FeedbackPath = Annotated[
-    Path, typer.Option("--feedback", metavar="FILE", help="A log of feedback (JSON Lines); see training/online/README.md.")
+    Path,
+    typer.Option("--feedback", metavar="FILE", help="A log of feedback (JSON Lines); see training/online/README.md."),
 ]
 Rankers = Annotated[Path, typer.Option("--rankers", metavar="DIR", help="A folder of trained rankers.")]
 
@@ -47,7 +52,7 @@ def simulate(
     *,
     reading: Reading,
 ) -> None:
-    """Play visits of the second half of the check-ins back as feedback on the version in use; the last tenth is left."""
+    """Play visits of the second half of the check-ins back as feedback on the version in use; not the last tenth."""
     recipe = recipe_of(OnlineRecipe, recipe_path or ONLINE_RECIPE, changes or [])
     checkins = reading.checkins(path)
     visits = sample(visits_between(checkins), feedbacks, recipe.seed)
@@ -99,6 +104,45 @@ def evaluate_command(path: CheckinsPath, feedback: FeedbackPath, rankers: Ranker
         out.print(f"version {version}: IPS {told(inverse)}; doubly robust {told(robust)}", markup=False)
 
 
+@online.command("export")
+def export_command(
+    store: Address,
+    output: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the log and the check-ins.")],
+) -> None:
+    """Write the feedback in a store of `genrec app` as a log, and its check-ins beside it."""
+    from training.online.gathered import CHECKINS, LOG, export  # deferred: belongs to the extra `app`
+
+    feedback, left_out = export(open_store(store, create=False), output)
+    out.print(f"{output / LOG}: {feedback:,} feedbacks; check-ins in {output / CHECKINS}", markup=False)
+    if left_out:
+        err.print(
+            f"left out: {left_out:,} answers that were not by the fusion, or do not say when and with which chances"
+        )
+
+
+@online.command("dpo")
+def dpo(
+    context: typer.Context,
+    recipe_path: RecipePath,
+    feedback: FeedbackPath,
+    adapter: Annotated[Path, typer.Option("--adapter", metavar="DIR", help="The adapter that goes on learning.")],
+    changes: Overrides = None,
+) -> None:
+    """Let an adapter of a language model go on learning from feedback by DPO; a round a call, on what is new."""
+    recipe = recipe_of(DpoRecipe, recipe_path, changes or [])
+    from training.online.adapter import learn_pairs  # deferred: loads TRL
+
+    context.with_resource(one_writer(adapter, folder=True))
+    checkins = read(recipe.data) if recipe.data else None
+    if checkins is None:
+        raise GenRecError("online DPO needs a recipe with data.checkins")
+    lines = read_feedback(feedback, checkins, datetime.now())
+    with stages() as stage:
+        estimate, version = learn_pairs(recipe, adapter, lines, stage)
+    adopted = "it waits" if version is None else f"version {version} is in use now"
+    out.print(f"{len(lines):,} feedbacks: {told(estimate)} on the pairs kept aside; {adopted}", markup=False)
+
+
 @online.command("back")
 def back(
     rankers: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of trained rankers.")],
@@ -143,14 +187,17 @@ def compare_command(
         )
         made = material(checkins, offline, feedbacks, later, recipe.seed)
         about = {"checkins": fingerprint(checkins), "offline": str(rankers.name) if rankers else "synthetic cities"}
-        result = compare(made, network, recipe, seeds, output, about, stage("playing, runs"))
+        bar = stage("playing, runs")
+        result = compare(made, network, recipe, seeds=seeds, out=output, about=about, bar=bar)
     _print_comparison(result)
 
 
 def _print_comparison(result: dict[str, Any]) -> None:
     for name, found in result["policies"].items():
         last = max(found["later_difference"], key=int)
-        end, dip = (Estimate(*(one[key] for key in Estimate._fields)) for one in (found["later_difference"][last], found["dip"]))
+        end, dip = (
+            Estimate(*(one[key] for key in Estimate._fields)) for one in (found["later_difference"][last], found["dip"])
+        )
         out.print(
             f"{name}: reward {found['reward']['value']:.4f}; later visits {found['later'][last]:.4f} ({told(end)}); "
             f"lowest {told(dip)} after {found['dip']['feedbacks']}",

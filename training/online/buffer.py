@@ -44,7 +44,9 @@ def joined(parts: Sequence[Buffer]) -> Buffer:
     )
 
 
-def answered(row: NDArray[np.int64], shown: NDArray[np.int64], chance: NDArray[np.float64], to: NDArray[np.int64]) -> Buffer:
+def answered(
+    row: NDArray[np.int64], shown: NDArray[np.int64], chance: NDArray[np.float64], to: NDArray[np.int64]
+) -> Buffer:
     """Feedback of people who went to the candidate `to` (-1: to none); `chance`: the propensity of every candidate."""
     propensity = np.where(shown >= 0, np.take_along_axis(chance, np.maximum(shown, 0), axis=1), 1.0)
     return Buffer(row, shown, propensity, ((shown == to[:, None]) & (shown >= 0)).astype(np.float64))

@@ -34,7 +34,14 @@ class Played:
 
 
 def compare(
-    made: Material, network: FusionNet, recipe: OnlineRecipe, seeds: int, out: Path, about: Mapping[str, Any], bar: Progress
+    made: Material,
+    network: FusionNet,
+    recipe: OnlineRecipe,
+    *,
+    seeds: int,
+    out: Path,
+    about: Mapping[str, Any],
+    bar: Progress,
 ) -> dict[str, Any]:
     """Play all policies; what `out` has from an earlier call is not played again. Returns what is written there."""
     facts = {**about, "recipe": recipe.model_dump(mode="json"), "visits": [len(made.played), len(made.later)]}
@@ -58,16 +65,14 @@ def compare(
 
 
 def summary(played: Played, arm: Arm, recipe: OnlineRecipe) -> dict[str, Any]:
-    """What one policy did, and how much more than the one that learns nothing, means of seeds with intervals over people.
+    """What one policy did, and how much more than the one that learns nothing: means of seeds.
 
     `reward`: 1 / line of the visited place, 0 where it was not named. `later`: mean reciprocal rank of later visits.
     `dip`: the lowest difference at any look; significant where the whole interval is below 0.
     """
     earned, usual = (np.mean([run.earned for run in played.runs[name]], axis=0) for name in (arm, USUAL))
     before = played.runs[USUAL][0].looks[0]
-    looks = {
-        n: np.mean([run.looks[n] for run in played.runs[arm]], axis=0) for n in sorted(played.runs[arm][0].looks)
-    }
+    looks = {n: np.mean([run.looks[n] for run in played.runs[arm]], axis=0) for n in sorted(played.runs[arm][0].looks)}
     differences = {n: _plainly(mean_of(look - before, played.people[1])) for n, look in looks.items()}
     lowest = min(differences, key=lambda n: differences[n]["value"])
     dips = [n for n, found in differences.items() if found["high"] is not None and found["high"] < 0]
@@ -114,7 +119,13 @@ def draw(result: Mapping[str, Any], played: Played, path: Path) -> None:
 
 def _plain(arm: Arm, seed: int, run: Run) -> dict[str, Any]:
     looks = {str(n): np.round(look, 5).tolist() for n, look in run.looks.items()}
-    return {"arm": arm, "seed": seed, "earned": np.round(run.earned, 5).tolist(), "looks": looks, "adopted": run.adopted}
+    return {
+        "arm": arm,
+        "seed": seed,
+        "earned": np.round(run.earned, 5).tolist(),
+        "looks": looks,
+        "adopted": run.adopted,
+    }
 
 
 def _run(plain: Mapping[str, Any]) -> Run:

@@ -72,7 +72,9 @@ def read_feedback(path: Path, checkins: Checkins, now: datetime) -> list[Feedbac
             problem = f"shown: there is no place {unknown[0]!r} in the check-ins' catalogue."
             raise InputError(problem, file=path, row=row, fix=FIX)
         if line.time > now:
-            raise InputError(f"time: {line.time} is in the future (now: {now:%Y-%m-%d %H:%M}).", file=path, row=row, fix=FIX)
+            raise InputError(
+                f"time: {line.time} is in the future (now: {now:%Y-%m-%d %H:%M}).", file=path, row=row, fix=FIX
+            )
         feedback.append(line)
     if not feedback:
         raise InputError("holds no feedback.", file=path)
@@ -108,7 +110,9 @@ def learnable(
     reward = np.zeros((len(feedback), most))
     row = np.argsort(lists.example)
     for number, line in enumerate(feedback):
-        place = {int(poi): i for i, poi in enumerate(lists.poi[lists.start[row[number]] : lists.start[row[number] + 1]])}
+        place = {
+            int(poi): i for i, poi in enumerate(lists.poi[lists.start[row[number]] : lists.start[row[number] + 1]])
+        }
         for position, one in enumerate(line.shown):
             if (at := place.get(index[one.poi_id])) is not None:
                 shown[number, position], propensity[number, position] = at, one.propensity

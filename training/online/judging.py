@@ -29,7 +29,9 @@ def judge(rankers: Path, feedback: Sequence[Feedback], checkins: Checkins) -> di
     for version in versions_of(rankers):
         _, network = read_fusion(version_folder(rankers, version), layout())
         gain = plan(says(network, data, log.row), log.shown.shape[1], EVEN).gain
-        found[version] = tuple(mean_of(values, people) for values in (ips(gain, log), doubly_robust(gain, believed, log)))
+        found[version] = tuple(
+            mean_of(values, people) for values in (ips(gain, log), doubly_robust(gain, believed, log))
+        )
     return {version: (inverse, robust) for version, (inverse, robust) in found.items()}
 
 

@@ -164,8 +164,8 @@ def _state(rankers: Path, feedback: Sequence[Feedback], recipe: OnlineRecipe) ->
         raise GenRecError(f"{path} was made with another recipe. {ANEW}")
     if len(feedback) < done or _hash(feedback[:done]) != state["sha256"]:
         raise GenRecError(
-            f"the first {done:,} lines of the feedback are not those that {path} has learned from: append to a log, and "
-            f"change nothing in it. Or begin anew: remove that file"
+            f"the first {done:,} lines of the feedback are not those that {path} knows: append to a log, and change "
+            f"nothing in it. Or begin anew: remove that file"
         )
     return state
 

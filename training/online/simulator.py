@@ -1,4 +1,4 @@
-"""Later visits played back as feedback: who is named the place that they went to visits it, who is not dislikes the first.
+"""Later visits played back as feedback: who is named the place that they went to visits it.
 
 Nothing else is told: not where those went who were not named it. All policies meet the same visits in the same order;
 chance decides only which places are drawn, and what a learner draws from its buffer.
