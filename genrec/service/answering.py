@@ -116,7 +116,8 @@ def answer(service: Service, ask: Ask, k: int, viewer: str | None, only: int | N
     case = _Case(service, counted, ask, who, k + BEHIND * explore, gone, among)
     words = _words(case) if ask.by == "fusion" and who.profiled else None
     made = _told(case, _ranking(case, words), words)
-    made.places, made.used["propensities"] = with_chance(made.places, k if explore else len(made.places))
+    made.places, chances = with_chance(made.places, k if explore else len(made.places))
+    made.used["propensities"] = list(chances)
     del made.by_habits[k:]
     made.seconds = time.perf_counter() - start
     named = [place.poi_id for place in made.places]

@@ -74,7 +74,7 @@ def summary(played: Played, arm: Arm, recipe: OnlineRecipe) -> dict[str, Any]:
     before = played.runs[USUAL][0].looks[0]
     looks = {n: np.mean([run.looks[n] for run in played.runs[arm]], axis=0) for n in sorted(played.runs[arm][0].looks)}
     differences = {n: _plainly(mean_of(look - before, played.people[1])) for n, look in looks.items()}
-    lowest = min(differences, key=lambda n: differences[n]["value"])
+    lowest = min(looks, key=lambda n: float((looks[n] - before).mean()))
     dips = [n for n, found in differences.items() if found["high"] is not None and found["high"] < 0]
     last = max(looks)
     first = slice(recipe.warm_up if arm in ("warm-up", "safe") else 0, None)

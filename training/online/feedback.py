@@ -6,7 +6,7 @@
 `visited` is one of the places shown, or null: none of them was visited. `disliked` may name some of the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Self
@@ -81,7 +81,7 @@ def read_feedback(path: Path, checkins: Checkins, now: datetime) -> list[Feedbac
     return feedback
 
 
-def questions_of(feedback: list[Feedback], checkins: Checkins) -> list[Example]:
+def questions_of(feedback: Sequence[Feedback], checkins: Checkins) -> list[Example]:
     """What was asked each time; evidence is that of the day's beginning, and the trajectory until the question."""
     index = {place: i for i, place in enumerate(checkins.pois[POI_ID])}
     asked = {line.user_id for line in feedback}
@@ -100,7 +100,7 @@ def questions_of(feedback: list[Feedback], checkins: Checkins) -> list[Example]:
 
 
 def learnable(
-    feedback: list[Feedback], checkins: Checkins, voices: Mapping[str, Voice], progress: Progress = nothing
+    feedback: Sequence[Feedback], checkins: Checkins, voices: Mapping[str, Voice], progress: Progress = nothing
 ) -> tuple[Lists, Buffer]:
     """The lists of candidates of each question, and what came of it, in the order of the log."""
     index = {place: i for i, place in enumerate(checkins.pois[POI_ID])}

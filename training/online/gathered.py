@@ -13,7 +13,7 @@ from genrec.prepared import prepare
 from genrec.store.protocol import Store
 from genrec.store.records import Answer, Person
 from genrec.validation import first_problem
-from training.online.feedback import Feedback, Shown
+from training.online.feedback import Feedback
 
 LOG, CHECKINS = "feedback.jsonl", "checkins"
 PAGE = 1000  # people
@@ -64,17 +64,22 @@ def _line(answer: Answer, said: dict[str, str]) -> Feedback | None:
     """One answer and what was said of its places; None if it does not tell enough, or two places were visited."""
     asked, chances = answer.used.get("asked"), answer.used.get("propensities")
     visited = [place for place in answer.places if said.get(place) == "visited"]
-    if answer.method != "fusion" or not asked or not isinstance(chances, list) or len(visited) > 1:
+    if not isinstance(chances, list) or len(chances) != len(answer.places):
+        return None
+    if answer.method != "fusion" or not asked or len(visited) > 1:
         return None
     try:
-        return Feedback(
-            user_id=str(answer.person),
-            time=datetime.fromisoformat(str(asked)),
-            shown=tuple(
-                Shown(poi_id=place, propensity=chance) for place, chance in zip(answer.places, chances, strict=True)
-            ),
-            visited=visited[0] if visited else None,
-            disliked=tuple(place for place in answer.places if said.get(place) in ("dislike", "hide")),
+        return Feedback.model_validate(
+            {
+                "user_id": answer.person,
+                "time": asked,
+                "shown": [
+                    {"poi_id": place, "propensity": chance}
+                    for place, chance in zip(answer.places, chances, strict=True)
+                ],
+                "visited": visited[0] if visited else None,
+                "disliked": [place for place in answer.places if said.get(place) in ("dislike", "hide")],
+            }
         )
     except ValidationError as error:
         raise GenRecError(f"the answer {answer.id!r} cannot be learned from: {first_problem(error)}") from None

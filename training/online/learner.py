@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genrec.errors import NotNumbersError
-from genrec.rankers.fusion_net import FusionNet
+from genrec.rankers.fusion_net import Fused, FusionNet
 from training.online.buffer import Buffer
 from training.online.policy import says
 from training.rankers.fusion import MIXTURE, Batches
@@ -136,10 +136,11 @@ def targets(believed: Tensor, rest: Tensor, log: Buffer) -> tuple[Tensor, Tensor
 
 def expected_loss(network: FusionNet, given: tuple[Tensor, ...], visits: Tensor, rest: Tensor) -> Tensor:
     """`training.rankers.fusion.list_loss` where it is not known for sure which candidate was visited."""
-    fused = network(*given)
+    fused: Fused = network(*given)
     whole = -(visits * fused.log).sum(dim=1).mean()
     mixture = -(visits * fused.mixture).sum(dim=1).mean()
-    return whole + MIXTURE * mixture + nn.functional.binary_cross_entropy_with_logits(fused.rest, rest.clamp(0, 1))
+    none = nn.functional.binary_cross_entropy_with_logits(fused.rest, rest.clamp(0, 1))
+    return whole + MIXTURE * mixture + none
 
 
 def known_loss(network: FusionNet, data: Batches, rows: np.ndarray) -> Tensor:

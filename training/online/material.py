@@ -62,10 +62,10 @@ def material(checkins: Checkins, offline: Lists, played: int, later: int, seed: 
     first, last = sample(visits[:cut], played, seed), sample(visits[cut:], later, seed)
     if len(first) < played or not last:
         raise GenRecError(f"{len(first):,} visits can be played back, and {played:,} are asked for: name fewer")
-    lists = [lists_of(checkins, part, counting()) for part in (first, last)]
     # `lists_of` goes by moments of evidence, which are in the order of the visits.
-    users = [[part[i].user_id for i in made.example] for part, made in zip((first, last), lists, strict=True)]
-    return Material(*lists, offline, (users[0], users[1]))
+    lists = [lists_of(checkins, part, counting()) for part in (first, last)]
+    users = [visit.user_id for visit in first], [visit.user_id for visit in last]
+    return Material(lists[0], lists[1], offline, users)
 
 
 def own_offline(checkins: Checkins, rankers: Path, seed: int) -> tuple[FusionNet, Lists]:
@@ -79,13 +79,14 @@ def own_offline(checkins: Checkins, rankers: Path, seed: int) -> tuple[FusionNet
 
 def synthetic_offline(progress: Progress = nothing) -> tuple[FusionNet, Lists]:
     """A fusion that has seen synthetic cities only, and the lists that it was trained on."""
-    learned, kept = [], []
+    learned: list[Lists] = []
+    kept: list[Lists] = []
     for seed in CITIES:
         city = training_city(seed)
         visits = sorted(visits_to_learn(city, len(city.frame)), key=lambda visit: visit.time)
-        parts = shared_out(city, visits, Portions(VISITS, 0.0, 0, 0.1, KEPT), seed)
-        for lists, part in zip((learned, kept), parts, strict=True):
-            lists.append(lists_of(city, part, counting()))
+        first, last = shared_out(city, visits, Portions(VISITS, 0.0, 0, 0.1, KEPT), seed)
+        learned.append(lists_of(city, first, counting()))
+        kept.append(lists_of(city, last, counting()))
     lists = joined(learned)
     looked_at = Learned(layout=layout(), about=ABOUT, rankers=COUNTED, width=WIDTH)
     network = fit(new_network(lists, looked_at, OFFLINE), lists, OFFLINE, progress)
