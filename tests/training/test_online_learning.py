@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -9,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made import at
 from made_trained import city
 
 from genrec.errors import GenRecError, InputError
 from genrec.evidence import Evidence
+from genrec.prepared import prepare
 from genrec.rankers.features import layout
 from genrec.rankers.fusion import Fusion
 from genrec.rankers.fusion_file import SHIPPED, read_fusion, write_fusion
@@ -29,6 +35,7 @@ from training.online.rounds import learn, serving
 from training.recipe import OnlineRecipe
 
 RECIPE = OnlineRecipe(kind="online", shown=4, warm_up=30, adopt_every=25, every=5, batch=4, rate=3e-3)
+COMMAND = [sys.executable, "-c", "from training.cli import main; main()"]
 NOW = datetime(2025, 1, 1)
 
 
@@ -167,6 +174,43 @@ def test_a_bad_line_is_named_and_nothing_is_learned(tmp_path, fault):
     with pytest.raises(InputError, match=words) as raised:
         read_feedback(path, city(), NOW)
     assert raised.value.row == 3 and "\n" not in str(raised.value)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5) | st.sampled_from(["poi0", "u1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["user_id", "time", "shown", "visited", "disliked", "?"]), VALUES, max_size=3))
+@settings(max_examples=30, deadline=None)
+def test_whatever_a_line_says_it_is_read_or_refused_in_one_line(tmp_path_factory, changed):
+    good = json.loads(feedback()[0].model_dump_json())
+    path = write(tmp_path_factory.mktemp("fuzz") / "log.jsonl", [good, good | changed])
+    try:
+        assert len(read_feedback(path, city(), NOW)) == 2
+    except InputError as error:
+        assert error.row == 2 and "\n" not in str(error)
+
+
+@pytest.mark.slow
+def test_killed_for_real_it_goes_on(tmp_path, whole):
+    rankers, data, log = folder(tmp_path / "rankers"), tmp_path / "city", tmp_path / "log.jsonl"
+    prepare(city(), data)
+    log.write_text("".join(f"{line.model_dump_json()}\n" for line in feedback()))
+    keys = [word for key, value in RECIPE.model_dump().items() if key != "kind" for word in ("--set", f"{key}={value}")]
+    asked = [*COMMAND, "online", "learn", data, "--feedback", log, "--rankers", rankers, *keys]
+    process = subprocess.Popen(list(map(str, asked)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not (rankers / "online" / "learner.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert current_version(rankers) in versions_of(whole)
+    learn(rankers, feedback(), city(), RECIPE)
+    assert versions_of(rankers) == versions_of(whole)
+    assert alike(rankers, whole)
 
 
 @pytest.mark.slow
