@@ -151,7 +151,7 @@ class OnlineRecipe(_Strict):
     even: float = Field(default=0.1, gt=0, le=1)  # the chance that it is drawn evenly, not by its probability
     warm_up: int = Field(default=300, ge=0, le=MOST)  # feedbacks gathered by the frozen policy before the first update
     updates: int = Field(default=1, ge=1, le=100)  # steps for each further feedback
-    batch: int = Field(default=16, ge=2, le=10_000)  # feedbacks of a step
+    batch: int = Field(default=8, ge=2, le=10_000)  # feedbacks of a step
     every: int = Field(default=20, ge=1, le=MOST)  # feedbacks after which the learner takes its steps
     adopt_every: int = Field(default=200, ge=1, le=MOST)  # feedbacks on which a new version is judged
     rate: float = Field(default=1e-4, gt=0, lt=1)

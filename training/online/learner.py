@@ -39,7 +39,8 @@ class Learner:
     def __init__(self, network: FusionNet, recipe: OnlineRecipe, seed: int) -> None:
         self.network, self.estimate, self._latest = (deepcopy(network).eval() for _ in range(3))
         self._recipe = recipe
-        self._optimizer = torch.optim.AdamW(self._latest.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+        weights = self._latest.parameters()
+        self._optimizer = torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
         self._draw = np.random.default_rng(seed)
         self._visits: list[Tensor] = []  # targets of the feedback so far
         self._rest: list[float] = []
