@@ -43,22 +43,38 @@ def compare(
     about: Mapping[str, Any],
     bar: Progress,
 ) -> dict[str, Any]:
-    """Play all policies; what `out` has from an earlier call is not played again. Returns what is written there."""
+    """Play all policies; what `out` has from an earlier call is not played again. Returns what is written there.
+
+    Killed, it leaves the comparison of the runs that were finished.
+    """
     facts = {**about, "recipe": recipe.model_dump(mode="json"), "visits": [len(made.played), len(made.later)]}
-    done = {(run["arm"], run["seed"]): run for run in jsonl.resume_part(out / RUNS, facts)}
-    wanted = [(arm, seed) for seed in range(seeds) for arm in ARMS]
+    lines = jsonl.resume_part(out / RUNS, facts)
     stage = Stage(*(Batches(lists) for lists in (made.played, made.later, made.offline)))
+    wanted = [(arm, seed) for seed in range(seeds) for arm in ARMS]
     for number, (arm, seed) in enumerate(wanted):
-        if (arm, seed) not in done:
-            run = _plain(arm, seed, play(arm, stage, network, recipe, seed))
-            jsonl.append(out / RUNS, [jsonl.line(run)])
-            done[arm, seed] = run
+        if all((line["arm"], line["seed"]) != (arm, seed) for line in lines):
+            lines.append(_plain(arm, seed, play(arm, stage, network, recipe, seed)))
+            jsonl.append(out / RUNS, [jsonl.line(lines[-1])])
+            report(lines, facts, made.users, recipe, out)
         bar(number + 1, len(wanted))
-    runs = {arm: [_run(done[arm, seed]) for seed in range(seeds)] for arm in ARMS}
-    people = tuple(np.unique(users, return_inverse=True)[1] for users in made.users)
-    played = Played(runs, (people[0], people[1]))
-    result = {**facts, "seeds": seeds, "people": [len(set(users)) for users in made.users]}
-    result["policies"] = {arm: summary(played, arm, recipe) for arm in ARMS}
+    return report(lines, facts, made.users, recipe, out)
+
+
+def report(
+    lines: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+    users: tuple[list[str], list[str]],
+    recipe: OnlineRecipe,
+    out: Path,
+) -> dict[str, Any]:
+    """Write what the runs so far say."""
+    runs: dict[Arm, list[Run]] = {}
+    for line in lines:
+        runs.setdefault(line["arm"], []).append(_run(line))
+    first, last = (np.unique(names, return_inverse=True)[1] for names in users)
+    played = Played(runs, (first, last))
+    result = {**facts, "people": [len(set(names)) for names in users]}
+    result["policies"] = {arm: summary(played, arm, recipe) for arm in runs}
     write_text(out / RESULT, json.dumps(result, indent=1) + "\n")
     draw(result, played, out / CHART)
     return result
@@ -70,7 +86,8 @@ def summary(played: Played, arm: Arm, recipe: OnlineRecipe) -> dict[str, Any]:
     `reward`: 1 / line of the visited place, 0 where it was not named. `later`: mean reciprocal rank of later visits.
     `dip`: the lowest difference at any look; significant where the whole interval is below 0.
     """
-    earned, usual = (np.mean([run.earned for run in played.runs[name]], axis=0) for name in (arm, USUAL))
+    seeds = min(len(played.runs[name]) for name in (arm, USUAL))
+    earned, usual = (np.mean([run.earned for run in played.runs[name][:seeds]], axis=0) for name in (arm, USUAL))
     before = played.runs[USUAL][0].looks[0]
     looks = {n: np.mean([run.looks[n] for run in played.runs[arm]], axis=0) for n in sorted(played.runs[arm][0].looks)}
     differences = {n: _plainly(mean_of(look - before, played.people[1])) for n, look in looks.items()}
@@ -80,6 +97,7 @@ def summary(played: Played, arm: Arm, recipe: OnlineRecipe) -> dict[str, Any]:
     first = slice(recipe.warm_up if arm in ("warm-up", "safe") else 0, None)
     after = slice(first.start, first.start + recipe.adopt_every)
     return {
+        "seeds": len(played.runs[arm]),
         "reward": _plainly(mean_of(earned, played.people[0])),
         "reward_difference": _plainly(mean_of(earned - usual, played.people[0])),
         "reward_difference_after_the_switch": _plainly(mean_of((earned - usual)[after], played.people[0][after])),
@@ -99,7 +117,7 @@ def draw(result: Mapping[str, Any], played: Played, path: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     ranks, sums = figure.subplots(1, 2)
     usual = np.mean([run.earned for run in played.runs[USUAL]], axis=0)
-    for number, arm in enumerate(arm for arm in ARMS if arm != USUAL):
+    for number, arm in enumerate(arm for arm in ARMS if arm != USUAL and arm in played.runs):
         found = {int(n): value for n, value in result["policies"][arm]["later_difference"].items()}
         colour = f"C{number}"
         ranks.plot(list(found), [value["value"] for value in found.values()], color=colour, marker=".", label=arm)
