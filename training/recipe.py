@@ -164,11 +164,28 @@ class UpdateRecipe(_Strict):
     seed: Seed = 0
 
 
+class OnlineRecipe(_Strict):
+    """How a fusion goes on learning from what people say of the places that it names."""
+
+    kind: Literal["online"]
+    shown: int = Field(default=10, ge=1, le=100)  # places of an answer; the last of them is drawn from all others
+    even: float = Field(default=0.1, gt=0, le=1)  # the chance that it is drawn evenly, not by its probability
+    warm_up: int = Field(default=300, ge=0, le=MOST)  # feedbacks gathered by the frozen policy before the first update
+    updates: int = Field(default=1, ge=1, le=100)  # steps for each further feedback
+    batch: int = Field(default=8, ge=2, le=10_000)  # feedbacks of a step
+    every: int = Field(default=20, ge=1, le=MOST)  # feedbacks after which the learner takes its steps
+    adopt_every: int = Field(default=200, ge=1, le=MOST)  # feedbacks on which a new version is judged
+    rate: float = Field(default=1e-4, gt=0, lt=1)
+    decay: float = Field(default=0.01, ge=0)
+    seed: Seed = 0
+
+
+ONLINE_RECIPE = Path(__file__).parent / "recipes" / "online-fusion.yaml"
 RANKERS_RECIPE = Path(__file__).parent / "recipes" / "rankers.yaml"
 UPDATE_RECIPE = Path(__file__).parent / "recipes" / "update-rewarmed.yaml"
 
-AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe, UpdateRecipe)
-AnyRecipe = SftRecipe | DpoRecipe | RankersRecipe | UpdateRecipe
+AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe, UpdateRecipe, OnlineRecipe)
+AnyRecipe = SftRecipe | DpoRecipe | RankersRecipe | UpdateRecipe | OnlineRecipe
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
@@ -186,7 +203,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
         recipe: AnyRecipe = TypeAdapter(Annotated[AnyRecipe, Field(discriminator="kind")]).validate_python(values)
     except ValidationError as error:
         # The union's tag, which pydantic puts first, is no key of the file's.
-        problems += problems_of(error, skip=(*typing.get_args(Kind), "rankers", "update"))
+        problems += problems_of(error, skip=(*typing.get_args(Kind), "rankers", "update", "online"))
     if len(problems) == 1:
         raise GenRecError(f"{path}: {problems[0]}")
     if problems:

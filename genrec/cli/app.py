@@ -57,6 +57,13 @@ def app(
     keep_answers: Annotated[
         int, typer.Option(metavar="DAYS", min=1, max=36_500, help="After how many days answers are deleted.")
     ] = KEEP_DAYS,
+    explore: Annotated[
+        bool,
+        typer.Option(
+            "--explore",
+            help="Draw the last place of each ranking by chance, so that feedback teaches more (genrec-train online).",
+        ),
+    ] = False,
     models: RankingModel,
     reading: Reading,
 ) -> None:
@@ -66,7 +73,13 @@ def app(
         with _listen(host, port) as listening:
             opened = _opened(store, path, reading, host)
             served = make_app(
-                opened, models, rankers, abroad=host not in LOOPBACK, keep_answers=keep_answers, warm=True
+                opened,
+                models,
+                rankers,
+                abroad=host not in LOOPBACK,
+                keep_answers=keep_answers,
+                warm=True,
+                explore=explore,
             )
             add_page(served, tiles)
             _serve(served, listening, host, port)

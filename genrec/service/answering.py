@@ -16,6 +16,7 @@ from genrec.rankers.ranker import Bools, Query
 from genrec.ranking import Fused, Ranking
 from genrec.recommender import trajectory_of
 from genrec.service.errors import Refused, referred
+from genrec.service.exploring import BEHIND, with_chance
 from genrec.service.live import Counted
 from genrec.service.popular import popular
 from genrec.service.questions import Answer, Ask, Evidence
@@ -111,9 +112,13 @@ def answer(service: Service, ask: Ask, k: int, viewer: str | None, only: int | N
     among = catalogue.among(len(counted.assistant.checkins.pois), viewer, gone)
     if only is not None:
         among &= np.arange(len(among)) == only
-    case = _Case(service, counted, ask, who, k, gone, among)
+    explore = service.explore and ask.by == "fusion" and who.profiled and only is None
+    case = _Case(service, counted, ask, who, k + BEHIND * explore, gone, among)
     words = _words(case) if ask.by == "fusion" and who.profiled else None
     made = _told(case, _ranking(case, words), words)
+    made.places, chances = with_chance(made.places, k if explore else len(made.places))
+    made.used["propensities"] = list(chances)
+    del made.by_habits[k:]
     made.seconds = time.perf_counter() - start
     named = [place.poi_id for place in made.places]
     with service.writing:
@@ -183,6 +188,7 @@ def _told(case: _Case, ranking: Ranking, words: Shift | None) -> Answer:
         "profile": who.profile.number if who.profile and (ask.by == "llm" or (words and who.said)) else None,
         "words": len(words.said) if words else 0,
         "time": ask.time is not None,
+        "asked": ask.time.isoformat() if ask.time else None,
         "excluded": len(case.gone),
     }
     how = ranking.how if isinstance(ranking.how, Fused) else None

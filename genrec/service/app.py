@@ -28,12 +28,14 @@ def make_app(
     abroad: bool = False,
     keep_answers: int = KEEP_DAYS,
     warm: bool = False,
+    explore: bool = False,
 ) -> FastAPI:
     """The HTTP API over a store, which it does not close.
 
     `abroad`: whether others than this machine may reach it. Then it answers under any name, and without keys in the
     store to nobody. `keep_answers`: days after which they are deleted. `warm`: whether the language model is loaded as
-    soon as the check-ins are counted, and not when it is first needed.
+    soon as the check-ins are counted, and not when it is first needed. `explore`: whether the fusion's last place is
+    drawn by chance.
     """
     queue, metrics, retention = ModelQueue(), Metrics(), Retention(store, keep_answers)
     live = Live(store, models, rankers, queue.load if warm else None)
@@ -57,7 +59,7 @@ def make_app(
         title="GenRec", version=__version__, lifespan=running, responses=RESPONSES, docs_url=None, redoc_url=None,
         openapi_url="/openapi.json", redirect_slashes=False,
     )  # fmt: skip
-    app.state.service = Service(store, models, live, queue, Guard(store, strict=abroad), metrics)
+    app.state.service = Service(store, models, live, queue, Guard(store, strict=abroad), metrics, explore=explore)
     app.add_middleware(Fence, metrics=metrics, hosts=None if abroad else frozenset(LOOPBACK))
     handle(app)
     docs.describe(app)

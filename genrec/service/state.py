@@ -23,6 +23,7 @@ class Service:
     queue: ModelQueue
     guard: Guard
     metrics: Metrics
+    explore: bool = False  # whether the last place of a ranking is drawn
     writing: threading.Lock = field(default_factory=threading.Lock)  # of answers: waiting here is fairer than in SQLite
 
 

@@ -10,13 +10,14 @@ import training
 from genrec.cli.lazy import lazy_group
 from training.budget.spec import load_study
 from training.cli import COMMANDS
-from training.recipe import RANKERS_RECIPE, UPDATE_RECIPE, DpoRecipe, UpdateRecipe, load_recipe
+from training.recipe import RANKERS_RECIPE, UPDATE_RECIPE, DpoRecipe, OnlineRecipe, UpdateRecipe, load_recipe
 from training.settings import trainer_config
 
 FOLDER = Path(training.__file__).parent / "recipes"
 STUDIES = sorted(FOLDER.glob("budget*.yaml"))
 UPDATES = sorted(FOLDER.glob("update*.yaml"))
-RECIPES = sorted(set(FOLDER.glob("*.yaml")) - {*STUDIES, *UPDATES, RANKERS_RECIPE})
+ONLINE = sorted(FOLDER.glob("online*.yaml"))
+RECIPES = sorted(set(FOLDER.glob("*.yaml")) - {*STUDIES, *UPDATES, *ONLINE, RANKERS_RECIPE})
 
 
 def header(path):
@@ -72,6 +73,16 @@ def test_a_header_says_what_is_needed_and_commands_that_exist(path):
         assert given["path"] == Path("training/recipes") / path.name
     assert [words[0] for words in commands(path)][-1] == load_recipe(path).kind
     assert "--out" in commands(path)[-1]
+
+
+@pytest.mark.parametrize("path", ONLINE, ids=lambda path: path.stem)
+def test_a_recipe_of_online_learning_is_one(path, tmp_path):
+    recipe = load_recipe(path)
+    assert "# Needs: " in header(path) and all(words[0] == "online" for words in commands(path))
+    if isinstance(recipe, DpoRecipe):
+        assert trainer_config("dpo", recipe, tmp_path).learning_rate == recipe.trainer["learning_rate"]
+    else:
+        assert recipe == OnlineRecipe(kind="online")
 
 
 def test_dpo_goes_on_from_the_run_before():

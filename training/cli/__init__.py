@@ -9,6 +9,7 @@ COMMANDS = {
     "dpo": ("training.cli.dpo:dpo", "Direct preference optimisation, as a recipe says."),
     "rankers": ("training.cli.rankers:rankers", "Train the rankers of a city on its own check-ins."),
     "update": ("training.cli.update:update", "Learn what came since, from what was trained before."),
+    "online": ("training.cli.online:online", "Go on learning from what people say of the places named."),
     "merge": ("training.cli.merge:merge", "Write a base model and an adapter as one model."),
     "compact": ("training.cli.compact:compact", "Write an adapter in half the space."),
     "bench": ("training.cli.bench:bench", "Time training against TRL's stock trainers."),

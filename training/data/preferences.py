@@ -16,7 +16,8 @@ from genrec.validation import read_json, read_lines
 
 PlaceSource = Literal["on-policy", "habits", "nearby", "random"]
 TextSource = Literal["unsupported", "redundant", "poorer"]  # what is wrong with the worse of two paragraphs
-Source = PlaceSource | TextSource
+Said = Literal["feedback"]  # both were named; the person went to the better one
+Source = PlaceSource | TextSource | Said
 PlaceRule = Literal["truth", "judged"]
 Rule = PlaceRule | Literal["text"]  # "text": that of `eval.profiles.portraits.prefer`
 

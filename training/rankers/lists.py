@@ -39,6 +39,7 @@ class Lists:
 
     Attributes:
         x: features of all candidates, in half precision. Shape: (candidates, features).
+        poi: the candidates. Shape: (candidates,).
         start: where each visit's list begins, and where the last ends. Shape: (visits + 1,).
         about, present: as in `Features`. Shape: (visits, ...).
         target: the place's number in the list; -1 if it is not a candidate.
@@ -48,6 +49,7 @@ class Lists:
     """
 
     x: NDArray[np.float16]
+    poi: NDArray[np.int32]
     start: NDArray[np.int64]
     about: NDArray[np.float32]
     present: NDArray[np.bool_]
@@ -162,6 +164,7 @@ def _lists(
     before |= [any(poi == example.target for _, poi in example.prefix) for example in batch]
     return Lists(
         x=made.x[found.mask].astype(np.float16),
+        poi=found.poi[found.mask].astype(np.int32),
         start=np.concatenate([[0], np.cumsum(found.mask.sum(axis=1))]),
         about=made.about,
         present=made.present,
@@ -183,6 +186,7 @@ def joined(parts: Sequence[Lists]) -> Lists:
     sizes = np.concatenate([np.diff(part.start) for part in parts])
     return Lists(
         x=np.concatenate([part.x for part in parts]),
+        poi=np.concatenate([part.poi for part in parts]),
         start=np.concatenate([[0], np.cumsum(sizes)]),
         about=np.concatenate([part.about for part in parts]),
         present=np.concatenate([part.present for part in parts]),

@@ -1,0 +1,160 @@
+"""Online DPO: an adapter of a language model goes on learning from feedback, a round at a time.
+
+    ADAPTER/                       the adapter, with versions as `genrec.versions` keeps them
+    ADAPTER/online/N.jsonl         the pairs of the round after N feedbacks
+    ADAPTER/online/N/              its training run; a killed one is resumed
+
+A pair is a place that was visited and one that was named beside it. The last pairs of a round are not learned: by them
+the new version is judged, and is put in use only if it is not worse.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from genrec.cache import cache_home
+from genrec.checkins import Checkins
+from genrec.columns import POI_ID
+from genrec.errors import GenRecError
+from genrec.files import write_text
+from genrec.llm.local import LocalModel
+from genrec.prepared import catalogue_hash
+from genrec.prompting import prompt_version
+from genrec.versions import current_version, discard_next, next_folder, put_in_use, settled
+from training import record
+from training.data.examples import Prompter, read
+from training.data.preferences import Preference, write_preferences
+from training.dpo import REFERENCE, load_policy, pair_tokens, train_dpo
+from training.online.adoption import not_worse
+from training.online.estimates import Estimate, mean_of
+from training.online.feedback import Feedback, Shown, questions_of
+from training.online.learner import MOST
+from training.online.policy import Floats
+from training.online.rounds import ABOUT
+from training.progress import Progress
+from training.prompts import LEARNED_PROMPTS
+from training.recipe import Data, DpoRecipe
+from training.settings import Trainable
+from training.trainers.reference import reference_log_probabilities, weights_hash
+
+FOLDER, DONE, DECLARATION = "online", "done.json", "genrec.json"
+KEPT = 0.2  # of the pairs: the version is judged by them
+LEAST = 10  # pairs of a round
+FILES = ("adapter_model.safetensors", "adapter_config.json", DECLARATION)
+
+
+def learn_pairs(
+    recipe: DpoRecipe, adapter: Path, feedback: Sequence[Feedback], bar: Callable[[str], Progress]
+) -> tuple[Estimate, int | None]:
+    """One round on the feedback that is new since the last; returns its estimate, and the version if it was adopted.
+
+    Raises GenRecError if there are too few new pairs, or the adapter does not fit.
+    """
+    discard_next(adapter)
+    before, data = settled(adapter), _data(recipe)
+    usable = [line for line in feedback[_done(adapter) :] if line.visited is not None and len(line.shown) > 1]
+    if len(usable) < LEAST:
+        raise GenRecError(f"{len(usable)} new pairs of a visited place and another are too few (at least {LEAST})")
+    checkins, cut = read(data), len(usable) - max(round(len(usable) * KEPT), 2)
+    catalogue, words = catalogue_hash(checkins.pois), prompt_version(LEARNED_PROMPTS[data.prompt])
+    recipe = recipe.model_copy(update={"adapter": before})
+    policy = load_policy(recipe, catalogue, words)
+    pairs = _pairs(usable, checkins, data, policy)
+    kept, run = pairs[cut:], adapter / FOLDER / str(len(feedback))
+    old = _right(recipe, policy, kept, bar("before, pairs"))
+    if not (run / DECLARATION).exists():
+        path = adapter / FOLDER / f"{len(feedback)}.jsonl"
+        settings = {"feedback": len(feedback), "data": data.model_dump(mode="json")}
+        about = write_preferences(
+            path,
+            pairs[:cut],
+            catalogue=catalogue,
+            ranking_prompt=words,
+            settings=settings,
+            left_out={},
+            reference_prefers_chosen={},
+        )
+        scoring, training = bar("reference, pairs"), bar("training, steps")
+        resume = (run / record.RUN).exists()
+        train_dpo(recipe, policy, pairs[:cut], about, run, resume=resume, scoring=scoring, training=training)
+    taught = recipe.model_copy(update={"adapter": run})
+    new = _right(taught, load_policy(taught, catalogue, words), kept, bar("after, pairs"))
+    gained = np.array([_weight(line) for line in usable[cut:]]) * (new - old)
+    estimate = mean_of(gained, np.unique([line.user_id for line in usable[cut:]], return_inverse=True)[1])
+    version = _adopt(adapter, run, estimate, len(feedback)) if not_worse(gained) else None
+    write_text(adapter / FOLDER / DONE, json.dumps(len(feedback)))
+    return estimate, version
+
+
+def _data(recipe: DpoRecipe) -> Data:
+    if recipe.data is None or recipe.data.checkins is None or recipe.method != "lora":
+        raise GenRecError("online DPO needs a recipe with data.checkins, and method lora")
+    return recipe.data
+
+
+def _done(adapter: Path) -> int:
+    """How much feedback earlier rounds have used."""
+    path = adapter / FOLDER / DONE
+    return int(json.loads(path.read_text())) if path.exists() else 0
+
+
+def _pairs(usable: Sequence[Feedback], checkins: Checkins, data: Data, policy: Trainable) -> list[Preference]:
+    """The visited place against another that was named, in the words of serving."""
+    index = {place: str(i) for i, place in enumerate(checkins.pois[POI_ID])}
+    prompter = Prompter(checkins, data, _model(policy).count_tokens)
+    return [
+        Preference(
+            prompt=tuple(prompter.ask(example).messages),
+            chosen=index[str(line.visited)],
+            rejected=index[_other(line).poi_id],
+            source="feedback",
+            rule="truth",
+        )
+        for line, example in zip(usable, questions_of(usable, checkins), strict=True)
+    ]
+
+
+def _other(line: Feedback) -> Shown:
+    """The first disliked place, else the first that was named and not visited."""
+    others = [one for one in line.shown if one.poi_id != line.visited]
+    return next((one for one in others if one.poi_id in line.disliked), others[0])
+
+
+def _weight(line: Feedback) -> float:
+    """What a pair counts, since chance decided whether both places were named."""
+    [visited] = [one.propensity for one in line.shown if one.poi_id == line.visited]
+    return min(1 / (visited * _other(line).propensity), MOST)
+
+
+def _right(recipe: DpoRecipe, policy: Trainable, pairs: Sequence[Preference], progress: Progress) -> Floats:
+    """The chance that a model names the better place of each pair, if it names one of the two."""
+    tokens = pair_tokens(recipe, policy, pairs)
+    cache = cache_home() / REFERENCE
+    scores = reference_log_probabilities(_model(policy), weights_hash(policy.model), tokens, cache, progress)
+    return np.array([1 / (1 + np.exp(rejected - chosen)) for chosen, rejected in scores])
+
+
+def _model(policy: Trainable) -> LocalModel:
+    return LocalModel(policy.model, policy.tokenizer, policy.info.name)
+
+
+def _adopt(adapter: Path, run: Path, estimate: Estimate, feedback: int) -> int:
+    """Make a version of what was trained, whole, then put it in use; the number of the present one after a kill."""
+    if json.loads(_about(adapter)).get("feedback") == feedback:
+        return current_version(adapter)
+    folder = next_folder(adapter)
+    for path in run.iterdir():
+        if path.name in FILES:
+            shutil.copy2(path, folder / path.name)
+    about = {"after": current_version(adapter), "feedback": feedback, "advantage": estimate._asdict()}
+    write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    return put_in_use(adapter)
+
+
+def _about(adapter: Path) -> str:
+    """What the version in use says of how it was made."""
+    path = settled(adapter) / ABOUT
+    return path.read_text() if path.exists() else "{}"
