@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from training.budget.spec import Jsonl, Stage, Study
+from training.budget.spec import Jsonl, NextPoi, Stage, Study
 from training.budget.tasks.jsonl import metric_source
 from training.record import versions
 
@@ -60,6 +60,7 @@ class Result:
     trained_on: int  # examples in that time
     train_seconds: float
     score_seconds: float
+    beside: list[float] = field(default_factory=list)  # another figure by example, if the task has one
 
     @property
     def mean(self) -> float | None:
@@ -80,7 +81,7 @@ def stage_of(study: Study, name: StageName) -> Stage:
 def chain_facts(study: Study, chain: Chain, material: str) -> dict[str, Any]:
     """All that a run's models depend on, whatever its length; `material` names base model and questions."""
     before = chain.before()
-    rule = "file" if isinstance(study.task, Jsonl) else study.task.rule
+    rule = study.task.rule if isinstance(study.task, NextPoi) else "file"
     return {
         "code": CODE_VERSION,
         "versions": versions(),

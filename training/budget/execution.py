@@ -132,10 +132,11 @@ class _Execution:
         task = self.folder.material.task
         start = time.perf_counter()
         try:
-            scores = task.scores(model, getattr(task.questions, self.chain.part))
+            found = task.scores(model, getattr(task.questions, self.chain.part))
         except NotNumbersError as error:  # before a loss shows it
             raise DivergedError(str(error)) from error
-        self._put(stop, Result(scores, trained[0], round(trained[1], 3), round(time.perf_counter() - start, 3)))
+        seconds = round(trained[1], 3), round(time.perf_counter() - start, 3)
+        self._put(stop, Result(found.scores, trained[0], *seconds, found.beside))
 
     def _put(self, stop: int, result: Result) -> None:
         self.folder.put(self.chain, stop, result)

@@ -4,6 +4,7 @@ Protocol after "Balancing the Budget" (arXiv 2502.11284), with nested subsets, s
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 from genrec.bounds import MOST, Count, Positive, Seed
 from genrec.errors import GenRecError
-from training.recipe import Data, Lora, change, problems_of, read_yaml
+from training.recipe import Cities, Data, Lora, change, problems_of, read_yaml
 from training.trainer_keys import checked_trainer
 
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
@@ -91,6 +92,32 @@ class NextPoi(_Strict):
         return self
 
 
+class ProfileWriting(_Strict):
+    """Paragraphs about synthetic people, behind notes. A pair is such a paragraph and a worse one.
+
+    Examples to learn from, to choose learning rates with and to test with are of different cities.
+    """
+
+    kind: Literal["profile-writing"]
+    cities: Cities  # to learn from
+    validation_cities: Cities
+    test_cities: Cities
+    sentences: Positive = 6  # of a paragraph at most; longer ones are left out
+    metric: Literal["portrait"] = "portrait"
+    max_tokens: Positive = 256  # of what a model writes
+    train_limit: Positive | None = None  # samples of the paragraphs
+    test_limit: Positive | None = None
+    validation_limit: Positive | None = None
+
+    @model_validator(mode="after")
+    def _nothing_leaks(self) -> Self:
+        named = {"cities": self.cities, "validation_cities": self.validation_cities, "test_cities": self.test_cities}
+        for (name, one), (other_name, other) in combinations(named.items(), 2):
+            if max(one.first_seed, other.first_seed) < min(one.first_seed + one.count, other.first_seed + other.count):
+                raise ValueError(f"{name} and {other_name} share cities: give them seeds that are far apart")
+        return self
+
+
 class Jsonl(_Strict):
     """Any task: JSON Lines of prompt/completion and of prompt/chosen/rejected, and a metric for what is generated."""
 
@@ -143,7 +170,7 @@ class Study(_Strict):
     method: Literal["lora", "full"] = "lora"
     lora: Lora = Lora()
     max_length: Positive = 1024
-    task: Annotated[NextPoi | Jsonl, Field(discriminator="kind")]
+    task: Annotated[NextPoi | ProfileWriting | Jsonl, Field(discriminator="kind")]
     budgets: tuple[Amount, ...] = Field(min_length=1)
     shares: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=PAPER_SHARES, min_length=2)
     price: Amount = 1.0  # c_s: of a demonstration, in the currency of the budgets
@@ -191,7 +218,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     try:
         study = Study.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, skip=("name", "small", "next-poi", "jsonl"))
+        problems += problems_of(error, skip=("name", "small", "next-poi", "profile-writing", "jsonl"))
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems]))
     return study

@@ -21,7 +21,7 @@ from genrec.prompting import prompt_version
 from genrec.rankers.llm import place_trie
 from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
-from training.budget.tasks.task import Model, Pair, Question, Questions
+from training.budget.tasks.task import Model, Pair, Question, Questions, Scored, sample
 from training.data.cities import training_city
 from training.data.conversation import TrainingExample
 from training.data.examples import Prompter, conversations, learnable, read
@@ -80,9 +80,9 @@ class PoiSource:
     def questions(self, count_tokens: Callable[[str], int]) -> Questions:
         """Prompts of the training visits, and of the last visits of validation and test trajectories."""
         seen, visits = learnable(self.checkins, self.data)
-        visits = _sample([visit for visit in visits if visit.time >= self._present], self._spec.train_limit)
-        validation = _sample(llm4poi(self.checkins, "validation").examples, self._spec.validation_limit)
-        test = _sample(llm4poi(self.checkins).examples, self._spec.test_limit)
+        visits = sample([visit for visit in visits if visit.time >= self._present], self._spec.train_limit)
+        validation = sample(llm4poi(self.checkins, "validation").examples, self._spec.validation_limit)
+        test = sample(llm4poi(self.checkins).examples, self._spec.test_limit)
         if not (visits and validation and test):
             raise GenRecError("too few check-ins: no examples to train on, to validate with or to test with")
         return Questions(
@@ -118,7 +118,7 @@ class PoiTask:
                     made.append(Pair(one.prompt, *map(str, pair)))
             yield made
 
-    def scores(self, model: Model, questions: Sequence[Question]) -> list[float]:
+    def scores(self, model: Model, questions: Sequence[Question]) -> Scored:
         """Acc@1 or the reciprocal rank (0 beyond rank 20) of the true place in the exact ranking of all places."""
         depth = 1 if self._spec.metric == "acc@1" else DEPTH
         scores = []
@@ -126,7 +126,7 @@ class PoiTask:
             batch = questions[start : start + BATCH]
             ranked = self._ranked(model, batch, depth)
             scores += [_reciprocal_rank(places, int(one.answer)) for places, one in zip(ranked, batch, strict=True)]
-        return scores
+        return Scored(scores)
 
     def _ranked(self, model: Model, questions: Sequence[Question], depth: int) -> list[list[int]]:
         if model.name not in self._tries:
@@ -134,13 +134,6 @@ class PoiTask:
         tries = [self._tries[model.name]] * len(questions)
         tokens = [model.prompt_tokens(one.prompt) for one in questions]
         return [[scored.answer for scored in best] for best in top_k(model.read(tokens, tries), tries, depth)]
-
-
-def _sample(examples: Sequence[Example], limit: int | None) -> tuple[Example, ...]:
-    """At most `limit` of the examples, the same in every study, in their order."""
-    if limit is None or limit >= len(examples):
-        return tuple(examples)
-    return tuple(examples[i] for i in sorted(random.Random(0).sample(range(len(examples)), limit)))
 
 
 def _asked(prompter: Prompter, examples: Sequence[Example]) -> tuple[Question, ...]:
