@@ -10,8 +10,12 @@ from training.budget.report import charts
 from training.budget.report.advice import Advice
 from training.budget.report.answers import Answer, Split
 from training.budget.report.checks import Check
+from training.budget.report.judgements import Judgements, judgements_section
+from training.budget.report.prices import Stretch, prices_section
 from training.budget.report.results import Sweep
 from training.budget.spec import Study
+
+METRICS = {"acc@1": "Acc@1", "mrr": "MRR@20", "exact": "exact match", "portrait": "portrait score"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,16 @@ class Found:
     sweeps: Sequence[Sweep]
     pilots: Sequence[PilotTest]
     alone: Sequence[tuple[int, Estimate]]  # scores after n_s demonstrations, 0 and up, before any pair
+    template: float | None = None  # what the test's examples score without any language model
+    prices: Sequence[Stretch] = ()
+    judgements: Judgements | None = None
+    beside: Section | None = None
+
+    @property
+    def levels(self) -> dict[str, float]:
+        """What splits are to be held against."""
+        found = {"untrained model": self.alone[0][1].value} if self.alone and not self.alone[0][0] else {}
+        return found if self.template is None else found | {"template": self.template}
 
 
 def sections(found: Found) -> Iterator[Section]:
@@ -44,8 +58,14 @@ def sections(found: Found) -> Iterator[Section]:
     yield _winners(found)
     if found.alone:
         yield _alone(found)
+    if found.beside:
+        yield found.beside
     if found.advice:
         yield _advice(found)
+    if found.prices:
+        yield prices_section(found.study, found.prices)
+    if found.judgements:
+        yield judgements_section(found.judgements)
     yield _findings(found)
     if found.sweeps:
         yield _sweeps(found)
@@ -55,7 +75,7 @@ def sections(found: Found) -> Iterator[Section]:
 
 def metric_name(study: Study) -> str:
     """What is scored, in the report's words."""
-    return {"acc@1": "Acc@1", "mrr": "MRR@20", "exact": "exact match"}.get(study.task.metric, study.task.metric)
+    return METRICS.get(study.task.metric, study.task.metric)
 
 
 def by_ratio(found: Found) -> dict[float, list[Answer]]:
@@ -81,7 +101,8 @@ def _curves(found: Found) -> Section:
                 ]
         table = [[one.value if (one := splits.get((b, s))) else None for b in budgets] for s in shares]
         title = f"Price ratio {ratio:g}"
-        curves = charts.curves(f"curves{number}", budgets, lines, (label, metric_name(found.study)))
+        names = (label, metric_name(found.study))
+        curves = charts.curves(f"curves{number}", budgets, lines, names, levels=found.levels)
         heat_map = charts.heat_map(f"heat{number}", budgets, shares, table, label)
         figures.append(Figure(title, curves, f"charts/curves-{ratio:g}.svg"))
         figures.append(Figure(f"{title}: by share", heat_map, f"charts/heat-map-{ratio:g}.svg"))
@@ -91,7 +112,8 @@ def _curves(found: Found) -> Section:
         "The share is that of the budget which is spent on demonstrations (SFT); pairs (DPO) get the rest. The price "
         "ratio is what a pair costs, in demonstrations. Share 0 is "
         "DPO from the base model. Both numbers are whole batches, at least one where the share is neither 1 nor 0; "
-        "where two shares buy the same, one is left out.",
+        "where two shares buy the same, one is left out. Level lines: the model before any training and, where "
+        "something answers the test's examples without a language model, what that scores (a template).",
         figures=figures,
     )
 
@@ -167,6 +189,8 @@ def _alone(found: Found) -> Section:
         (f"{sft:,}" if sft else "0 (base model)", [Cell(share(one.value), f"{share(one.low)} to {share(one.high)}")])
         for sft, one in found.alone
     ]
+    if found.template is not None:
+        rows.append(("a template", [Cell(share(found.template))]))
     return Section(
         "alone",
         "Before any pair",
@@ -229,12 +253,20 @@ def _sweeps(found: Found) -> Section:
         for sweep in found.sweeps
         for rate, mean in sweep.means.items()
     ]
+    figures = []
+    for sweep in found.sweeps:
+        points = [Estimate(mean, mean, mean) if mean is not None else None for mean in sweep.means.values()]
+        names = ("learning rate", f"{metric_name(found.study)}, validation")
+        stage = sweep.stage.upper()
+        chart = charts.curves(f"rates-{sweep.stage}", list(sweep.means), {stage: points}, names)
+        figures.append(Figure(f"Sweep of {stage}", chart, f"charts/rates-{sweep.stage}.svg"))
     return Section(
         "rates",
         "Learning rates",
         f"Each stage's rate was chosen on the validation examples, with {found.study.sweep_examples:,} examples and "
         "the first seed; DPO goes on from the model of SFT's rate, so what pairs add to it is seen here, too.",
         [Table("Scores on the validation examples", ["score"], rows)],
+        figures,
     )
 
 

@@ -11,13 +11,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from genrec.checkins import Checkins
 from genrec.columns import TIME
 from genrec.errors import GenRecError
+from genrec.evidence import Evidence
 from genrec.files import file_hash
 from genrec.fingerprint import fingerprint
 from genrec.llm.decoding import Trie, top_k
 from genrec.prompting import prompt_version
+from genrec.rankers.habits import rank_habits
 from genrec.rankers.llm import place_trie
 from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
@@ -82,7 +86,7 @@ class PoiSource:
         seen, visits = learnable(self.checkins, self.data)
         visits = sample([visit for visit in visits if visit.time >= self._present], self._spec.train_limit)
         validation = sample(llm4poi(self.checkins, "validation").examples, self._spec.validation_limit)
-        test = sample(llm4poi(self.checkins).examples, self._spec.test_limit)
+        test = _final_visits(self._spec, self.checkins)
         if not (visits and validation and test):
             raise GenRecError("too few check-ins: no examples to train on, to validate with or to test with")
         return Questions(
@@ -99,7 +103,7 @@ class PoiTask:
     pair_batch = BATCH
 
     def __init__(self, spec: NextPoi, checkins: Checkins, questions: Questions) -> None:
-        self._spec = spec
+        self._spec, self._checkins = spec, checkins
         self._judge = Judge(checkins.pois)
         self._tries: dict[str, Trie] = {}
         self.questions = questions
@@ -128,6 +132,19 @@ class PoiTask:
             scores += [_reciprocal_rank(places, int(one.answer)) for places, one in zip(ranked, batch, strict=True)]
         return Scored(scores)
 
+    def template(self) -> Scored:
+        """The same of a ranking by the person's habits, without any language model."""
+        depth = 1 if self._spec.metric == "acc@1" else DEPTH
+        scores = []
+        evidence: Evidence | None = None
+        for one in _in_order(_final_visits(self._spec, self._checkins)):
+            if evidence is None or evidence.as_of != one.as_of:
+                evidence = Evidence(self._checkins, one.as_of)
+            habits = evidence.habits(one.user_id)
+            found = rank_habits(habits, evidence.city, self._checkins.pois, at=one.time, prefix=one.prefix)
+            scores.append(_reciprocal_rank([int(poi) for poi in np.argsort(-found, kind="stable")[:depth]], one.target))
+        return Scored(scores)
+
     def _ranked(self, model: Model, questions: Sequence[Question], depth: int) -> list[list[int]]:
         if model.name not in self._tries:
             self._tries[model.name] = place_trie(model, len(self._judge))
@@ -137,8 +154,19 @@ class PoiTask:
 
 
 def _asked(prompter: Prompter, examples: Sequence[Example]) -> tuple[Question, ...]:
-    ordered = sorted(examples, key=lambda one: (one.as_of, one.user_id, one.time))
-    return tuple(Question(tuple(prompter.ask(one).messages), str(one.target), one.user_id) for one in ordered)
+    return tuple(
+        Question(tuple(prompter.ask(one).messages), str(one.target), one.user_id) for one in _in_order(examples)
+    )
+
+
+def _final_visits(spec: NextPoi, checkins: Checkins) -> tuple[Example, ...]:
+    """What a model is tested with."""
+    return sample(llm4poi(checkins).examples, spec.test_limit)
+
+
+def _in_order(examples: Sequence[Example]) -> list[Example]:
+    """In the order of the moments of evidence."""
+    return sorted(examples, key=lambda one: (one.as_of, one.user_id, one.time))
 
 
 def _reciprocal_rank(places: Sequence[int], truth: int) -> float:
