@@ -34,7 +34,7 @@ class Judgements:
 def compare(dpo: Scores, kto: Scores) -> Judgements | None:
     """On the same draws of test examples and seeds; None as long as nothing is known of KTO."""
     known = np.isfinite(dpo.values[:, :, 0]) & np.isfinite(kto.values[:, :, 0])  # (points, seeds)
-    judged = np.array([pairs > 0 for _, pairs in dpo.points])
+    judged = np.array([count > 0 for _, count in dpo.points])
     whole = [seed for seed, there in zip(dpo.seeds, known.T, strict=True) if there[judged].all()]
     seeds = whole or [dpo.seeds[0]]
     columns = [dpo.seeds.index(seed) for seed in seeds]
@@ -46,8 +46,10 @@ def compare(dpo: Scores, kto: Scores) -> Judgements | None:
     draws = single.draws - paired.draws
     values = single.values - paired.values
     found = tuple(
-        Judged(*point, float(a), float(b), _estimate(value, draws[:, row]))
-        for row, (point, a, b, value) in enumerate(zip(points, paired.values, single.values, values, strict=True))
+        Judged(sft, pairs, float(a), float(b), _estimate(value, draws[:, row]))
+        for row, ((sft, pairs), a, b, value) in enumerate(
+            zip(points, paired.values, single.values, values, strict=True)
+        )
     )
     return Judgements(found, _estimate(values.mean(), draws.mean(axis=1)))
 

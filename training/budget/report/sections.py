@@ -13,19 +13,8 @@ from training.budget.report.checks import Check
 from training.budget.report.judgements import Judgements, judgements_section
 from training.budget.report.prices import Stretch, prices_section
 from training.budget.report.results import Sweep
+from training.budget.report.trials import PilotTest, metric_name, pilots_section, sweeps_section
 from training.budget.spec import Study
-
-METRICS = {"acc@1": "Acc@1", "mrr": "MRR@20", "exact": "exact match", "portrait": "portrait score"}
-
-
-@dataclass(frozen=True)
-class PilotTest:
-    """How often a pilot's advice fell among the splits that nothing tells apart from the best; `budgets` it was for."""
-
-    ratio: float
-    budgets: tuple[float, ...]
-    hits: int
-    trials: int
 
 
 @dataclass(frozen=True)
@@ -68,14 +57,9 @@ def sections(found: Found) -> Iterator[Section]:
         yield judgements_section(found.judgements)
     yield _findings(found)
     if found.sweeps:
-        yield _sweeps(found)
+        yield sweeps_section(found.study, found.sweeps)
     if any(pilot.trials for pilot in found.pilots):
-        yield _pilots(found)
-
-
-def metric_name(study: Study) -> str:
-    """What is scored, in the report's words."""
-    return METRICS.get(study.task.metric, study.task.metric)
+        yield pilots_section(found.pilots)
 
 
 def by_ratio(found: Found) -> dict[float, list[Answer]]:
@@ -241,47 +225,6 @@ def _findings(found: Found) -> Section:
         f"what is compared was laid down beforehand. {compared}",
         tables,
         figures,
-    )
-
-
-def _sweeps(found: Found) -> Section:
-    rows = [
-        (
-            f"{sweep.stage.upper()}, {rate:g}",
-            [Cell(share(mean) if mean is not None else "diverged", strong=rate == sweep.chosen)],
-        )
-        for sweep in found.sweeps
-        for rate, mean in sweep.means.items()
-    ]
-    figures = []
-    for sweep in found.sweeps:
-        points = [Estimate(mean, mean, mean) if mean is not None else None for mean in sweep.means.values()]
-        names = ("learning rate", f"{metric_name(found.study)}, validation")
-        stage = sweep.stage.upper()
-        chart = charts.curves(f"rates-{sweep.stage}", list(sweep.means), {stage: points}, names)
-        figures.append(Figure(f"Sweep of {stage}", chart, f"charts/rates-{sweep.stage}.svg"))
-    return Section(
-        "rates",
-        "Learning rates",
-        f"Each stage's rate was chosen on the validation examples, with {found.study.sweep_examples:,} examples and "
-        "the first seed; DPO goes on from the model of SFT's rate, so what pairs add to it is seen here, too.",
-        [Table("Scores on the validation examples", ["score"], rows)],
-        figures,
-    )
-
-
-def _pilots(found: Found) -> Section:
-    rows = []
-    for pilot in found.pilots:
-        if pilot.trials:
-            budgets = ", ".join(f"{budget:,g}" for budget in pilot.budgets)
-            rows.append((f"ratio {pilot.ratio:g}", [Cell(budgets), Cell(f"{pilot.hits} of {pilot.trials}")]))
-    return Section(
-        "pilots",
-        "Would a pilot have done?",
-        "Advice from those results alone whose annotations cost at most a tenth of the budget, one trial a budget and "
-        "seed. It hits if the measured split nearest to it is the best one or not told apart from that.",
-        [Table("Hits of a pilot's advice", ["budgets", "hits"], rows)],
     )
 
 

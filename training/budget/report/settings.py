@@ -4,7 +4,7 @@ from pathlib import Path
 
 from training.budget.plan import counted
 from training.budget.report.answers import Scores
-from training.budget.report.sections import metric_name
+from training.budget.report.trials import metric_name
 from training.budget.spec import Jsonl, NextPoi, ProfileWriting, SmallModel, Study
 from training.budget.tasks.writing import WEIGHTS
 

@@ -27,8 +27,9 @@ from training.budget.report.checks import checks
 from training.budget.report.judgements import compare, verdict_of
 from training.budget.report.prices import Stretch, changes_sentence, stretches
 from training.budget.report.results import Results
-from training.budget.report.sections import Found, PilotTest, metric_name, sections
+from training.budget.report.sections import Found, sections
 from training.budget.report.settings import settings_of
+from training.budget.report.trials import PilotTest, metric_name
 from training.budget.spec import SOUND_SEEDS, NextPoi, Study
 
 TITLE = "How to split an annotation budget"
@@ -136,7 +137,8 @@ def find(results: Results) -> Found:
 
 def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[Answer], ratio: float) -> PilotTest:
     """Ask each seed's pilot for advice on each budget that has one, and compare with the answers of all results."""
-    scores, budgets, hits, trials = boot.scores, [], 0, 0
+    scores, budgets, hits = boot.scores, [], 0
+    lost: list[float] = []
     for answer in (one for one in found if one.ratio == ratio):
         points = pilot_points(study, lattice, ratio, answer.budget)
         if len(points) < LEAST_POINTS or not set(points) <= set(scores.points):
@@ -148,8 +150,8 @@ def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[
             advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0)
             nearest = min(answer.splits, key=lambda split: abs(split.share - advice.share))
             hits += nearest.tied
-            trials += 1
-    return PilotTest(ratio, tuple(budgets), hits, trials)
+            lost.append(answer.best.value - nearest.value)
+    return PilotTest(ratio, tuple(budgets), hits, len(lost), sum(lost) / len(lost) if lost else 0.0)
 
 
 def sentence(study: Study, answer: Answer) -> str:
