@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from made_budget import run, study, tiny_study, workshop
+from made_budget import study, tiny_study, workshop
 from pydantic import ValidationError
 
 from eval.profiles.portraits import Score
 from training.budget.report.results import gather
 from training.budget.report.write import write_report
+from training.budget.runner import run_study
 from training.budget.tasks.writing import WritingTask, copies_notes, worth
 
 TASK = {
@@ -16,10 +17,10 @@ TASK = {
     "validation_cities": {"count": 1, "first_seed": 8000},
     "test_cities": {"count": 1, "first_seed": 9000},
     "sentences": 2,
-    "max_tokens": 4,
+    "max_tokens": 2,
     "train_limit": 40,
-    "validation_limit": 3,
-    "test_limit": 4,
+    "validation_limit": 2,
+    "test_limit": 2,
 }
 
 
@@ -57,10 +58,10 @@ def test_no_city_is_both_learned_from_and_tested_with():
 def test_demonstrations_pairs_and_scores():
     task = WritingTask(study(task=TASK).task)
     asked = task.questions
-    assert [len(part) for part in (asked.train, asked.validation, asked.test)] == [40, 3, 4]
+    assert [len(part) for part in (asked.train, asked.validation, asked.test)] == [40, 2, 2]
     assert all(len(one.prompt[-1]["content"].split("\n- ")) <= 3 for part in (asked.train, asked.test) for one in part)
     template = task.template()
-    assert template.beside == [1.0] * 4
+    assert template.beside == [1.0] * 2
     assert min(template.scores) > 0.9
     demonstrated = {(one.prompt[-1]["content"], one.answer) for one in asked.train}
     bought = [pair for batch in task.pairs(range(40), None) for pair in batch]
@@ -80,9 +81,9 @@ def test_a_study_of_writing(tmp_path, tiny_folder, monkeypatch):
     monkeypatch.setenv("GENREC_HOME", str(tmp_path / "home"))
     asked = tiny_study(tmp_path, tiny_folder, task=TASK, max_length=2000, budgets=[4], seeds=[0])
     out = tmp_path / "out"
-    run(asked, out)
-    assert run(asked, out) == []
-    results = gather(workshop(asked, out))
+    folder = workshop(asked, out)
+    run_study(folder, jobs=1, say=[].append)
+    results = gather(folder)
     assert np.isfinite(results.beside.values).all()
     found = write_report(out, results)
     report = (out / "report.md").read_text()
