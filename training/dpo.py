@@ -24,7 +24,7 @@ from training.data.preferences import About, Preference
 from training.merge import merged, save_stacked
 from training.progress import Progress, nothing
 from training.prompts import LEARNED_PROMPTS
-from training.recipe import DpoRecipe
+from training.recipe import DpoRecipe, Recipe
 from training.settings import (
     Trainable,
     load_trainable,
@@ -61,7 +61,7 @@ def load_policy(recipe: DpoRecipe, catalogue: str, ranking_prompt: str) -> Train
     return merged(load_trainable(recipe), recipe.adapter)
 
 
-def pair_tokens(recipe: DpoRecipe, policy: Trainable, pairs: Sequence[Preference]) -> list[PairTokens]:
+def pair_tokens(recipe: Recipe, policy: Trainable, pairs: Sequence[Preference]) -> list[PairTokens]:
     """The pairs in the tokens of serving; raises GenRecError if one is longer than the recipe's `max_length`."""
     answers = sorted({answer for pair in pairs for answer in (pair.chosen, pair.rejected)})
     encoded = {

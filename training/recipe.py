@@ -22,7 +22,7 @@ from genrec.rankers.ranking_prompt import MOST_VISITS
 from genrec.validation import read_text, shortened
 from training.trainer_keys import checked_trainer
 
-Kind = Literal["sft", "dpo"]  # of training with TRL
+Kind = Literal["sft", "dpo", "kto"]  # of training with TRL; kto is a stage of budget studies only
 Method = Literal["full", "lora", "qlora", "galore"]
 NetworkName = Literal["m2trec", "cml", "coder"]
 

@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import constants
 from peft import LoraConfig, prepare_model_for_kbit_training
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
-from trl import DPOConfig, SFTConfig
+from trl import DPOConfig, KTOConfig, SFTConfig
 
 from genrec.errors import GenRecError
 from genrec.llm.chat import count_tokens
@@ -106,7 +106,9 @@ def lora_config(recipe: Recipe) -> LoraConfig | None:
     )
 
 
-def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None) -> SFTConfig | DPOConfig:
+def trainer_config(
+    kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None
+) -> SFTConfig | DPOConfig | KTOConfig:
     """TRL's configuration: GenRec's defaults for this machine, the recipe's `trainer`, and what GenRec sets itself.
 
     `own` adds to the last. Raises GenRecError if TRL refuses a value, or if processes were started that do not
@@ -147,7 +149,7 @@ def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] 
     return config
 
 
-def _require_optimiser_fits(recipe: Recipe, config: SFTConfig | DPOConfig) -> None:
+def _require_optimiser_fits(recipe: Recipe, config: SFTConfig | DPOConfig | KTOConfig) -> None:
     """Layer-wise GaLore steps while gradients are computed: the schedule does not reach it, nor do several batches."""
     if recipe.method == "galore" and config.optim.endswith("layerwise"):
         if config.lr_scheduler_type != "constant":
@@ -181,7 +183,7 @@ def _require_cuttable(recipe: Recipe) -> None:
         raise GenRecError("trainer.fsdp_config: GenRec uses version 2 and state_dict_type FULL_STATE_DICT")
 
 
-def _require_world_size(config: SFTConfig | DPOConfig) -> None:
+def _require_world_size(config: SFTConfig | DPOConfig | KTOConfig) -> None:
     """Raise GenRecError unless as many processes train together as were started."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if config.world_size != started:

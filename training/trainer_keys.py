@@ -57,6 +57,7 @@ OWNED = {
 POSITIVE = {
     "adam_epsilon",
     "beta",
+    "desirable_weight",
     "discopop_tau",
     "eval_accumulation_steps",
     "gradient_accumulation_steps",
@@ -71,6 +72,7 @@ POSITIVE = {
     "save_steps",
     "save_total_limit",
     "torch_empty_cache_steps",
+    "undesirable_weight",
 }
 BELOW_ONE = {"adam_beta1", "adam_beta2", "label_smoothing", "label_smoothing_factor"}
 LARGEST = 2**31 - 1
@@ -126,6 +128,6 @@ def config_class(kind: str) -> type[Any]:
     """TRL's configuration of a kind of training; takes seconds to import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from trl import DPOConfig, SFTConfig  # deferred: loads torch, which a recipe without such keys does not need
-    config: type[Any] = SFTConfig if kind == "sft" else DPOConfig
-    return config
+        from trl import DPOConfig, KTOConfig, SFTConfig  # deferred: loads torch, which most recipes do without
+    configs: dict[str, type[Any]] = {"sft": SFTConfig, "dpo": DPOConfig, "kto": KTOConfig}
+    return configs[kind]

@@ -188,6 +188,7 @@ def test_the_report(tmp_path):
     write_report(tmp_path / "one", results)
     write_report(tmp_path / "two", results)
     charts = [f"charts/{chart}-{ratio}.svg" for chart in ("curves", "heat-map") for ratio in ("0.5", "1")]
+    charts += ["charts/rates-dpo.svg", "charts/rates-sft.svg"]
     files = ["answers.json", *charts, "report.html", "report.md"]
     found = (path for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert sorted(path.relative_to(tmp_path / "one").as_posix() for path in found) == files
@@ -203,7 +204,7 @@ def test_the_report(tmp_path):
     assert "DPO's learning rate" not in markdown
     assert "| DPO, 0.001 | diverged |" in markdown
     assert "some pairs are about examples that are demonstrations, too" in markdown
-    assert html.count("<svg") == 4 + 3
+    assert html.count("<svg") == 4 + 3 + 2
     for chart in charts:
         assert f"]({chart})" in markdown
         svg = ElementTree.parse(tmp_path / "one" / chart).getroot()

@@ -10,7 +10,7 @@ from genrec.errors import InputError
 from genrec.llm.decoding import top_k
 from genrec.rankers.llm import place_trie
 from training.budget.chain import Chain
-from training.budget.execution import bought_pairs, serving
+from training.budget.stages import bought_pairs, serving
 from training.budget.tasks.jsonl import JsonlTask
 from training.settings import Trainable
 from training.stage import add_time

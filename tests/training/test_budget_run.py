@@ -11,38 +11,19 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from made_budget import tiny_study
+from made_budget import kept, run, tiny_study, workshop
 from made_city import csv_of, town
 from typer.testing import CliRunner
 
 from genrec.errors import GenRecError
-from training.budget.folder import StudyFolder
 from training.budget.plan import all_chains, plan_lines
 from training.budget.report.results import gather
-from training.budget.runner import run_study
-from training.budget.tasks.material import prepare
 from training.cli.budget import budget
 
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     monkeypatch.setenv("GENREC_HOME", str(tmp_path / "home"))
-
-
-def workshop(study, out):
-    return StudyFolder(study, out, prepare(study, out))
-
-
-def run(study, out, jobs=1):
-    lines = []
-    run_study(workshop(study, out), jobs=jobs, say=lines.append)
-    return lines
-
-
-def kept(out):
-    """All results but for how long they took."""
-    files = {path.name: json.loads(path.read_text()) for path in (out / "results").glob("*.json")}
-    return {name: (file["facts"], file["result"]["scores"]) for name, file in files.items()}
 
 
 def losses(out):

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from training.budget.spec import Jsonl, Stage, Study
+from training.budget.spec import Jsonl, NextPoi, Stage, StageName, Study
 from training.budget.tasks.jsonl import metric_source
 from training.record import versions
 
 CODE_VERSION = 1  # raise it with any change to what a run gives: results of older code are then made anew
 
-StageName = Literal["sft", "dpo"]
 Part = Literal["validation", "test"]
 
 
@@ -20,12 +19,12 @@ class Chain:
     """A stage's run, stopping at sizes.
 
     Attributes:
-        stage: sft or dpo.
+        stage: sft, dpo or kto.
         seed: of the order of examples, and of everything else that is drawn.
         rate: the learning rate.
         stops: examples after which the model is scored, ascending; 0 is the model that the run starts from.
         part: the questions that it is scored on.
-        start: for dpo, the model to start from: that of SFT after so many demonstrations; 0 is the base model.
+        start: but for sft, the model to start from: that of SFT after so many demonstrations; 0 is the base model.
         start_rate: the learning rate of that SFT.
 
     """
@@ -60,6 +59,7 @@ class Result:
     trained_on: int  # examples in that time
     train_seconds: float
     score_seconds: float
+    beside: list[float] = field(default_factory=list)  # another figure by example, if the task has one
 
     @property
     def mean(self) -> float | None:
@@ -74,13 +74,15 @@ def key_of(facts: Any) -> str:
 
 def stage_of(study: Study, name: StageName) -> Stage:
     """The recipe of a stage."""
-    return study.sft if name == "sft" else study.dpo
+    found = {"sft": study.sft, "dpo": study.dpo, "kto": study.kto}[name]
+    assert found is not None  # noqa: S101 - nobody asks for KTO where there is none
+    return found
 
 
 def chain_facts(study: Study, chain: Chain, material: str) -> dict[str, Any]:
     """All that a run's models depend on, whatever its length; `material` names base model and questions."""
     before = chain.before()
-    rule = "file" if isinstance(study.task, Jsonl) else study.task.rule
+    rule = study.task.rule if isinstance(study.task, NextPoi) else "file"
     return {
         "code": CODE_VERSION,
         "versions": versions(),
@@ -93,7 +95,7 @@ def chain_facts(study: Study, chain: Chain, material: str) -> dict[str, Any]:
         "rate": chain.rate,
         "seed": chain.seed,
         "start": key_of([chain_facts(study, before, material), chain.start]) if before else None,
-        "rule": rule if chain.stage == "dpo" else None,
+        "rule": rule if chain.stage != "sft" else None,
     }
 
 

@@ -8,54 +8,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from filelock import FileLock
-from peft import PeftModel
-from pydantic import BaseModel
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from genrec import jsonl
 from genrec.errors import GenRecError, NotNumbersError
 from genrec.llm.adapter import ANY, Adapter, write_declaration
-from genrec.llm.backend import Message
-from genrec.llm.local import LocalModel
 from genrec.llm.quiet import quiet_transformers
-from genrec.validation import read_lines
-from training import dpo, record, sft
+from training import record
 from training.budget.chain import Chain, Result, stage_of
 from training.budget.folder import StudyFolder
-from training.budget.spec import Study
-from training.budget.tasks.task import Model, Pair, Task, demonstration_order, pair_order
-from training.data.preferences import Preference
-from training.merge import merged
-from training.recipe import Data, DpoRecipe, SftRecipe
-from training.settings import Trainable, load_trainable, require_possible
+from training.budget.stages import serving, trainer_of
+from training.budget.tasks.task import Model
+from training.settings import Trainable
 from training.trainers.callbacks import DivergedError, MetricsFile, WeightsMove
 from training.trainers.labelled_loss import labelled_loss
-from training.trainers.reference import weights_hash
-
-PAIRS = "pairs.jsonl"
-CACHE_BYTES = 512 << 20  # a study's prompts have little in common, and trainers run side by side
-NO_DATA = Data(checkins=Path("study"))  # a recipe names its data, and these are the study's
 
 Report = Callable[[Chain, int, Result], None]
 Visit = Callable[[int, torch.nn.Module], None]  # (steps done, model in evaluation mode)
-
-
-def require_trainable(study: Study) -> None:
-    """Raise GenRecError if TRL refuses a stage's `trainer`, before a model is made."""
-    common: dict[str, Any] = {"method": study.method, "lora": study.lora}
-    recipes = {
-        "sft": SftRecipe(kind="sft", data=NO_DATA, trainer=study.sft.trainer, **common),
-        "dpo": DpoRecipe(kind="dpo", preferences=Path(PAIRS), trainer=study.dpo.trainer, **common),
-    }
-    for stage, recipe in recipes.items():
-        try:
-            require_possible(recipe)
-        except GenRecError as error:
-            raise GenRecError(f"{stage}.{error}") from None
 
 
 def execute(folder: StudyFolder, chain: Chain, report: Report) -> None:
@@ -107,7 +79,7 @@ class _Execution:
 
     def _train(self, missing: Sequence[int]) -> None:
         start = time.perf_counter()
-        trainer, trainable = self._sft_trainer() if self.chain.stage == "sft" else self._dpo_trainer()
+        trainer, trainable = trainer_of(self.folder, self.chain)
         each_seconds = (time.perf_counter() - start) / max(self.chain.size, 1)  # of preparing, by example
         checkpoint = _checkpoint_before(self.home, missing[0] // self.batch)
         clock = [checkpoint[0] * self.batch, time.perf_counter()]
@@ -132,64 +104,15 @@ class _Execution:
         task = self.folder.material.task
         start = time.perf_counter()
         try:
-            scores = task.scores(model, getattr(task.questions, self.chain.part))
+            found = task.scores(model, getattr(task.questions, self.chain.part))
         except NotNumbersError as error:  # before a loss shows it
             raise DivergedError(str(error)) from error
-        self._put(stop, Result(scores, trained[0], round(trained[1], 3), round(time.perf_counter() - start, 3)))
+        seconds = round(trained[1], 3), round(time.perf_counter() - start, 3)
+        self._put(stop, Result(found.scores, trained[0], *seconds, found.beside))
 
     def _put(self, stop: int, result: Result) -> None:
         self.folder.put(self.chain, stop, result)
         self.report(self.chain, stop, result)
-
-    def _sft_trainer(self) -> tuple[Trainer, Trainable]:
-        recipe = SftRecipe(kind="sft", data=NO_DATA, **self._recipe())
-        task = self.folder.material.task
-        order = demonstration_order(task, self.chain.seed)[: self.chain.size]
-        trainable = load_trainable(recipe)
-        rows = sft.tokenised(recipe, trainable, [task.questions.train[i].demonstration() for i in order])
-        return sft.make_trainer(recipe, trainable, rows, self.home), trainable
-
-    def _dpo_trainer(self) -> tuple[Trainer, Trainable]:
-        settings = self._recipe()
-        before = self.chain.before()
-        begun = self.folder.model(before, self.chain.start) if before else None
-        if begun and self.folder.study.method == "full":
-            settings["model"] = str(begun)
-        recipe = DpoRecipe(kind="dpo", preferences=self.home / PAIRS, **settings)
-        try:
-            policy = load_trainable(recipe)
-            if begun and self.folder.study.method == "lora":
-                policy = merged(policy, begun)
-        except GenRecError as error:
-            remedy = f". Delete {begun}: the same command makes it anew" if begun else ""
-            raise GenRecError(f"{error}{remedy}") from error
-        pairs = bought_pairs(self.folder.material.task, self.chain, serving(policy.model, policy), self.home / PAIRS)
-        tokens = dpo.pair_tokens(recipe, policy, cast("Sequence[Preference]", pairs))  # reads what a Pair has
-        scores = dpo.reference(policy, weights_hash(policy.model), tokens)
-        return dpo.make_trainer(recipe, policy, dpo.pair_dataset(tokens, scores), self.home), policy
-
-    def _recipe(self) -> dict[str, Any]:
-        """What the recipes of both stages have in common."""
-        study, stage = self.folder.study, stage_of(self.folder.study, self.chain.stage)
-        at_once = stage.at_once or stage.batch
-        trainer = stage.trainer | {
-            "learning_rate": self.chain.rate,
-            "num_train_epochs": 1,
-            "lr_scheduler_type": "constant_with_warmup",
-            "warmup_steps": stage.warmup_steps,
-            "per_device_train_batch_size": at_once,
-            "gradient_accumulation_steps": stage.batch // at_once,
-            "train_sampling_strategy": "sequential",
-            "save_steps": stage.save_steps,
-        }
-        return {
-            "model": self.folder.material.model,
-            "method": study.method,
-            "lora": study.lora,
-            "seed": self.chain.seed,
-            "max_length": study.max_length,
-            "trainer": trainer,
-        }
 
     def _save(self, stop: int, model: torch.nn.Module, trainable: Trainable) -> None:
         path = self.folder.model(self.chain, stop)
@@ -205,35 +128,6 @@ class _Execution:
         half.rename(path)
 
 
-class _Batch(BaseModel):
-    """A line of a run's pairs: how many examples were asked, and what they gave."""
-
-    read: int
-    pairs: list[tuple[tuple[Message, ...], str, str]]
-
-
-def bought_pairs(task: Task, chain: Chain, model: Model, path: Path) -> list[Pair]:
-    """The first pairs of the seed's order, as many as the run is long, kept in `path` batch by batch.
-
-    Raises GenRecError if the pool does not give so many, or if the file is damaged.
-    """
-    jsonl.resume(path, private=True)
-    kept = [one for _, one in read_lines(path, _Batch, "a batch of pairs", fix="Delete it: it is made anew.")]
-    pairs = [Pair(*row) for batch in kept for row in batch.pairs]
-    order = pair_order(task, chain.seed)
-    batches = task.pairs(order[sum(batch.read for batch in kept) :], model)
-    while len(pairs) < chain.size and (made := next(batches, None)) is not None:
-        batch = {"read": task.pair_batch, "pairs": [(pair.prompt, pair.chosen, pair.rejected) for pair in made]}
-        jsonl.append(path, [jsonl.line(batch)])
-        pairs += made
-    if len(pairs) < chain.size:
-        raise GenRecError(
-            f"{len(order):,} examples give {len(pairs):,} pairs, but {chain.size:,} are to be bought: lower budgets, "
-            "or raise the smallest of price_ratios"
-        )
-    return pairs[: chain.size]
-
-
 def _checkpoint_before(home: Path, step: int) -> tuple[int, Path | None]:
     """The latest finished checkpoint at or before a step, and its step; later ones go, they would be passed again."""
     best: tuple[int, Path | None] = (0, None)
@@ -244,12 +138,6 @@ def _checkpoint_before(home: Path, step: int) -> tuple[int, Path | None]:
         elif at > best[0]:
             best = (at, path)
     return best
-
-
-def serving(model: torch.nn.Module, trainable: Trainable) -> LocalModel:
-    """The model as serving asks it: what it read before belongs to other weights, so a new one each time."""
-    plain: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    return LocalModel(plain, trainable.tokenizer, trainable.info.name, cache_bytes=CACHE_BYTES)
 
 
 class _Stops(TrainerCallback):  # type: ignore[misc]

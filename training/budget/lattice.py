@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from genrec.errors import GenRecError
-from training.budget.spec import Study
+from training.budget.spec import StageName, Study
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Lattice:
 
     cells: tuple[Cell, ...]
     seeds: tuple[int, ...]
+    by_preference: tuple[StageName, ...] = ("dpo",)  # each goes over all pairs, or as many judgements
 
     @cached_property
     def points(self) -> tuple[tuple[int, int], ...]:
@@ -68,14 +69,22 @@ class Lattice:
         return max((pairs for _, pairs in self.points), default=0)
 
     @property
+    def models(self) -> int:
+        """How many models the cells are read from, all seeds together."""
+        judged = sum(pairs > 0 for _, pairs in self.points)
+        return len(self.seeds) * (len(self.points) - judged + len(self.by_preference) * judged)
+
+    @property
     def trained_on(self) -> int:
         """Examples that all runs go over, all seeds together."""
-        return len(self.seeds) * (self.most_sft + sum(max(sizes) for sizes in self.pair_sizes.values()))
+        judged = sum(max(sizes) for sizes in self.pair_sizes.values())
+        return len(self.seeds) * (self.most_sft + len(self.by_preference) * judged)
 
     @property
     def trained_on_apart(self) -> int:
         """The same if each cell of each price ratio's grid were trained by itself."""
-        return len(self.seeds) * sum(cell.sft + cell.pairs for cell in self.cells)
+        ways = len(self.by_preference)
+        return len(self.seeds) * sum(ways * (cell.sft + cell.pairs) if cell.pairs else cell.sft for cell in self.cells)
 
     def disjoint(self, size: int) -> int:
         """How many points have demonstrations and pairs of different examples, of a pool of `size`."""
@@ -88,7 +97,7 @@ def lattice(study: Study) -> Lattice:
     for ratio in study.price_ratios:
         for budget in sorted(study.budgets):
             found += _distinct([_cell(study, ratio, budget, share) for share in sorted(study.shares, reverse=True)])
-    return Lattice(tuple(found), study.seeds)
+    return Lattice(tuple(found), study.seeds, study.by_preference)
 
 
 def _cell(study: Study, ratio: float, budget: float, share: float) -> Cell:

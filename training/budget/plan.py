@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from genrec.errors import GenRecError
-from training.budget.chain import Chain, StageName, stage_of
+from training.budget.chain import Chain, stage_of
 from training.budget.folder import StudyFolder
 from training.budget.lattice import Lattice, lattice
-from training.budget.spec import SOUND_SEEDS, NextPoi, Study
+from training.budget.spec import SOUND_SEEDS, NextPoi, StageName, Study
 
 PAIR_COST = 3.5  # seconds of a pair in those of a demonstration, before any was timed: 3.3 and 3.6 in two studies
 
@@ -21,14 +21,15 @@ class Rates:
 
     sft: float
     dpo: float
+    kto: float | None = None  # where the study has no such stage
 
 
 def sweep_chains(study: Study, stage: StageName, sft_rate: float) -> list[Chain]:
     """One short run for each learning rate of a stage, scored on the validation questions."""
     recipe = stage_of(study, stage)
     seed, size = study.seeds[0], _in_batches(study.sweep_examples, recipe.batch)
-    start = _in_batches(study.sweep_examples, study.sft.batch) if stage == "dpo" else 0
-    start_rate = sft_rate if stage == "dpo" else 0.0
+    start = _in_batches(study.sweep_examples, study.sft.batch) if stage != "sft" else 0
+    start_rate = sft_rate if stage != "sft" else 0.0
     return [Chain(stage, seed, rate, (size,), "validation", start, start_rate) for rate in recipe.learning_rates]
 
 
@@ -42,14 +43,24 @@ def sweep_runs(study: Study, stage: StageName, sft_rate: float) -> list[Chain]:
 
 
 def lattice_chains(found: Lattice, rates: Rates) -> list[Chain]:
-    """All runs of the lattice: seed by seed, so that the first gives a coarse answer; within it, coarse to fine."""
+    """All runs of the lattice: seed by seed, so that the first gives a coarse answer; within it, coarse to fine.
+
+    Those of KTO come last.
+    """
     chains = []
     for seed in found.seeds:
-        sft = (0, *found.sft_sizes)
-        chains.append(Chain("sft", seed, rates.sft, sft))
-        for start, sizes in found.pair_sizes.items():
-            chains.append(Chain("dpo", seed, rates.dpo, sizes, "test", start, rates.sft if start else 0.0))
+        chains.append(Chain("sft", seed, rates.sft, (0, *found.sft_sizes)))
+        chains += _preference_chains(found, "dpo", seed, rates.dpo, rates.sft)
+    if rates.kto is not None:
+        for seed in found.seeds:
+            chains += _preference_chains(found, "kto", seed, rates.kto, rates.sft)
     return chains
+
+
+def _preference_chains(found: Lattice, stage: StageName, seed: int, rate: float, sft_rate: float) -> Iterator[Chain]:
+    """What goes on from the base model and from each of a seed's SFT models."""
+    for start, sizes in found.pair_sizes.items():
+        yield Chain(stage, seed, rate, sizes, "test", start, sft_rate if start else 0.0)
 
 
 def _in_batches(count: int, batch: int) -> int:
@@ -62,7 +73,7 @@ def require_feasible(folder: StudyFolder) -> None:
     swept = {chain.stage: chain.size for chain in all_sweeps(folder)}
     for what, sweep, needed, there in (
         ("demonstrations", swept.get("sft", 0), found.most_sft, len(task.questions.train)),
-        ("pairs", swept.get("dpo", 0), found.most_pairs, task.pair_pool),
+        ("pairs", max(swept.get("dpo", 0), swept.get("kto", 0)), found.most_pairs, task.pair_pool),
     ):
         if sweep > there:
             raise GenRecError(f"sweep_examples: the sweep needs {sweep:,} {what}, and there are {there:,}; lower it")
@@ -97,10 +108,14 @@ def chosen_rate(folder: StudyFolder, stage: StageName, sft_rate: float) -> float
 
 def all_chains(folder: StudyFolder) -> list[Chain]:
     """The lattice's runs, at the rates that the sweeps chose, or at the first ones as long as they are not known."""
-    study = folder.study
-    sft = chosen_rate(folder, "sft", 0.0) or study.sft.learning_rates[0]
-    dpo = chosen_rate(folder, "dpo", sft) or study.dpo.learning_rates[0]
-    return lattice_chains(lattice(study), Rates(sft, dpo))
+    sft = _rate(folder, "sft", 0.0)
+    judged = {stage: _rate(folder, stage, sft) for stage in folder.study.by_preference}
+    return lattice_chains(lattice(folder.study), Rates(sft, judged["dpo"], judged.get("kto")))
+
+
+def _rate(folder: StudyFolder, stage: StageName, sft_rate: float) -> float:
+    """The chosen one or, as long as it is not known, the first."""
+    return chosen_rate(folder, stage, sft_rate) or stage_of(folder.study, stage).learning_rates[0]
 
 
 def first_chain(folder: StudyFolder) -> Chain:
@@ -120,7 +135,7 @@ def plan_lines(folder: StudyFolder, jobs: int) -> Iterator[str]:
     yield (
         f"{counted(len(found.cells), 'split')} ({counted(len(study.budgets), 'budget')}, "
         f"{counted(len(study.shares), 'share')}, {counted(len(study.price_ratios), 'price ratio')}) and "
-        f"{counted(len(study.seeds), 'seed')} are read from {counted(len(found.points) * len(study.seeds), 'model')}"
+        f"{counted(len(study.seeds), 'seed')} are read from {counted(found.models, 'model')}"
     )
     yield (
         f"examples trained on: {found.trained_on:,}, which is {share:.0%} of the {found.trained_on_apart:,} that a run "
@@ -146,10 +161,10 @@ def plan_lines(folder: StudyFolder, jobs: int) -> Iterator[str]:
 
 
 def all_sweeps(folder: StudyFolder) -> list[Chain]:
-    """What both sweeps take; DPO's goes on from SFT's first rate as long as none is chosen."""
-    study = folder.study
-    sft = chosen_rate(folder, "sft", 0.0) or study.sft.learning_rates[0]
-    return [*sweep_runs(study, "sft", 0.0), *sweep_runs(study, "dpo", sft)]
+    """What all sweeps take; those after SFT's go on from its first rate as long as none is chosen."""
+    study, sft = folder.study, _rate(folder, "sft", 0.0)
+    judged = [chain for stage in study.by_preference for chain in sweep_runs(study, stage, sft)]
+    return list(dict.fromkeys([*sweep_runs(study, "sft", 0.0), *judged]))
 
 
 def _pools(found: Lattice, demonstrations: int, pairs: int, *, shared: bool) -> str:
@@ -177,11 +192,11 @@ class _Stage:
 
 def seconds_left(folder: StudyFolder, chains: Sequence[Chain]) -> float | None:
     """Time that the runs still need, one after another; None before the first result."""
-    sft, dpo = _Stage(), _Stage()
+    stages: dict[StageName, _Stage] = {"sft": _Stage(), "dpo": _Stage(), "kto": _Stage()}
     scored: list[float] = []
     to_score = 0
     for chain in chains:
-        stage, reached = sft if chain.stage == "sft" else dpo, 0
+        stage, reached = stages[chain.stage], 0
         for stop in chain.stops:
             result = folder.result(chain, stop)
             if result is None:
@@ -194,9 +209,10 @@ def seconds_left(folder: StudyFolder, chains: Sequence[Chain]) -> float | None:
             reached = stop
     if not scored:
         return None
-    each = sft.rate or (dpo.rate or 0.0) / PAIR_COST
-    pair = dpo.rate or PAIR_COST * each
-    return to_score * sum(scored) / len(scored) + sft.to_train * each + dpo.to_train * pair
+    judged = stages["dpo"].rate or stages["kto"].rate
+    each = stages["sft"].rate or (judged or 0.0) / PAIR_COST
+    seconds = to_score * sum(scored) / len(scored) + stages["sft"].to_train * each
+    return seconds + sum(stages[name].to_train * (stages[name].rate or PAIR_COST * each) for name in ("dpo", "kto"))
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from threading import Thread
 
 import torch
 
-from training.budget.chain import Chain, Result, StageName
+from training.budget.chain import Chain, Result
 from training.budget.execution import execute
 from training.budget.folder import StudyFolder
 from training.budget.lattice import lattice
@@ -24,7 +24,7 @@ from training.budget.plan import (
     seconds_left,
     sweep_runs,
 )
-from training.budget.spec import Study
+from training.budget.spec import StageName, Study
 from training.budget.tasks.material import prepare
 
 Say = Callable[[str], None]
@@ -38,7 +38,8 @@ def run_study(folder: StudyFolder, *, jobs: int, say: Say) -> Rates:
     require_feasible(folder)
     runner = _Runner(folder, jobs, say)
     sft = runner.sweep("sft", 0.0)
-    rates = Rates(sft, runner.sweep("dpo", sft))
+    judged = {stage: runner.sweep(stage, sft) for stage in folder.study.by_preference}
+    rates = Rates(sft, judged["dpo"], judged.get("kto"))
     runner.run(lattice_chains(lattice(folder.study), rates))
     return rates
 
@@ -57,7 +58,7 @@ class _Runner:
         return rate
 
     def run(self, chains: Sequence[Chain]) -> None:
-        """Run what is missing; a DPO run starts when the SFT run that it goes on from is done."""
+        """Run what is missing; a run of another stage starts when the SFT run that it goes on from is done."""
         pending = [chain for chain in chains if self._folder.missing(chain)]
         if self._jobs == 1:
             for chain in pending:
@@ -86,10 +87,11 @@ class _Runner:
         if chain.part == "validation":
             what = f"sweep, rate {chain.rate:g}, on validation"
         else:
-            what = f"seed {chain.seed}{', for the sweep of DPO to start from' if sweeping else ''}"
+            what = f"seed {chain.seed}{', for a sweep to start from' if sweeping else ''}"
         left = seconds_left(self._folder, [*chains, *all_chains(self._folder)] if sweeping else chains)
         time = "" if left is None else f"; about {duration(left / self._jobs)} left"
-        self._say(f"{what}: {sft:,} demonstrations, {pairs:,} pairs: {score}{time}")
+        bought = "judgements" if chain.stage == "kto" else "pairs"
+        self._say(f"{what}: {sft:,} demonstrations, {pairs:,} {bought}: {score}{time}")
 
 
 def _ready(pending: Sequence[Chain], unfinished: Sequence[Chain]) -> Iterator[Chain]:

@@ -4,16 +4,18 @@ Protocol after "Balancing the Budget" (arXiv 2502.11284), with nested subsets, s
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from genrec.bounds import MOST, Count, Positive, Seed
 from genrec.errors import GenRecError
-from training.recipe import Data, Lora, change, problems_of, read_yaml
+from training.recipe import Cities, Data, Lora, change, problems_of, read_yaml
 from training.trainer_keys import checked_trainer
 
+StageName = Literal["sft", "dpo", "kto"]
 PAPER_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.01, 0.0)
 SOUND_SEEDS = 3
 # How prompts about synthetic cities are put: short ones, as a study trains on them many thousand times.
@@ -91,6 +93,32 @@ class NextPoi(_Strict):
         return self
 
 
+class ProfileWriting(_Strict):
+    """Paragraphs about synthetic people, behind notes. A pair is such a paragraph and a worse one.
+
+    Examples to learn from, to choose learning rates with and to test with are of different cities.
+    """
+
+    kind: Literal["profile-writing"]
+    cities: Cities  # to learn from
+    validation_cities: Cities
+    test_cities: Cities
+    sentences: Positive = 6  # of a paragraph at most; longer ones are left out
+    metric: Literal["portrait"] = "portrait"
+    max_tokens: Positive = 256  # of what a model writes
+    train_limit: Positive | None = None  # samples of the paragraphs
+    test_limit: Positive | None = None
+    validation_limit: Positive | None = None
+
+    @model_validator(mode="after")
+    def _nothing_leaks(self) -> Self:
+        named = {"cities": self.cities, "validation_cities": self.validation_cities, "test_cities": self.test_cities}
+        for (name, one), (other_name, other) in combinations(named.items(), 2):
+            if max(one.first_seed, other.first_seed) < min(one.first_seed + one.count, other.first_seed + other.count):
+                raise ValueError(f"{name} and {other_name} share cities: give them seeds that are far apart")
+        return self
+
+
 class Jsonl(_Strict):
     """Any task: JSON Lines of prompt/completion and of prompt/chosen/rejected, and a metric for what is generated."""
 
@@ -112,14 +140,14 @@ class Jsonl(_Strict):
 
 
 class Stage(_Strict):
-    """How SFT or DPO trains: one pass over the examples in the study's order, at a constant rate after warm-up."""
+    """How a stage trains: one pass over the examples in the study's order, at a constant rate after warm-up."""
 
     learning_rates: tuple[Amount, ...] = Field(min_length=1)  # several: the best on validation
     batch: Positive = 4  # examples a step
     at_once: Positive | None = None  # examples in memory at a time; without: the whole batch
     warmup_steps: Count = 5
     save_steps: Positive = 50  # between checkpoints to resume from
-    trainer: dict[str, Any] = {}  # further keys of TRL's SFTConfig or DPOConfig
+    trainer: dict[str, Any] = {}  # further keys of TRL's SFTConfig, DPOConfig or KTOConfig
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -143,7 +171,7 @@ class Study(_Strict):
     method: Literal["lora", "full"] = "lora"
     lora: Lora = Lora()
     max_length: Positive = 1024
-    task: Annotated[NextPoi | Jsonl, Field(discriminator="kind")]
+    task: Annotated[NextPoi | ProfileWriting | Jsonl, Field(discriminator="kind")]
     budgets: tuple[Amount, ...] = Field(min_length=1)
     shares: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=PAPER_SHARES, min_length=2)
     price: Amount = 1.0  # c_s: of a demonstration, in the currency of the budgets
@@ -152,6 +180,7 @@ class Study(_Strict):
     seeds: tuple[Seed, ...] = Field(default=(0, 1, 2), min_length=1)
     sft: Stage
     dpo: Stage
+    kto: Stage | None = None  # beside DPO, for the same money: one answer judged good or bad, at the price of a pair
     sweep_examples: Positive = 100  # of each stage, in the sweep of learning rates
 
     @model_validator(mode="after")
@@ -168,6 +197,19 @@ class Study(_Strict):
             raise ValueError("model.past: only next-poi has check-ins to read")
         return self
 
+    @model_validator(mode="after")
+    def _judgements_for_pairs(self) -> Self:
+        if self.kto and self.kto.batch != self.dpo.batch:
+            raise ValueError("kto.batch must be that of dpo, so that both are scored after as many judgements")
+        if self.kto and (self.kto.at_once or self.kto.batch) < 2:
+            raise ValueError("kto: at least two examples must be in memory together: raise batch, or at_once")
+        return self
+
+    @property
+    def by_preference(self) -> tuple[StageName, ...]:
+        """The stages that learn from judgements."""
+        return ("dpo", "kto") if self.kto else ("dpo",)
+
     @property
     def past(self) -> float:
         """The share of the check-ins, the earliest, that the small model has read; no example is of that time."""
@@ -181,7 +223,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """
     values = read_yaml(path)
     problems = [problem for override in overrides if (problem := change(values, override))]
-    for stage in ("sft", "dpo"):
+    for stage in get_args(StageName):
         settings = values.get(stage)
         if isinstance(settings, dict) and isinstance(trainer := settings.get("trainer"), dict):
             own = {key: value for key, value in trainer.items() if key not in OWNED}  # these have a check of their own
@@ -191,7 +233,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     try:
         study = Study.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, skip=("name", "small", "next-poi", "jsonl"))
+        problems += problems_of(error, skip=("name", "small", "next-poi", "profile-writing", "jsonl"))
     if problems:
         raise GenRecError("\n  ".join([f"{path}: the study cannot be run:", *problems]))
     return study

@@ -118,8 +118,8 @@ def _study(path: Path, output: Path, overrides: list[str] | None) -> Study:
 
 def _require_trainable(study: Study) -> None:
     """Ask TRL, if the recipe sets any of its keys."""
-    if study.sft.trainer or study.dpo.trainer:
-        from training.budget.execution import require_trainable  # deferred: as above
+    if any(stage.trainer for stage in (study.sft, study.dpo, study.kto) if stage):
+        from training.budget.stages import require_trainable  # deferred: as above
 
         require_trainable(study)
 

@@ -79,10 +79,10 @@ def reference_log_probabilities(
 
 
 def _score(ranker: AnswerScorer, pairs: Sequence[PairTokens]) -> list[tuple[float, float]]:
-    tries = [Trie([pair.chosen, pair.rejected]) for pair in pairs]
+    tries = [Trie(list(dict.fromkeys([pair.chosen, pair.rejected]))) for pair in pairs]
     found = top_k(ranker.read([pair.prompt for pair in pairs], tries), tries, 2)
     scores = [{scored.answer: scored.logprob for scored in both} for both in found]
-    return [(score[0], score[1]) for score in scores]
+    return [(score[0], score.get(1, score[0])) for score in scores]  # both answers may be the same
 
 
 def _key(weights: str, pair: PairTokens) -> bytes:

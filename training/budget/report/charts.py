@@ -6,16 +6,25 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from eval.report.charts import INK, MARKERS, SERIES, Estimate, add_legend, new_axes, styled, to_svg
+from eval.report.charts import INK, MARKERS, MUTED, SERIES, Estimate, add_legend, new_axes, styled, to_svg
 
 DASHES = ("-", (0, (4, 2)))  # a second round of the colours
+LEVELS = ((0, (1, 2)), (0, (6, 3)))  # how level lines are drawn
 
 
 @styled
 def curves(
-    name: str, budgets: Sequence[float], lines: Mapping[str, Sequence[Estimate | None]], labels: tuple[str, str]
+    name: str,
+    budgets: Sequence[float],
+    lines: Mapping[str, Sequence[Estimate | None]],
+    labels: tuple[str, str],
+    *,
+    levels: Mapping[str, float] | None = None,
 ) -> str:
-    """Score over budget (logarithmic axis), a line with intervals a share; None leaves a gap. `labels`: of the axes."""
+    """Score over budget (logarithmic axis), a line with intervals a share; None leaves a gap.
+
+    `labels`: of the axes; `levels`: scores that stand for all budgets, a level line each.
+    """
     axes = new_axes(3.2)
     x = np.array(budgets, dtype=np.float64)
     for i, (line, estimates) in enumerate(lines.items()):
@@ -34,6 +43,8 @@ def curves(
         )
         for at, one in known:
             axes.vlines(at, one.low, one.high, color=colour, linewidth=0.9, alpha=0.6)
+    for (level, at), dashes in zip((levels or {}).items(), LEVELS, strict=False):
+        axes.axhline(at, color=MUTED, linewidth=1.1, linestyle=dashes, label=level, zorder=1)
     axes.set_xscale("log")
     axes.set_xticks(x, [f"{budget:,g}" for budget in budgets])
     axes.xaxis.set_minor_locator(NullLocator())

@@ -6,7 +6,7 @@ tested where a study has no such budgets or shares.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -99,12 +99,23 @@ def _cold_start(grids: Grids, boot: Bootstrap) -> Check:
         budget: ([c for c in cells if 0 < c.share <= MENDS], [c for c in cells if c.share == 0])
         for budget, cells in grids.items()
     }
-    return _contrast(
+    check = _contrast(
         "DPO from the base model suffers from a cold start, which a little SFT first mends.",
-        f"Mean of the shares above 0 up to {MENDS:g} against share 0, over all budgets.",
+        f"Mean of the shares above 0 up to {MENDS:g} against share 0, over all budgets. Beside it, share 0 against the "
+        "model before any training.",
         mended,
         boot,
     )
+    base = Cell(ratio=1, budget=0, share=0, sft=0, pairs=0)
+    if not boot.knows(base):
+        return check
+    cold = [
+        _difference(f"budget {budget:g}: share 0 against no training", [cell], [base], boot)
+        for budget, cells in grids.items()
+        for cell in cells
+        if cell.share == 0
+    ]
+    return replace(check, differences=(*check.differences, *cold))
 
 
 def _contrast(claim: str, compared: str, sides: dict[float, tuple[list[Cell], list[Cell]]], boot: Bootstrap) -> Check:

@@ -10,18 +10,11 @@ from training.budget.report import charts
 from training.budget.report.advice import Advice
 from training.budget.report.answers import Answer, Split
 from training.budget.report.checks import Check
+from training.budget.report.judgements import Judgements, judgements_section
+from training.budget.report.prices import Stretch, prices_section
 from training.budget.report.results import Sweep
+from training.budget.report.trials import PilotTest, metric_name, pilots_section, sweeps_section
 from training.budget.spec import Study
-
-
-@dataclass(frozen=True)
-class PilotTest:
-    """How often a pilot's advice fell among the splits that nothing tells apart from the best; `budgets` it was for."""
-
-    ratio: float
-    budgets: tuple[float, ...]
-    hits: int
-    trials: int
 
 
 @dataclass(frozen=True)
@@ -36,6 +29,16 @@ class Found:
     sweeps: Sequence[Sweep]
     pilots: Sequence[PilotTest]
     alone: Sequence[tuple[int, Estimate]]  # scores after n_s demonstrations, 0 and up, before any pair
+    template: float | None = None  # what the test's examples score without any language model
+    prices: Sequence[Stretch] = ()
+    judgements: Judgements | None = None
+    beside: Section | None = None
+
+    @property
+    def levels(self) -> dict[str, float]:
+        """What splits are to be held against."""
+        found = {"untrained model": self.alone[0][1].value} if self.alone and not self.alone[0][0] else {}
+        return found if self.template is None else found | {"template": self.template}
 
 
 def sections(found: Found) -> Iterator[Section]:
@@ -44,18 +47,19 @@ def sections(found: Found) -> Iterator[Section]:
     yield _winners(found)
     if found.alone:
         yield _alone(found)
+    if found.beside:
+        yield found.beside
     if found.advice:
         yield _advice(found)
+    if found.prices:
+        yield prices_section(found.study, found.prices)
+    if found.judgements:
+        yield judgements_section(found.judgements)
     yield _findings(found)
     if found.sweeps:
-        yield _sweeps(found)
+        yield sweeps_section(found.study, found.sweeps)
     if any(pilot.trials for pilot in found.pilots):
-        yield _pilots(found)
-
-
-def metric_name(study: Study) -> str:
-    """What is scored, in the report's words."""
-    return {"acc@1": "Acc@1", "mrr": "MRR@20", "exact": "exact match"}.get(study.task.metric, study.task.metric)
+        yield pilots_section(found.pilots)
 
 
 def by_ratio(found: Found) -> dict[float, list[Answer]]:
@@ -81,7 +85,8 @@ def _curves(found: Found) -> Section:
                 ]
         table = [[one.value if (one := splits.get((b, s))) else None for b in budgets] for s in shares]
         title = f"Price ratio {ratio:g}"
-        curves = charts.curves(f"curves{number}", budgets, lines, (label, metric_name(found.study)))
+        names = (label, metric_name(found.study))
+        curves = charts.curves(f"curves{number}", budgets, lines, names, levels=found.levels)
         heat_map = charts.heat_map(f"heat{number}", budgets, shares, table, label)
         figures.append(Figure(title, curves, f"charts/curves-{ratio:g}.svg"))
         figures.append(Figure(f"{title}: by share", heat_map, f"charts/heat-map-{ratio:g}.svg"))
@@ -91,7 +96,8 @@ def _curves(found: Found) -> Section:
         "The share is that of the budget which is spent on demonstrations (SFT); pairs (DPO) get the rest. The price "
         "ratio is what a pair costs, in demonstrations. Share 0 is "
         "DPO from the base model. Both numbers are whole batches, at least one where the share is neither 1 nor 0; "
-        "where two shares buy the same, one is left out.",
+        "where two shares buy the same, one is left out. Level lines: the model before any training and, where "
+        "something answers the test's examples without a language model, what that scores (a template).",
         figures=figures,
     )
 
@@ -167,6 +173,8 @@ def _alone(found: Found) -> Section:
         (f"{sft:,}" if sft else "0 (base model)", [Cell(share(one.value), f"{share(one.low)} to {share(one.high)}")])
         for sft, one in found.alone
     ]
+    if found.template is not None:
+        rows.append(("a template", [Cell(share(found.template))]))
     return Section(
         "alone",
         "Before any pair",
@@ -217,39 +225,6 @@ def _findings(found: Found) -> Section:
         f"what is compared was laid down beforehand. {compared}",
         tables,
         figures,
-    )
-
-
-def _sweeps(found: Found) -> Section:
-    rows = [
-        (
-            f"{sweep.stage.upper()}, {rate:g}",
-            [Cell(share(mean) if mean is not None else "diverged", strong=rate == sweep.chosen)],
-        )
-        for sweep in found.sweeps
-        for rate, mean in sweep.means.items()
-    ]
-    return Section(
-        "rates",
-        "Learning rates",
-        f"Each stage's rate was chosen on the validation examples, with {found.study.sweep_examples:,} examples and "
-        "the first seed; DPO goes on from the model of SFT's rate, so what pairs add to it is seen here, too.",
-        [Table("Scores on the validation examples", ["score"], rows)],
-    )
-
-
-def _pilots(found: Found) -> Section:
-    rows = []
-    for pilot in found.pilots:
-        if pilot.trials:
-            budgets = ", ".join(f"{budget:,g}" for budget in pilot.budgets)
-            rows.append((f"ratio {pilot.ratio:g}", [Cell(budgets), Cell(f"{pilot.hits} of {pilot.trials}")]))
-    return Section(
-        "pilots",
-        "Would a pilot have done?",
-        "Advice from those results alone whose annotations cost at most a tenth of the budget, one trial a budget and "
-        "seed. It hits if the measured split nearest to it is the best one or not told apart from that.",
-        [Table("Hits of a pilot's advice", ["budgets", "hits"], rows)],
     )
 
 

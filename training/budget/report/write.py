@@ -22,10 +22,15 @@ from training.budget.lattice import Lattice
 from training.budget.plan import counted
 from training.budget.report.advice import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
 from training.budget.report.answers import Answer, Bootstrap, Scores, answers
+from training.budget.report.beside import beside_section
 from training.budget.report.checks import checks
+from training.budget.report.judgements import compare, verdict_of
+from training.budget.report.prices import Stretch, changes_sentence, stretches
 from training.budget.report.results import Results
-from training.budget.report.sections import Found, PilotTest, metric_name, sections
-from training.budget.spec import SOUND_SEEDS, Jsonl, NextPoi, SmallModel, Study
+from training.budget.report.sections import Found, sections
+from training.budget.report.settings import settings_of
+from training.budget.report.trials import PilotTest, metric_name
+from training.budget.spec import SOUND_SEEDS, NextPoi, Study
 
 TITLE = "How to split an annotation budget"
 ANSWERS, CHARTS, REPORTS = "answers.json", "charts", ("report.md", "report.html")
@@ -42,10 +47,10 @@ def write_report(out: Path, results: Results) -> Found:
     _set_aside(out, recipe)
     study, lattice, scores = results.study, results.lattice, results.scores
     page: dict[str, Any] = {
-        "verdicts": [*_sentences(found), *_verdicts(found)],
+        "verdicts": [*_sentences(found), *_verdicts(found), *_further(found)],
         "summary": _summary(study, lattice, scores),
         "warnings": list(warnings_of(results)),
-        "settings": _settings(study, scores),
+        "settings": settings_of(study, scores),
         "sections": list(sections(found)),
     }
     for section in page["sections"]:
@@ -67,6 +72,9 @@ def write_report(out: Path, results: Results) -> Found:
         ],
         "pilots": [asdict(one) for one in found.pilots],
         "before_pairs": [{"demonstrations": sft} | one._asdict() for sft, one in found.alone],
+        "template": found.template,
+        "prices": [asdict(one) for one in found.prices],
+        "judgements": asdict(found.judgements) if found.judgements else None,
         "trained_on": lattice.trained_on,
         "trained_on_apart": lattice.trained_on_apart,
     }
@@ -99,8 +107,10 @@ def find(results: Results) -> Found:
     if not found:
         raise GenRecError("no budget has two splits that are done yet: go on with `genrec-train budget run`")
     advice: list[Advice] = []
+    prices: list[Stretch] = []
     if len(boot.scores.points) >= LEAST_POINTS:
         surrogate = fit(boot)
+        prices = stretches(study, surrogate, boot.shared_noise)
         for answer in found:
             advice.append(
                 advise(
@@ -118,12 +128,17 @@ def find(results: Results) -> Found:
         sweeps=results.sweeps,
         pilots=[pilot_test(study, lattice, boot, found, one) for one in study.price_ratios],
         alone=[(sft, Estimate(*boot.interval((sft, pairs)))) for sft, pairs in boot.scores.points if not pairs],
+        template=float(np.mean(results.template.scores)) if results.template else None,
+        prices=prices,
+        judgements=compare(results.scores, results.kto) if results.kto else None,
+        beside=beside_section(results.beside, results.template) if results.beside else None,
     )
 
 
 def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[Answer], ratio: float) -> PilotTest:
     """Ask each seed's pilot for advice on each budget that has one, and compare with the answers of all results."""
-    scores, budgets, hits, trials = boot.scores, [], 0, 0
+    scores, budgets, hits = boot.scores, [], 0
+    lost: list[float] = []
     for answer in (one for one in found if one.ratio == ratio):
         points = pilot_points(study, lattice, ratio, answer.budget)
         if len(points) < LEAST_POINTS or not set(points) <= set(scores.points):
@@ -135,8 +150,8 @@ def pilot_test(study: Study, lattice: Lattice, boot: Bootstrap, found: Sequence[
             advice = advise(surrogate, answer.budget, ratio, price=study.price, shared_noise=0.0)
             nearest = min(answer.splits, key=lambda split: abs(split.share - advice.share))
             hits += nearest.tied
-            trials += 1
-    return PilotTest(ratio, tuple(budgets), hits, trials)
+            lost.append(answer.best.value - nearest.value)
+    return PilotTest(ratio, tuple(budgets), hits, len(lost), sum(lost) / len(lost) if lost else 0.0)
 
 
 def sentence(study: Study, answer: Answer) -> str:
@@ -180,12 +195,25 @@ def _verdicts(found: Found) -> Iterator[Verdict]:
         yield Verdict(meaning[one.verdict], headline, (f'The paper: "{one.claim}"',))
 
 
+def _further(found: Found) -> Iterator[Verdict]:
+    """What else is worth a sentence: how a template does, what the price changes, and KTO."""
+    if found.template is not None:
+        template = f"A template, without any language model, has {metric_name(found.study)} {found.template:.3f}."
+        best = max(answer.best.value for answer in found.answers)
+        yield Verdict(best > found.template, template, (f"The best split of all has {best:.3f}.",))
+    if found.prices:
+        yield Verdict(None, changes_sentence(found.study, found.prices), ())
+    if found.judgements:
+        mean = found.judgements.mean
+        yield Verdict(True if mean.low > 0 else False if mean.high < 0 else None, verdict_of(found.judgements), ())
+
+
 def _summary(study: Study, lattice: Lattice, scores: Scores) -> str:
     share = lattice.trained_on / lattice.trained_on_apart
     return (
         f"{counted(len(study.budgets), 'budget')}, {counted(len(study.shares), 'share')}, "
         f"{counted(len(study.price_ratios), 'price ratio')} and {counted(len(study.seeds), 'seed')} are read from "
-        f"{counted(len(lattice.points) * len(study.seeds), 'model')}, trained on {lattice.trained_on:,} examples: "
+        f"{counted(lattice.models, 'model')}, trained on {lattice.trained_on:,} examples: "
         f"{share:.0%} of the {lattice.trained_on_apart:,} that a run for each split would train on. "
         f"{counted(len(scores.groups), 'test example')}."
     )
@@ -212,65 +240,6 @@ def warnings_of(results: Results) -> Iterator[str]:
                 f"one may lie beyond it, and a poor one counts against the splits that use {sweep.stage.upper()} more."
             )
     yield from warn_of_overlap(results.lattice, results.pool)
-
-
-def _settings(study: Study, scores: Scores) -> list[tuple[str, str]]:
-    stages = (("SFT", study.sft), ("DPO", study.dpo))
-    users = len(set(scores.groups)) if isinstance(study.task, NextPoi) else 1
-    drawn = counted(users, "user") if users > 1 else counted(len(scores.groups), "test example")
-    return [
-        ("Model", study.model if isinstance(study.model, str) else _described(study.model)),
-        ("Method", study.method),
-        ("Data", _data(study)),
-        ("A pair", _pair(study.task)),
-        ("Scored", f"{len(scores.groups):,} {_scored(study.task)}; {metric_name(study)}"),
-        ("Budgets", f"{', '.join(f'{one:,g}' for one in sorted(study.budgets))} {study.currency}"),
-        ("Shares for SFT", ", ".join(f"{one:g}" for one in study.shares)),
-        ("Price of a demonstration", f"{study.price:g}"),
-        ("Price ratios: a pair, in demonstrations", ", ".join(f"{one:g}" for one in study.price_ratios)),
-        ("Seeds", ", ".join(map(str, study.seeds))),
-        *(
-            (f"{name}", f"one pass, batches of {one.batch}, constant rate after {one.warmup_steps} steps")
-            for name, one in stages
-        ),
-        ("Subsets", "nested: a larger budget's examples begin with those of a smaller one, in an order of each seed"),
-        ("Intervals", f"95%, paired bootstrap over {drawn} and the seeds"),
-    ]
-
-
-def _pair(task: NextPoi | Jsonl) -> str:
-    if isinstance(task, Jsonl):
-        return "a row of the preferences file"
-    rule = "the true place" if task.rule == "truth" else "the true place, else the right category, else the nearer one"
-    return f"two places that the model itself proposes; {rule} wins. People may judge differently"
-
-
-def _data(study: Study) -> str:
-    task = study.task
-    if isinstance(task, Jsonl):
-        return ", ".join(path.name for path in (task.demonstrations, task.preferences, task.validation, task.test))
-    source, train = f"synthetic city {task.city}", "80%"
-    if task.data:
-        source, train = Path(task.data.checkins or "").name, "50%" if task.data.train == "rolling" else train
-    of = f"those between {study.past:.0%} and {train}" if study.past else f"the first {train}"
-    return f"{source}; annotations from {of} of the check-ins, validation from the ninth tenth"
-
-
-def _scored(task: NextPoi | Jsonl) -> str:
-    if isinstance(task, Jsonl):
-        return "test rows, decoded greedily"
-    return "final visits of the last tenth's trajectories, all places ranked exactly"
-
-
-def _described(model: SmallModel) -> str:
-    read = []
-    if model.cities:
-        cities = counted(model.cities, "synthetic city", "synthetic cities")
-        read.append(f"{model.examples:,} conversations about {cities}")
-    if model.past:
-        passes = counted(model.passes, "pass", "passes")
-        read.append(f"visits of the first {model.past:.0%} of the check-ins ({passes})")
-    return f"small ({model.layers} layers, {model.hidden} wide), pre-trained on {' and on '.join(read)}"
 
 
 def warn_of_overlap(lattice: Lattice, pool: int | None) -> list[str]:

@@ -19,7 +19,7 @@ from genrec.files import file_hash
 from genrec.llm.backend import Message
 from genrec.validation import read_lines
 from training.budget.spec import Jsonl
-from training.budget.tasks.task import Model, Pair, Question, Questions
+from training.budget.tasks.task import Model, Pair, Question, Questions, Scored
 from training.recipe import problems_of
 
 BATCH = 32  # pairs given at a time
@@ -105,11 +105,14 @@ class JsonlTask:
         for start in range(0, len(order), BATCH):
             yield [self._pairs[i] for i in order[start : start + BATCH]]
 
-    def scores(self, model: Model, questions: Sequence[Question]) -> list[float]:
+    def scores(self, model: Model, questions: Sequence[Question]) -> Scored:
         """The metric of what the model writes, decoded greedily."""
         prompts = [one.prompt for one in questions]
         written = model.generate(prompts, max_tokens=self._spec.max_tokens, stop=self._spec.stop)
-        return [self._score(made.text, one) for made, one in zip(written, questions, strict=True)]
+        return Scored([self._score(made.text, one) for made, one in zip(written, questions, strict=True)])
+
+    def template(self) -> None:
+        """Files have none."""
 
     def _score(self, text: str, question: Question) -> float:
         """Raises GenRecError, whatever the metric does."""

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from genrec.llm.identity import folder_hash
 from training.budget.chain import key_of
-from training.budget.spec import Jsonl, SmallModel, Study
+from training.budget.spec import Jsonl, ProfileWriting, SmallModel, Study
 from training.budget.tasks.jsonl import JsonlTask
 from training.budget.tasks.poi import PoiSource, PoiTask
 from training.budget.tasks.task import Questions, Task, read_questions, save_questions
+from training.budget.tasks.writing import WritingTask
 from training.progress import Progress, nothing
 
 EMBEDDED = "embedded"  # a name that is never a folder's
@@ -32,6 +33,10 @@ def prepare(study: Study, out: Path, progress: Progress = nothing) -> Material:
         files = JsonlTask(study.task)
         model = _model(study, None, progress)
         return Material(model, files, key_of([_model_hash(model), files.facts()]))
+    if isinstance(study.task, ProfileWriting):
+        writing = WritingTask(study.task)
+        model = _model(study, None, progress)
+        return Material(model, writing, key_of([_model_hash(model), writing.facts()]))
     source = PoiSource(study.task, study.past)
     model = _model(study, source if study.past else None, progress)
     key = key_of([_model_hash(model), source.facts()])

@@ -11,17 +11,21 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from genrec.checkins import Checkins
 from genrec.columns import TIME
 from genrec.errors import GenRecError
+from genrec.evidence import Evidence
 from genrec.files import file_hash
 from genrec.fingerprint import fingerprint
 from genrec.llm.decoding import Trie, top_k
 from genrec.prompting import prompt_version
+from genrec.rankers.habits import rank_habits
 from genrec.rankers.llm import place_trie
 from genrec.trajectories import Example, llm4poi
 from training.budget.spec import SHORT_PROMPTS, NextPoi
-from training.budget.tasks.task import Model, Pair, Question, Questions
+from training.budget.tasks.task import Model, Pair, Question, Questions, Scored, sample
 from training.data.cities import training_city
 from training.data.conversation import TrainingExample
 from training.data.examples import Prompter, conversations, learnable, read
@@ -80,9 +84,9 @@ class PoiSource:
     def questions(self, count_tokens: Callable[[str], int]) -> Questions:
         """Prompts of the training visits, and of the last visits of validation and test trajectories."""
         seen, visits = learnable(self.checkins, self.data)
-        visits = _sample([visit for visit in visits if visit.time >= self._present], self._spec.train_limit)
-        validation = _sample(llm4poi(self.checkins, "validation").examples, self._spec.validation_limit)
-        test = _sample(llm4poi(self.checkins).examples, self._spec.test_limit)
+        visits = sample([visit for visit in visits if visit.time >= self._present], self._spec.train_limit)
+        validation = sample(llm4poi(self.checkins, "validation").examples, self._spec.validation_limit)
+        test = _final_visits(self._spec, self.checkins)
         if not (visits and validation and test):
             raise GenRecError("too few check-ins: no examples to train on, to validate with or to test with")
         return Questions(
@@ -99,7 +103,7 @@ class PoiTask:
     pair_batch = BATCH
 
     def __init__(self, spec: NextPoi, checkins: Checkins, questions: Questions) -> None:
-        self._spec = spec
+        self._spec, self._checkins = spec, checkins
         self._judge = Judge(checkins.pois)
         self._tries: dict[str, Trie] = {}
         self.questions = questions
@@ -118,7 +122,7 @@ class PoiTask:
                     made.append(Pair(one.prompt, *map(str, pair)))
             yield made
 
-    def scores(self, model: Model, questions: Sequence[Question]) -> list[float]:
+    def scores(self, model: Model, questions: Sequence[Question]) -> Scored:
         """Acc@1 or the reciprocal rank (0 beyond rank 20) of the true place in the exact ranking of all places."""
         depth = 1 if self._spec.metric == "acc@1" else DEPTH
         scores = []
@@ -126,7 +130,20 @@ class PoiTask:
             batch = questions[start : start + BATCH]
             ranked = self._ranked(model, batch, depth)
             scores += [_reciprocal_rank(places, int(one.answer)) for places, one in zip(ranked, batch, strict=True)]
-        return scores
+        return Scored(scores)
+
+    def template(self) -> Scored:
+        """The same of a ranking by the person's habits, without any language model."""
+        depth = 1 if self._spec.metric == "acc@1" else DEPTH
+        scores = []
+        evidence: Evidence | None = None
+        for one in _in_order(_final_visits(self._spec, self._checkins)):
+            if evidence is None or evidence.as_of != one.as_of:
+                evidence = Evidence(self._checkins, one.as_of)
+            habits = evidence.habits(one.user_id)
+            found = rank_habits(habits, evidence.city, self._checkins.pois, at=one.time, prefix=one.prefix)
+            scores.append(_reciprocal_rank([int(poi) for poi in np.argsort(-found, kind="stable")[:depth]], one.target))
+        return Scored(scores)
 
     def _ranked(self, model: Model, questions: Sequence[Question], depth: int) -> list[list[int]]:
         if model.name not in self._tries:
@@ -136,16 +153,20 @@ class PoiTask:
         return [[scored.answer for scored in best] for best in top_k(model.read(tokens, tries), tries, depth)]
 
 
-def _sample(examples: Sequence[Example], limit: int | None) -> tuple[Example, ...]:
-    """At most `limit` of the examples, the same in every study, in their order."""
-    if limit is None or limit >= len(examples):
-        return tuple(examples)
-    return tuple(examples[i] for i in sorted(random.Random(0).sample(range(len(examples)), limit)))
-
-
 def _asked(prompter: Prompter, examples: Sequence[Example]) -> tuple[Question, ...]:
-    ordered = sorted(examples, key=lambda one: (one.as_of, one.user_id, one.time))
-    return tuple(Question(tuple(prompter.ask(one).messages), str(one.target), one.user_id) for one in ordered)
+    return tuple(
+        Question(tuple(prompter.ask(one).messages), str(one.target), one.user_id) for one in _in_order(examples)
+    )
+
+
+def _final_visits(spec: NextPoi, checkins: Checkins) -> tuple[Example, ...]:
+    """What a model is tested with."""
+    return sample(llm4poi(checkins).examples, spec.test_limit)
+
+
+def _in_order(examples: Sequence[Example]) -> list[Example]:
+    """In the order of the moments of evidence."""
+    return sorted(examples, key=lambda one: (one.as_of, one.user_id, one.time))
 
 
 def _reciprocal_rank(places: Sequence[int], truth: int) -> float:

@@ -3,15 +3,17 @@
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Generator, Message
 from training.data.conversation import TrainingExample
+
+Taken = TypeVar("Taken")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,14 @@ class Questions:
     test: tuple[Question, ...]
 
 
+@dataclass(frozen=True)
+class Scored:
+    """By question: the metric and, if the task has one, another figure to look at beside it."""
+
+    scores: list[float]
+    beside: list[float] = field(default_factory=list)
+
+
 class Model(Generator, AnswerScorer, Protocol):
     """What is asked: it writes, and it ranks."""
 
@@ -61,8 +71,18 @@ class Task(Protocol):
     def pairs(self, order: Sequence[int], model: Model) -> Iterator[list[Pair]]:
         """Pairs of the pool's examples in this order, `pair_batch` examples at a time; one may give none."""
 
-    def scores(self, model: Model, questions: Sequence[Question]) -> list[float]:
+    def scores(self, model: Model, questions: Sequence[Question]) -> Scored:
         """How good the model's answer to each question is."""
+
+    def template(self) -> Scored | None:
+        """The same of what answers the test's questions without any language model, if there is something."""
+
+
+def sample(examples: Sequence[Taken], limit: int | None) -> tuple[Taken, ...]:
+    """At most `limit` of the examples, the same in every study, in their order."""
+    if limit is None or limit >= len(examples):
+        return tuple(examples)
+    return tuple(examples[i] for i in sorted(random.Random(0).sample(range(len(examples)), limit)))
 
 
 def demonstration_order(task: Task, seed: int) -> list[int]:
