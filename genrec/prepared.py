@@ -80,7 +80,7 @@ def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str], bool
         InputError: it is no prepared folder, or it is damaged.
 
     """
-    meta = _read_meta(folder)
+    meta = read_meta(folder)
     tables = {name: _current(folder, name, meta) for name in (CHECKINS, POIS)}
     pois = read_table(tables[POIS], CATALOGUE_SCHEMA, rows=meta.pois, others=True, fix=ANEW)
     frame = read_table(tables[CHECKINS], FRAME_SCHEMA, rows=meta.check_ins, fix=ANEW)
@@ -117,7 +117,7 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     known_pois = known_check_ins = 0
     dates_only = checkins.dates_only
     if (folder / META).exists():
-        old = _read_meta(folder)
+        old = read_meta(folder)
         old_frame, old_pois, *_ = load(folder)
         _put_in_place(folder, old)
         dates_only = dates_only or (old.dates_only and all_midnight(frame[TIME]))
@@ -240,7 +240,8 @@ def _put_in_place(folder: Path, meta: Meta) -> None:
         (folder / f"{name}{STAGED}").unlink(missing_ok=True)  # of a table that stays as it was
 
 
-def _read_meta(folder: Path) -> Meta:
+def read_meta(folder: Path) -> Meta:
+    """What a prepared folder says of itself; raises InputError if it is none."""
     if not (folder / META).exists():
         raise InputError(
             f"is a folder without {META}: not a prepared one.",
