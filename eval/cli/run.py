@@ -23,6 +23,7 @@ from eval.run import run as run_all
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Reading
+from genrec.cli.placing import Placing
 from genrec.files import write_text
 
 
@@ -43,6 +44,7 @@ def run(
     model: AdaptedNames,
     rankers: Rankers = None,
     aggregates: Aggregates = None,
+    placing: Placing,
     reading: Reading,
 ) -> None:
     """Rank the same examples with several methods; run again after a kill, it goes on where it stopped."""
@@ -62,6 +64,7 @@ def run(
             name=path.name,
             profiles=shelf.given,
             progress=lambda method, done, total: bar.update(tasks[method], completed=done, total=total),
+            placing=placing,
         )
     _print_results(asked, methods, output)
     if left_out:

@@ -114,7 +114,9 @@ def run(
         )
 
 
-def _opened(kind: WriterKind, model: str | None, server: str | None, as_of: datetime | None, checkins: Checkins) -> Work:
+def _opened(
+    kind: WriterKind, model: str | None, server: str | None, as_of: datetime | None, checkins: Checkins
+) -> Work:
     """The writing of profiles, opened in a worker."""
     author = make_writer(kind, model, server, checkins)
     return partial(profile_run.lines, author, partial(all_habits, checkins, as_of))

@@ -1,6 +1,6 @@
 """A job: the same work for chunk after chunk, here or elsewhere, and its results in the order of the chunks."""
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,22 @@ class Elsewhere:
         return {**self.made_from, "check-ins": fingerprint(self.checkins), "genrec": __version__}
 
 
+@dataclass(frozen=True)
+class Placing:
+    """Where work is done: in this process, in several `workers`, or on `ray`."""
+
+    workers: int | None = None
+    ray: str | None = None
+
+    def elsewhere(self, task: Task, checkins: Checkins, made_from: Mapping[str, Any]) -> Elsewhere | None:
+        """How the work is shared, if it is: see `Elsewhere`."""
+        workers = self.workers or 1
+        return Elsewhere(workers, self.ray, task, checkins, made_from) if self.ray or workers > 1 else None
+
+
+HERE = Placing()
+
+
 def home_of(output: Path) -> Path:
     """The folder that a job for an output keeps beside it until it has ended."""
     return output.with_name(f".{output.name}{JOB}")
@@ -42,14 +58,14 @@ def home_of(output: Path) -> Path:
 
 def results(
     chunks: Sequence[Chunk],
-    work: Work,
+    opening: Callable[[], Work],
     home: Path,
     elsewhere: Elsewhere | None = None,
     finished: Collection[int] = (),
 ) -> Iterator[tuple[int, Done]]:
     """The number and result of each chunk, in their order, without the `finished` ones.
 
-    Without `elsewhere`, `work` is done in this process, and nothing but what is yielded needs to be kept. Otherwise
+    Without `elsewhere`, the work is opened and done in this process, and what is yielded is all there is. Otherwise
     results lie in `home` until the next one is asked for: what a killed job with the same settings and chunks has left
     there is not done again. Raises GenRecError, as the work does.
     """
@@ -57,8 +73,9 @@ def results(
     parts = Parts(home)
     if elsewhere is None:
         parts.end()
-        for number, chunk in asked.items():
-            yield number, timed(work, chunk)
+        if asked:
+            work = opening()
+            yield from ((number, timed(work, chunk)) for number, chunk in asked.items())
         return
     parts.begin(elsewhere.settings, chunks)
     there = parts.finished()

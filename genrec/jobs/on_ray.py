@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+
 from genrec.errors import GenRecError
 from genrec.jobs.parts import Chunk, Parts
 from genrec.jobs.worker import Opening, threads
@@ -83,7 +85,9 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
     if address == LOCAL:  # one processor more than the workers have: reading what is asked takes one, too
         own = {"num_cpus": workers + 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
         where |= own
-    settings = {"runtime_env": {"env_vars": threads(workers)}, "logging_level": logging.ERROR, "log_to_driver": False}
+    # Ray would give PyTorch one thread, whose last digits are not those of several: see `threads`.
+    variables = {"OMP_NUM_THREADS": str(torch.get_num_threads()), **QUIET, **threads(workers)}
+    settings = {"runtime_env": {"env_vars": variables}, "logging_level": logging.ERROR, "log_to_driver": False}
     try:
         ray.init(**where, **settings)
         logging.getLogger("ray.data").setLevel(logging.ERROR)

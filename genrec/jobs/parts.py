@@ -29,10 +29,13 @@ class Done:
 
 
 class Parts:
-    """HOME/asked/   what is asked: a row a chunk (Parquet)
-    HOME/done/    what was answered: a file a chunk, which is whole or not there
+    """The folder of a job.
+
     HOME/made_from  the hash of all that the answers depend on
-    """  # fmt: skip
+    HOME/asked/     what is asked: a row a chunk (Parquet)
+    HOME/done/      what was answered: a file a chunk (Parquet), which is whole or not there
+    HOME/checkins/  the check-ins, if they do not come from a prepared folder
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -15,8 +15,6 @@ from genrec.jobs.parts import Chunk, Done, Parts
 Work = Callable[[Chunk], list[str]]  # from a chunk to the lines of its result
 Task = Callable[[Checkins], Work]  # opens the work
 
-THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
-
 
 @dataclass(frozen=True)
 class Data:
@@ -79,6 +77,11 @@ def timed(work: Work, chunk: Chunk) -> Done:
 
 
 def threads(workers: int) -> dict[str, str]:
-    """Variables by which each of several processes has its share of the processors; what is set already stays."""
-    share = max(1, len(os.sched_getaffinity(0)) // workers)
-    return {name: str(share) for name in THREADS if name not in os.environ}
+    """Variables by which several processes share the processors; what is set already stays.
+
+    Not the number of PyTorch's threads: the last digits of what it computes depend on it, and results must not depend
+    on the number of workers. So its threads are those of this process, and wait without keeping a processor busy.
+    """
+    share = str(max(1, len(os.sched_getaffinity(0)) // workers))
+    wanted = {"POLARS_MAX_THREADS": share, "RAYON_NUM_THREADS": share, "OMP_WAIT_POLICY": "PASSIVE"}
+    return {name: value for name, value in wanted.items() if name not in os.environ}

@@ -57,9 +57,10 @@ def run(
         finished = {number for number, chunk in enumerate(chunks) if done.issuperset(chunk)}
         written: list[str] = []
         seen = sum(len(chunks[number]) for number in finished)
-        on_progress(seen)
+        if seen:
+            on_progress(seen)
         work = partial(lines, writer, evidence_of)
-        for number, made in results(chunks, work, home_of(out), elsewhere, finished):
+        for number, made in results(chunks, lambda: work, home_of(out), elsewhere, finished):
             missing = [user not in done for user in chunks[number]]
             jsonl.append(out, compress(made.lines, missing), private=True)
             written += compress(chunks[number], missing)
