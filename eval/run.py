@@ -96,7 +96,7 @@ def run(
         _require_same(out, config)
         _begin(out, config, cases, profiles)
         for method in methods:
-            rank_missing(method, cases, part_of(out, method.name), out / TIMES, progress, placing)
+            rank_missing(method, cases, part_of(out, method.name), out / TIMES, progress=progress, placing=placing)
         _write_parquet(_collect(out, methods, cases), out / RANKINGS)
 
 
@@ -117,7 +117,7 @@ def part_of(out: Path, method: str) -> Path:
 
 
 def rank_missing(
-    method: Method, cases: Cases, part: Path, times: Path, progress: Progress, placing: Placing = HERE
+    method: Method, cases: Cases, part: Path, times: Path, *, progress: Progress, placing: Placing
 ) -> None:
     """Add the answers that are missing to a method's part, batch by batch, and their time to times.json."""
     settings = method.settings(cases)
@@ -128,7 +128,8 @@ def rank_missing(
     if len(finished) == len(chunks):
         return
     first = next(batch for number, batch in enumerate(chunks) if number not in finished)[:1]
-    unread = replace(cases, checkins=replace(cases.checkins, frame=cases.checkins.frame.clear()))  # by workers themselves
+    # Without the check-ins, which workers read for themselves.
+    unread = replace(cases, checkins=replace(cases.checkins, frame=cases.checkins.frame.clear()))
     elsewhere = placing.elsewhere(_Answers(method, unread, first), cases.checkins, {**settings, **cases.description()})
     opening = partial(_Answers(method, cases, first), cases.checkins)
     for number, made in results(chunks, opening, home_of(part), elsewhere, finished):

@@ -23,6 +23,7 @@ from eval.bench.measure import (
     workload,
 )
 from eval.bench.tables import Limit, limits, limits_table, ratios_table, rows_table, to_json
+from eval.cli.bench_jobs import jobs
 from eval.cli.bench_rankers import rankers
 from genrec.cli.console import err, out
 from genrec.cli.options import Server
@@ -49,6 +50,7 @@ QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), ask
 
 
 app = typer.Typer(add_completion=False)
+app.command()(jobs)
 app.command()(rankers)
 
 

@@ -72,9 +72,7 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, how: Batch
         done = _finished(output, origin)
         missing = [ask for ask in asks if _key(*ask) not in done]
         batches = [[_item(*ask) for ask in asks[start : start + BATCH]] for start in range(0, len(asks), BATCH)]
-        finished = {
-            number for number in range(len(batches)) if done.issuperset(map(_asked, batches[number]))
-        }
+        finished = {number for number in range(len(batches)) if done.issuperset(map(_asked, batches[number]))}
         elsewhere = placing.elsewhere(how.open, assistant.checkins, origin.of_all([user for user, _ in asks]))
         with progress_bar() as bar:
             task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
