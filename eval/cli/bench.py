@@ -26,7 +26,6 @@ from eval.bench.tables import Limit, limits, limits_table, ratios_table, rows_ta
 from eval.cli.bench_jobs import jobs
 from eval.cli.bench_rankers import rankers
 from genrec.cli.console import err, out
-from genrec.cli.options import Server
 from genrec.files import write_text
 from genrec.llm.loading import load_model
 from genrec.llm.local import LocalModel
@@ -58,7 +57,9 @@ app.command()(rankers)
 def bench(
     context: typer.Context,
     model: Annotated[str, typer.Option(help="'embedded', a model folder, or a Hugging Face id.")] = "embedded",
-    server: Server = None,
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="A vLLM server to measure; a key: GENREC_API_KEY.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer people and asks: a few minutes on two cores.")] = False,
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="All figures as JSON.")] = None,
 ) -> None:

@@ -66,7 +66,7 @@ def app(
         with _listen(host, port) as listening:
             opened = _opened(store, path, reading, host)
             served = make_app(
-                opened, models, rankers, abroad=host not in LOOPBACK, keep_answers=keep_answers, warm=True
+                opened, models.models, rankers, abroad=host not in LOOPBACK, keep_answers=keep_answers, warm=True
             )
             add_page(served, tiles)
             _serve(served, listening, host, port)

@@ -16,6 +16,7 @@ from genrec.assistant import Assistant, Models, check_user
 from genrec.checkins import Checkins
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.placing import Placing
+from genrec.cli.server_loads import ServerLoads
 from genrec.cli.times import local_time
 from genrec.columns import TIME, USER
 from genrec.errors import GenRecError, InputError
@@ -24,7 +25,7 @@ from genrec.fingerprint import fingerprint, places_fingerprint
 from genrec.jobs.job import home_of, results
 from genrec.jobs.parts import Item
 from genrec.jobs.worker import Work
-from genrec.llm.address import public
+from genrec.llm.address import shown
 from genrec.llm.identity import model_settings
 from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level, read_profiles
@@ -74,12 +75,14 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, how: Batch
         batches = [[_item(*ask) for ask in asks[start : start + BATCH]] for start in range(0, len(asks), BATCH)]
         finished = {number for number in range(len(batches)) if done.issuperset(map(_asked, batches[number]))}
         elsewhere = placing.elsewhere(how.open, assistant.checkins, origin.of_all([user for user, _ in asks]))
+        loads = ServerLoads(how.models.server)
         with progress_bar() as bar:
             task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
             for number, made in results(batches, partial(how.work, assistant), home_of(output), elsewhere, finished):
                 new = [_asked(item) not in done for item in batches[number]]
                 jsonl.append(output, compress(made.lines, new), private=True)
-                bar.advance(task, sum(new))
+                bar.update(task, advance=sum(new), description=loads.line("rankings"))
+        loads.print()
     out.print(f"{len(asks)} rankings in {output}, {len(asks) - len(missing)} of them from before", markup=False)
     if missing and how.by == "llm" and elsewhere is None:
         err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
@@ -133,7 +136,7 @@ class _Origin:
             self._common |= model_settings(named.model, named.server, assistant.adapter)
             self._common |= {"level": level, "prompt": assistant.llm.prompt, "probabilities": named.probabilities}
             writer = named.profile_model or named.model or named.server or "embedded"
-            self._writer = f"written now by {public(writer)}"
+            self._writer = f"written now by {shown(writer)}"
         self.of = cache(self._of)
 
     def of_all(self, users: Sequence[str]) -> dict[str, str]:

@@ -17,9 +17,10 @@ from genrec.checkins import Checkins
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
-from genrec.cli.options import CheckinsPath, Model, Reading, Server
+from genrec.cli.options import CheckinsPath, Model, Reading, Servers
 from genrec.cli.placing import Placing
 from genrec.cli.render import print_profile, summary_table
+from genrec.cli.server_loads import ServerLoads
 from genrec.cli.times import local_time
 from genrec.clock import before
 from genrec.columns import USER
@@ -27,6 +28,7 @@ from genrec.errors import GenRecError
 from genrec.files import one_writer, require_regular
 from genrec.habits import all_habits
 from genrec.jobs.worker import Work
+from genrec.llm.address import together
 from genrec.plain_yaml import LARGEST_YAML
 from genrec.profiles import run as profile_run
 from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
@@ -73,7 +75,7 @@ def run(
     as_of: AsOf = None,
     writer: Annotated[WriterKind, typer.Option(help="A model, or templates without any model.")] = "llm",
     model: Model = None,
-    server: Server = None,
+    servers: Servers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate tokens and time.")] = False,
     placing: Placing,
     reading: Reading,
@@ -88,6 +90,7 @@ def run(
     chosen = choose_users(checkins, asked, limit)
     if as_of and not before(checkins.frame, as_of)[USER].is_in(chosen).any():
         raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {checkins.frame['time'][0]}")
+    server = together(servers or ())
     author = make_writer(writer, model, server, checkins, err.status)
     if dry_run:
         _estimate(author, [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()])
@@ -95,6 +98,7 @@ def run(
     opened = partial(_opened, writer, model, server, as_of)
     made_from = {"writer": author.name, "prompt": author.prompt_version, "as of": str(as_of)}
     start = time.perf_counter()
+    loads = ServerLoads(server)
     with progress_bar() as bar:
         task = bar.add_task("profiles", total=len(chosen))
         written = profile_run.run(
@@ -102,11 +106,12 @@ def run(
             partial(all_habits, checkins, as_of),
             chosen,
             output,
-            on_progress=lambda done: bar.update(task, completed=done),
+            on_progress=lambda done: bar.update(task, completed=done, description=loads.line("profiles")),
             batch=profile_run.TEMPLATED if writer == "habits" else profile_run.BATCH,
             elsewhere=placing.elsewhere(opened, checkins, made_from),
         )
     summary = profile_run.summarise(profile_run.briefs(output))
+    loads.print()
     out.print(summary_table(summary, time.perf_counter() - start, len(written)))
     if summary.collapsed:
         err.print(

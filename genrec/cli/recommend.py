@@ -124,11 +124,11 @@ def recommend(
         raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
-    assistant = Assistant(reading.checkins(path), known, llm, err.status, fusion.rankers, beside=fusion.beside)
+    assistant = Assistant(reading.checkins(path), known, llm.models, err.status, fusion.rankers, beside=fusion.beside)
     if talk:
         Dialogue(assistant, at, ranks, k, level, fusion.strength, explain=fusion.explain).run()
     elif users_from and output:
-        how = Batches(llm, llm.profiles, fusion.rankers, fusion.beside, ranks, k, level)
+        how = Batches(llm.models, llm.profiles, fusion.rankers, fusion.beside, ranks, k, level)
         rank_all(assistant, read_asks(users_from, at, assistant.users), output, how, placing)
     else:
         said = [*([fusion.says] if fusion.says else []), *_stated(known, user, ranks, fusion.beside)]
@@ -177,7 +177,7 @@ def _read_by_models(llm: _ForLlm) -> dict[str, object]:
         "--about": llm.about,
         "--level": llm.level,
         "--model": llm.model,
-        "--server": llm.server,
+        "--server": llm.servers,
         "--adapter": llm.adapter,
         "--no-adapter": llm.plain,
         "--profile-model": llm.profile_model,
