@@ -74,7 +74,7 @@ def _timed(arguments: Sequence[object]) -> tuple[float, float, float]:
     command = [sys.executable, "-c", "from genrec.cli import main; main()", *map(str, arguments)]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
-    family, spent = {process.pid}, {}
+    family, spent = {process.pid}, dict[int, float]()
     while process.poll() is None:
         time.sleep(0.2)
         spent |= _spent(family)

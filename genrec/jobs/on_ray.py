@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 from genrec.errors import GenRecError
 from genrec.jobs.parts import Chunk, Parts
 from genrec.jobs.worker import Opening, threads
@@ -75,21 +73,23 @@ class _Mapped:
 @contextmanager
 def _cluster(address: str, workers: int) -> Iterator[Any]:
     """Ray Data on a cluster, for as long as the block runs."""
-    os.environ.update(QUIET)
+    import torch  # deferred: workers load this file, and may do without
+
+    # Ray would give PyTorch one thread, whose last digits are not those of several: see `threads`.
+    variables = {"OMP_NUM_THREADS": str(torch.get_num_threads()), **QUIET, **threads(workers)}
+    os.environ.update(variables)
     try:
         import ray  # deferred: after the variables
         import ray.data
     except ImportError:
         raise GenRecError("--ray needs Ray: pip install 'genrec[ray]'") from None
-    where: dict[str, Any] = {"address": address}
+    settings: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     if address == LOCAL:  # one processor more than the workers have: reading what is asked takes one, too
-        own = {"num_cpus": workers + 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-        where |= own
-    # Ray would give PyTorch one thread, whose last digits are not those of several: see `threads`.
-    variables = {"OMP_NUM_THREADS": str(torch.get_num_threads()), **QUIET, **threads(workers)}
-    settings = {"runtime_env": {"env_vars": variables}, "logging_level": logging.ERROR, "log_to_driver": False}
+        settings |= {"num_cpus": workers + 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    else:  # elsewhere processes do not have the variables of this one
+        settings |= {"runtime_env": {"env_vars": variables}}
     try:
-        ray.init(**where, **settings)
+        ray.init(**settings)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise GenRecError(f"cannot reach Ray at {address}: {one_line(str(error))}") from None

@@ -8,6 +8,7 @@ passed the checks that all have passed at the start.
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from hashlib import blake2b
 from typing import Any
 
 from genrec.errors import GenRecError
+from genrec.llm.address import public
 from genrec.llm.answers import ModelEntry
-from genrec.llm.endpoint import RESTART_SECONDS, Endpoint, GoneError, http_loop, together
+from genrec.llm.endpoint import RESTART_SECONDS, Endpoint, GoneError, together
 from genrec.terminal import note
 
 AGAIN_SECONDS = 2.0  # between two looks whether a server is back
@@ -39,7 +41,6 @@ class Fleet:
         """`take_in` connects to a server and checks it; GoneError if it is not there, GenRecError if it is not one."""
         self._take_in = take_in
         self._members = [_Member(url) for url in urls]
-        self._awaited: set[asyncio.Task[None]] = set()
         gone = None
         for member in self._members:
             try:
@@ -50,12 +51,12 @@ class Fleet:
         self._first = next((member.endpoint for member in self._members if member.endpoint), None) or _raise(gone)
         for member in self._members:
             if member.endpoint is None:
-                http_loop().call_soon_threadsafe(self._await, member)
+                self._await(member)
 
     @property
     def url(self) -> str:
         """The addresses, for messages."""
-        return ", ".join(sorted(member.url for member in self._members))
+        return ", ".join(sorted(public(member.url) for member in self._members))
 
     @property
     def entry(self) -> ModelEntry:
@@ -77,7 +78,7 @@ class Fleet:
         return "\n".join(member.endpoint.get_text(path) for member in self._members if member.endpoint)
 
     async def _ask(self, path: str, body: dict[str, Any], person: str) -> bytes:
-        order = sorted(self._members, key=lambda member: _weight(member.url, self.model, person), reverse=True)
+        order = sorted(self._members, key=lambda member: _weight(public(member.url), self.model, person), reverse=True)
         began = time.monotonic()
         while time.monotonic() - began < RESTART_SECONDS:
             for member in order:
@@ -98,24 +99,22 @@ class Fleet:
             self._await(member)
 
     def _await(self, member: _Member) -> None:
-        task = asyncio.get_running_loop().create_task(self._returned(member))
-        self._awaited.add(task)
-        task.add_done_callback(self._awaited.discard)
+        threading.Thread(target=self._returned, args=(member,), name="genrec-return", daemon=True).start()
 
-    async def _returned(self, member: _Member) -> None:
+    def _returned(self, member: _Member) -> None:
         """Take a server in as soon as it is back, with all checks."""
         said = False
         while member.endpoint is None:
-            await asyncio.sleep(AGAIN_SECONDS)
+            time.sleep(AGAIN_SECONDS)
             try:
-                member.endpoint = await asyncio.to_thread(self._take_in, member.url)
+                member.endpoint = self._take_in(member.url)
             except GoneError:
                 continue
             except GenRecError as error:
                 if not said:
                     note(f"note: {error} It stays out.")
                 said = True
-        note(f"note: {member.url} is back")
+        note(f"note: {public(member.url)} is back")
 
 
 def _raise(error: GoneError | None) -> Endpoint:

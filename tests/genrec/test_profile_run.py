@@ -15,9 +15,9 @@ from tiny import tiny_model
 
 from genrec.errors import GenRecError, InputError
 from genrec.habits import all_habits
+from genrec.profiles import run as profile_run
 from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import Guess, read_profiles, write_profiles
-from genrec.profiles import run as profile_run
 from genrec.profiles.run import BATCH, summarise
 from genrec.profiles.writer import HabitsWriter, Subject
 
