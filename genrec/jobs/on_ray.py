@@ -5,6 +5,7 @@ All machines of a cluster must see the data and the output's folder under the sa
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from genrec.jobs.worker import Opening, threads
 from genrec.terminal import one_line
 
 LOCAL = "local"
+REACHED_SECONDS = 10.0
 STORE_BYTES = 256 << 20  # of what workers are asked and answer: numbers
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told how GenRec is used
@@ -70,6 +72,16 @@ class _Mapped:
             self._problem = str(error)
 
 
+def _require_there(address: str) -> None:
+    """Raise GenRecError if nothing listens at an address with a port: Ray would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), REACHED_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise GenRecError(f"cannot reach Ray at {address}: {error}. Is the cluster running?") from None
+
+
 @contextmanager
 def _cluster(address: str, workers: int) -> Iterator[Any]:
     """Ray Data on a cluster, for as long as the block runs."""
@@ -86,7 +98,9 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
     settings: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     if address == LOCAL:  # one processor more than the workers have: reading what is asked takes one, too
         settings |= {"num_cpus": workers + 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-    else:  # elsewhere processes do not have the variables of this one
+    else:
+        _require_there(address)
+        # Elsewhere processes do not have the variables of this one.
         settings |= {"runtime_env": {"env_vars": variables}}
     try:
         ray.init(**settings)

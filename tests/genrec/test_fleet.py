@@ -126,7 +126,7 @@ def test_if_all_are_gone_they_are_waited_for(upstreams, monkeypatch):
     for one in upstreams:
         one.state = "gone"
     monkeypatch.setattr("genrec.llm.fleet.RESTART_SECONDS", 0.2)
-    with pytest.raises(GenRecError, match="none of http.* has answered"):
+    with pytest.raises(GenRecError, match=r"none of http.* has answered"):
         ask(model, PEOPLE[:5])
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,10 +159,8 @@ def test_commands_end_the_same_whoever_is_killed(what, tmp_path):
             time.sleep(0.01)
         time.sleep(draw.uniform(0.5, 3))
         workers = children(process.pid)
-        try:
+        with suppress(ProcessLookupError):
             os.kill(process.pid if victim == "driver" or not workers else workers[-1], signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.communicate()
     last = start(*arguments, "--out", killed, "--workers", 3)
     assert last.communicate()[1] is not None
@@ -203,8 +202,14 @@ def test_options_that_share_nothing_are_refused(genrec, tmp_path):
     assert code == 2
 
 
+def test_a_cluster_that_is_not_there_is_said_at_once(checkins, tmp_path):
+    pytest.importorskip("ray")
+    with pytest.raises(GenRecError, match=r"cannot reach Ray at 127.0.0.1:9: .*refused"):
+        done(Repeat(tmp_path / "log"), checkins, tmp_path / "job", Placing(ray="127.0.0.1:9"))
+
+
 @pytest.mark.slow
-def test_on_ray_too(tmp_path, genrec):
+def test_on_ray_too(tmp_path):
     pytest.importorskip("ray")
     arguments = commands(tmp_path)["profiles"]
     whole, out = tmp_path / "whole.jsonl", tmp_path / "ray.jsonl"
@@ -214,7 +219,4 @@ def test_on_ray_too(tmp_path, genrec):
     assert process.returncode == 0, said
     assert out.read_bytes() == whole.read_bytes()
     assert not home_of(out).exists()
-    code, _, err = genrec(*arguments, "--out", tmp_path / "no.jsonl", "--ray", "127.0.0.1:9")
-    assert code == 2
-    assert "cannot reach Ray at 127.0.0.1:9" in err
     assert json.loads(whole.read_text().splitlines()[0])["user_id"] == "u0"
