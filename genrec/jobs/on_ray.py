@@ -30,6 +30,7 @@ def on_ray(opening: Opening, chunks: Mapping[int, Chunk], workers: int, address:
 
     Raises GenRecError as the work does, or if the cluster cannot be reached.
     """
+    _require_there(address)
     parts = Parts(opening.home)
     parts.ask(chunks)
     with _cluster(address, workers) as data:
@@ -99,7 +100,6 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
     if address == LOCAL:  # one processor more than the workers have: reading what is asked takes one, too
         settings |= {"num_cpus": workers + 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
     else:
-        _require_there(address)
         # Elsewhere processes do not have the variables of this one.
         settings |= {"runtime_env": {"env_vars": variables}}
     try:

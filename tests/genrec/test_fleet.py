@@ -117,6 +117,7 @@ def test_at_random_moments_nothing_is_lost_or_doubled(upstreams):
     assert len(answered) == len(set(answered))
 
 
+@pytest.mark.slow
 def test_if_all_are_gone_they_are_waited_for(upstreams, monkeypatch):
     model = fleet_of(upstreams)
     for one in upstreams:
@@ -150,6 +151,7 @@ def like_vllm(root, adapter=None, base="m"):
     return answer
 
 
+@pytest.mark.slow
 def test_all_must_serve_the_same_model_and_adapter(serve, tiny_folder, tmp_path):
     ours = random_adapter(tmp_path / "a" / "first", 1)
     weights = random_adapter(tmp_path / "b" / "first", 2)
@@ -172,6 +174,7 @@ def test_all_must_serve_the_same_model_and_adapter(serve, tiny_folder, tmp_path)
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_an_adapter_of_another_shape_is_refused(serve, tmp_path, tiny_folder):
     ours = random_adapter(tmp_path / "first", 1)
     wide = tmp_path / "wide"
