@@ -105,9 +105,11 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
     try:
         ray.init(**settings)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise GenRecError(f"cannot reach Ray at {address}: {one_line(str(error))}") from None
+    except Exception as error:  # of any kind: a node that is too slow to start is a plain Exception
+        raise GenRecError(f"cannot start or reach Ray ({address}): {one_line(str(error))}") from error
     try:
         yield ray.data
+    except ray.exceptions.RayError as error:
+        raise GenRecError(f"Ray: {one_line(str(error))}. What is finished is kept: run the command again.") from error
     finally:
         ray.shutdown()
