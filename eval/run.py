@@ -12,10 +12,11 @@ RUN/times.json         rankings and seconds of each method; the one file that di
 
 import json
 import platform
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,12 @@ from eval.methods.method import Method, Ranked
 from eval.protocol import Cases
 from eval.run_records import Answer, RunConfig, Times
 from genrec import __version__, jsonl, prepared
+from genrec.checkins import Checkins
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, one_writer, require_only, write_text
+from genrec.jobs.job import HERE, Placing, home_of, results
+from genrec.jobs.parts import Chunk
+from genrec.jobs.worker import Work
 from genrec.profiles.profile import Profile, write_profiles
 from genrec.validation import first_problem, read_json, shortened
 
@@ -78,6 +83,7 @@ def run(
     name: str,
     profiles: Sequence[Profile] = (),
     progress: Progress = lambda method, done, total: None,
+    placing: Placing = HERE,
 ) -> None:
     """Rank every example with every method and write the run folder; what is there already is not made again.
 
@@ -90,7 +96,7 @@ def run(
         _require_same(out, config)
         _begin(out, config, cases, profiles)
         for method in methods:
-            rank_missing(method, cases, part_of(out, method.name), out / TIMES, progress)
+            rank_missing(method, cases, part_of(out, method.name), out / TIMES, progress=progress, placing=placing)
         _write_parquet(_collect(out, methods, cases), out / RANKINGS)
 
 
@@ -110,23 +116,47 @@ def part_of(out: Path, method: str) -> Path:
     return out / PARTS / f"{method.replace(':', '-')}.jsonl"
 
 
-def rank_missing(method: Method, cases: Cases, part: Path, times: Path, progress: Progress) -> None:
+def rank_missing(
+    method: Method, cases: Cases, part: Path, times: Path, *, progress: Progress, placing: Placing
+) -> None:
     """Add the answers that are missing to a method's part, batch by batch, and their time to times.json."""
     settings = method.settings(cases)
     done = {answer.example for answer in _resume(part, settings, cases)}
     progress(method.name, len(done), len(cases.examples))
-    unfinished = [batch for batch in batches(cases) if not done.issuperset(batch)]
-    for batch in unfinished[:1]:
-        list(method.rank(cases, batch[:1], K))  # loading a model, or training one, does not count as ranking
-    for batch in unfinished:
-        missing = set(batch) - done
-        start = time.perf_counter()
-        answers = sorted(method.rank(cases, batch, K), key=lambda answer: answer.example)
-        seconds = time.perf_counter() - start
-        _add_time(times, method.name, len(batch), seconds)
-        jsonl.append(part, (_line(answer) for answer in answers if answer.example in missing))
-        done |= missing
+    chunks = list(batches(cases))
+    finished = {number for number, batch in enumerate(chunks) if done.issuperset(batch)}
+    if len(finished) == len(chunks):
+        return
+    first = next(batch for number, batch in enumerate(chunks) if number not in finished)[:1]
+    # Without the check-ins, which workers read for themselves.
+    unread = replace(cases, checkins=replace(cases.checkins, frame=cases.checkins.frame.clear()))
+    elsewhere = placing.elsewhere(_Answers(method, unread, first), cases.checkins, {**settings, **cases.description()})
+    opening = partial(_Answers(method, cases, first), cases.checkins)
+    for number, made in results(chunks, opening, home_of(part), elsewhere, finished):
+        missing = [example not in done for example in sorted(chunks[number])]
+        _add_time(times, method.name, len(chunks[number]), made.seconds)
+        jsonl.append(part, compress(made.lines, missing))
+        done.update(chunks[number])
         progress(method.name, len(done), len(cases.examples))
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """A method at its work: opened with check-ins, it answers batches of examples. Pickled for workers."""
+
+    method: Method
+    cases: Cases
+    first: list[int]
+
+    def __call__(self, checkins: Checkins) -> Work:
+        """Load or train the method, which does not count as ranking."""
+        cases = self.cases if checkins is self.cases.checkins else replace(self.cases, checkins=checkins)
+        list(self.method.rank(cases, self.first, K))
+        return partial(self._lines, cases)
+
+    def _lines(self, cases: Cases, examples: Chunk) -> list[str]:
+        answers = self.method.rank(cases, [int(example) for example in examples], K)
+        return [_line(answer) for answer in sorted(answers, key=lambda answer: answer.example)]
 
 
 def batches(cases: Cases) -> Iterator[list[int]]:

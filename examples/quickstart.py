@@ -28,7 +28,8 @@ examples = list({example.user_id: example for example in reversed(split.examples
 # %% Evidence: what these users did before that moment.
 from genrec.habits import all_habits
 
-habits = all_habits(checkins, split.start, [example.user_id for example in examples])
+users = [example.user_id for example in examples]
+habits = all_habits(checkins, split.start, users)
 
 # %% Profiles: the model phrases the evidence, and what the evidence does not support is dropped.
 import time
@@ -38,18 +39,17 @@ from genrec.llm.local import LocalModel
 from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import read_profiles
 from genrec.profiles.run import run, summarise
-from genrec.profiles.writer import Subject
 
 with err.status("loading the model (the first time it is unpacked, about a minute)"):
     model, author = LocalModel.load("embedded"), LocalModel.load("embedded", WRITER)
 writer = LlmWriter(author, model, checkins.pois["category"].unique().to_list(), taught=True)
-subjects = [Subject(habits[example.user_id]) for example in examples]
 start = time.perf_counter()
 with progress_bar() as bar:
-    task = bar.add_task("profiles", total=len(subjects))
-    written = run(writer, subjects, folder / "profiles.jsonl", lambda done: bar.update(task, completed=done))
-profiles = read_profiles(folder / "profiles.jsonl")
-out.print(summary_table(summarise(list(profiles.values())), time.perf_counter() - start, len(written)))
+    task = bar.add_task("profiles", total=len(users))
+    path = folder / "profiles.jsonl"
+    written = run(writer, lambda _: habits, users, path, lambda done: bar.update(task, completed=done))
+profiles = read_profiles(path)
+out.print(summary_table(summarise(profiles.values()), time.perf_counter() - start, len(written)))
 
 # %% Rankings: the fusion's five most probable places, from all that was before the visit. Beside them stand those of
 # the model, which reads the profile, and those of habits alone.

@@ -174,9 +174,9 @@ class SaltedEndpoint(Endpoint):
 
     salts: Iterator[str] = itertools.repeat("shared")
 
-    def post_all(self, path: str, bodies: Sequence[dict[str, Any]]) -> list[bytes]:
+    def post_all(self, path: str, bodies: Sequence[dict[str, Any]], people: Sequence[str] = ()) -> list[bytes]:
         """See `Endpoint`."""
-        return super().post_all(path, [body | {"cache_salt": next(self.salts)} for body in bodies])
+        return super().post_all(path, [body | {"cache_salt": next(self.salts)} for body in bodies], people)
 
 
 def one_id(endpoint: Endpoint, trie: Trie) -> Answer:

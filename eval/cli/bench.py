@@ -24,10 +24,10 @@ from eval.bench.measure import (
 )
 from eval.bench.tables import Limit, limits, limits_table, ratios_table, rows_table, to_json
 from eval.cli.bench_data import data
+from eval.cli.bench_jobs import jobs
 from eval.cli.bench_rankers import rankers
 from eval.cli.bench_scale import scale
 from genrec.cli.console import err, out
-from genrec.cli.options import Server
 from genrec.files import write_text
 from genrec.llm.loading import load_model
 from genrec.llm.local import LocalModel
@@ -53,6 +53,7 @@ QUICK = [Scale(600, (1, 8), asks=2, alone=4, slow_ways=1), Scale(5000, (1,), ask
 app = typer.Typer()
 app.command()(rankers)
 app.command()(data)
+app.command()(jobs)
 app.command()(scale)
 
 
@@ -60,7 +61,9 @@ app.command()(scale)
 def bench(
     context: typer.Context,
     model: Annotated[str, typer.Option(help="'embedded', a model folder, or a Hugging Face id.")] = "embedded",
-    server: Server = None,
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="A vLLM server to measure; a key: GENREC_API_KEY.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer people and asks: a few minutes on two cores.")] = False,
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="All figures as JSON.")] = None,
 ) -> None:

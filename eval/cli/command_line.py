@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-PLACEHOLDERS = {"output": "DIR", "server": "URL"}
+PLACEHOLDERS = {"output": "DIR", "servers": "URL", "server": "URL"}
 PATHS_AS_TEXT = ("model", "adapter")  # options that take a folder or a name
 
 

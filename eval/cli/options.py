@@ -8,8 +8,9 @@ import typer
 
 from eval.methods.names import NAMES
 from eval.protocol import SplitName
-from genrec.cli.options import Model, Server
+from genrec.cli.options import Model, Servers
 from genrec.filters import PresetName
+from genrec.llm.address import together
 from genrec.trajectories import Part
 
 METHOD = typer.Option("--method", metavar="M", help=f"What to examine; give it several times. {NAMES}.")
@@ -78,7 +79,12 @@ class ModelNames:
     """The model that ranks; a bundle of options."""
 
     model: Model = None
-    server: Server = None
+    servers: Servers = None
+
+    @property
+    def server(self) -> str | None:
+        """The servers as one text."""
+        return together(self.servers or ())
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from eval.run import run as run_all
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.options import CheckinsPath, Reading
+from genrec.cli.placing import Placing
+from genrec.cli.server_loads import ServerLoads
 from genrec.files import write_text
 
 
@@ -43,6 +45,7 @@ def run(
     model: AdaptedNames,
     rankers: Rankers = None,
     aggregates: Aggregates = None,
+    placing: Placing,
     reading: Reading,
 ) -> None:
     """Rank the same examples with several methods; run again after a kill, it goes on where it stopped."""
@@ -53,6 +56,7 @@ def run(
     methods = make_methods(names, models, shelf, seed=draw.seed, rankers=rankers)
     print_examples(asked)
     left_out = _ranked_before(output) - set(names)
+    loads = ServerLoads(model.server)
     with progress_bar() as bar:
         tasks = {name: bar.add_task(name, total=len(asked.examples)) for name in names}
         run_all(
@@ -61,8 +65,12 @@ def run(
             output,
             name=path.name,
             profiles=shelf.given,
-            progress=lambda method, done, total: bar.update(tasks[method], completed=done, total=total),
+            progress=lambda method, done, total: bar.update(
+                tasks[method], completed=done, total=total, description=loads.line(method)
+            ),
+            placing=placing,
         )
+    loads.print()
     _print_results(asked, methods, output)
     if left_out:
         err.print(

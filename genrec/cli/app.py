@@ -74,7 +74,7 @@ def app(
             opened = _opened(store, path, reading, host)
             served = make_app(
                 opened,
-                models,
+                models.models,
                 rankers,
                 abroad=host not in LOOPBACK,
                 keep_answers=keep_answers,

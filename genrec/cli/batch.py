@@ -1,26 +1,34 @@
 """Rankings for many users, in a file that a killed run goes on with."""
 
 import hashlib
+import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from io import StringIO
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from genrec import __version__, jsonl
-from genrec.assistant import Assistant, check_user
+from genrec.assistant import Assistant, Models, check_user
+from genrec.checkins import Checkins
 from genrec.cli.console import err, out, progress_bar
+from genrec.cli.placing import Placing
+from genrec.cli.server_loads import ServerLoads
 from genrec.cli.times import local_time
 from genrec.columns import TIME, USER
 from genrec.errors import GenRecError, InputError
 from genrec.files import one_writer
 from genrec.fingerprint import fingerprint, places_fingerprint
-from genrec.llm.address import public
+from genrec.jobs.job import home_of, results
+from genrec.jobs.parts import Item
+from genrec.jobs.worker import Work
+from genrec.llm.address import shown
 from genrec.llm.identity import model_settings
 from genrec.profiles.editing import stated
-from genrec.profiles.profile import Level
+from genrec.profiles.profile import Level, read_profiles
 from genrec.ranking import By, Ranking
 from genrec.recommender import Ask
 from genrec.validation import read_text
@@ -29,7 +37,29 @@ from genrec.validation import read_text
 BATCH = 32
 
 
-def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, by: By, k: int, level: Level) -> None:
+@dataclass(frozen=True)
+class Batches:
+    """How rankings are made; pickled for workers, which open it for themselves."""
+
+    models: Models
+    profiles: Path | None
+    rankers: Path | None
+    beside: Path | None
+    by: By
+    k: int
+    level: Level
+
+    def open(self, checkins: Checkins) -> Work:
+        """Rankings of a batch as lines, opened in a worker."""
+        known = read_profiles(self.profiles) if self.profiles else {}
+        return self.work(Assistant(checkins, known, self.models, rankers=self.rankers, beside=self.beside))
+
+    def work(self, assistant: Assistant) -> Work:
+        """Rankings of a batch as lines."""
+        return partial(_lines, assistant, _Origin(assistant, self.by, self.k, self.level), self)
+
+
+def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, how: Batches, placing: Placing) -> None:
     """Add rankings to `output` batch by batch; those already there are not made again.
 
     Batches are fixed by the list of asks, not by what is missing: after a kill, the same call gives the same file as an
@@ -39,22 +69,40 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, by: By, k:
     for user, _ in asks:
         check_user(user, assistant.users)
     with one_writer(output):
-        origin = _Origin(assistant, by, k, level)
+        origin = _Origin(assistant, how.by, how.k, how.level)
         done = _finished(output, origin)
         missing = [ask for ask in asks if _key(*ask) not in done]
+        batches = [[_item(*ask) for ask in asks[start : start + BATCH]] for start in range(0, len(asks), BATCH)]
+        finished = {number for number in range(len(batches)) if done.issuperset(map(_asked, batches[number]))}
+        elsewhere = placing.elsewhere(how.open, assistant.checkins, origin.of_all([user for user, _ in asks]))
+        loads = ServerLoads(how.models.server)
         with progress_bar() as bar:
             task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
-            for start in range(0, len(asks), BATCH):
-                batch = asks[start : start + BATCH]
-                lacking = [ask for ask in batch if _key(*ask) not in done]
-                if lacking:
-                    records = [_record(ranking, origin) for ranking in _ranked(assistant, batch, by, k, level)]
-                    new = [record for record in records if (record["user_id"], record["at"]) not in done]
-                    jsonl.append(output, map(jsonl.line, new), private=True)
-                    bar.advance(task, len(lacking))
+            for number, made in results(batches, partial(how.work, assistant), home_of(output), elsewhere, finished):
+                new = [_asked(item) not in done for item in batches[number]]
+                jsonl.append(output, compress(made.lines, new), private=True)
+                bar.update(task, advance=sum(new), description=loads.line("rankings"))
+        loads.print()
     out.print(f"{len(asks)} rankings in {output}, {len(asks) - len(missing)} of them from before", markup=False)
-    if missing and by == "llm":
+    if missing and how.by == "llm" and elsewhere is None:
         err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
+
+
+def _item(user: str, at: datetime | None) -> str:
+    """An ask as text."""
+    return json.dumps(_key(user, at))
+
+
+def _asked(item: Item) -> tuple[str, str | None]:
+    """The key of an ask as text."""
+    user, at = json.loads(str(item))
+    return user, at
+
+
+def _lines(assistant: Assistant, origin: "_Origin", how: Batches, items: Sequence[Item]) -> list[str]:
+    keys = [_asked(item) for item in items]
+    asks = [(user, datetime.fromisoformat(at) if at else None) for user, at in keys]
+    return [jsonl.line(_record(one, origin)) for one in _ranked(assistant, asks, how.by, how.k, how.level)]
 
 
 def _ranked(assistant: Assistant, asks: Sequence[Ask], by: By, k: int, level: Level) -> list[Ranking]:
@@ -88,8 +136,15 @@ class _Origin:
             self._common |= model_settings(named.model, named.server, assistant.adapter)
             self._common |= {"level": level, "prompt": assistant.llm.prompt, "probabilities": named.probabilities}
             writer = named.profile_model or named.model or named.server or "embedded"
-            self._writer = f"written now by {public(writer)}"
+            self._writer = f"written now by {shown(writer)}"
         self.of = cache(self._of)
+
+    def of_all(self, users: Sequence[str]) -> dict[str, str]:
+        """The same of all users, as a hash."""
+        digest = hashlib.sha256()
+        for user in users:
+            digest.update(jsonl.line(self.of(user)).encode())
+        return {"of all": digest.hexdigest()}
 
     def _of(self, user: str) -> dict[str, Any]:
         if self._writer is None:

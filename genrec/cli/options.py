@@ -22,9 +22,14 @@ CheckinsPath = Annotated[
 Model = Annotated[
     str | None, typer.Option("--model", help="Hugging Face id, model folder or 'embedded' (the default).")
 ]
-Server = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="OpenAI-compatible server to use; a key goes into GENREC_API_KEY."),
+Servers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="OpenAI-compatible server to use; a key goes into GENREC_API_KEY. Several that serve the same share the "
+        "work: repeat it.",
+    ),
 ]
 Adapter = Annotated[
     str | None,

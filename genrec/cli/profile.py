@@ -6,21 +6,29 @@ import subprocess
 import tempfile
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from genrec.assistant import choose_users, make_writer
+from genrec.checkins import Checkins
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
 from genrec.cli.groups import MainCommandGroup
-from genrec.cli.options import CheckinsPath, Model, Reading, Server
+from genrec.cli.options import CheckinsPath, Model, Reading, Servers
+from genrec.cli.placing import Placing
 from genrec.cli.render import print_profile, summary_table
+from genrec.cli.server_loads import ServerLoads
 from genrec.cli.times import local_time
+from genrec.clock import before
+from genrec.columns import USER
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_regular
 from genrec.habits import all_habits
+from genrec.jobs.worker import Work
+from genrec.llm.address import together
 from genrec.plain_yaml import LARGEST_YAML
 from genrec.profiles import run as profile_run
 from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
@@ -30,6 +38,8 @@ from genrec.profiles.profile import dumps, profile_of, read_profiles, write_prof
 from genrec.profiles.writer import Subject, Writer
 from genrec.store.json_lines import JsonLines
 from genrec.validation import read_text
+
+WriterKind = Literal["llm", "habits"]
 
 app = typer.Typer(
     cls=MainCommandGroup,
@@ -63,10 +73,11 @@ def run(
     users: Annotated[str | None, typer.Option(metavar="U1,U2,...", help="Only these users.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the N users with the most check-ins.")] = None,
     as_of: AsOf = None,
-    writer: Annotated[Literal["llm", "habits"], typer.Option(help="A model, or templates without any model.")] = "llm",
+    writer: Annotated[WriterKind, typer.Option(help="A model, or templates without any model.")] = "llm",
     model: Model = None,
-    server: Server = None,
+    servers: Servers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate tokens and time.")] = False,
+    placing: Placing,
     reading: Reading,
 ) -> None:
     """Write the users' profiles to a file; run again after a kill, it goes on where it stopped."""
@@ -77,29 +88,43 @@ def run(
     if asked is not None and not all(asked):
         raise GenRecError("--users has an empty place; write --users U1,U2")
     chosen = choose_users(checkins, asked, limit)
-    subjects = [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()]
-    if not any(subject.habits.checkins for subject in subjects):
+    if as_of and not before(checkins.frame, as_of)[USER].is_in(chosen).any():
         raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {checkins.frame['time'][0]}")
+    server = together(servers or ())
     author = make_writer(writer, model, server, checkins, err.status)
     if dry_run:
-        _estimate(author, subjects)
+        _estimate(author, [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()])
         return
+    opened = partial(_opened, writer, model, server, as_of)
+    made_from = {"writer": author.name, "prompt": author.prompt_version, "as of": str(as_of)}
     start = time.perf_counter()
+    loads = ServerLoads(server)
     with progress_bar() as bar:
-        task = bar.add_task("profiles", total=len(subjects))
+        task = bar.add_task("profiles", total=len(chosen))
         written = profile_run.run(
             author,
-            subjects,
+            partial(all_habits, checkins, as_of),
+            chosen,
             output,
-            on_progress=lambda done: bar.update(task, completed=done),
-            evidence_of=lambda users: all_habits(checkins, as_of, users),
+            on_progress=lambda done: bar.update(task, completed=done, description=loads.line("profiles")),
+            batch=profile_run.TEMPLATED if writer == "habits" else profile_run.BATCH,
+            elsewhere=placing.elsewhere(opened, checkins, made_from),
         )
-    summary = profile_run.summarise(list(read_profiles(output).values()))
+    summary = profile_run.summarise(profile_run.briefs(output))
+    loads.print()
     out.print(summary_table(summary, time.perf_counter() - start, len(written)))
     if summary.collapsed:
         err.print(
             f"warning: {summary.largest_tuple:.0%} of the users have the same traits; these guesses tell little apart."
         )
+
+
+def _opened(
+    kind: WriterKind, model: str | None, server: str | None, as_of: datetime | None, checkins: Checkins
+) -> Work:
+    """The writing of profiles, opened in a worker."""
+    author = make_writer(kind, model, server, checkins)
+    return partial(profile_run.lines, author, partial(all_habits, checkins, as_of))
 
 
 def _estimate(writer: Writer, subjects: list[Subject]) -> None:

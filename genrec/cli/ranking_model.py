@@ -6,16 +6,17 @@ from typing import Annotated
 import typer
 
 from genrec.assistant import Models
-from genrec.cli.options import Adapter, Model, NoAdapter, Probabilities, Server
+from genrec.cli.options import Adapter, Model, NoAdapter, Probabilities, Servers
 from genrec.errors import GenRecError
+from genrec.llm.address import together
 
 
 @dataclass(frozen=True)
-class RankingModel(Models):
+class RankingModel:
     """What the user names of `Models`, as options; raises GenRecError for an adapter beside no adapter."""
 
     model: Model = None
-    server: Server = None
+    servers: Servers = None
     adapter: Adapter = None
     plain: NoAdapter = False
     profile_model: Annotated[
@@ -26,3 +27,9 @@ class RankingModel(Models):
     def __post_init__(self) -> None:
         if self.adapter and self.plain:
             raise GenRecError("--adapter and --no-adapter exclude each other")
+
+    @property
+    def models(self) -> Models:
+        """What was named."""
+        server = together(self.servers or ())
+        return Models(self.model, server, self.adapter, self.plain, self.profile_model, self.probabilities)

@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from genrec.assistant import Assistant
-from genrec.cli.batch import rank_all, read_asks, to_json
+from genrec.cli.batch import Batches, rank_all, read_asks, to_json
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.dialogue import Dialogue
 from genrec.cli.options import CheckinsPath, Reading
+from genrec.cli.placing import Placing
 from genrec.cli.ranking_model import RankingModel
 from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
@@ -103,9 +104,12 @@ def recommend(
     ] = None,
     output: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Rankings as JSON Lines.")] = None,
     llm: _ForLlm,
+    placing: Placing,
     reading: Reading,
 ) -> None:
     """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
+    if users_from is None and placing != Placing():
+        raise GenRecError("--workers and --ray share the work for many people: name them with --users-from FILE")
     _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from, output)
     talk = user is None and llm.about is None and fusion.says is None and users_from is None
     # The fusion takes the sentences that were put into a profile as words; a model reads words.
@@ -120,11 +124,12 @@ def recommend(
         raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
-    assistant = Assistant(reading.checkins(path), known, llm, err.status, fusion.rankers, beside=fusion.beside)
+    assistant = Assistant(reading.checkins(path), known, llm.models, err.status, fusion.rankers, beside=fusion.beside)
     if talk:
         Dialogue(assistant, at, ranks, k, level, fusion.strength, explain=fusion.explain).run()
     elif users_from and output:
-        rank_all(assistant, read_asks(users_from, at, assistant.users), output, ranks, k, level)
+        how = Batches(llm.models, llm.profiles, fusion.rankers, fusion.beside, ranks, k, level)
+        rank_all(assistant, read_asks(users_from, at, assistant.users), output, how, placing)
     else:
         said = [*([fusion.says] if fusion.says else []), *_stated(known, user, ranks, fusion.beside)]
         if said:
@@ -172,7 +177,7 @@ def _read_by_models(llm: _ForLlm) -> dict[str, object]:
         "--about": llm.about,
         "--level": llm.level,
         "--model": llm.model,
-        "--server": llm.server,
+        "--server": llm.servers,
         "--adapter": llm.adapter,
         "--no-adapter": llm.plain,
         "--profile-model": llm.profile_model,

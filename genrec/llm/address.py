@@ -1,6 +1,7 @@
 """A server's address. A name and a password in it are for requests only: they are never stored or shown."""
 
 import re
+from collections.abc import Sequence
 
 import httpx
 
@@ -13,6 +14,21 @@ _LAST_PORT = 65535
 def public(server: str) -> str:
     """The address without a name, a password or a query (which may hold a key): to be stored or shown."""
     return re.split(r"[?#]", _SECRETS.sub(r"\1", server), maxsplit=1)[0]
+
+
+def together(servers: Sequence[str]) -> str | None:
+    """Addresses of servers of one model as one text, whatever their order; None if there are none."""
+    return " ".join(sorted(set(servers))) or None
+
+
+def each(servers: str) -> list[str]:
+    """The addresses that `together` has put into one text."""
+    return servers.split(" ")
+
+
+def shown(servers: str) -> str:
+    """The same of several addresses: to be stored or shown."""
+    return " ".join(map(public, each(servers)))
 
 
 def request_address(server: str) -> tuple[httpx.URL, httpx.Auth | None]:

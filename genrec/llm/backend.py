@@ -65,12 +65,22 @@ class Generator(Protocol):
         temperature: float = 0.0,
         seed: int = 0,
         words: str = "",
+        people: Sequence[str] = (),
     ) -> list[Generation]:
         """One completion a conversation, cut before `stop`.
 
         `words`: what is written consists of these and of what the conversations hold, which a model may take for
-        granted, as a small vocabulary is read faster. Empty: of anything.
+        granted, as a small vocabulary is read faster. Empty: of anything. `people`: whom each conversation is about,
+        as several servers share people.
         """
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A model that writes, and, where its scores are to be had, ranks."""
+
+    generator: Generator
+    scorer: "AnswerScorer | None"
 
 
 class AnswerScorer(Protocol):
@@ -91,10 +101,17 @@ class AnswerScorer(Protocol):
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, without special tokens."""
 
-    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> Scorer:
+    def read(
+        self,
+        prompts: Sequence[Sequence[int]],
+        tries: Sequence[Trie],
+        over: Over = "model",
+        people: Sequence[str] = (),
+    ) -> Scorer:
         """Run the model over prompts; the scorer is valid until the next call.
 
-        `tries` holds the answers that may be asked about, so that a backend can look ahead; `over`: see `Over`.
+        `tries` holds the answers that may be asked about, so that a backend can look ahead; `over`: see `Over`;
+        `people`: whom each prompt is about, as several servers share people.
         """
 
     def states(self, texts: Sequence[str], low_rank: LowRank) -> NDArray[np.float32] | None:

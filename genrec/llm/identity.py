@@ -6,14 +6,14 @@ from typing import Any
 
 from genrec.files import file_hash
 from genrec.llm.adapter import WEIGHTS
-from genrec.llm.address import public
+from genrec.llm.address import shown
 
 
 def model_settings(model: str | None, server: str | None, adapter: str | None) -> dict[str, Any]:
     """What the user named, and the hash of what lies on this machine; `model` and `adapter` may be None."""
     settings: dict[str, Any] = {
         "model": model or ("embedded" if server is None else None),
-        "server": public(server) if server else None,
+        "server": shown(server) if server else None,
     }
     if server is None and model and Path(model).is_dir():
         settings["model_sha256"] = folder_hash(Path(model))

@@ -112,7 +112,13 @@ class LocalModel:
         return self._used
 
     @torch.inference_mode()
-    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> RowScorer:
+    def read(
+        self,
+        prompts: Sequence[Sequence[int]],
+        tries: Sequence[Trie],
+        over: Over = "model",
+        people: Sequence[str] = (),
+    ) -> RowScorer:
         """See `AnswerScorer`."""
         ahead = [branches(read_ahead(trie)) for trie in tries]
         asked = [list(prompt) for prompt in prompts]
@@ -174,6 +180,7 @@ class LocalModel:
         temperature: float = 0.0,
         seed: int = 0,
         words: str = "",
+        people: Sequence[str] = (),
     ) -> list[Generation]:
         """See `Generator`."""
         results = []

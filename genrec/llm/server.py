@@ -19,6 +19,7 @@ from genrec.llm.backend import CacheUse, Generation, LowRank, Message, Over
 from genrec.llm.chat import answer_tokens, count_tokens, fitted, folded, prompt_tokens, text_tokens
 from genrec.llm.decoding import Node, Trie, given_children
 from genrec.llm.endpoint import Endpoint, RolesError
+from genrec.llm.fleet import Fleet
 from genrec.llm.plain_text import plain
 
 # vLLM scores so many tokens a position at most (`MAX_LOGPROB_TOKEN_IDS`).
@@ -34,7 +35,7 @@ Place = tuple[int, tuple[int, ...]]  # a prompt by its number, and the tokens of
 class ServerModel:
     """Generator over an endpoint."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint | Fleet) -> None:
         self.endpoint = endpoint
         self.name = endpoint.model
         self._folds = False  # whether the server has been found to take no system role
@@ -48,16 +49,17 @@ class ServerModel:
         temperature: float = 0.0,
         seed: int = 0,
         words: str = "",
+        people: Sequence[str] = (),
     ) -> list[Generation]:
         """See `Generator`; a server writes what it likes."""
         settings = {"max_tokens": max_tokens, "stop": [stop], "temperature": temperature, "seed": seed}
         asked = [self._messages(conversation) for conversation in conversations]
         try:
-            answers = self._chat(asked, settings)
+            answers = self._chat(asked, settings, people)
         except RolesError:  # the template that the server uses is not known here
             if self._folds or all(folded(messages) == messages for messages in asked):
                 raise
-            answers = self._chat([folded(messages) for messages in asked], settings)
+            answers = self._chat([folded(messages) for messages in asked], settings, people)
             self._folds = True
         return [self._generation(answer, stop) for answer in answers]
 
@@ -66,9 +68,11 @@ class ServerModel:
         messages = [{**message, "content": plain(message["content"])} for message in conversation]
         return folded(messages) if self._folds else messages
 
-    def _chat(self, conversations: Sequence[list[Message]], settings: dict[str, Any]) -> list[bytes]:
+    def _chat(
+        self, conversations: Sequence[list[Message]], settings: dict[str, Any], people: Sequence[str]
+    ) -> list[bytes]:
         bodies = [{"messages": messages, **settings} for messages in conversations]
-        return self.endpoint.post_all("/v1/chat/completions", bodies)
+        return self.endpoint.post_all("/v1/chat/completions", bodies, people)
 
     def _generation(self, answer: bytes, stop: str) -> Generation:
         said = read(ChatCompletion, answer, self.endpoint.url, "chat completion")
@@ -79,7 +83,9 @@ class ServerModel:
 class VllmModel(ServerModel):
     """Generator and ranker over vLLM; the tokenizer must be the served model's own."""
 
-    def __init__(self, endpoint: Endpoint, tokenizer: PreTrainedTokenizerBase, adapter: Adapter | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint | Fleet, tokenizer: PreTrainedTokenizerBase, adapter: Adapter | None = None
+    ) -> None:
         super().__init__(endpoint)
         self.tokenizer = tokenizer
         self.adapter = adapter
@@ -103,7 +109,13 @@ class VllmModel(ServerModel):
         """See `AnswerScorer`."""
         return count_tokens(self.tokenizer, text)
 
-    def read(self, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model") -> "ServerScorer":
+    def read(
+        self,
+        prompts: Sequence[Sequence[int]],
+        tries: Sequence[Trie],
+        over: Over = "model",
+        people: Sequence[str] = (),
+    ) -> "ServerScorer":
         """See `AnswerScorer`."""
         limit = self.endpoint.entry.max_model_len
         for prompt, trie in zip(prompts, tries, strict=True):
@@ -111,7 +123,7 @@ class VllmModel(ServerModel):
                 raise GenRecError(
                     f"a prompt of {len(prompt)} tokens exceeds the {limit} that {self.endpoint.url} can read"
                 )
-        return ServerScorer(self.endpoint, prompts, tries, over)
+        return ServerScorer(self.endpoint, prompts, tries, over, people)
 
     def states(self, texts: Sequence[str], low_rank: LowRank) -> None:
         """See `AnswerScorer`: a server does not show them."""
@@ -141,9 +153,14 @@ class ServerScorer:
     """
 
     def __init__(
-        self, endpoint: Endpoint, prompts: Sequence[Sequence[int]], tries: Sequence[Trie], over: Over = "model"
+        self,
+        endpoint: Endpoint | Fleet,
+        prompts: Sequence[Sequence[int]],
+        tries: Sequence[Trie],
+        over: Over = "model",
+        people: Sequence[str] = (),
     ) -> None:
-        self._endpoint, self._over = endpoint, over
+        self._endpoint, self._over, self._people = endpoint, over, people
         self._prompts = prompts
         self._tries = tries
         self._known: dict[Place, dict[int, float]] = {}
@@ -153,7 +170,8 @@ class ServerScorer:
         new = [node for node in nodes if (node.prompt, node.path) not in self._known]
         asks = [(node, tokens) for node in new for tokens in self._requests(node)]
         bodies = [self._body(node, tokens) for node, tokens in asks]
-        for (node, _), answer in zip(asks, self._endpoint.post_all("/v1/completions", bodies), strict=True):
+        people = [self._people[node.prompt] for node, _ in asks] if self._people else ()
+        for (node, _), answer in zip(asks, self._endpoint.post_all("/v1/completions", bodies, people), strict=True):
             self._keep(node, answer)
         return [self._scores(node) for node in nodes]
 

@@ -28,27 +28,28 @@ class FieldGuesser:
         self._scorer = scorer
         self._tries = [Trie(scorer.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
 
-    def guess(self, notes: str) -> dict[str, Guess]:
+    def guess(self, notes: str, person: str = "") -> dict[str, Guess]:
         """A guess for every closed field, from the notes about one person."""
-        scores = self._scores(notes)
+        scores = self._scores(notes, person)
         return {name: self._decide(name, scores[name]) for name in CLOSED_FIELDS}
 
     @cached_property
     def _reference(self) -> dict[str, list[float]]:
         """Each option's mean score over the invented people."""
-        people = [self._scores(notes) for notes in reference_notes()]
+        people = [self._scores(notes, notes) for notes in reference_notes()]
         return {
             name: [fmean(scores) for scores in zip(*(person[name] for person in people), strict=True)]
             for name in CLOSED_FIELDS
         }
 
-    def _scores(self, notes: str) -> dict[str, list[float]]:
+    def _scores(self, notes: str, person: str) -> dict[str, list[float]]:
         """Log-probabilities of each field's options, in their order."""
         prompts = [
             self._scorer.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
         ]
         most = max(len(options) for options in CLOSED_FIELDS.values())
-        ranked = top_k(self._scorer.read(prompts, self._tries), self._tries, most)
+        scorer = self._scorer.read(prompts, self._tries, people=[person] * len(prompts))
+        ranked = top_k(scorer, self._tries, most)
         return {
             name: [scored.logprob for scored in sorted(answers, key=lambda scored: scored.answer)]
             for name, answers in zip(CLOSED_FIELDS, ranked, strict=True)

@@ -132,7 +132,8 @@ class ModelRanker(ABC):
         require_catalogue((query.profile for query in queries), self._checkins.pois)
         prompts = [prompt(query) for query in queries]
         tries = [self.trie] * len(prompts)
-        ranked = top_k(self._scorer.read([asked.tokens for asked in prompts], tries, self._over), tries, k)
+        people = [query.profile.user_id for query in queries]
+        ranked = top_k(self._scorer.read([asked.tokens for asked in prompts], tries, self._over, people), tries, k)
         return [
             TopK(
                 [scored.answer for scored in best],

@@ -15,14 +15,21 @@ from tiny import tiny_model
 
 from genrec.errors import GenRecError, InputError
 from genrec.habits import all_habits
+from genrec.profiles import run as profile_run
 from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import Guess, read_profiles, write_profiles
-from genrec.profiles.run import BATCH, run, summarise
+from genrec.profiles.run import BATCH, summarise
 from genrec.profiles.writer import HabitsWriter, Subject
 
 
 def subjects_of(users, as_of=None):
     return [Subject(habits) for habits in all_habits(town(users), as_of).values()]
+
+
+def run(writer, subjects, out, *arguments):
+    """Write profiles of people whose habits are given."""
+    habits = {subject.habits.user_id: subject.habits for subject in subjects}
+    return profile_run.run(writer, lambda users: habits, list(habits), out, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def vllm(root, **more):
 @pytest.mark.parametrize("root", ["owner/model", "gpt2", "embedded", "\x00", "x" * 4000, None, "owner/" + "x" * 300])
 def test_a_servers_word_alone_is_not_looked_up(root, serve, monkeypatch):
     asked = []
-    monkeypatch.setattr("genrec.llm.loading.load_tokenizer", asked.append)
+    monkeypatch.setattr("genrec.llm.served.load_tokenizer", asked.append)
     url, _ = serve(vllm(root))
     connect.cache_clear()
     with pytest.raises(GenRecError, match="its tokenizer cannot be had"):
@@ -91,7 +91,7 @@ def test_a_servers_word_alone_is_not_looked_up(root, serve, monkeypatch):
 
 def test_the_users_word_is_looked_up(serve, tiny_folder, monkeypatch):
     asked = []
-    monkeypatch.setattr("genrec.llm.loading.load_tokenizer", lambda name: asked.append(name) or TINY)
+    monkeypatch.setattr("genrec.llm.served.load_tokenizer", lambda name: asked.append(name) or TINY)
     url, _ = serve(vllm("owner/model"))
     connect.cache_clear()
     assert connect("owner/model", url).scorer

@@ -19,6 +19,7 @@ from tiny import tiny_model
 from eval.bench.measure import uncached_rows, vllm_rows, workload
 from genrec.errors import GenRecError
 from genrec.habits import all_habits
+from genrec.llm.address import together
 from genrec.llm.connect import connect, connect_scorer
 from genrec.llm.local import LocalModel
 from genrec.profiles.portrait.writer import LlmWriter
@@ -131,6 +132,19 @@ def test_the_same_rankings_as_in_this_process(k, server, checkins, queries):
     here = LlmRanker(tiny_model(), checkins)
     same(there.rank(queries, k=k), here.rank(queries, k=k))
     assert there.rank(queries[:1], k=k)[0].pois == here.rank(queries[:1], k=k)[0].pois
+
+
+def test_the_same_rankings_from_several_servers(server, checkins, queries):
+    """One vLLM under two addresses, and an address where nothing is."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nothing = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    both = together([server.url, server.url.replace("127.0.0.1", "localhost"), nothing])
+    several = LlmRanker(connect_scorer(None, both, "first"), checkins)
+    same(several.rank(queries), LlmRanker(connect_scorer(None, server.url, "first"), checkins).rank(queries))
+    before = several.cache_use()
+    several.rank(queries)
+    assert several.cache_use().since(before).hit_rate > 0.5
 
 
 def test_the_prefix_cache_is_reported(server, checkins, queries):

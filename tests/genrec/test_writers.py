@@ -151,7 +151,7 @@ def slow(seconds):
     """Batches of one, with a pause before each: so that there is a middle to be killed in."""
     return f"""
 import time, genrec.profiles.run as profiles, genrec.cli.batch as batch, genrec.jsonl as jsonl
-profiles.BATCH = batch.BATCH = 1
+profiles.BATCH = profiles.TEMPLATED = batch.BATCH = 1
 append = jsonl.append
 def late(*arguments, **options):
     time.sleep({seconds})

@@ -155,6 +155,7 @@ class LlmWriter:
             stop=PARAGRAPH_STOP,
             temperature=temperature,
             words=phrase_words() if self._taught else "",
+            people=[draft.habits.user_id for draft in drafts],
         )
         for draft, generation in zip(drafts, generations, strict=True):
             draft.count(generation)
@@ -163,7 +164,7 @@ class LlmWriter:
     def _guess(self, subject: Subject) -> dict[str, Guess]:
         if self._fields is None:
             return unknown_fields(CLOSED_FIELDS)
-        return self._fields.guess(evidence(subject.habits, subject.about))
+        return self._fields.guess(evidence(subject.habits, subject.about), subject.habits.user_id)
 
 
 def _statements(drafts: Sequence[_Draft]) -> list[tuple[Section, Statement]]:
