@@ -53,7 +53,8 @@ _MINUTES = r"(?:[:.]\d\d)?(?: ?o['\u2019]clock)?(?: ?[ap]\.?m\b\.?)?"
 _CLOCK = rf"(?:{_TWO}{_MINUTES}|noon|midday|midnight)"
 _DAY = rf"(?:{'|'.join(sorted(DAYS, key=len, reverse=True))})s?"
 _PART = rf"(?:{'|'.join(sorted(PARTS, key=len, reverse=True))})s?"
-_MONTH = rf"(?:{'|'.join(MONTHS)})"
+_MAY = r"may(?! (?:also|be|come|go|have|often|sometimes|still|stop|visit|well)\b)"  # not as in "they may be"
+_MONTH = rf"(?:{'|'.join(MONTHS).replace('may', _MAY)})"
 _UNIT = (
     rf"(?! ?(?:[%\d]|(?:of|out of|different|other|more|separate)\b|{_MONTH}\b"
     r"|(?:visits?|times?|check-?ins?|places?|days|weeks|km|percent|per cent)\b))"
@@ -73,8 +74,10 @@ _ALTERNATIVES = (
     rf"(?:after|past|from|later than|not before|since)(?: about| around)? (?P<late>{_CLOCK}){_UNIT}"
     r"(?: on(?:wards)?\b)?",
     rf"(?:before|until|till|earlier than|up to)(?: about| around)? (?P<early>{_CLOCK}){_UNIT}",
-    rf"(?:at around|at about|around|at|about|by|towards?|near) (?P<hour>{_TWO}{_MINUTES}){_UNIT}(?![\w-])",
+    rf"(?:at around|at about|around|at|about|by|towards?|near) (?P<hour>{_TWO}{_MINUTES})"
+    rf"(?: (?:or|and) (?:around )?(?P<hour2>{_TWO}{_MINUTES}))?{_UNIT}(?![\w-])",
     rf"(?P<lately>{_LATELY})\b",
+    rf"(?P<all>(?:week)?days?)(?: of the week)? (?:other than|except(?: for)?|apart from|but)(?: on)? (?P<but>{_DAY})\b",
     rf"(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b",
     rf"(?P<day>{_DAY})\b",
     rf"(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b",
@@ -136,6 +139,9 @@ def _when(match: re.Match[str], today: date) -> When | None:
         return When(text, dates=(today - LATELY, today))
     if match["month"]:
         return _dates(match, today)
+    if match["but"]:
+        others = (WORKING if match["all"].lower().startswith("week") else WORKING | WEEKEND) - _days(match["but"])
+        return When(text, days=others, is_group=True) if others else None
     if match["from"]:
         first, last = min(_days(match["from"])), min(_days(match["to"]))
         return When(text, days=frozenset((first + i) % 7 for i in range((last - first) % 7 + 1)), is_group=True)
@@ -167,8 +173,9 @@ def _hours(match: re.Match[str], text: str) -> When | None:
     if match["early"]:
         last = _hour(match["early"], "") or 24
         return When(text, hours=frozenset(range(min(_SMALL_HOURS, last - 1), last)), is_group=True)
-    hour = _hour(match["hour"], "")
-    return When(f"around {hour}", hours=circle(hour - 1, hour + 2))
+    hours = [_hour(clock, "") for clock in (match["hour"], match["hour2"]) if clock]
+    around = frozenset[int]().union(*(circle(hour - 1, hour + 2) for hour in hours))
+    return When(f"around {' or '.join(map(str, hours))}", hours=around)
 
 
 def circle(first: int, end: int) -> frozenset[int]:

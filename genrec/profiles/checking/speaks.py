@@ -99,8 +99,9 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
     if first.text.lower() in _THERE:
         after = [item for item in rest if not has(item, "fill")]
         is_adjective = len(after) > 1 and after[0].kind in TARGETS and has(after[1], "visits")
+        told = is_adjective or any(has(item, "person", "person_noun") for item in after)
         return not (
-            is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
+            told or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
         )
     if _has_a_place(row) or _is_asked(row) or row[0].text.lower() in ("who", "which"):
         return True
