@@ -178,7 +178,7 @@ def _comparison(talk: Talk) -> _Comparison | None:
         after = next((one for one in behind if not has(one, "fill")), None)
         if has(item, "compare") and item.start not in talk.used:
             near = talk.items[max(i - 1, 0)]
-            talk.take(near if has(near, "approx") else None)
+            talk.take(near if has(near, "approx") or near.text.lower() == "much" else None)
             return _Comparison(item, _direction(talk, item, after, factor), factor, _than(item, behind), beyond)
         is_than = has(item, "approx") and item.text.lower().endswith(" than") and after is not None
         if is_than and after is not None and not has(after, "share", "number"):

@@ -60,7 +60,8 @@ _UNIT = (
     r"|(?:visits?|times?|check-?ins?|places?|days|weeks|km|percent|per cent)\b))"
 )
 _EDGE = (
-    r"(?:(?:the )?(?P<edge>early|late|mid|middle of|start of|beginning of|end of|first half of|second half of)[ -])?"
+    r"(?:(?:the )?(?P<edge>early|late|mid|middle of|start of|beginning of|end of|first half of|second half of"
+    r"|first day of|last day of)[ -])?"
     r"(?:the )?"
 )
 _NTH = r"(?:st|nd|rd|th)?"
@@ -80,7 +81,7 @@ _ALTERNATIVES = (
     rf"(?P<all>(?:week)?days?)(?: of the week)? (?:other than|except(?: for)?|apart from|but)(?: on)? (?P<but>{_DAY})\b",
     rf"(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b",
     rf"(?P<day>{_DAY})\b",
-    rf"(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b",
+    rf"(?:(?:around|about|towards) )?(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b",
     rf"{_EDGE}(?:(?P<d0>\d{{1,2}}){_NTH} (?:and|to|until) )?(?:(?P<d1>\d{{1,2}}|first){_NTH}(?: of)? )?"
     rf"(?P<month>{_MONTH})\b(?: (?P<d2>\d{{1,2}}){_NTH}\b(?! ?visits))?(?:,? (?P<year>\d{{4}})\b)?",
 )
@@ -224,6 +225,8 @@ def _dates(match: re.Match[str], today: date) -> When | None:
         begin, end = begin.replace(day=10), begin.replace(day=21)
     elif edge in ("late", "end of"):
         begin = begin.replace(day=20)
+    elif edge in ("first day of", "last day of"):
+        begin = end = begin if edge == "first day of" else end
     elif edge == "first half of":
         end = begin.replace(day=15)
     elif edge == "second half of":

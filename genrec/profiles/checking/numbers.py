@@ -234,7 +234,7 @@ def _nearest(talk: Talk, at: int) -> Places | None:
     for one in reversed(talk.items[:at]):
         if one.kind in TARGETS:
             return named(one)
-        if not (is_break(one) or has(one, "fill", "have", "hold")):
+        if not (is_break(one) or has(one, "fill", "have", "hold", "rank")):
             break
     for one in talk.items[at + 1 :]:
         if one.kind in TARGETS:

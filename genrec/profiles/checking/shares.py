@@ -103,7 +103,8 @@ def _whole(
     is_each = noun is None and any(mark in f" {item.text.lower()} " for mark in (" every ", " in ", " out of "))
     if noun is None and group is None and not (is_each and named):  # "nearly all on Sundays"
         return talk.whole, None
-    if not named and talk.focus and has(behind[0], "number"):  # "POI 4 is a bar: all seven visits were on Fridays"
+    first = next((one for one in behind if not has(one, "fill", "own")), None)
+    if not named and talk.focus and first is not None and has(first, "number"):  # "POI 4 is a bar: all seven visits were on Fridays"
         return talk.whole, None
     if (
         group is None or is_each

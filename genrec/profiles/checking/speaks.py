@@ -41,6 +41,7 @@ _DANGLING = frozenset(
     ]
 )
 _THERE = ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were")
+_MEALS = ("breakfast", "lunch", "dinner")
 _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
 
 
@@ -129,7 +130,7 @@ def _has_a_place(row: Sequence[Item]) -> bool:
 
 
 def _counts_visits(row: Sequence[Item]) -> bool:
-    return any(has(item, "visits", "degree", "rank") for item in row)
+    return any(has(item, "visits", "degree", "rank") or item.text.lower() in _MEALS for item in row)
 
 
 def _is_never(item: Item) -> bool:
