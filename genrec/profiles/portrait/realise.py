@@ -37,7 +37,7 @@ class Realiser:
     def sentence(self, group: Group, *, first: bool, cued: bool = True) -> str:
         """The facts of a group in a sentence; if not `cued` in one that was not used before, if there is one."""
         known = fitting(group)
-        wanted = [phrase for phrase in known if phrase.cue == group[0].cue] if cued else []
+        wanted = [phrase for phrase in known if phrase.cue == group[0].cue][:1] if cued else []
         fresh = wanted or [phrase for phrase in known if phrase not in self._used] or known
         phrase = self._draw.choice(fresh)
         self._used.add(phrase)
