@@ -26,7 +26,8 @@ def plural_of(kind: str) -> str:
     if not _AS_IT_IS.search(name):
         ending, plural = next((ending, plural) for ending, plural in _ENDINGS if re.search(ending, name))
         name = re.sub(ending, plural, name, count=1)
-    return name + (plain[2] or "")
+    several = name + (plain[2] or "")
+    return several if key_of(several) == key_of(kind) else kind
 
 
 def is_for_pleasure(kind: str) -> bool:
