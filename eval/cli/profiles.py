@@ -70,7 +70,7 @@ def profiles(
     if as_json:
         traits = {"tuples": summary.trait_tuples, "entropy": summary.trait_entropy, "largest": summary.largest_tuple}
         figures = {"users": summary.users, "quality": quality, "alike": alike, "traits": traits, "fields": fields}
-        figures |= {"differences": differ, "recovery": right, "calibration": curve}
+        figures |= {"recovery": right, "calibration": curve} | ({"differences": differ} if beside else {})
         out.print(json.dumps(figures, indent=2, ensure_ascii=False), markup=False)
         return
     out.print(_quality_table(summary, quality, alike))
