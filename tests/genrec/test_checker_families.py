@@ -62,3 +62,8 @@ def test_a_family_is_read_and_checked(habits, right, wrong):
 )
 def test_what_check_ins_cannot_tell_does_not_stand(habits, text):
     assert not supported(check(text, habits, KINDS)), check(text, habits, KINDS)
+
+
+def test_a_word_that_no_place_is_called_by_is_only_a_word(habits):
+    names = {place.poi: f"Corner {place.poi}" for place in habits.places}
+    assert not supported(check("Corner 4 was unknown to them until January.", habits, KINDS, names))

@@ -198,6 +198,8 @@ def _direction(talk: Talk, mark: Item, after: Item | None, factor: float) -> str
     if after is not None and has(after, "degree") and value(after, "degree") == "rarely":
         talk.take(after)
         return {"more": "less", "less": "more"}.get(op, op)
+    if after is not None and has(after, "degree") and value(after, "degree") == "often":
+        talk.take(after)
     return "more" if factor != 1 and op == "equal" else op
 
 

@@ -54,7 +54,8 @@ def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
 def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     text = sentence.text
     said = [item for item in items if not has(item, "end")]
-    if said and (said[-1].text.lower() in _DANGLING or has(said[-1], "stop", "than", "own")):
+    open_end = said and has(said[-1], "stop", "than", "own") and not has(said[-1], "earlier")
+    if said and (said[-1].text.lower() in _DANGLING or open_end):
         yield said[-1].text, "the sentence is not finished"
     if sum(item.text == "(" for item in items) != sum(item.text == ")" for item in items):
         yield text, "a bracket is not closed"
