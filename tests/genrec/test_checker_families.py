@@ -58,6 +58,7 @@ def test_a_family_is_read_and_checked(habits, right, wrong):
         "Besides, life is good at POI 4.",
         "The pub at POI 4 began to serve food in February.",
         "They keep POI 4 clean.",
+        "They often go to POI 1 (Office) This person often goes to POI 2.",
     ],
 )
 def test_what_check_ins_cannot_tell_does_not_stand(habits, text):

@@ -40,6 +40,7 @@ _DANGLING = frozenset(
         "straight",
     ]
 )
+_BEGINNINGS = frozenset(["They", "This", "This person", "He", "She"])
 _THERE = ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were")
 _MEALS = ("breakfast", "lunch", "dinner")
 _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
@@ -60,6 +61,9 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     if sum(item.text == "(" for item in items) != sum(item.text == ")" for item in items):
         yield text, "a bracket is not closed"
     yield from _doubled(items)
+    for one, other in pairwise(items):
+        if other.text in _BEGINNINGS and not is_break(one):
+            yield other.text, "a sentence begins within another"
     if _nested(items):
         yield text, "a place at a place"
     if all(item.kind in TARGETS or has(item, "fill", "end", "own") for item in items):
