@@ -105,7 +105,9 @@ def _difference_table(rows: Sequence[Row]) -> Table:
     table.add_column()
     table.add_column(justify="right")
     for row in rows:
-        table.add_row(MEASURES[row["measure"]], _value(row) if row["value"] is None else f"{_value(row)} ({_span(row)})")
+        table.add_row(
+            MEASURES[row["measure"]], _value(row) if row["value"] is None else f"{_value(row)} ({_span(row)})"
+        )
     return table
 
 

@@ -25,17 +25,29 @@ def habits():
     ("right", "wrong"),
     [
         ("Apart from POI 1, they most often go to POI 2.", "Apart from POI 1, they most often go to POI 4."),
-        ("They most often go to POI 4, apart from POI 1, POI 2.", "They most often go to POI 5, apart from POI 1, POI 2."),
+        (
+            "They most often go to POI 4, apart from POI 1, POI 2.",
+            "They most often go to POI 5, apart from POI 1, POI 2.",
+        ),
         ("After POI 1, POI 2 is the place they visit most.", "After POI 4, POI 5 is the place they visit most."),
-        ("They never go to POI 4 on any day other than Friday.", "They never go to POI 4 on any day other than Sunday."),
-        ("They were never at POI 4 on a weekday other than Friday.", "They are at POI 4 on a weekday other than Friday."),
+        (
+            "They never go to POI 4 on any day other than Friday.",
+            "They never go to POI 4 on any day other than Sunday.",
+        ),
+        (
+            "They were never at POI 4 on a weekday other than Friday.",
+            "They are at POI 4 on a weekday other than Friday.",
+        ),
         ("Visits to POI 4 ended in February.", "Visits to POI 4 ended in March."),
         ("Visits to POI 5 began in March.", "Visits to POI 5 began in January."),
         ("They stopped going to POI 4 after February.", "They stopped going to POI 1 after February."),
         ("They used to go to POI 4.", "They used to go to POI 1."),
         ("POI 2 is visited around 8 or 9.", "POI 2 is visited around 15 or 16."),
         ("Around 9 is their most active hour.", "Around 18 is their most active hour."),
-        ("There is a pub, POI 4, that they went to on Fridays.", "There is a pub, POI 4, that they went to on Mondays."),
+        (
+            "There is a pub, POI 4, that they went to on Fridays.",
+            "There is a pub, POI 4, that they went to on Mondays.",
+        ),
         ("They may be at POI 1 on weekdays.", "They may be at POI 1 on weekends."),
         (
             "They go to POI 1 more than twice as often as to POI 4.",

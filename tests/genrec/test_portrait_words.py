@@ -23,7 +23,9 @@ PLEASURES = ["Art Gallery", "Coffee Shop", "Skating Rink", "Thai Restaurant", "P
 def days_of(kinds, hours=(9,)):
     """Somebody who goes to two places of each kind, again and again."""
     visits = [
-        ("u", (day + hour) % len(kinds), at(day, hour + 0.1 * (day % 5))) for day in range(20 * len(kinds)) for hour in hours
+        ("u", (day + hour) % len(kinds), at(day, hour + 0.1 * (day % 5)))
+        for day in range(20 * len(kinds))
+        for hour in hours
     ]
     return make(visits, kinds)
 

@@ -1,4 +1,4 @@
-"""What is left out of an order: "apart from bars, they are most often at POI 4", "after POI 60, POI 36 is the first"."""
+"""What is left out of an order: "apart from bars, they are most often at POI 4", "after POI 6, POI 3 is the first"."""
 
 from collections.abc import Sequence
 

@@ -78,7 +78,8 @@ _ALTERNATIVES = (
     rf"(?:at around|at about|around|at|about|by|towards?|near) (?P<hour>{_TWO}{_MINUTES})"
     rf"(?: (?:or|and) (?:around )?(?P<hour2>{_TWO}{_MINUTES}))?{_UNIT}(?![\w-])",
     rf"(?P<lately>{_LATELY})\b",
-    rf"(?P<all>(?:week)?days?)(?: of the week)? (?:other than|except(?: for)?|apart from|but)(?: on)? (?P<but>{_DAY})\b",
+    r"(?P<all>(?:week)?days?)(?: of the week)? (?:other than|except(?: for)?|apart from|but)(?: on)? "
+    rf"(?P<but>{_DAY})\b",
     rf"(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b",
     rf"(?P<day>{_DAY})\b",
     rf"(?:(?:around|about|towards) )?(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b",
@@ -140,15 +141,8 @@ def _when(match: re.Match[str], today: date) -> When | None:
         return When(text, dates=(today - LATELY, today))
     if match["month"]:
         return _dates(match, today)
-    if match["but"]:
-        others = (WORKING if match["all"].lower().startswith("week") else WORKING | WEEKEND) - _days(match["but"])
-        return When(text, days=others, is_group=True) if others else None
-    if match["from"]:
-        first, last = min(_days(match["from"])), min(_days(match["to"]))
-        return When(text, days=frozenset((first + i) % 7 for i in range((last - first) % 7 + 1)), is_group=True)
-    if match["day"]:
-        days = _days(match["day"])
-        return When(_singular(text), days=days, is_group=len(days) > 1)
+    if match["but"] or match["from"] or match["day"]:
+        return _of_days(match, text)
     if match["part"]:
         first, end = PARTS[_singular(match["part"].lower())]
         if match["pace"] == "early":
@@ -157,6 +151,17 @@ def _when(match: re.Match[str], today: date) -> When | None:
             first += (end - first) % 24 // 2
         return When(_singular(text), hours=circle(first, end), is_group=True)
     return _hours(match, text)
+
+
+def _of_days(match: re.Match[str], text: str) -> When | None:
+    if match["but"]:
+        others = (WORKING if match["all"].lower().startswith("week") else WORKING | WEEKEND) - _days(match["but"])
+        return When(text, days=others, is_group=True) if others else None
+    if match["from"]:
+        first, last = min(_days(match["from"])), min(_days(match["to"]))
+        return When(text, days=frozenset((first + i) % 7 for i in range((last - first) % 7 + 1)), is_group=True)
+    days = _days(match["day"])
+    return When(_singular(text), days=days, is_group=len(days) > 1)
 
 
 def _hours(match: re.Match[str], text: str) -> When | None:
@@ -218,17 +223,16 @@ def _dates(match: re.Match[str], today: date) -> When | None:
         begin = end = date(year, month, number)
         if match["d0"] and 1 <= int(match["d0"]) < number:
             begin = date(year, month, int(match["d0"]))
-    edge = (match["edge"] or "").lower()
-    if edge in ("early", "start of", "beginning of"):
-        end = begin.replace(day=10)
-    elif edge in ("mid", "middle of"):
-        begin, end = begin.replace(day=10), begin.replace(day=21)
-    elif edge in ("late", "end of"):
-        begin = begin.replace(day=20)
-    elif edge in ("first day of", "last day of"):
-        begin = end = begin if edge == "first day of" else end
-    elif edge == "first half of":
-        end = begin.replace(day=15)
-    elif edge == "second half of":
-        begin = begin.replace(day=15)
+    begin, end = _edged((match["edge"] or "").lower(), begin, end)
     return When(match[0].lower(), dates=(begin, end))
+
+
+def _edged(edge: str, begin: date, end: date) -> tuple[date, date]:
+    """The part of a month that "early", "the end of" and their like speak of."""
+    tenth, middle, late, later = (begin.replace(day=day) if begin != end else begin for day in (10, 15, 20, 21))
+    spans = dict.fromkeys(("early", "start of", "beginning of"), (begin, tenth))
+    spans |= dict.fromkeys(("mid", "middle of"), (tenth, later))
+    spans |= dict.fromkeys(("late", "end of"), (late, end))
+    spans |= {"first half of": (begin, middle), "second half of": (middle, end)}
+    spans |= {"first day of": (begin, begin), "last day of": (end, end)}
+    return spans.get(edge, (begin, end))

@@ -104,7 +104,9 @@ def _whole(
     if noun is None and group is None and not (is_each and named):  # "nearly all on Sundays"
         return talk.whole, None
     first = next((one for one in behind if not has(one, "fill", "own")), None)
-    if not named and talk.focus and first is not None and has(first, "number"):  # "POI 4 is a bar: all seven visits were on Fridays"
+    if (
+        not named and talk.focus and first is not None and has(first, "number")
+    ):  # "POI 4 is a bar: all seven visits were on Fridays"
         return talk.whole, None
     if (
         group is None or is_each

@@ -106,9 +106,7 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
         after = [item for item in rest if not has(item, "fill")]
         is_adjective = len(after) > 1 and after[0].kind in TARGETS and has(after[1], "visits")
         told = is_adjective or any(has(item, "person", "person_noun") for item in after)
-        return not (
-            told or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
-        )
+        return not (told or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree")))
     if _has_a_place(row) or _is_asked(row) or row[0].text.lower() in ("who", "which"):
         return True
     if has(first, "be", "person", "person_noun", "regular", "there", "who") and _is_called(first, rest):

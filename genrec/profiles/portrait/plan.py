@@ -21,10 +21,17 @@ ORDER: Final[dict[Section, tuple[FactKind, ...]]] = {
     "routines": ("rhythm", "place", "step", "more", "less"),
     "preferences": ("taste", "kind", "known places", "new places", "new"),
 }
-TOGETHER: Final[dict[FactKind, int]] = {"place": 2, "taste": 3, "kind": 2, "more": 2, "new": 2}  # in one sentence at most
+TOGETHER: Final[dict[FactKind, int]] = {
+    "place": 2,
+    "taste": 3,
+    "kind": 2,
+    "more": 2,
+    "new": 2,
+}  # in one sentence at most
 ALONE: Final = 0.4  # of the sentences that might say more than one fact
 
 PORTRAIT: Final = ("portrait_system", "portrait_user", "portrait_note")  # the prompt
+
 
 @dataclass(frozen=True)
 class Paragraph:
