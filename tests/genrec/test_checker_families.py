@@ -70,6 +70,7 @@ def test_a_family_is_read_and_checked(habits, right, wrong):
         "Besides, life is good at POI 4.",
         "The pub at POI 4 began to serve food in February.",
         "They keep POI 4 clean.",
+        "At POI 2 around 8 and at POI 4 around 21, they often go to POI 1.",
         "They often go to POI 1 (Office) This person often goes to POI 2.",
     ],
 )

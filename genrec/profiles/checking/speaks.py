@@ -85,6 +85,10 @@ def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
 def _nested(items: Sequence[Item]) -> bool:
     """Whether a place is said to be at a place."""
     rows = zip(items, items[1:], items[2:], strict=False)
+    if [item.text.lower() for item in items[:1]] == ["at"] and items[1:] and items[1].kind == "place":
+        subject = next((i for i, item in enumerate(items) if has(item, "person", "person_noun")), len(items))
+        if any(item.kind == "place" for item in items[subject:]):  # "at POI 4 around 9, they often go to POI 7"
+            return True
     return any(a.kind == c.kind == "place" and b.text.lower() in ("at", "in") for a, b, c in rows)
 
 
