@@ -44,6 +44,10 @@ def profiles(
         Path | None,
         typer.Option("--truth", metavar="FILE", help="truth_users.jsonl of a synthetic city: are the guesses right?"),
     ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Profiles of the same people by another writer: by how much these differ."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     reading: Reading,
 ) -> None:
@@ -55,7 +59,10 @@ def profiles(
     checkins = reading.checkins(checkins_path) if checkins_path else None
     evidence = assess.evidence_of(written, checkins)
     summary = summarise(written)
-    quality = assess.quality(written, evidence, assess.vocabulary_of(evidence.values(), checkins)).to_dicts()
+    vocabulary = assess.vocabulary_of(evidence.values(), checkins)
+    quality = assess.quality(written, evidence, vocabulary).to_dicts()
+    others = list(read_profiles(beside).values()) if beside else []
+    differ = assess.differences(written, others, evidence, vocabulary).to_dicts() if beside else []
     alike = assess.largest_alike(written)
     fields = assess.diversity(written).to_dicts()
     right = recovery(written, truth).to_dicts() if truth else []
@@ -63,10 +70,12 @@ def profiles(
     if as_json:
         traits = {"tuples": summary.trait_tuples, "entropy": summary.trait_entropy, "largest": summary.largest_tuple}
         figures = {"users": summary.users, "quality": quality, "alike": alike, "traits": traits, "fields": fields}
-        figures |= {"recovery": right, "calibration": curve}
+        figures |= {"recovery": right, "calibration": curve} | ({"differences": differ} if beside else {})
         out.print(json.dumps(figures, indent=2, ensure_ascii=False), markup=False)
         return
     out.print(_quality_table(summary, quality, alike))
+    if differ:
+        out.print(_difference_table(differ))
     out.print(_field_table(fields))
     if truth:
         strangers = sum(profile.user_id not in truth for profile in written)
@@ -88,6 +97,17 @@ def _quality_table(summary: Summary, quality: Sequence[Row], alike: float) -> Ta
     table.add_row("distinct tuples of traits", f"{summary.trait_tuples}")
     table.add_row("users with the commonest tuple", f"{summary.largest_tuple:.3f}")
     table.add_row("entropy of the tuples, bits", f"{summary.trait_entropy:.2f}")
+    return table
+
+
+def _difference_table(rows: Sequence[Row]) -> Table:
+    table = Table(title="Differences from the other writer, people drawn in pairs", title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    for row in rows:
+        table.add_row(
+            MEASURES[row["measure"]], _value(row) if row["value"] is None else f"{_value(row)} ({_span(row)})"
+        )
     return table
 
 

@@ -66,6 +66,28 @@ def quality(profiles: Sequence[Profile], evidence: Mapping[str, Habits], vocabul
     `coverage`: share of closed fields that are not unknown. `told`, `redundant`, `readability`: of their texts, as in
     `eval.profiles.portraits`; of users without facts, nothing is asked. `words`, `tokens_in`, `tokens_out`: per user.
     """
+    return _frame(_measures(profiles, evidence, vocabulary))
+
+
+def differences(
+    profiles: Sequence[Profile], others: Sequence[Profile], evidence: Mapping[str, Habits], vocabulary: Collection[str]
+) -> pl.DataFrame:
+    """By how much profiles differ from those of the same people by another writer; a frame as of `quality`.
+
+    The two profiles of a person are drawn together. Raises GenRecError if the people are not the same.
+    """
+    of_others = {profile.user_id: profile for profile in others}
+    if set(of_others) != {profile.user_id for profile in profiles}:
+        raise GenRecError("the two files of profiles are not of the same people")
+    ours = _measures(profiles, evidence, vocabulary)
+    theirs = _measures([of_others[profile.user_id] for profile in profiles], evidence, vocabulary)
+    return _frame({name: ours[name] - theirs[name] for name in ours})
+
+
+def _measures(
+    profiles: Sequence[Profile], evidence: Mapping[str, Habits], vocabulary: Collection[str]
+) -> dict[str, Floats]:
+    """Each measure of `quality`: of the profiles, and of each of their bootstrap samples."""
     rows = pl.DataFrame([_counts(profile, evidence[profile.user_id], vocabulary) for profile in profiles])
     sums = draws(len(profiles)) @ rows.to_numpy().astype(np.float64)
     column = dict(zip(rows.columns, sums.T, strict=True))
@@ -76,8 +98,12 @@ def quality(profiles: Sequence[Profile], evidence: Mapping[str, Habits], vocabul
     }
     ratios |= {name: (name, "known_users") for name in ("told", "redundant", "readability")}
     ratios |= {name: (name, "users") for name in ("words", "tokens_in", "tokens_out")}
+    return {name: ratio(column[part], column[of]) for name, (part, of) in ratios.items()}
+
+
+def _frame(measures: Mapping[str, Floats]) -> pl.DataFrame:
     return pl.DataFrame(
-        [{"measure": name, **interval(ratio(column[part], column[of]))} for name, (part, of) in ratios.items()],
+        [{"measure": name, **interval(statistic)} for name, statistic in measures.items()],
         schema={"measure": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64},
     )
 

@@ -152,8 +152,8 @@ def _named_places(text: str, words: Sequence[Token], names: Mapping[int, str]) -
     """The places that are called by their names."""
     found = index_of(frozenset(names.values())).find(text, words)
     called = {name: poi for poi, name in reversed(list(names.items()))}
-    spelled = [kind for kind in _longest(found, len(text)) if kind.names]
-    return [Place(called[min(kind.names)], None, kind.start, kind.end, kind.end) for kind in spelled]
+    spelled = [kind for kind in _longest(found, len(text)) if kind.names & called.keys()]  # no place is "unknown"
+    return [Place(called[min(kind.names & called.keys())], None, kind.start, kind.end, kind.end) for kind in spelled]
 
 
 def _brackets(text: str) -> dict[int, int]:

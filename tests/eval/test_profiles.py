@@ -9,7 +9,7 @@ from made import KINDS, at, make
 from made_city import csv_of, failed, town, written
 
 from eval.profiles.recovery import calibration, read_truth, recovery
-from eval.profiles.worth import diversity, evidence_of, quality, vocabulary_of
+from eval.profiles.worth import differences, diversity, evidence_of, quality, vocabulary_of
 from genrec.city import CityConfig, build_city
 from genrec.errors import GenRecError, InputError
 from genrec.profiles.profile import (
@@ -262,3 +262,20 @@ def test_categories_of_the_catalogue_count_as_named(profiles):
         [(u, p, t) for u, p, t in checkins.frame.select("user_id", "poi", "time").iter_rows()], [*KINDS, "Zoo"]
     )
     assert quality_of([zoo], wider)["supported"]["value"] == 0
+
+
+def test_differences_of_two_writers_are_of_the_same_people(profiles):
+    said = called(profiles[0], "u0")[0]
+    mute = said.model_copy(update={"summary": [], "routines": [], "preferences": []})
+    others = [mute, *profiles[1:]]
+    evidence = evidence_of(profiles, None)
+    vocabulary = vocabulary_of(evidence.values(), None)
+    same = rows(differences(profiles, profiles[::-1], evidence, vocabulary), "measure")
+    assert all(row["value"] in (0, None) and row["low"] in (0, None) for row in same.values())
+    found = rows(differences(profiles, others, evidence, vocabulary), "measure")
+    one, two = quality_of(profiles), quality_of(others)
+    for measure in ("told", "words"):
+        assert found[measure]["value"] == pytest.approx(one[measure]["value"] - two[measure]["value"])
+        assert 0 == found[measure]["low"] < found[measure]["high"]
+    with pytest.raises(GenRecError, match="not of the same people"):
+        differences(profiles, profiles[:2], evidence, vocabulary)

@@ -14,7 +14,7 @@ from made_city import town, written
 from genrec import prompting
 from genrec.habits import all_habits, city_habits, habits_of
 from genrec.profiles.portrait.facts import Fact
-from genrec.profiles.portrait.plan import LABELS, plan, portrait_messages
+from genrec.profiles.portrait.plan import plan, portrait_messages
 from genrec.profiles.profile import Guess, Statement
 from genrec.profiles.writer import HabitsWriter, Subject
 from genrec.profiles.writing_prompt import (
@@ -219,7 +219,7 @@ def values(checkins):
     fact = facts(habits)[0]
     return {
         "habits": habits, "categories": habits.categories, "places": habits.places, "exploration": 5,
-        "transitions": habits.transitions, "fact": fact, "labels": LABELS, "few": {},
+        "transitions": habits.transitions, "fact": fact,
         "facts": [Fact("top", 1, ("POI 3 (Pub)",), (3,))], "notes": ["a note"],
         "evidence": ["a line"], "field": "gender",
         "options": ["a", "b"], "candidates": [], "user_id": "u", "lines": ["one", "two"], "time": "Mon 08:00",

@@ -50,7 +50,7 @@ def worse(written: Written, source: TextSource, draw: random.Random) -> str:
         del said[number]
     else:
         again = draw.choice([group for i, group in enumerate(written.paragraph.groups) if i != number])
-        said[number] = Realiser(str(draw.random())).sentence(again)
+        said[number] = Realiser(str(draw.random())).sentence(again, first=not number, cued=False)
     return " ".join(said)
 
 

@@ -29,6 +29,7 @@ class _Comparison:
     op: str
     factor: float
     than: Item | None
+    beyond: bool = False  # "more than twice as often"
 
 
 def compare(talk: Talk, named: Sequence[Item]) -> None:
@@ -57,7 +58,7 @@ def compare(talk: Talk, named: Sequence[Item]) -> None:
         return
     talk.take(found.mark, found.than)
     (one, counts), (two, against) = sides
-    holds = bool(counts) and all(_holds(found.op, found.factor, *pair) for pair in product(counts, against))
+    holds = bool(counts) and all(_holds(found, *pair) for pair in product(counts, against))
     talk.claim(found.mark.text, holds, f"{one}: {sum(counts)} visits; {two}: {sum(against)} visits")
 
 
@@ -156,26 +157,29 @@ def _none_other(talk: Talk) -> bool:
     return bool(found)
 
 
-def _holds(op: str, factor: float, one: int, two: int) -> bool:
+def _holds(found: _Comparison, one: int, two: int) -> bool:
+    op, factor = found.op, found.factor
     if factor != 1:
         ratio = one / max(two, 1) if op != "less" else two / max(one, 1)
-        return abs(ratio - factor) <= FACTOR_LEEWAY * factor
+        return ratio >= factor if found.beyond else abs(ratio - factor) <= FACTOR_LEEWAY * factor
     return one > two if op == "more" else one < two if op == "less" else abs(one - two) <= NEARLY * two
 
 
 def _comparison(talk: Talk) -> _Comparison | None:
     """The first comparison of a sentence."""
-    factor = 1.0
+    factor, beyond = 1.0, False
     for i, item in enumerate(talk.items):
         behind = talk.items[i + 1 :]
         if has(item, "factor") and any(has(one, "compare") for one in behind[:3]):
             factor = float(value(item, "factor"))
-            talk.take(item, *(one for one in talk.items[max(i - 1, 0) : i] if has(one, "approx")))
+            about = [one for one in talk.items[max(i - 1, 0) : i] if has(one, "approx")]
+            beyond = any(value(one, "approx") in ("over", "least") for one in about)
+            talk.take(item, *about)
         after = next((one for one in behind if not has(one, "fill")), None)
         if has(item, "compare") and item.start not in talk.used:
             near = talk.items[max(i - 1, 0)]
-            talk.take(near if has(near, "approx") else None)
-            return _Comparison(item, _direction(talk, item, after, factor), factor, _than(item, behind))
+            talk.take(near if has(near, "approx") or near.text.lower() == "much" else None)
+            return _Comparison(item, _direction(talk, item, after, factor), factor, _than(item, behind), beyond)
         is_than = has(item, "approx") and item.text.lower().endswith(" than") and after is not None
         if is_than and after is not None and not has(after, "share", "number"):
             return _Comparison(item, _MORE_THAN.get(value(item, "approx"), "more"), factor, item)
@@ -194,6 +198,8 @@ def _direction(talk: Talk, mark: Item, after: Item | None, factor: float) -> str
     if after is not None and has(after, "degree") and value(after, "degree") == "rarely":
         talk.take(after)
         return {"more": "less", "less": "more"}.get(op, op)
+    if after is not None and has(after, "degree") and value(after, "degree") == "often":
+        talk.take(after)
     return "more" if factor != 1 and op == "equal" else op
 
 

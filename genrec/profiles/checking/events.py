@@ -13,6 +13,9 @@ from genrec.profiles.checking.wording import free_times, widened
 NEW: Final = timedelta(days=30)
 FROM_THE_START: Final = timedelta(days=7)
 EXPLORING, RETURNING = 0.4, 0.3
+# What visits do in the month of the first, or the last, of them.
+_BEGIN: Final = frozenset(["began", "begin", "begins", "started", "starts", "start"])
+_END: Final = frozenset(["ended", "ends", "end", "stopped", "stop", "ceased", "finished"])
 _TURNED: Final = ("never", "anymore", "rarely")
 
 
@@ -53,6 +56,7 @@ def events(talk: Talk) -> None:
     first = min(place.first_visit for place in group.habits)
     last = max(place.last_visit for place in group.habits)
     span = _Span(first, last, f"{group.name}: first visit {first:%Y-%m-%d}, last {last:%Y-%m-%d}")
+    _begun_or_ended(talk, span)
     dates = next((item for item in free_times(talk) if item.value.dates), None)
     _ended(talk, span, dates)
     if dates is not None and not talk.free("compare"):
@@ -64,6 +68,17 @@ def events(talk: Talk) -> None:
         elif kind in ("start", "still", "new"):
             talk.take(mark)
             _at_an_end(talk, span, mark, kind, dates)
+
+
+def _begun_or_ended(talk: Talk, span: _Span) -> None:
+    """Claims such as "Visits to POI 4 began in March"."""
+    if not any(item.value.dates for item in free_times(talk)):
+        return
+    for i, mark in enumerate(talk.items):
+        word = mark.text.lower().split()[0]
+        if word in _BEGIN | _END and any(has(item, "visits") for item in talk.items[:i]):
+            _first_or_last(talk, span, mark, "first" if word in _BEGIN else "last")
+            return
 
 
 def _never(talk: Talk) -> list[Item]:
@@ -78,7 +93,8 @@ def _ended(talk: Talk, span: _Span, dates: Item | None) -> None:
         return
     ended = span.last < talk.habits.as_of - NEW and talk.whole.visits >= MIN_VISITS
     if has(marks[0], "event"):
-        talk.take(dates, *(item for item in talk.free("event") if value(item, "event") == "since"))
+        after = [item for item in talk.free("step") if dates is not None and value(item, "step") == "after"]
+        talk.take(dates, *after, *(item for item in talk.free("event") if value(item, "event") == "since"))
         ended = ended and (dates is None or _at(dates, span.last))
     talk.take(*marks, *_never(talk))
     talk.claim(marks[0].text, ended, span.note)

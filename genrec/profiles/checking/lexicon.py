@@ -52,7 +52,7 @@ def _classes() -> dict[str, Any]:
 def _grammar() -> _Node:
     root = _Node()
     for name, entry in _classes().items():
-        if name in ("role", "request"):
+        if name in ("role", "request", "pleasure"):
             continue
         for value, phrases in entry.items() if isinstance(entry, dict) else [("", entry)]:
             for phrase in phrases if isinstance(phrases, list) else phrases.split(","):
@@ -66,6 +66,12 @@ def _grammar() -> _Node:
 def roles() -> dict[str, frozenset[str]]:
     """What one does at places, and words of the kinds of places that bear it out."""
     return {str(word): frozenset(kinds.replace(" ", "").split(",")) for word, kinds in _classes()["role"].items()}
+
+
+@cache
+def pleasures() -> tuple[str, ...]:
+    """What one does at places because one likes it: some of the `roles`."""
+    return tuple(activity.strip() for activity in _classes()["pleasure"].split(","))
 
 
 @cache

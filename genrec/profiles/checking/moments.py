@@ -53,13 +53,15 @@ _MINUTES = r"(?:[:.]\d\d)?(?: ?o['\u2019]clock)?(?: ?[ap]\.?m\b\.?)?"
 _CLOCK = rf"(?:{_TWO}{_MINUTES}|noon|midday|midnight)"
 _DAY = rf"(?:{'|'.join(sorted(DAYS, key=len, reverse=True))})s?"
 _PART = rf"(?:{'|'.join(sorted(PARTS, key=len, reverse=True))})s?"
-_MONTH = rf"(?:{'|'.join(MONTHS)})"
+_MAY = r"may(?! (?:also|be|come|go|have|often|sometimes|still|stop|visit|well)\b)"  # not as in "they may be"
+_MONTH = rf"(?:{'|'.join(MONTHS).replace('may', _MAY)})"
 _UNIT = (
     rf"(?! ?(?:[%\d]|(?:of|out of|different|other|more|separate)\b|{_MONTH}\b"
     r"|(?:visits?|times?|check-?ins?|places?|days|weeks|km|percent|per cent)\b))"
 )
 _EDGE = (
-    r"(?:(?:the )?(?P<edge>early|late|mid|middle of|start of|beginning of|end of|first half of|second half of)[ -])?"
+    r"(?:(?:the )?(?P<edge>early|late|mid|middle of|start of|beginning of|end of|first half of|second half of"
+    r"|first day of|last day of)[ -])?"
     r"(?:the )?"
 )
 _NTH = r"(?:st|nd|rd|th)?"
@@ -73,11 +75,14 @@ _ALTERNATIVES = (
     rf"(?:after|past|from|later than|not before|since)(?: about| around)? (?P<late>{_CLOCK}){_UNIT}"
     r"(?: on(?:wards)?\b)?",
     rf"(?:before|until|till|earlier than|up to)(?: about| around)? (?P<early>{_CLOCK}){_UNIT}",
-    rf"(?:at around|at about|around|at|about|by|towards?|near) (?P<hour>{_TWO}{_MINUTES}){_UNIT}(?![\w-])",
+    rf"(?:at around|at about|around|at|about|by|towards?|near) (?P<hour>{_TWO}{_MINUTES})"
+    rf"(?: (?:or|and) (?:around )?(?P<hour2>{_TWO}{_MINUTES}))?{_UNIT}(?![\w-])",
     rf"(?P<lately>{_LATELY})\b",
+    r"(?P<all>(?:week)?days?)(?: of the week)? (?:other than|except(?: for)?|apart from|but)(?: on)? "
+    rf"(?P<but>{_DAY})\b",
     rf"(?P<from>{_DAY}) (?:to|through|until|till) (?P<to>{_DAY})\b",
     rf"(?P<day>{_DAY})\b",
-    rf"(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b",
+    rf"(?:(?:around|about|towards) )?(?:(?P<pace>early|late)(?: in the| on an?| at| on)? )?(?P<part>{_PART})\b",
     rf"{_EDGE}(?:(?P<d0>\d{{1,2}}){_NTH} (?:and|to|until) )?(?:(?P<d1>\d{{1,2}}|first){_NTH}(?: of)? )?"
     rf"(?P<month>{_MONTH})\b(?: (?P<d2>\d{{1,2}}){_NTH}\b(?! ?visits))?(?:,? (?P<year>\d{{4}})\b)?",
 )
@@ -136,12 +141,8 @@ def _when(match: re.Match[str], today: date) -> When | None:
         return When(text, dates=(today - LATELY, today))
     if match["month"]:
         return _dates(match, today)
-    if match["from"]:
-        first, last = min(_days(match["from"])), min(_days(match["to"]))
-        return When(text, days=frozenset((first + i) % 7 for i in range((last - first) % 7 + 1)), is_group=True)
-    if match["day"]:
-        days = _days(match["day"])
-        return When(_singular(text), days=days, is_group=len(days) > 1)
+    if match["but"] or match["from"] or match["day"]:
+        return _of_days(match, text)
     if match["part"]:
         first, end = PARTS[_singular(match["part"].lower())]
         if match["pace"] == "early":
@@ -150,6 +151,17 @@ def _when(match: re.Match[str], today: date) -> When | None:
             first += (end - first) % 24 // 2
         return When(_singular(text), hours=circle(first, end), is_group=True)
     return _hours(match, text)
+
+
+def _of_days(match: re.Match[str], text: str) -> When | None:
+    if match["but"]:
+        others = (WORKING if match["all"].lower().startswith("week") else WORKING | WEEKEND) - _days(match["but"])
+        return When(text, days=others, is_group=True) if others else None
+    if match["from"]:
+        first, last = min(_days(match["from"])), min(_days(match["to"]))
+        return When(text, days=frozenset((first + i) % 7 for i in range((last - first) % 7 + 1)), is_group=True)
+    days = _days(match["day"])
+    return When(_singular(text), days=days, is_group=len(days) > 1)
 
 
 def _hours(match: re.Match[str], text: str) -> When | None:
@@ -167,8 +179,9 @@ def _hours(match: re.Match[str], text: str) -> When | None:
     if match["early"]:
         last = _hour(match["early"], "") or 24
         return When(text, hours=frozenset(range(min(_SMALL_HOURS, last - 1), last)), is_group=True)
-    hour = _hour(match["hour"], "")
-    return When(f"around {hour}", hours=circle(hour - 1, hour + 2))
+    hours = [_hour(clock, "") for clock in (match["hour"], match["hour2"]) if clock]
+    around = frozenset[int]().union(*(circle(hour - 1, hour + 2) for hour in hours))
+    return When(f"around {' or '.join(map(str, hours))}", hours=around)
 
 
 def circle(first: int, end: int) -> frozenset[int]:
@@ -210,15 +223,16 @@ def _dates(match: re.Match[str], today: date) -> When | None:
         begin = end = date(year, month, number)
         if match["d0"] and 1 <= int(match["d0"]) < number:
             begin = date(year, month, int(match["d0"]))
-    edge = (match["edge"] or "").lower()
-    if edge in ("early", "start of", "beginning of"):
-        end = begin.replace(day=10)
-    elif edge in ("mid", "middle of"):
-        begin, end = begin.replace(day=10), begin.replace(day=21)
-    elif edge in ("late", "end of"):
-        begin = begin.replace(day=20)
-    elif edge == "first half of":
-        end = begin.replace(day=15)
-    elif edge == "second half of":
-        begin = begin.replace(day=15)
+    begin, end = _edged((match["edge"] or "").lower(), begin, end)
     return When(match[0].lower(), dates=(begin, end))
+
+
+def _edged(edge: str, begin: date, end: date) -> tuple[date, date]:
+    """The part of a month that "early", "the end of" and their like speak of."""
+    tenth, middle, late, later = (begin.replace(day=day) if begin != end else begin for day in (10, 15, 20, 21))
+    spans = dict.fromkeys(("early", "start of", "beginning of"), (begin, tenth))
+    spans |= dict.fromkeys(("mid", "middle of"), (tenth, later))
+    spans |= dict.fromkeys(("late", "end of"), (late, end))
+    spans |= {"first half of": (begin, middle), "second half of": (middle, end)}
+    spans |= {"first day of": (begin, begin), "last day of": (end, end)}
+    return spans.get(edge, (begin, end))

@@ -13,7 +13,7 @@ from genrec.profiles.checking.moments import When
 from genrec.profiles.checking.segments import TARGETS, has, is_break, named, value
 from genrec.profiles.checking.shares import share
 from genrec.profiles.checking.visits import Places, everywhere
-from genrec.profiles.checking.wording import free_times, number_of, take_only
+from genrec.profiles.checking.wording import free_times, number_of, take_only, widened
 
 SMALL: Final = 10  # "four of five" is a share, "44 of 55" are counts
 _APPROX: Final = {"about": (0.9, 1.1), "under": (0.85, 1.0), "over": (1.0, 1.5)}
@@ -169,8 +169,9 @@ def _ratio(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     group = talk.whole
     count = group.at(when).high
     told = count / max(everything.visits if talk.focus or when else 1, 1)
+    low, high = widened(talk, item, (part / whole - 0.05, part / whole + 0.05))
     note = f"{group.name}: {count} of {everything.visits} visits"
-    talk.claim(f"{item.text} of {whole_item.text}", abs(told - part / whole) <= 0.05, note)
+    talk.claim(f"{item.text} of {whole_item.text}", low <= told <= high, note)
 
 
 def _visits(talk: Talk, item: Item, text: str) -> None:
@@ -233,7 +234,7 @@ def _nearest(talk: Talk, at: int) -> Places | None:
     for one in reversed(talk.items[:at]):
         if one.kind in TARGETS:
             return named(one)
-        if not (is_break(one) or has(one, "fill", "have", "hold")):
+        if not (is_break(one) or has(one, "fill", "have", "hold", "rank")):
             break
     for one in talk.items[at + 1 :]:
         if one.kind in TARGETS:

@@ -185,6 +185,9 @@ def _top_part(talk: Talk, part: Item, word: str) -> None:
     }
     said = group.at(part.value).high
     holds = said >= max((count for name, count in counts.items() if name not in part.value.text), default=0)
+    if not part.value.is_group:  # hours: as many as in any others, one by one
+        each = [group.at(When("", hours=frozenset([hour]))).high for hour in range(24)]
+        holds = max(each[hour] for hour in part.value.hours) == max(each)
     talk.claim(
         f"{word} {part.value.text}",
         holds and said > 0,

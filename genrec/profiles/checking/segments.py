@@ -170,17 +170,20 @@ def join_times(items: Sequence[Item]) -> list[Item]:
         ):
             back -= 1
         between = row[back + 1 : -1]
+        spans = back > 0 and row[back - 1].text.lower() == "between"
         if back < 0 or row[back].kind != "time":
             continue
         is_span = (
-            row[back].value.dates and item.value.dates and any(one.text.lower() in ("to", "until") for one in between)
+            row[back].value.dates
+            and item.value.dates
+            and (spans or any(one.text.lower() in ("to", "until") for one in between))
         )
         if not is_span and not any(has(one, "join") for one in between):
             continue
         one, other = row[back].value, item.value
         if _sort(one) == _sort(other):
             listed = Item("time", one.joined(other), f"{row[back].text} and {item.text}", row[back].start, item.end)
-            row[back:] = [listed]
+            row[back - (spans and is_span) :] = [listed]
     return row
 
 

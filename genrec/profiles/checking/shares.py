@@ -100,9 +100,14 @@ def _whole(
     inner = [one for one in named if one.start > item.start and (copula is None or one.start < copula.start)]
     group = _union([one.value for one in inner])
     outer = _union([one.value for one in named if one not in inner])
-    if noun is None and group is None:  # "nearly all on Sundays"
-        return talk.whole, None
     is_each = noun is None and any(mark in f" {item.text.lower()} " for mark in (" every ", " in ", " out of "))
+    if noun is None and group is None and not (is_each and named):  # "nearly all on Sundays"
+        return talk.whole, None
+    first = next((one for one in behind if not has(one, "fill", "own")), None)
+    if (
+        not named and talk.focus and first is not None and has(first, "number")
+    ):  # "POI 4 is a bar: all seven visits were on Fridays"
+        return talk.whole, None
     if (
         group is None or is_each
     ):  # "POI 4 and POI 17 make up two fifths of all visits", "every fourth visit is to POI 4"

@@ -40,7 +40,9 @@ _DANGLING = frozenset(
         "straight",
     ]
 )
+_BEGINNINGS = frozenset(["They", "This", "This person", "He", "She"])
 _THERE = ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were")
+_MEALS = ("breakfast", "lunch", "dinner")
 _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
 
 
@@ -53,11 +55,15 @@ def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
 def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     text = sentence.text
     said = [item for item in items if not has(item, "end")]
-    if said and (said[-1].text.lower() in _DANGLING or has(said[-1], "stop", "than", "own")):
+    open_end = said and has(said[-1], "stop", "than", "own") and not has(said[-1], "earlier")
+    if said and (said[-1].text.lower() in _DANGLING or open_end):
         yield said[-1].text, "the sentence is not finished"
     if sum(item.text == "(" for item in items) != sum(item.text == ")" for item in items):
         yield text, "a bracket is not closed"
     yield from _doubled(items)
+    for one, other in pairwise(items):
+        if other.text in _BEGINNINGS and not is_break(one):
+            yield other.text, "a sentence begins within another"
     if _nested(items):
         yield text, "a place at a place"
     if all(item.kind in TARGETS or has(item, "fill", "end", "own") for item in items):
@@ -79,6 +85,10 @@ def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
 def _nested(items: Sequence[Item]) -> bool:
     """Whether a place is said to be at a place."""
     rows = zip(items, items[1:], items[2:], strict=False)
+    if [item.text.lower() for item in items[:1]] == ["at"] and items[1:] and items[1].kind == "place":
+        subject = next((i for i, item in enumerate(items) if has(item, "person", "person_noun")), len(items))
+        if any(item.kind == "place" for item in items[subject:]):  # "at POI 4 around 9, they often go to POI 7"
+            return True
     return any(a.kind == c.kind == "place" and b.text.lower() in ("at", "in") for a, b, c in rows)
 
 
@@ -99,9 +109,8 @@ def _is_of_others(first: Item, rest: Sequence[Item], row: Sequence[Item]) -> boo
     if first.text.lower() in _THERE:
         after = [item for item in rest if not has(item, "fill")]
         is_adjective = len(after) > 1 and after[0].kind in TARGETS and has(after[1], "visits")
-        return not (
-            is_adjective or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree"))
-        )
+        told = is_adjective or any(has(item, "person", "person_noun") for item in after)
+        return not (told or (after and has(after[0], "visits", "number", "share", "approx", "compare", "degree")))
     if _has_a_place(row) or _is_asked(row) or row[0].text.lower() in ("who", "which"):
         return True
     if has(first, "be", "person", "person_noun", "regular", "there", "who") and _is_called(first, rest):
@@ -128,7 +137,7 @@ def _has_a_place(row: Sequence[Item]) -> bool:
 
 
 def _counts_visits(row: Sequence[Item]) -> bool:
-    return any(has(item, "visits", "degree", "rank") for item in row)
+    return any(has(item, "visits", "degree", "rank") or item.text.lower() in _MEALS for item in row)
 
 
 def _is_never(item: Item) -> bool:

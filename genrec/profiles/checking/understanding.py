@@ -6,6 +6,7 @@ from itertools import pairwise
 from genrec.habit_models import Habits
 from genrec.profiles.checking import comparisons, degrees, events, numbers, ranks, shares, steps
 from genrec.profiles.checking.claims import Claim, Talk, fits, is_of, visits_note
+from genrec.profiles.checking.exceptions import left_out
 from genrec.profiles.checking.lexicon import UNKNOWN, Item, roles
 from genrec.profiles.checking.segments import TARGETS, Segment, chunks, has, segments, value
 from genrec.profiles.checking.visits import Places
@@ -16,7 +17,7 @@ _NOTHING = '"{}": check-ins say nothing of this'
 # What must be taken up by a claim.
 CLAIMING = (
     "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
-    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier", "than",
+    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier", "than", "except",
 )  # fmt: skip
 _FREE = (
     "fill",
@@ -45,7 +46,7 @@ def claims_of(items: Sequence[Item], habits: Habits) -> list[Claim]:
         for item in items
         if item.kind == UNKNOWN
     ]
-    found: list[Claim] = []
+    items, habits, found = left_out(items, habits)
     scope: Places | None = None
     focus: list[Places] = []
     past = any(word in _PAST for item in items for word in item.text.lower().split())

@@ -9,19 +9,20 @@ from genrec.habit_models import CategoryHabit, Habits, PlaceHabit
 from genrec.phrases import MIN_SHARE, days_phrase, hours_phrase, usual_days, usual_hours, when_phrase
 from genrec.profiles.change import CHANCE, changed, is_new
 from genrec.profiles.patterns import novelty, share_within, usual_part
+from genrec.profiles.portrait.tastes import is_for_pleasure, plural_of
 from genrec.prompting import name_in_prompt
 from genrec.words import is_known
 
 FactKind = Literal[
     "lives", "works", "studies", "top", "place", "step", "rhythm", "area", "new places", "known places",
-    "kind", "more", "less", "new",
+    "taste", "kind", "more", "less", "new",
 ]  # fmt: skip
 
 IMPORTANT: Final = 10  # facts of a portrait
 MIN_VISITS: Final = 2  # of a place or kind that is spoken of
 OFTEN: Final = 5  # visits, to say that
 ENOUGH: Final = 20  # check-ins, to speak of them as a whole
-MOST: Final[dict[FactKind, int]] = {"place": 4, "kind": 3, "step": 1, "more": 2, "less": 1, "new": 2}
+MOST: Final[dict[FactKind, int]] = {"place": 4, "taste": 3, "kind": 2, "step": 1, "more": 2, "less": 1, "new": 2}
 COMPARED: Final = 12  # places and kinds, the most visited ones, that are looked at for change
 DISTANCES: Final = (1, 2, 3, 5, 8, 10, 15, 20, 30, 50)  # km
 NEAR_SHARE: Final = 0.7  # of the visits within one of them
@@ -41,6 +42,7 @@ class Fact:
         km: a distance.
         since: a month, where the fact is a change.
         few: whether the visits are too few to say "often".
+        cue: of the phrasing that is wanted, once that is decided.
 
     """
 
@@ -52,6 +54,7 @@ class Fact:
     km: int = 0
     since: str = ""
     few: bool = False
+    cue: str = ""
 
 
 def facts(habits: Habits) -> list[Fact]:
@@ -82,17 +85,16 @@ def _places(habits: Habits) -> Iterator[Fact]:
 
 
 def _kinds(habits: Habits) -> Iterator[Fact]:
-    """What somebody likes: not what they live and work in, nor a single place."""
+    """What kinds of places somebody goes to: not what they live and work in, nor a single place."""
     anchored = {anchor.poi for anchor in habits.anchors}
     duty = {place.category for place in habits.places if place.poi in anchored}
     for habit in habits.categories:
         if habit.visits >= MIN_VISITS and is_known(habit.category) and habit.category not in duty:
             if max(place.share for place in habits.places if place.category == habit.category) > 0.9 * habit.share:
                 continue
-            when = _when(habit)
-            yield Fact(
-                "kind", 0.15 + 0.8 * habit.share, (name_in_prompt(habit.category),), (), when, few=habit.visits < OFTEN
-            )
+            kind: FactKind = "taste" if is_for_pleasure(habit.category) else "kind"
+            names = (plural_of(name_in_prompt(habit.category)),)
+            yield Fact(kind, 0.15 + 0.8 * habit.share, names, (), _when(habit), few=habit.visits < OFTEN)
 
 
 def _when(habit: PlaceHabit | CategoryHabit) -> str:
@@ -153,7 +155,7 @@ def _changes(habits: Habits) -> Iterator[Fact]:
         pois = (habit.poi,) if isinstance(habit, PlaceHabit) else _of(habits, habit)
         new = is_place and is_new(habits, pois[0])
         if not new and (direction := changed(habits, pois, CHANCE / len(compared))):
-            name = place_name(habit) if isinstance(habit, PlaceHabit) else name_in_prompt(habit.category)
+            name = place_name(habit) if isinstance(habit, PlaceHabit) else plural_of(name_in_prompt(habit.category))
             yield Fact(direction, 0.25 + habit.share, (name,), pois if is_place else (), since=since)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from genrec.habit_models import Habits
 from genrec.llm.backend import Message
 from genrec.profiles.portrait.facts import Fact, FactKind, facts
+from genrec.profiles.portrait.phrases import fitting
 from genrec.profiles.writing_prompt import Section
 from genrec.prompting import render
 
@@ -18,30 +19,18 @@ Group = tuple[Fact, ...]  # what one sentence says
 ORDER: Final[dict[Section, tuple[FactKind, ...]]] = {
     "summary": ("lives", "works", "studies", "top", "area"),
     "routines": ("rhythm", "place", "step", "more", "less"),
-    "preferences": ("kind", "known places", "new places", "new"),
+    "preferences": ("taste", "kind", "known places", "new places", "new"),
 }
-TOGETHER: Final[dict[FactKind, int]] = {"place": 2, "kind": 3, "more": 2, "new": 2}  # in one sentence at most
+TOGETHER: Final[dict[FactKind, int]] = {
+    "place": 2,
+    "taste": 3,
+    "kind": 2,
+    "more": 2,
+    "new": 2,
+}  # in one sentence at most
 ALONE: Final = 0.4  # of the sentences that might say more than one fact
 
 PORTRAIT: Final = ("portrait_system", "portrait_user", "portrait_note")  # the prompt
-# What a note calls a fact.
-LABELS: Final[dict[FactKind, str]] = {
-    "lives": "likely home",
-    "works": "likely work",
-    "studies": "likely school",
-    "top": "most visited",
-    "place": "often",
-    "step": "from",
-    "rhythm": "most visits",
-    "area": "most visits near",
-    "new places": "new places",
-    "known places": "known places",
-    "kind": "likes",
-    "more": "more often",
-    "less": "less often",
-    "new": "new place",
-}
-FEW: Final[dict[FactKind, str]] = {"place": "also"}  # ... if visits are few
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ def plan_of(found: Sequence[Fact], draw: random.Random) -> list[Paragraph]:
                 alike = len({fact.since for fact in same}) == 1
                 groups += _grouped(same, TOGETHER.get(kind, 1) if alike else 1, draw)
         if groups:
-            paragraphs.append(Paragraph(section, tuple(groups)))
+            paragraphs.append(Paragraph(section, _cued(groups, draw)))
     return paragraphs
 
 
@@ -78,16 +67,28 @@ def _grouped(same: Sequence[Fact], most: int, draw: random.Random) -> list[Group
     while left:
         size = 1 if draw.random() < ALONE else most
         taken, left = left[:size], left[size:]
-        if len(taken) > 1 and taken[0].kind == "kind":  # a list has no days and hours
+        if len(taken) > 1 and taken[0].kind in ("taste", "kind"):  # a list has no days and hours
             taken = [replace(fact, when="") for fact in taken]
         taken.sort(key=lambda fact: not fact.when)  # days and hours at the end would be those of all
         groups.append(tuple(taken))
     return groups
 
 
+def _cued(groups: Sequence[Group], draw: random.Random) -> tuple[Group, ...]:
+    """Groups of facts, each with the cue of a phrasing: another than those before, where there is one."""
+    cued: list[Group] = []
+    used: set[tuple[str, str]] = set()
+    for group in groups:
+        cues = [(group[0].kind, phrase.cue) for phrase in fitting(group)]
+        drawn = draw.choice([cue for cue in cues if cue not in used] or cues)
+        used.add(drawn)
+        cued.append(tuple(replace(fact, cue=drawn[1]) for fact in group))
+    return tuple(cued)
+
+
 def portrait_messages(paragraph: Paragraph) -> list[Message]:
     """Ask a model for a paragraph."""
-    notes = [render("portrait_note", facts=group, labels=LABELS, few=FEW) for group in paragraph.groups]
+    notes = [render("portrait_note", facts=group) for group in paragraph.groups]
     return [
         {"role": "system", "content": render("portrait_system")},
         {"role": "user", "content": render("portrait_user", notes=notes)},

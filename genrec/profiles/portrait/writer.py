@@ -7,7 +7,7 @@ from genrec.habit_models import Habits
 from genrec.llm.backend import AnswerScorer, Generation, Generator
 from genrec.profiles.faithfulness import sentences
 from genrec.profiles.fields import FieldGuesser
-from genrec.profiles.portrait.plan import PORTRAIT, Group, Paragraph, plan, portrait_messages, tells
+from genrec.profiles.portrait.plan import PORTRAIT, Paragraph, plan, portrait_messages, tells
 from genrec.profiles.portrait.realise import Realiser, phrase_words
 from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Provenance, Statement, unknown_fields
 from genrec.profiles.writer import Subject, Writer, assembled, statement
@@ -65,8 +65,8 @@ class _Draft:
 
     def phrase(self, realiser: Realiser, vocabulary: Collection[str]) -> None:
         """Put each group of facts into words without a model."""
-        for number, group in enumerate(self.paragraph.groups):
-            if good := _phrased(group, self, realiser, vocabulary):
+        for number in range(len(self.paragraph.groups)):
+            if good := _phrased(self, number, realiser, vocabulary):
                 self.kept[number] = good
 
     def count(self, generation: Generation) -> None:
@@ -75,11 +75,11 @@ class _Draft:
         self.tokens_out += generation.tokens_out
 
 
-def _phrased(group: Group, draft: _Draft, realiser: Realiser, vocabulary: Collection[str]) -> Statement | None:
-    """The facts in a sentence that the checker reads as it is meant, whatever the places are called."""
-    text = ""
-    for _ in range(PHRASINGS):
-        text = realiser.sentence(group)
+def _phrased(draft: _Draft, number: int, realiser: Realiser, vocabulary: Collection[str]) -> Statement | None:
+    """The facts of a group in a sentence that the checker reads as it is meant, whatever the places are called."""
+    group, text = draft.paragraph.groups[number], ""
+    for attempt in range(PHRASINGS):
+        text = realiser.sentence(group, first=not number, cued=not attempt)
         if good := statement(text, draft.habits, vocabulary):
             return good
     draft.dropped.append(text)

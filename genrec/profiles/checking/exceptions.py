@@ -1,0 +1,50 @@
+"""What is left out of an order: "apart from bars, they are most often at POI 4", "after POI 6, POI 3 is the first"."""
+
+from collections.abc import Sequence
+
+from genrec.habit_models import Habits
+from genrec.profiles.checking.claims import Claim, visits_note
+from genrec.profiles.checking.lexicon import Item
+from genrec.profiles.checking.segments import TARGETS, has, is_break
+from genrec.profiles.checking.visits import Places
+
+
+def left_out(items: Sequence[Item], habits: Habits) -> tuple[Sequence[Item], Habits, list[Claim]]:
+    """A sentence without the places that it leaves out of an order, the habits without them, and claims about them."""
+    at = next((i for i, item in enumerate(items) if has(item, "except") or (not i and _is_after(item))), None)
+    if at is None:
+        return items, habits, []
+    end = next((i for i in range(at + 1, len(items)) if not _is_named(items[i], within=bool(at))), len(items))
+    while end > at + 1 and is_break(items[end - 1]):
+        end -= 1
+    rest = [*items[:at], *items[end:]] if at else list(items[end + 1 :])
+    named: list[Places] = [item.value for item in items[at:end] if item.kind in TARGETS]
+    parted = at > 0 or (end < len(items) and items[end].text == ",")
+    if not (named and parted and any(has(item, "rank") for item in rest)):
+        return items, habits, []
+    others = _without(habits, named)
+    most = max((place.visits for place in others.places), default=0)
+    claims = [
+        Claim(group.name, group.visits > 0 and (not _is_after(items[at]) or group.visits >= most), visits_note(group))
+        for group in named
+    ]
+    return [item for i, item in enumerate(rest) if i or not is_break(item)], others, claims
+
+
+def _is_after(item: Item) -> bool:
+    return item.text.lower() == "after"
+
+
+def _is_named(item: Item, *, within: bool) -> bool:
+    """Whether an item goes on with a list of places; a comma ends the one that a sentence begins with."""
+    words = ("and", "or", "the", "a", "an", "at", *([","] if within else []))
+    return item.kind in TARGETS or has(item, "own") or item.text.lower() in words
+
+
+def _without(habits: Habits, named: Sequence[Places]) -> Habits:
+    pois = {poi for group in named for poi in group.pois}
+    kinds = {kind for group in named if not group.is_one for kind in group.categories}
+    places = [place for place in habits.places if place.poi not in pois]
+    categories = [habit for habit in habits.categories if habit.category not in kinds]
+    checkins = sum(place.visits for place in places)
+    return habits.model_copy(update={"places": places, "categories": categories, "checkins": checkins})
