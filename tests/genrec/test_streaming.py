@@ -161,6 +161,7 @@ def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path, monkeypatch
         assert sorted(path.name for path in out.iterdir()) == ["data.1", "meta.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["part-0001.parquet", "people.parquet", "pois.parquet"])
 def test_a_damaged_part_is_named(name: str, tmp_path: Path) -> None:
     stream(read(tmp_path / "in.csv", 60), tmp_path / "out")
@@ -248,6 +249,7 @@ FILES: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES)
 def test_every_kind_of_file_gives_what_reading_at_once_gives(kind: str, tmp_path: Path) -> None:
     content, how = FILES[kind]
