@@ -58,7 +58,7 @@ def all_habits(
 ) -> Mapping[str, Habits]:
     """Habits of `users`, or of every user in the check-ins, also those without any before `as_of`.
 
-    All are counted at once; each one's are put into words when they are asked for, every time anew.
+    All are counted at once; a user's are put together when they are asked for, each time anew.
     """
     moment = _moment(checkins, as_of)
     if users is None:
