@@ -70,6 +70,8 @@ def test_a_family_is_read_and_checked(habits, right, wrong):
         "Besides, life is good at POI 4.",
         "The pub at POI 4 began to serve food in February.",
         "They keep POI 4 clean.",
+        "They regularly: POI 1 (Office) around 9 and POI 2 (Coffee Shop) around 8.",
+        "At POI 1 (Office) between 8 and 10 and at POI 2, they often go.",
         "At POI 2 around 8 and at POI 4 around 21, they often go to POI 1.",
         "They often go to POI 1 (Office) This person often goes to POI 2.",
     ],

@@ -61,6 +61,12 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     if sum(item.text == "(" for item in items) != sum(item.text == ")" for item in items):
         yield text, "a bracket is not closed"
     yield from _doubled(items)
+    if (
+        said
+        and has(said[0], "person")
+        and any(has(item, "degree") and other.text == ":" for item, other in pairwise(said))
+    ):
+        yield text, "the sentence has no verb"
     for one, other in pairwise(items):
         if other.text in _BEGINNINGS and not is_break(one):
             yield other.text, "a sentence begins within another"
@@ -87,7 +93,9 @@ def _nested(items: Sequence[Item]) -> bool:
     rows = zip(items, items[1:], items[2:], strict=False)
     if [item.text.lower() for item in items[:1]] == ["at"] and items[1:] and items[1].kind == "place":
         subject = next((i for i, item in enumerate(items) if has(item, "person", "person_noun")), len(items))
-        if any(item.kind == "place" for item in items[subject:]):  # "at POI 4 around 9, they often go to POI 7"
+        told = items[subject:]
+        goes = any(has(item, "go") for item in told) and not any(item.kind == "time" for item in told)
+        if any(item.kind == "place" for item in told) or goes:  # "at POI 4 around 9, they often go to POI 7"
             return True
     return any(a.kind == c.kind == "place" and b.text.lower() in ("at", "in") for a, b, c in rows)
 

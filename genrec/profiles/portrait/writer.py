@@ -42,7 +42,7 @@ class _Draft:
 
     def propose(self, text: str, vocabulary: Collection[str]) -> None:
         """Take the supported sentences of the first try that say something new."""
-        said = sentences(text, vocabulary)
+        said = [_ended(one) for one in sentences(text, vocabulary)]
         failed = []
         for one in said:
             if good := statement(one, self.habits, vocabulary):
@@ -58,7 +58,7 @@ class _Draft:
 
     def propose_again(self, number: int, text: str, vocabulary: Collection[str]) -> None:
         """Take what is said of one group of facts at the second try."""
-        if good := statement(text, self.habits, vocabulary):
+        if good := statement(_ended(text), self.habits, vocabulary):
             self.kept[number] = good
         elif text.strip():
             self.dropped.append(text.strip())
@@ -73,6 +73,12 @@ class _Draft:
         """Add a generation's cost."""
         self.tokens_in += generation.tokens_in
         self.tokens_out += generation.tokens_out
+
+
+def _ended(text: str) -> str:
+    """A text that ends as a sentence does."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) or not text else f"{text}."
 
 
 def _phrased(draft: _Draft, number: int, realiser: Realiser, vocabulary: Collection[str]) -> Statement | None:
