@@ -130,7 +130,8 @@ def draw(result: Mapping[str, Any], played: Played, path: Path) -> None:
         axes.axhline(0, color="0.3", linewidth=0.8)
         axes.axvline(result["recipe"]["warm_up"], color="0.6", linewidth=0.8, linestyle=":")
         axes.set(xlabel="feedbacks", ylabel=f"{label}, minus that of offline only")
-    ranks.legend(frameon=False)
+    if len(played.runs) > 1:  # else nobody is compared yet
+        ranks.legend(frameon=False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
 
