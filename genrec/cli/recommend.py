@@ -108,9 +108,8 @@ def recommend(
     reading: Reading,
 ) -> None:
     """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
-    if users_from is None and placing != Placing():
-        raise GenRecError("--workers and --ray share the work for many people: name them with --users-from FILE")
-    _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from, output)
+    _check_many(users_from, output, placing)
+    _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from)
     talk = user is None and llm.about is None and fusion.says is None and users_from is None
     # The fusion takes the sentences that were put into a profile as words; a model reads words.
     stating = llm.profiles is not None and user is not None and (by == "fusion" or fusion.beside is not None)
@@ -218,10 +217,16 @@ def _who_ranks(by: By | None, for_llm: list[str], for_fusion: list[str], *, talk
     return ranks
 
 
-def _check_who(texts: Mapping[str, str | None], users_from: Path | None, output: Path | None) -> None:
-    """Raise GenRecError unless the options say clearly who is asked about."""
+def _check_many(users_from: Path | None, output: Path | None, placing: Placing) -> None:
+    """Raise GenRecError if an option for many people is without effect."""
     if (users_from is None) != (output is None):
         raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")
+    if users_from is None and placing != Placing():
+        raise GenRecError("--workers and --ray share the work for many people: name them with --users-from FILE")
+
+
+def _check_who(texts: Mapping[str, str | None], users_from: Path | None) -> None:
+    """Raise GenRecError unless the options say clearly who is asked about."""
     for option, text in texts.items():
         if text is None:
             continue
