@@ -119,8 +119,7 @@ def recommend(
     ranks = _who_ranks(by, _given(for_llm), _given(_read_by_fusion(fusion)), talk=talk)
     if talk and as_json:
         raise GenRecError("--json is for one person: say who with --user, or --says")
-    if fusion.strength != 1 and not (talk or words):
-        raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
+    _check_strength(fusion.strength, said=talk or words)
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
     assistant = Assistant(reading.checkins(path), known, llm.models, err.status, fusion.rankers, beside=fusion.beside)
@@ -223,6 +222,12 @@ def _check_many(users_from: Path | None, output: Path | None, placing: Placing) 
         raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")
     if users_from is None and placing != Placing():
         raise GenRecError("--workers and --ray share the work for many people: name them with --users-from FILE")
+
+
+def _check_strength(strength: float, *, said: bool) -> None:
+    """Raise GenRecError if nothing is said that could count more or less."""
+    if strength != 1 and not said:
+        raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
 
 
 def _check_who(texts: Mapping[str, str | None], users_from: Path | None) -> None:
