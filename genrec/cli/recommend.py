@@ -108,9 +108,8 @@ def recommend(
     reading: Reading,
 ) -> None:
     """Rank the places where a user may go next, with reasons, beside what their habits alone would say."""
-    if users_from is None and placing != Placing():
-        raise GenRecError("--workers and --ray share the work for many people: name them with --users-from FILE")
-    _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from, output)
+    _check_many(users_from, output, placing)
+    _check_who({"--user": user, "--about": llm.about, "--says": fusion.says}, users_from)
     talk = user is None and llm.about is None and fusion.says is None and users_from is None
     # The fusion takes the sentences that were put into a profile as words; a model reads words.
     stating = llm.profiles is not None and user is not None and (by == "fusion" or fusion.beside is not None)
@@ -120,8 +119,7 @@ def recommend(
     ranks = _who_ranks(by, _given(for_llm), _given(_read_by_fusion(fusion)), talk=talk)
     if talk and as_json:
         raise GenRecError("--json is for one person: say who with --user, or --says")
-    if fusion.strength != 1 and not (talk or words):
-        raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
+    _check_strength(fusion.strength, said=talk or words)
     level = llm.level or "full"
     known = read_profiles(llm.profiles) if llm.profiles else {}
     assistant = Assistant(reading.checkins(path), known, llm.models, err.status, fusion.rankers, beside=fusion.beside)
@@ -218,10 +216,22 @@ def _who_ranks(by: By | None, for_llm: list[str], for_fusion: list[str], *, talk
     return ranks
 
 
-def _check_who(texts: Mapping[str, str | None], users_from: Path | None, output: Path | None) -> None:
-    """Raise GenRecError unless the options say clearly who is asked about."""
+def _check_many(users_from: Path | None, output: Path | None, placing: Placing) -> None:
+    """Raise GenRecError if an option for many people is without effect."""
     if (users_from is None) != (output is None):
         raise GenRecError("--users-from and --out belong together: who is asked about, and where the rankings go")
+    if users_from is None and placing != Placing():
+        raise GenRecError("--workers and --ray share the work for many people: name them with --users-from FILE")
+
+
+def _check_strength(strength: float, *, said: bool) -> None:
+    """Raise GenRecError if nothing is said that could count more or less."""
+    if strength != 1 and not said:
+        raise GenRecError("--steer says how much words count, and nothing is said: give --says, or leave it out")
+
+
+def _check_who(texts: Mapping[str, str | None], users_from: Path | None) -> None:
+    """Raise GenRecError unless the options say clearly who is asked about."""
     for option, text in texts.items():
         if text is None:
             continue
