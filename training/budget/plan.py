@@ -175,8 +175,8 @@ def taught_nothing(study: Study, found: Lattice) -> str | None:
     if not study.sft.warmup_steps or batch not in found.sft_sizes:
         return None
     return (
-        f"some splits have {batch} demonstrations: one step of SFT, at the rate that warm-up begins with, which is 0, so "
-        "they teach nothing; lower sft.batch, set sft.warmup_steps to 0, or raise the budgets"
+        f"some splits have {batch} demonstrations: one step of SFT, at the rate that warm-up begins with, which is 0, "
+        "so they teach nothing; lower sft.batch, set sft.warmup_steps to 0, or raise the budgets"
     )
 
 
