@@ -10,7 +10,7 @@ from genrec.errors import GenRecError, InputError
 from training.budget.chain import Chain, Result
 from training.budget.folder import StudyFolder
 from training.budget.lattice import coarse_to_fine, lattice
-from training.budget.plan import Rates, lattice_chains
+from training.budget.plan import Rates, lattice_chains, taught_nothing
 from training.budget.spec import load_study
 from training.budget.tasks.material import Material
 from training.budget.tasks.task import Question, Questions, demonstration_order, pair_order
@@ -178,6 +178,17 @@ def test_settings_of_the_trainers_are_checked_before_anything_is_trained(tmp_pat
 def test_two_batches_are_one_of_each_stage():
     found = lattice(study(budgets=[8], shares=[1, 0.75, 0.5, 0.01, 0]))
     assert [(cell.sft, cell.pairs) for cell in found.cells] == [(8, 0), (4, 4), (0, 8)]
+
+
+def test_demonstrations_that_teach_nothing_are_told():
+    """The first step of a warm-up has a rate of 0."""
+    small = study(budgets=[16], shares=[1, 0.1, 0])
+    assert "some splits have 4 demonstrations" in taught_nothing(small, lattice(small))
+    for other in (
+        study(budgets=[100], shares=[1, 0.1, 0]),
+        small.model_copy(update={"sft": small.sft.model_copy(update={"warmup_steps": 0})}),
+    ):
+        assert taught_nothing(other, lattice(other)) is None
 
 
 def test_budgets_that_buy_nothing():

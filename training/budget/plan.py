@@ -146,6 +146,8 @@ def plan_lines(folder: StudyFolder, jobs: int) -> Iterator[str]:
     yield f"and in the sweeps of learning rates: {swept:,}"
     if len(study.seeds) < SOUND_SEEDS:
         yield f"note: {counted(len(study.seeds), 'seed')}: too few to tell chance in training from what splits do"
+    if too_few := taught_nothing(study, found):
+        yield f"note: {too_few}"
     yield _pools(found, len(task.questions.train), task.pair_pool, shared=task.shared)
     yield f"scored on: {len(task.questions.test):,} test examples; rates, on {len(task.questions.validation):,} others"
     chains = [*sweeps, *all_chains(folder)]
@@ -165,6 +167,17 @@ def all_sweeps(folder: StudyFolder) -> list[Chain]:
     study, sft = folder.study, _rate(folder, "sft", 0.0)
     judged = [chain for stage in study.by_preference for chain in sweep_runs(study, stage, sft)]
     return list(dict.fromkeys([*sweep_runs(study, "sft", 0.0), *judged]))
+
+
+def taught_nothing(study: Study, found: Lattice) -> str | None:
+    """What is wrong with splits of one batch of demonstrations: warm-up's first step has a rate of 0."""
+    batch = study.sft.batch
+    if not study.sft.warmup_steps or batch not in found.sft_sizes:
+        return None
+    return (
+        f"some splits have {batch} demonstrations: one step of SFT, at the rate that warm-up begins with, which is 0, "
+        "so they teach nothing; lower sft.batch, set sft.warmup_steps to 0, or raise the budgets"
+    )
 
 
 def _pools(found: Lattice, demonstrations: int, pairs: int, *, shared: bool) -> str:

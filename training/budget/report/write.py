@@ -19,7 +19,7 @@ from genrec.errors import GenRecError
 from genrec.files import write_text
 from training.budget.chain import key_of
 from training.budget.lattice import Lattice
-from training.budget.plan import counted
+from training.budget.plan import counted, taught_nothing
 from training.budget.report.advice import LEAST_POINTS, Advice, Surrogate, advise, fit, pilot_points
 from training.budget.report.answers import Answer, Bootstrap, Scores, answers
 from training.budget.report.beside import beside_section
@@ -229,6 +229,8 @@ def warnings_of(results: Results) -> Iterator[str]:
         yield f"The study is not finished: {known:,} of {total:,} results are there; this is a first answer."
     if len(used.seeds) < SOUND_SEEDS:
         yield f"{counted(len(used.seeds), 'seed')}: too few to tell chance in training from what splits do."
+    if too_few := taught_nothing(study, results.lattice):
+        yield f"{too_few[0].upper()}{too_few[1:]}."
     if isinstance(study.task, NextPoi) and study.task.rule == "truth":
         yield "A variant: in each pair the true place wins, so a judgement says as much as a demonstration."
     if len(set(scores.groups)) == 1:

@@ -21,7 +21,6 @@ from training.budget.spec import ProfileWriting
 from training.budget.tasks.task import Model, Pair, Question, Questions, Scored, sample
 from training.data.cities import training_city
 from training.data.examples import paragraphs
-from training.data.portrait_pairs import portrait_pairs
 from training.data.portraits import with_drawn_kinds
 from training.recipe import Cities, Data
 
@@ -72,6 +71,8 @@ class WritingTask:
 
     def pairs(self, order: Sequence[int], model: Model) -> Iterator[list[Pair]]:
         """Of each paragraph, it and a worse one, where one can be made."""
+        from training.data.portrait_pairs import portrait_pairs  # deferred: loads TRL, which plans do without
+
         for start in range(0, len(order), BATCH):
             made = []
             for number in order[start : start + BATCH]:
