@@ -24,7 +24,7 @@ from genrec import __version__
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only, write_text
 from genrec.validation import read_json
-from training.recipe import DpoRecipe, RankersRecipe, SftRecipe, dump_recipe, load_recipe
+from training.recipe import DpoRecipe, SftRecipe, dump_recipe, load_recipe
 
 RECIPE, RUN, METRICS, LOSS, TIMES = "recipe.yaml", "run.json", "metrics.jsonl", "loss.png", "times.json"
 CHECKPOINTS = "checkpoints"
@@ -69,7 +69,7 @@ def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> No
         write_text(out / RUN, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
         return
     begun = load_recipe(out / RECIPE)
-    if isinstance(begun, RankersRecipe) or _without_layout(begun) != _without_layout(recipe):
+    if not isinstance(begun, SftRecipe | DpoRecipe) or _without_layout(begun) != _without_layout(recipe):
         raise GenRecError(f"{out} holds a run of another recipe, see its {RECIPE}; name another --out")
     old = read_json(out / RUN, _Facts, "an account of a run").root
     before, now = examples_a_step(begun, old.get("processes", 1)), examples_a_step(recipe, run.get("processes", 1))

@@ -116,7 +116,7 @@ def ranked(work: Path, count: int) -> Iterator[tuple[str, int]]:
 
 def pandas_way(work: Path, _: int) -> Iterator[tuple[str, int]]:
     """Parse, number, sort and group in pandas' vectorised way, and write Parquet."""
-    import pandas as pd  # type: ignore[import-untyped]  # deferred: only this benchmark needs it
+    import pandas as pd  # deferred: only this benchmark needs it
 
     frame = pd.read_csv(work / CHECKINS, parse_dates=["time", "utc_time"])
     frame["poi"] = pd.factorize(frame["poi_id"])[0]

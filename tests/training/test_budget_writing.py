@@ -44,7 +44,7 @@ def test_what_a_paragraph_is_worth():
     ):  # fmt: skip
         assert 0 < worth(worse) < 1
     assert worth(Score(0, 0, 0, 0, 0)) == 0
-    assert copies_notes("- likes: Bar; likes: Park")
+    assert copies_notes("- likes: Bars - often: POI 4 (Park)")
     assert not copies_notes("They like a Bar, and often go to POI 7 (Park).")
 
 

@@ -23,7 +23,7 @@ from genrec.versions import (
     version_folder,
     versions_of,
 )
-from training.recipe import DpoRecipe, RankersRecipe, SftRecipe, UpdateRecipe, load_recipe
+from training.recipe import RankersRecipe, SftRecipe, UpdateRecipe, load_recipe
 from training.record import RECIPE
 from training.updates import rankers
 from training.updates.account import BEGUN, FILE, Account, Begun, read_account, same_begun, write_said
@@ -74,7 +74,7 @@ def first_recipe(run: Path) -> RankersRecipe | SftRecipe:
     if not (run / RECIPE).exists():
         raise InputError(f"has no {RECIPE}: not a folder of `genrec-train rankers` or `genrec-train sft`.", file=run)
     recipe = load_recipe(version_folder(run, FIRST) / RECIPE)
-    if isinstance(recipe, DpoRecipe | UpdateRecipe):
+    if not isinstance(recipe, RankersRecipe | SftRecipe):
         raise GenRecError(f"{run} was trained by {recipe.kind}: only rankers, and adapters of sft, are updated")
     return recipe
 

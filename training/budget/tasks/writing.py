@@ -14,7 +14,8 @@ from genrec.columns import CATEGORY, TIME, USER
 from genrec.habit_models import Habits
 from genrec.habits import all_habits
 from genrec.profiles.portrait.facts import Fact
-from genrec.profiles.portrait.plan import FEW, LABELS, plan, portrait_messages
+from genrec.profiles.portrait.phrases import phrases
+from genrec.profiles.portrait.plan import plan, portrait_messages
 from genrec.profiles.portrait.realise import Realiser, phrase_words
 from genrec.profiles.portrait.writer import PARAGRAPH_STOP
 from training.budget.spec import ProfileWriting
@@ -133,7 +134,7 @@ def _key(question: Question) -> tuple[str, str]:
 
 def copies_notes(text: str) -> bool:
     """Whether a text is notes again, as they were given, and not a paragraph: a base model goes on like that."""
-    return any(f"{label}: " in text for label in (*LABELS.values(), *FEW.values()))
+    return any(f"{phrase.cue}: " in text for alike in phrases().values() for phrase in alike)
 
 
 def worth(found: Score) -> float:
