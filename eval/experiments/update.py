@@ -54,7 +54,7 @@ def experiment(stages: Stages, settings: Settings, out: Path, done: Callable[[in
     """Train and score what is missing, and say what was found; raises GenRecError if `out` is of something else."""
     out.mkdir(parents=True, exist_ok=True)
     about = {"data": fingerprint(stages.checkins), "visits": settings.visits}
-    rows = jsonl.resume_part(out / SCORES, about)[1:]
+    rows = jsonl.resume_part(out / SCORES, about)
     spent: dict[int, dict[str, float]] = {}
     for seed in range(settings.seeds):
         people, folder = held_out(stages.checkins, seed), out / f"seed-{seed}"

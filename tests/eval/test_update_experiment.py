@@ -1,5 +1,6 @@
 """The experiment on updates: who is asked, when, and what differences count as a finding."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ import pytest
 from made import at, make
 
 from eval.experiments import update_stages
+from eval.experiments.update import SCORES, Settings, experiment
 from eval.experiments.update_findings import CLAIMS, Difference, accuracies, findings, losses, told
-from eval.experiments.update_runs import ARMS, MODELS, REWARMED
-from eval.experiments.update_stages import asked, held_out, shifting_city, some_people, stages_of, write_parts
+from eval.experiments.update_runs import ARMS, COSTS, MODELS, REWARMED
+from eval.experiments.update_stages import STAGES, asked, held_out, shifting_city, some_people, stages_of, write_parts
+from genrec import jsonl
 from genrec.checkins import Checkins
 from genrec.city import CityConfig
 from genrec.errors import GenRecError
+from genrec.fingerprint import fingerprint
 from genrec.prepared import load, places_known
 
 
@@ -130,3 +134,15 @@ def test_findings_are_told_with_their_intervals() -> None:
     for model in MODELS:
         assert [len(cells) for _, cells in losses(made_rows(), model).rows] == [4] * 14
         assert len(accuracies(made_rows(), model).rows) == 5
+
+
+def test_finished_seeds_are_read_whole_and_not_made_again(tmp_path: Path) -> None:
+    stages = stages_of(months(8))
+    about = {"data": fingerprint(stages.checkins), "visits": 10}
+    jsonl.append(tmp_path / SCORES, [json.dumps(row) for row in (about, *made_rows())])
+    for seed in range(3):
+        (tmp_path / f"seed-{seed}").mkdir()
+        spent = [{"name": name, "seconds": 2.0} for name in (f"{REWARMED} {STAGES}", f"scratch-{STAGES}")]
+        jsonl.append(tmp_path / f"seed-{seed}" / COSTS, [json.dumps(line) for line in spent])
+    found = experiment(stages, Settings("made", 3, 10), tmp_path, lambda seed, name: pytest.fail("trained again"))
+    assert found.figures["scores"] == made_rows()
