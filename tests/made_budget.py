@@ -6,13 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from training.budget.folder import StudyFolder
 from training.budget.lattice import lattice
 from training.budget.report.answers import Scores
 from training.budget.report.results import Results
-from training.budget.runner import run_study
 from training.budget.spec import Study
-from training.budget.tasks.material import prepare
 
 
 def study(**changes: object) -> Study:
@@ -91,19 +88,3 @@ def tiny_study(folder: Path, model: Path, **changes: object) -> Study:
         }
         | changes
     )
-
-
-def workshop(study, out):
-    return StudyFolder(study, out, prepare(study, out))
-
-
-def run(study, out, jobs=1):
-    lines = []
-    run_study(workshop(study, out), jobs=jobs, say=lines.append)
-    return lines
-
-
-def kept(out):
-    """All results but for how long they took."""
-    files = {path.name: json.loads(path.read_text()) for path in (out / "results").glob("*.json")}
-    return {name: (file["facts"], file["result"]["scores"]) for name, file in files.items()}

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_budget import kept, made_results, run, study, tiny_study, workshop
+from made_budget import made_results, study, tiny_study
+from made_budget_runs import kept, run, workshop
 from pydantic import ValidationError
 
 from training.budget.lattice import lattice

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from made_budget import kept, run, tiny_study, workshop
+from made_budget import tiny_study
+from made_budget_runs import kept, run, workshop
 from made_city import csv_of, town
 from typer.testing import CliRunner
 

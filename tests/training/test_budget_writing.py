@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from made_budget import study, tiny_study, workshop
+from made_budget import study, tiny_study
+from made_budget_runs import workshop
 from pydantic import ValidationError
 
 from eval.profiles.portraits import Score
