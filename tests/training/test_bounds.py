@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mutations import mutated
 
 from genrec.errors import GenRecError, InputError
-from training.budget.execution import require_trainable
 from training.budget.spec import OWNED, load_study
+from training.budget.stages import require_trainable
 from training.budget.tasks.jsonl import DemonstrationRow, PreferenceRow, read_rows
 from training.data.preferences import Preference, about_path, read_preferences, write_preferences
 from training.recipe import dump_recipe, load_recipe
