@@ -9,7 +9,6 @@ from pathlib import Path
 
 from accelerate import PartialState
 from datasets import Dataset
-from transformers import PrinterCallback
 from trl import DPOTrainer
 
 from genrec.cache import cache_home
@@ -17,7 +16,6 @@ from genrec.errors import GenRecError
 from genrec.llm.adapter import Adapter, read_adapter, write_declaration
 from genrec.llm.chat import answer_tokens, prompt_tokens
 from genrec.llm.local import LocalModel
-from genrec.llm.quiet import quiet_transformers
 from genrec.prompting import prompt_version
 from training import record
 from training.data.preferences import About, Preference
@@ -32,7 +30,7 @@ from training.settings import (
     require_resumable,
     trainer_config,
 )
-from training.stage import run_stage
+from training.stage import built, run_stage
 from training.trainers.pair_trainer import PairTrainer
 from training.trainers.reference import PairTokens, reference_log_probabilities, weights_hash
 
@@ -111,19 +109,14 @@ def make_trainer(recipe: DpoRecipe, policy: Trainable, dataset: Dataset, out: Pa
         raise GenRecError("trainer.ld_alpha: the reference's log-probabilities are kept per answer, not per token")
     # Unused columns stay, for `length`, which batches are grouped by, would go, too.
     config = trainer_config("dpo", recipe, out, {"precompute_ref_log_probs": True, "remove_unused_columns": False})
-    try:
-        with quiet_transformers():
-            trainer = PairTrainer(
-                model=policy.model,
-                args=config,
-                train_dataset=dataset,
-                processing_class=policy.tokenizer,
-                peft_config=lora_config(recipe),
-            )
-    except (ValueError, NotImplementedError) as error:
-        raise GenRecError(f"trainer: {' '.join(str(error).split())}") from error
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    return built(
+        PairTrainer,
+        model=policy.model,
+        args=config,
+        train_dataset=dataset,
+        processing_class=policy.tokenizer,
+        peft_config=lora_config(recipe),
+    )
 
 
 def train_dpo(

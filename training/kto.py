@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from datasets import Dataset
-from transformers import PrinterCallback
 from trl import KTOTrainer
 
-from genrec.errors import GenRecError
-from genrec.llm.quiet import quiet_transformers
 from training.recipe import Recipe
 from training.settings import Trainable, lora_config, trainer_config
+from training.stage import built
 from training.trainers.judgement_trainer import JudgementTrainer
 from training.trainers.reference import PairTokens
 
@@ -58,16 +56,11 @@ def judgement_dataset(
 def make_trainer(recipe: KtoRecipe, policy: Trainable, dataset: Dataset, out: Path) -> KTOTrainer:
     """TRL's trainer as the recipe says, without any of its own output on the terminal; errors of `trainer_config`."""
     config = trainer_config("kto", recipe, out, {"precompute_ref_log_probs": True})
-    try:
-        with quiet_transformers():
-            trainer = JudgementTrainer(
-                model=policy.model,
-                args=config,
-                train_dataset=dataset,
-                processing_class=policy.tokenizer,
-                peft_config=lora_config(recipe),
-            )
-    except (ValueError, NotImplementedError) as error:
-        raise GenRecError(f"trainer: {' '.join(str(error).split())}") from error
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    return built(
+        JudgementTrainer,
+        model=policy.model,
+        args=config,
+        train_dataset=dataset,
+        processing_class=policy.tokenizer,
+        peft_config=lora_config(recipe),
+    )

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from transformers import PrinterCallback
 from trl import SFTTrainer
 
 from genrec.cache import cache_home
@@ -32,7 +31,7 @@ from training.settings import (
     require_resumable,
     trainer_config,
 )
-from training.stage import run_stage
+from training.stage import built, run_stage
 from training.trainers.answer_head import with_answer_head
 
 
@@ -73,15 +72,15 @@ def make_trainer(recipe: SftRecipe, trainable: Trainable, dataset: Dataset, out:
     config = trainer_config("sft", recipe, out)
     let_processors_cut(config)
     with quiet_transformers():
-        trainer = SFTTrainer(
-            model=continued(trainable, adapter_folder(recipe.adapter)) if recipe.adapter else trainable.model,
-            args=config,
-            train_dataset=dataset,
-            processing_class=trainable.tokenizer,
-            peft_config=None if recipe.adapter else lora_config(recipe),
-        )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+        model = continued(trainable, adapter_folder(recipe.adapter)) if recipe.adapter else trainable.model
+    return built(
+        SFTTrainer,
+        model=model,
+        args=config,
+        train_dataset=dataset,
+        processing_class=trainable.tokenizer,
+        peft_config=None if recipe.adapter else lora_config(recipe),
+    )
 
 
 def require_adapter(recipe: SftRecipe, catalogue: str) -> None:

@@ -4,15 +4,16 @@ import json
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from pydantic import RootModel
-from transformers import Trainer
+from transformers import PrinterCallback, Trainer
 
 from genrec import jsonl
+from genrec.errors import GenRecError
 from genrec.files import atomic_path, write_text
 from genrec.llm.quiet import quiet_transformers
 from genrec.validation import read_json
@@ -22,11 +23,23 @@ from training.recipe import DpoRecipe, SftRecipe
 from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, trainable_parameters
 from training.trainers.labelled_loss import labelled_loss
 
+AnyTrainer = TypeVar("AnyTrainer", bound=Trainer)
 SMOOTHED = 20  # steps of the plot's running mean
 
 
 class _Stretches(RootModel[list[dict[str, Any]]]):
     """What times.json says."""
+
+
+def built(trainer_class: type[AnyTrainer], **arguments: Any) -> AnyTrainer:
+    """A trainer of TRL's that prints nothing itself; raises GenRecError for what it refuses."""
+    try:
+        with quiet_transformers():
+            trainer: AnyTrainer = trainer_class(**arguments)
+    except (ValueError, NotImplementedError) as error:
+        raise GenRecError(f"trainer: {' '.join(str(error).split())}") from error
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def run_stage(
