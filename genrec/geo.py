@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 EARTH_RADIUS_KM = 6371.0088
+FAR_KM = 1.0  # between two positions of one place: one of them is wrong
 CACHE_BYTES = 1 << 26  # of rows that `Positions.km_from` remembers
 
 Floats = NDArray[np.float64]

@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict
 from genrec.bounds import Positive
 from genrec.checkins import Checkins
 from genrec.clock import all_midnight, in_order, moments
-from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
+from genrec.columns import POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, file_hash, one_writer, require_regular, write_text
-from genrec.ids import aligned
+from genrec.files import atomic_path, file_hash, one_writer, require_only, require_regular, write_text
+from genrec.merging import merged
 from genrec.parted import Parted, is_parted
 from genrec.tables import CATALOGUE_SCHEMA, FRAME_SCHEMA, catalogue_problem, frame_problem, read_table
 from genrec.validation import read_json
@@ -33,8 +33,6 @@ from genrec.validation import read_json
 CHECKINS, POIS, META = "checkins.parquet", "pois.parquet", "meta.json"
 STAGED = ".new"
 ANEW = "Prepare the folder anew."
-
-_IDENTITY = [USER, POI, TIME, UTC]
 
 
 class Meta(BaseModel):
@@ -82,14 +80,6 @@ def places_known(pois: pl.DataFrame, catalogue: str) -> int | None:
         if whole.hexdigest()[:16] == catalogue:
             known = number
     return known
-
-
-def merged(old: Checkins, new: Checkins) -> Checkins:
-    """Check-ins and others that were added to them, as `prepare` adds them; places keep their index."""
-    pois, frame, notes = spelled_as(old.pois, old.frame, new.pois, new.frame)
-    pois, index = merge_catalogues(old.pois, pois)
-    frame = _merge_frames(old.frame, frame.with_columns(pl.col(POI).replace_strict(index, return_dtype=pl.UInt32)))
-    return replace(old, frame=frame, pois=pois, notes=list(dict.fromkeys(old.notes + new.notes + notes)))
 
 
 def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, str, list[str], bool]:
@@ -164,6 +154,13 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     )
 
 
+def require_ours(folder: Path) -> None:
+    """Raise GenRecError if a folder is not a prepared one, and holds more than what a killed prepare leaves there."""
+    if folder.is_dir() and not (folder / META).exists():
+        left = [path.name for pattern in ("data.*", "rejects*", f"*{STAGED}") for path in folder.glob(pattern)]
+        require_only(folder, {*left, CHECKINS, POIS})
+
+
 def require_same_kind(folder: Path, *, old_dates: bool, new_dates: bool) -> None:
     """Raise InputError if times are added to dates without hours, or dates to times."""
     if old_dates != new_dates:
@@ -182,60 +179,6 @@ def people(folder: Path, users: Collection[str]) -> Checkins:
         return Parted(folder).of(users)
     checkins = Checkins(*load(folder))
     return replace(checkins, frame=checkins.frame.filter(pl.col(USER).is_in(sorted(users))))
-
-
-def spelled_as(
-    old_pois: pl.DataFrame, old_frame: pl.DataFrame, pois: pl.DataFrame, frame: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """The new catalogue and check-ins with ids as the folder has them (12.0 for 12), and notes."""
-    notes = []
-    if spellings := aligned(pois[POI_ID], old_pois[POI_ID]):
-        pois = pois.with_columns(pl.col(POI_ID).replace(spellings))
-        notes.append(f"{len(spellings):,} POIs are in the folder already, their ids written with or without .0")
-    if spellings := aligned(frame[USER].unique(), old_frame[USER].unique()):
-        frame = frame.with_columns(pl.col(USER).replace(spellings))
-        notes.append(f"{len(spellings):,} users are in the folder already, their ids written with or without .0")
-    return pois, frame, notes
-
-
-def merge_catalogues(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, int]]:
-    """The old catalogue with the new POIs appended, and the index in it of each POI of `new`."""
-    appended = new.join(old, on=POI_ID, how="anti", maintain_order="left")
-    index = pl.int_range(len(old), len(old) + len(appended), dtype=pl.UInt32, eager=True)
-    seen = new.group_by(POI_ID).agg(pl.col(FIRST_SEEN).min())
-    earlier = old.select(POI_ID).join(seen, on=POI_ID, how="left", maintain_order="left")
-    old = old.with_columns(pl.min_horizontal(FIRST_SEEN, earlier[FIRST_SEEN].alias("other")).alias(FIRST_SEEN))
-    merged = pl.concat([old, appended.with_columns(index.alias(POI))], how="diagonal")
-    merged = merged.select([c for c in merged.columns if c != FIRST_SEEN] + [FIRST_SEEN])
-    position = dict(zip(merged[POI_ID], merged[POI], strict=True))
-    return merged, {poi: position[poi_id] for poi, poi_id in zip(new[POI], new[POI_ID], strict=True)}
-
-
-def _merge_frames(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """The union, in time order: of n equal check-ins here and m there, max(n, m) remain."""
-    coded = pl.col(USER).cast(pl.Categorical)  # half the memory of strings
-    old, new = old.with_columns(coded), new.with_columns(coded)
-    union = in_order(pl.concat([old, not_in(old, new)]))
-    return union.with_columns(pl.col(USER).cast(pl.String))
-
-
-def not_in(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """The new check-ins that are not there yet: of n equal ones here and m there, m - n if that is positive."""
-    return (
-        new.with_columns(_nth(new))
-        .join(old.with_columns(_nth(old)), on=[*_IDENTITY, "nth"], how="anti", nulls_equal=True, maintain_order="left")
-        .drop("nth")
-    )
-
-
-def _nth(frame: pl.DataFrame) -> pl.Series:
-    """How many check-ins equal to a row come before it."""
-    nth = pl.zeros(len(frame), pl.UInt32, eager=True).alias("nth")
-    equal = frame.select(_IDENTITY).hash_rows().is_duplicated()  # with few, a window over all rows would be a waste
-    if not equal.any():
-        return nth
-    counted = frame.filter(equal).select(pl.int_range(pl.len(), dtype=pl.UInt32).over(_IDENTITY)).to_series()
-    return nth.scatter(equal.arg_true(), counted)
 
 
 def _write(folder: Path, checkins: Checkins, sources: list[str]) -> Meta:

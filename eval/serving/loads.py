@@ -99,7 +99,7 @@ def read_log(path: Path) -> tuple[Floats, list[str]]:
         raise InputError(f"is not a CSV of requests: {error}", file=path) from None
     for column in ("time", "adapter"):
         if column not in frame.columns:
-            raise InputError("is missing", file=path, column=column, fix="name the columns time and adapter")
+            raise InputError("is missing.", file=path, column=column, fix="Name the columns time and adapter.")
     times = frame["time"]
     if not times.dtype.is_numeric():
         parsed = times.cast(pl.String).str.to_datetime(strict=False, time_zone="UTC").dt.epoch("us") / 1e6

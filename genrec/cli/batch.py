@@ -83,7 +83,10 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, how: Batch
                 jsonl.append(output, compress(made.lines, new), private=True)
                 bar.update(task, advance=sum(new), description=loads.line("rankings"))
         loads.print()
-    out.print(f"{len(asks)} rankings in {output}, {len(asks) - len(missing)} of them from before", markup=False)
+    others = len(done.difference(_key(*ask) for ask in asks))
+    beside = f"; {output} has {others:,} others, too" if others else ""
+    made = f"{len(asks):,} rankings in {output}, {len(asks) - len(missing):,} of them from before"
+    out.print(f"{made}{beside}", markup=False)
     if missing and how.by == "llm" and elsewhere is None:
         err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
 

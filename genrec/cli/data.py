@@ -41,6 +41,7 @@ def prepare(
     A large file, or one that is added to a large folder, is read in a stream, and kept in parts.
     """
     context.with_resource(one_writer(folder, folder=True))
+    prepared.require_ours(folder)
     started = time.perf_counter()
     done = _prepared(path, folder, reading)
     rate = done.read / (time.perf_counter() - started)

@@ -106,7 +106,9 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
         ray.init(**settings)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
     except Exception as error:  # of any kind: a node that is too slow to start is a plain Exception
-        raise GenRecError(f"cannot start or reach Ray ({address}): {one_line(str(error))}") from error
+        raise GenRecError(
+            f"cannot start or reach Ray ({address}): {one_line(str(error))}. Write --ray local, or --ray HOST:PORT"
+        ) from error
     try:
         yield ray.data
     except ray.exceptions.RayError as error:

@@ -15,9 +15,8 @@ from genrec.columns import (
     TIME,
     UNKNOWN,
 )
-from genrec.geo import haversine_km
+from genrec.geo import FAR_KM, haversine_km
 
-FAR_KM = 1.0
 COUNT = "count"  # of equal rows that one row stands for
 
 _ATTRIBUTES = ([CATEGORY, CATEGORY_ID], [LATITUDE, LONGITUDE], [NAME], [REGION])

@@ -9,8 +9,9 @@ import polars as pl
 
 from genrec.columns import POI, POI_ID, TIME, USER, UTC
 from genrec.files import one_writer
+from genrec.merging import far_apart, merge_catalogues, not_in, spelled_as
 from genrec.parted import ROW, Parted, is_parted
-from genrec.prepared import META, Prepared, merge_catalogues, not_in, read_meta, require_same_kind, spelled_as
+from genrec.prepared import META, Prepared, read_meta, require_same_kind
 from genrec.reading.parquet_file import ParquetFile
 from genrec.reading.reader import Opened, as_in_pois, catalogued, duplicates_note, late_note, with_one_spelling
 from genrec.reading.source import Source
@@ -124,7 +125,7 @@ def _write(data: Path, folder: Path, new: _New, old: Old | None, opened: Opened)
         dates_only = dates_only or (old.dates_only and new.converted.midnight)
         require_same_kind(folder, old_dates=old.dates_only, new_dates=dates_only)
         pois, respelled, more = spelled_as(old.pois, old.users.ids().to_frame(), pois, names.to_frame())
-        notes += more
+        notes += [*more, *far_apart(old.pois, pois)]
         pois, index = merge_catalogues(old.pois, pois)
         poi = final_pois(index, len(poi))
         both, position = _one_of_each(pl.concat([old.users.ids(), respelled[USER]]))

@@ -231,3 +231,27 @@ def test_rejects_lie_in_the_current_folder_by_default(tmp_path: Path, monkeypatc
     Path("in.csv").write_text(HEADER + GOOD + "u,p\n")
     assert genrec(monkeypatch, "data", "describe", "in.csv", "--on-bad-rows", "skip") == 0
     assert Path("in.rejects.csv").read_text().splitlines()[1] == '3,,2 fields where the file has 5.,"u,p"'
+
+
+def test_a_folder_of_something_else_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = tmp_path / "in.csv", tmp_path / "rankers"
+    path.write_text(HEADER + GOOD)
+    folder.mkdir()
+    (folder / "fusion.json").write_text("{}")
+    assert genrec(monkeypatch, "data", "prepare", path, "--out", folder) == 2
+    assert "rankers holds something else (fusion.json)" in capsys.readouterr().err
+    assert [file.name for file in folder.iterdir() if file.name[0] != "."] == ["fusion.json"]
+
+
+def test_another_city_is_not_added_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = tmp_path / "in.csv", tmp_path / "out"
+    path.write_text(HEADER + GOOD)
+    assert genrec(monkeypatch, "data", "prepare", path, "--out", folder) == 0
+    path.write_text(HEADER + row(time="2012-05-01 08:00:00", latitude="40.7", longitude="-74.0"))
+    assert "WARNING" not in capsys.readouterr().err
+    assert genrec(monkeypatch, "data", "prepare", path, "--out", folder) == 0
+    assert "1 POIs are more than 1 km" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from genrec.errors import GenRecError, InputError
 from genrec.versions import current_version, take_back, version_folder, versions_of
 from training.cli.options import Overrides, stages
 from training.recipe import UPDATE_RECIPE, UpdateRecipe, recipe_of
-from training.updates.account import Account, Rate, read_account
+from training.updates.account import ONLINE, Account, Rate, read_account
 
 
 @bundled
@@ -65,10 +65,17 @@ def update(
         )
     _print_account(account, run)
     if account.trained_on.rows > len(given.frame):
-        kept = before if before and before.is_dir() else "DIR"
-        out.print(f"add them to the others: genrec data prepare {path} --out {kept}", markup=False)
+        _print_where_to_keep(path, before)
     how = f"--rankers {run}" if "fusion" in account.rates else f"--by llm --adapter {run}"
     out.print(f"rank with it: genrec recommend ... {how}", markup=False)
+
+
+def _print_where_to_keep(new: Path, before: Path | None) -> None:
+    """How new check-ins come to the others: rankings, and the next update, need all of them."""
+    kept = before if before and before.is_dir() else Path("DIR")
+    first = f"genrec data prepare {before} --out DIR, then " if before and before != kept else ""
+    out.print(f"add them to the others: {first}genrec data prepare {new} --out {kept}", markup=False)
+    out.print(f"from now on name that folder: to recommend, and as --history of the next update ({kept})", markup=False)
 
 
 def _versions(run: Path, path: Path | None, version: int | None) -> None:
@@ -78,8 +85,11 @@ def _versions(run: Path, path: Path | None, version: int | None) -> None:
     if version is not None:
         take_back(run, version)
     for number in versions_of(run):
-        account = read_account(version_folder(run, number))
+        folder = version_folder(run, number)
+        account = read_account(folder)
         about = "as it was trained first" if account is None else _in_short(account)
+        if (folder / ONLINE).exists():
+            about = "from feedback, by genrec-train online"
         used = "  <- in use" if number == current_version(run) else ""
         out.print(f"version {number}: {about}{used}", markup=False)
 

@@ -33,12 +33,12 @@ from training.online.estimates import Estimate, mean_of
 from training.online.feedback import Feedback, Shown, questions_of
 from training.online.learner import MOST
 from training.online.policy import Floats
-from training.online.rounds import ABOUT
 from training.progress import Progress
 from training.prompts import LEARNED_PROMPTS
 from training.recipe import Data, DpoRecipe
 from training.settings import Trainable
 from training.trainers.reference import reference_log_probabilities, weights_hash
+from training.updates.account import ONLINE
 
 FOLDER, DONE, DECLARATION = "online", "done.json", "genrec.json"
 KEPT = 0.2  # of the pairs: the version is judged by them
@@ -150,11 +150,11 @@ def _adopt(adapter: Path, run: Path, estimate: Estimate, feedback: int) -> int:
         if path.name in FILES:
             shutil.copy2(path, folder / path.name)
     about = {"after": current_version(adapter), "feedback": feedback, "advantage": estimate._asdict()}
-    write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    write_text(folder / ONLINE, json.dumps(about, indent=1) + "\n")
     return put_in_use(adapter)
 
 
 def _about(adapter: Path) -> str:
     """What the version in use says of how it was made."""
-    path = settled(adapter) / ABOUT
+    path = settled(adapter) / ONLINE
     return path.read_text() if path.exists() else "{}"

@@ -9,12 +9,11 @@ import numpy as np
 
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
-from genrec.prepared import catalogue_hash
 from genrec.rankers.features import ABOUT, layout
 from genrec.rankers.fusion import COUNTED, counting
 from genrec.rankers.fusion_file import Learned, read_fusion
 from genrec.rankers.fusion_net import FusionNet
-from genrec.rankers.trained import require_catalogue
+from genrec.rankers.trained import require_grown
 from genrec.trajectories import Example, training
 from training.data.cities import training_city
 from training.progress import Progress, nothing
@@ -71,7 +70,7 @@ def material(checkins: Checkins, offline: Lists, played: int, later: int, seed: 
 def own_offline(checkins: Checkins, rankers: Path, seed: int) -> tuple[FusionNet, Lists]:
     """The fusion of a folder, and visits of the first half of the check-ins, as it may have been trained on."""
     settings, network = read_fusion(rankers, layout())
-    require_catalogue(settings, catalogue_hash(checkins.pois))
+    require_grown(settings, checkins.pois)
     half = replace(checkins, frame=checkins.frame[: (len(checkins.frame) + 1) // 2])
     visits = sorted(visits_to_learn(half, len(half.frame)), key=lambda visit: visit.time)
     return network, lists_of(half, sample(visits, 2 * VISITS, seed), counting())

@@ -22,14 +22,13 @@ import torch
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, write_text
-from genrec.prepared import catalogue_hash
 from genrec.rankers.features import layout
 from genrec.rankers.fusion import counting
 from genrec.rankers.fusion_file import NAME, FusionSettings, read_fusion, write_fusion
 from genrec.rankers.fusion_net import FusionNet
 from genrec.rankers.networks import networks_in
 from genrec.rankers.ranker import Voice
-from genrec.rankers.trained import require_catalogue
+from genrec.rankers.trained import require_grown
 from genrec.versions import current_version, discard_next, next_folder, put_in_use, settled
 from training.online.adoption import advantage, not_worse
 from training.online.buffer import Buffer
@@ -39,8 +38,9 @@ from training.online.learner import Learner
 from training.progress import Progress, nothing
 from training.rankers.fusion import Batches
 from training.recipe import OnlineRecipe
+from training.updates.account import ONLINE
 
-STATE, ABOUT = Path("online", "learner.pt"), "online.json"
+STATE = Path("online", "learner.pt")
 ANEW = "Remove it: the learner then begins anew, from the version in use."
 
 
@@ -66,7 +66,7 @@ def serving(rankers: Path, checkins: Checkins) -> Serving:
     """The fusion in use, with what it listens to; raises InputError if it is for another catalogue."""
     folder = settled(rankers)
     settings, network = read_fusion(folder, layout())
-    require_catalogue(settings, catalogue_hash(checkins.pois))
+    require_grown(settings, checkins.pois)
     heard = settings.learned.rankers
     return Serving(settings, network, {**counting(heard), **networks_in(folder, heard)})
 
@@ -127,7 +127,7 @@ def _adopt(rankers: Path, used: Serving, network: FusionNet, round_: Round, know
     """Make a version of it, whole, then put it in use."""
     before, folder = settled(rankers), next_folder(rankers)
     for path in before.iterdir():
-        if path.is_file() and path.name[0] != "." and path.name not in (f"{NAME}.json", f"{NAME}.safetensors", ABOUT):
+        if path.is_file() and path.name[0] != "." and path.name not in (f"{NAME}.json", f"{NAME}.safetensors", ONLINE):
             shutil.copy2(path, folder / path.name)
     seen = used.settings.trained_on
     last = max(seen.last, *(line.time for line in known))
@@ -135,7 +135,7 @@ def _adopt(rankers: Path, used: Serving, network: FusionNet, round_: Round, know
     write_fusion(folder, settings, network)
     found = round_.advantage._asdict() if round_.advantage else None
     about = {"after": current_version(rankers), "feedback": round_.feedback, "sha256": _hash(known), "advantage": found}
-    write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    write_text(folder / ONLINE, json.dumps(about, indent=1) + "\n")
     return put_in_use(rankers)
 
 

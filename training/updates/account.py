@@ -12,6 +12,7 @@ from genrec.validation import read_json
 from training.recipe import UpdateRecipe
 
 FILE, BEGUN = "update.json", ".begun.json"
+ONLINE = "online.json"  # what is said of a version that was learned from feedback
 
 
 class _Said(BaseModel):

@@ -11,7 +11,8 @@ from genrec.clock import local_span
 from genrec.columns import POI, POI_ID, TIME, USER
 from genrec.errors import InputError
 from genrec.fingerprint import fingerprint
-from genrec.prepared import merged, places_known
+from genrec.merging import merged
+from genrec.prepared import places_known
 from genrec.rankers.trained import ANY, TrainedOn
 from training.rankers.material import train_rows, trained_on
 from training.updates.account import Came
@@ -93,7 +94,7 @@ def _added(known: Known, given: Checkins, history: Callable[[], Checkins] | None
             f"does not begin with the {known.trained_on.rows:,} check-ins, up to {known.trained_on.last}, that "
             f"{known.run} has learned from.",
             file=before.source,
-            fix="Name a file or prepared folder that does with --history, or in --checkins.",
+            fix="Name with --history what it has learned from: best a prepared folder to which each month is added.",
         )
     if not set(given.pois[POI_ID]) & set(before.pois[POI_ID]):
         raise _unlike(known, given)
@@ -136,6 +137,13 @@ def _unlike(known: Known, given: Checkins) -> InputError:
 def _older(known: Known, given: Checkins) -> InputError:
     first, last = local_span(given.frame)
     older = int((given.frame[TIME] <= known.trained_on.last).sum())
+    if older == len(given.frame):
+        return InputError(
+            f"has nothing new: its last check-in is of {last}, and {known.run} has learned what was up to "
+            f"{known.trained_on.last}.",
+            file=given.source,
+            fix="Name what came since; `genrec-train update RUN` lists the versions.",
+        )
     others = "" if _grown(known, given) else f"; and they have {_another(known)}"
     return InputError(
         f"{older:,} of {len(given.frame):,} check-ins ({first} to {last}) are not later than what {known.run} has "

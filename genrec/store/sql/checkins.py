@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Connection, insert, select, type_coerce
 from genrec.checkins import Checkins
 from genrec.clock import all_midnight, in_order
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
-from genrec.prepared import not_in, spelled_as
+from genrec.merging import not_in, spelled_as
 from genrec.store.protocol import ConflictError, Imported
 from genrec.store.records import Checkin, Place, Settings, made
 from genrec.store.sql.erased import buried
