@@ -154,6 +154,13 @@ def _prepare(checkins: Checkins, folder: Path) -> Prepared:
     )
 
 
+def notes_of(folder: Path) -> list[str]:
+    """What was noted when a folder was prepared; nothing if it is none yet."""
+    if not (folder / META).exists():
+        return []
+    return Parted(folder).meta.notes if is_parted(folder) else read_meta(folder).notes
+
+
 def require_ours(folder: Path) -> None:
     """Raise GenRecError if a folder is not a prepared one, and holds more than what a killed prepare leaves there."""
     if folder.is_dir() and not (folder / META).exists():

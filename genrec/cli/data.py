@@ -56,10 +56,14 @@ def _prepared(path: Path, folder: Path, reading: Reading) -> prepared.Prepared:
     rejects = folder / "rejects.csv"
     if path.is_dir():
         return prepared.prepare(reading.checkins(path), folder)
+    before = prepared.notes_of(folder)
     with reading.opened(path, rejects=rejects) as (opened, progress):
         if is_large(opened.source) or is_parted(folder):
-            return streaming.prepare(opened, folder, reading.timezone, progress)
-        return prepared.prepare(gathered(opened, reading.timezone, progress), folder)
+            done = streaming.prepare(opened, folder, reading.timezone, progress)
+        else:
+            done = prepared.prepare(gathered(opened, reading.timezone, progress), folder)
+        opened.notes.extend([note for note in done.notes if note not in (*before, *opened.notes)])
+    return done
 
 
 @app.command()
