@@ -14,9 +14,9 @@ Result = TypeVar("Result")
 
 def alone(name: str, measure: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
     """What `measure` returns, or raises; raises GenRecError if its process was killed. `name` is the run's."""
-    # Linux counts the memory of the process that starts another one into the other's peak. The fork server is small.
+    # Linux counts the memory of the process that starts another one into the other's peak. The fork server is small. It
+    # preloads nothing: Polars' threads do not survive a fork.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([measure.__module__])  # a process needs it anyway, and it takes seconds to load
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
             return pool.submit(measure, *given, **named).result()
