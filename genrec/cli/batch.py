@@ -85,8 +85,8 @@ def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, how: Batch
         loads.print()
     others = len(done.difference(_key(*ask) for ask in asks))
     beside = f"; {output} has {others:,} others, too" if others else ""
-    made = f"{len(asks):,} rankings in {output}, {len(asks) - len(missing):,} of them from before"
-    out.print(f"{made}{beside}", markup=False)
+    before = f"{len(asks) - len(missing):,} of them from before"
+    out.print(f"{len(asks):,} rankings in {output}, {before}{beside}", markup=False)
     if missing and how.by == "llm" and elsewhere is None:
         err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
 
