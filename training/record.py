@@ -83,9 +83,9 @@ def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> No
         raise GenRecError(f"{out} holds a run with other {', '.join(differing)}, see its {RUN}; name another --out")
 
 
-def _without_layout(recipe: SftRecipe | DpoRecipe) -> str:
+def _without_layout(recipe: SftRecipe | DpoRecipe) -> dict[str, Any]:
     trainer = {key: value for key, value in recipe.trainer.items() if key not in LAYOUT}
-    return dump_recipe(recipe.model_copy(update={"trainer": trainer}))
+    return recipe.model_copy(update={"trainer": trainer}).model_dump(mode="json")
 
 
 def examples_a_step(recipe: SftRecipe | DpoRecipe, processes: int) -> int:
