@@ -95,12 +95,15 @@ def read_description(folder: Path) -> dict[str, JsonValue]:
 def load_config(folder: Path | str) -> PreTrainedConfig:
     """The description as transformers takes it, of a folder or on the hub; raises GenRecError for absurd lengths."""
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    length = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
+    text = config.get_text_config(decoder=True)
+    length, window = getattr(text, "max_position_embeddings", None), getattr(text, "sliding_window", None)
     if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length <= LONGEST_CONTEXT:
         raise InputError(
             f"max_position_embeddings is {length!r}, not a number of tokens between 1 and {LONGEST_CONTEXT:,}.",
             file=Path(folder) / CONFIG,
         )
+    if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+        raise InputError(f"sliding_window is {window!r}, not a number of tokens from 1 on.", file=Path(folder) / CONFIG)
     return config
 
 

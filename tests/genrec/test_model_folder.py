@@ -277,6 +277,13 @@ SCALARS = st.one_of(
 )
 
 
+def test_a_window_of_no_token_is_refused(tiny_folder, tmp_path):
+    shutil.copytree(tiny_folder, tmp_path / "model")
+    change(tmp_path / "model" / CONFIG, sliding_window=0)
+    with pytest.raises(GenRecError, match="sliding_window is 0, not a number of tokens from 1 on"):
+        LocalModel.load(str(tmp_path / "model"))
+
+
 @FUZZ
 @given(data=st.data())
 def test_any_description_loads_or_is_one_line(data, tiny_folder, tmp_path_factory):
