@@ -26,7 +26,7 @@ from genrec.columns import POI, POI_ID, TIME, USER, UTC
 from genrec.errors import GenRecError, InputError
 from genrec.files import atomic_path, file_hash, one_writer, require_only, require_regular, write_text
 from genrec.merging import merged
-from genrec.parted import Parted, is_parted
+from genrec.parted import Parted, PartedMeta, is_parted
 from genrec.tables import CATALOGUE_SCHEMA, FRAME_SCHEMA, catalogue_problem, frame_problem, read_table
 from genrec.validation import read_json
 
@@ -158,7 +158,7 @@ def notes_of(folder: Path) -> list[str]:
     """What was noted when a folder was prepared; nothing if it is none yet."""
     if not (folder / META).exists():
         return []
-    return Parted(folder).meta.notes if is_parted(folder) else read_meta(folder).notes
+    return meta_of(folder).notes
 
 
 def require_ours(folder: Path) -> None:
@@ -233,6 +233,11 @@ def _put_in_place(folder: Path, meta: Meta) -> None:
         if current != folder / name:
             current.replace(folder / name)
         (folder / f"{name}{STAGED}").unlink(missing_ok=True)  # of a table that stays as it was
+
+
+def meta_of(folder: Path) -> Meta | PartedMeta:
+    """What a prepared folder of either format says of itself; raises InputError if it is none."""
+    return Parted(folder).meta if is_parted(folder) else read_meta(folder)
 
 
 def read_meta(folder: Path) -> Meta:

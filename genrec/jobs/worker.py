@@ -11,7 +11,6 @@ from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.files import file_hash
 from genrec.jobs.parts import Chunk, Done, Parts
-from genrec.parted import Parted, is_parted
 
 Work = Callable[[Chunk], list[str]]  # from a chunk to the lines of its result
 Task = Callable[[Checkins], Work]  # opens the work
@@ -38,7 +37,7 @@ def _is_whole(checkins: Checkins, folder: Path) -> bool:
     """Whether a folder holds these check-ins, none of which was left out since."""
     if not (folder / prepared.META).is_file():
         return False
-    meta = Parted(folder).meta if is_parted(folder) else prepared.read_meta(folder)
+    meta = prepared.meta_of(folder)
     return (meta.check_ins, meta.pois) == (len(checkins.frame), len(checkins.pois))
 
 
