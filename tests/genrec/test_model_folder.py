@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_model import change, refused
 from safetensors.torch import load_file, save_file
 from tiny import tiny_tokenizer
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
@@ -37,21 +38,6 @@ def llama(tmp_path_factory):
     LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
-
-
-def refused(folder, *words):
-    with pytest.raises(GenRecError) as caught:
-        LocalModel.load(str(folder))
-    message = str(caught.value)
-    assert message.startswith(f"model {folder}: cannot be loaded: ")
-    assert "\n" not in message
-    assert len(message) < 1000
-    for word in words:
-        assert word in message, message
-
-
-def change(path, **values):
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def change_weights(folder, spoil):
@@ -320,48 +306,3 @@ def test_any_bytes_load_or_are_one_line(data, tiny_folder, tmp_path_factory):
     cut = data.draw(st.integers(0, len(content)) | st.just(len(content)))
     path.write_bytes(content[:cut])
     ranks_or_is_refused(folder)
-
-
-# --- tokenizer and chat template
-
-
-def test_no_tokenizer(folder):
-    (folder / "tokenizer.json").unlink()
-    refused(folder, "its tokenizer cannot be had")
-
-
-@pytest.mark.parametrize("text", ["", "{}", "null", '{"model": 3}', "\x00"])
-def test_garbled_tokenizer(text, folder):
-    (folder / "tokenizer.json").write_text(text)
-    refused(folder, "its tokenizer cannot be had")
-
-
-def test_more_words_than_embeddings(folder):
-    tokenizer = tiny_tokenizer()
-    tokenizer.add_tokens(["surplus"])
-    tokenizer.save_pretrained(folder)
-    refused(folder, "tokens that the model has no embedding for", "'surplus'")
-
-
-def test_special_tokens_may_lack_an_embedding(folder):
-    tokenizer = tiny_tokenizer()
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    tokenizer.save_pretrained(folder)
-    load_model(str(folder))
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{% for message in messages %}",
-        "{{ raise_exception('never') }}",
-        "{{ messages[0].content.nothing.more }}",
-        "{{ 1 / 0 }}",
-        "{% for i in range(10 ** 12) %}x{% endfor %}",
-        "{% include 'x' %}",
-        "{{ messages | nofilter }}",
-    ],
-)
-def test_chat_templates_that_cannot_be_used(template, folder):
-    (folder / "chat_template.jinja").write_text(template)
-    refused(folder, "the model's chat template cannot be used: ")
