@@ -14,6 +14,9 @@ from training.online.feedback import Feedback, learnable
 from training.online.policy import plan, says
 from training.online.rounds import serving
 from training.rankers.fusion import Batches
+from training.recipe import OnlineRecipe
+
+EVEN = OnlineRecipe(kind="online").even  # as recipes have it, unless they say something else
 
 
 def judge(rankers: Path, feedback: Sequence[Feedback], checkins: Checkins) -> dict[int, tuple[Estimate, Estimate]]:
@@ -33,6 +36,3 @@ def judge(rankers: Path, feedback: Sequence[Feedback], checkins: Checkins) -> di
             mean_of(values, people) for values in (ips(gain, log), doubly_robust(gain, believed, log))
         )
     return {version: (inverse, robust) for version, (inverse, robust) in found.items()}
-
-
-EVEN = 0.1  # as recipes have it
