@@ -28,13 +28,14 @@ def impatient():
         yield
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
+    """Ended with its module: while it runs, the thread counts as one with an event loop of its own."""
     with chromium() as started:
         yield started
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory, tiny_folder):
     """The town, where one kind of place is called like an attack, and some places have names."""
     folder = tmp_path_factory.mktemp("page")
