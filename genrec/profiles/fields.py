@@ -6,16 +6,17 @@ from math import exp
 from statistics import fmean
 
 from genrec.llm.backend import AnswerScorer
-from genrec.llm.decoding import Trie, top_k
+from genrec.llm.decoding import all_logprobs, telling
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Guess
 from genrec.profiles.writing_prompt import field_messages, reference_notes
 
 # A guess whose option holds less than this share of the probability is "unknown".
 MIN_CONFIDENCE = 0.65
+TOGETHER = 4  # people whose questions are read at once
 
 
 class FieldGuesser:
-    """Ranks each field's options by the exact scoring that ranks POIs.
+    """Ranks each field's options by the exact scoring that ranks POIs, given that the answer is one of them.
 
     A small model likes some words whatever it reads. Each option's score is therefore taken
     relative to its mean score over four invented people of different kinds, whose notes look
@@ -26,34 +27,35 @@ class FieldGuesser:
 
     def __init__(self, scorer: AnswerScorer) -> None:
         self._scorer = scorer
-        self._tries = [Trie(scorer.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
+        self._tries = [telling(scorer.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
 
-    def guess(self, notes: str, person: str = "") -> dict[str, Guess]:
-        """A guess for every closed field, from the notes about one person."""
-        scores = self._scores(notes, person)
-        return {name: self._decide(name, scores[name]) for name in CLOSED_FIELDS}
+    def guess(self, notes: Sequence[str], people: Sequence[str]) -> list[dict[str, Guess]]:
+        """A guess for every closed field of each person, from the notes about them."""
+        groups = range(0, len(notes), TOGETHER)
+        scores = [one for at in groups for one in self._scores(notes[at : at + TOGETHER], people[at : at + TOGETHER])]
+        return [{name: self._decide(name, one[name]) for name in CLOSED_FIELDS} for one in scores]
 
     @cached_property
     def _reference(self) -> dict[str, list[float]]:
         """Each option's mean score over the invented people."""
-        people = [self._scores(notes, notes) for notes in reference_notes()]
+        notes = reference_notes()
+        people = self._scores(notes, notes)
         return {
             name: [fmean(scores) for scores in zip(*(person[name] for person in people), strict=True)]
             for name in CLOSED_FIELDS
         }
 
-    def _scores(self, notes: str, person: str) -> dict[str, list[float]]:
-        """Log-probabilities of each field's options, in their order."""
+    def _scores(self, notes: Sequence[str], people: Sequence[str]) -> list[dict[str, list[float]]]:
+        """Log-probabilities of each field's options, in their order, given that the answer is one of them."""
         prompts = [
-            self._scorer.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
+            self._scorer.prompt_tokens(field_messages(one, name, options))
+            for one in notes
+            for name, options in CLOSED_FIELDS.items()
         ]
-        most = max(len(options) for options in CLOSED_FIELDS.values())
-        scorer = self._scorer.read(prompts, self._tries, people=[person] * len(prompts))
-        ranked = top_k(scorer, self._tries, most)
-        return {
-            name: [scored.logprob for scored in sorted(answers, key=lambda scored: scored.answer)]
-            for name, answers in zip(CLOSED_FIELDS, ranked, strict=True)
-        }
+        tries = self._tries * len(notes)
+        asked = [person for person in people for _ in CLOSED_FIELDS]
+        scores = iter(all_logprobs(self._scorer.read(prompts, tries, "catalogue", asked), tries))
+        return [{name: next(scores) for name in CLOSED_FIELDS} for _ in notes]
 
     def _decide(self, name: str, scores: Sequence[float]) -> Guess:
         gains = [score - usual for score, usual in zip(scores, self._reference[name], strict=True)]
