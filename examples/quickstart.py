@@ -41,8 +41,9 @@ from genrec.profiles.profile import read_profiles
 from genrec.profiles.run import run, summarise
 
 with err.status("loading the model (the first time it is unpacked, about a minute)"):
-    model, author = LocalModel.load("embedded"), LocalModel.load("embedded", WRITER)
-writer = LlmWriter(author, model, checkins.pois["category"].unique().to_list(), taught=True)
+    author = LocalModel.load("embedded", WRITER)
+# With a bigger model in place of None, it would also be asked who they are: traits, age group, ...
+writer = LlmWriter(author, None, checkins.pois["category"].unique().to_list(), taught=True)
 start = time.perf_counter()
 with progress_bar() as bar:
     task = bar.add_task("profiles", total=len(users))

@@ -231,12 +231,17 @@ def make_writer(
     if kind == "habits":
         return PortraitWriter(vocabulary)
     with busy("loading the model"):
-        connection = connect(model, server)
+        scorer = connect(model, server).scorer if guesses(model, server) else None
         adapter = shipped_adapter(WRITER, model, server, prompt_version(PORTRAIT))
-        writing = connect(model, server, adapter) if adapter else connection
-    if connection.scorer is None:
+        writing = connect(model, server, adapter) if adapter else connect(model, server)
+    if guesses(model, server) and scorer is None:
         note("note: this server gives no scores of given tokens, so traits and attributes stay unknown")
-    return LlmWriter(writing.generator, connection.scorer, vocabulary, taught=adapter is not None)
+    return LlmWriter(writing.generator, scorer, vocabulary, taught=adapter is not None)
+
+
+def guesses(model: str | None, server: str | None) -> bool:
+    """Whether a model is asked who somebody is: not the embedded one, which cannot tell (eval/results/README.md)."""
+    return server is not None or model not in (None, "embedded")
 
 
 def choose_users(checkins: Checkins, users: list[str] | None, limit: int | None) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from genrec.assistant import choose_users, make_writer
+from genrec.assistant import choose_users, guesses, make_writer
 from genrec.checkins import Checkins
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out, progress_bar
@@ -37,6 +37,7 @@ from genrec.profiles.portrait.facts import facts
 from genrec.profiles.profile import dumps, profile_of, read_profiles, write_profiles
 from genrec.profiles.writer import Subject, Writer
 from genrec.store.json_lines import JsonLines
+from genrec.terminal import note
 from genrec.validation import read_text
 
 WriterKind = Literal["llm", "habits"]
@@ -92,6 +93,8 @@ def run(
         raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {checkins.frame['time'][0]}")
     server = together(servers or ())
     author = make_writer(writer, model, server, checkins, err.status)
+    if writer == "llm" and not guesses(model, server):
+        note("note: traits and attributes stay unknown, because the embedded model cannot tell them")
     if dry_run:
         _estimate(author, [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()])
         return

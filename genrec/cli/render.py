@@ -36,13 +36,15 @@ def print_profile(console: Console, profile: Profile, *, backing: bool = True) -
             console.print(f"      {'; '.join(statement.backed_by)}", style="dim")
     if not (profile.summary or profile.routines or profile.preferences):
         console.print("  too few visits to say anything", style="dim")
+    fields = profile.traits | profile.attributes
     guesses = [
         f"{_words(name)} {guess.value} ({guess.confidence:.0%})"
-        for name, guess in (profile.traits | profile.attributes).items()
+        for name, guess in fields.items()
         if guess.value != "unknown"
     ]
+    none = "none that it is sure enough of" if any(one.confidence for one in fields.values()) else "none were asked for"
     console.print(Text.assemble("  ", ("Guesses", "bold"), " ", ("(by the model, not backed by evidence)", "dim")))
-    console.print(f"  {', '.join(guesses)}" if guesses else Text("  none that it is sure enough of", "dim"))
+    console.print(f"  {', '.join(guesses)}" if guesses else Text(f"  {none}", "dim"))
 
 
 def _sentence_of(text: str) -> str:

@@ -12,7 +12,6 @@ from genrec.profiles.writing_prompt import field_messages, reference_notes
 
 # A guess whose option holds less than this share of the probability is "unknown".
 MIN_CONFIDENCE = 0.65
-TOGETHER = 4  # people whose questions are read at once
 
 
 class FieldGuesser:
@@ -29,33 +28,27 @@ class FieldGuesser:
         self._scorer = scorer
         self._tries = [telling(scorer.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
 
-    def guess(self, notes: Sequence[str], people: Sequence[str]) -> list[dict[str, Guess]]:
-        """A guess for every closed field of each person, from the notes about them."""
-        groups = range(0, len(notes), TOGETHER)
-        scores = [one for at in groups for one in self._scores(notes[at : at + TOGETHER], people[at : at + TOGETHER])]
-        return [{name: self._decide(name, one[name]) for name in CLOSED_FIELDS} for one in scores]
+    def guess(self, notes: str, person: str = "") -> dict[str, Guess]:
+        """A guess for every closed field, from the notes about one person."""
+        scores = self._scores(notes, person)
+        return {name: self._decide(name, scores[name]) for name in CLOSED_FIELDS}
 
     @cached_property
     def _reference(self) -> dict[str, list[float]]:
         """Each option's mean score over the invented people."""
-        notes = reference_notes()
-        people = self._scores(notes, notes)
+        people = [self._scores(notes, notes) for notes in reference_notes()]
         return {
             name: [fmean(scores) for scores in zip(*(person[name] for person in people), strict=True)]
             for name in CLOSED_FIELDS
         }
 
-    def _scores(self, notes: Sequence[str], people: Sequence[str]) -> list[dict[str, list[float]]]:
+    def _scores(self, notes: str, person: str) -> dict[str, list[float]]:
         """Log-probabilities of each field's options, in their order, given that the answer is one of them."""
         prompts = [
-            self._scorer.prompt_tokens(field_messages(one, name, options))
-            for one in notes
-            for name, options in CLOSED_FIELDS.items()
+            self._scorer.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
         ]
-        tries = self._tries * len(notes)
-        asked = [person for person in people for _ in CLOSED_FIELDS]
-        scores = iter(all_logprobs(self._scorer.read(prompts, tries, "catalogue", asked), tries))
-        return [{name: next(scores) for name in CLOSED_FIELDS} for _ in notes]
+        scorer = self._scorer.read(prompts, self._tries, "catalogue", people=[person] * len(prompts))
+        return dict(zip(CLOSED_FIELDS, all_logprobs(scorer, self._tries), strict=True))
 
     def _decide(self, name: str, scores: Sequence[float]) -> Guess:
         gains = [score - usual for score, usual in zip(scores, self._reference[name], strict=True)]

@@ -33,6 +33,7 @@ def test_run_with_a_model(folder, genrec, tiny_folder):
     assert "3 (3 written now)" in out
     before = (folder / "p.jsonl").read_bytes()
     assert list(read_profiles(folder / "p.jsonl")) == ["u0", "u1", "u2"]
+    assert all(profile.traits["openness"].confidence for profile in read_profiles(folder / "p.jsonl").values())
     code, out, _ = genrec("profile", "run", "in.csv", "--out", "p.jsonl", "--model", tiny_folder)
     assert "3 (0 written now)" in out
     assert (folder / "p.jsonl").read_bytes() == before

@@ -3,15 +3,15 @@
 from math import exp, fsum
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from made import KINDS
+from made_city import csv_of, town
 from tiny import tiny_model
 
-from genrec.profiles.fields import TOGETHER, FieldGuesser
-from genrec.profiles.profile import CLOSED_FIELDS
+from genrec.profiles.fields import FieldGuesser
+from genrec.profiles.portrait.writer import LlmWriter
+from genrec.profiles.profile import CLOSED_FIELDS, read_profiles, unknown_fields
 
-NOTES = [f"{3 * i} visits to {i} places.\nPlaces:\n- POI {i} (Pub): {i} visits, on Mondays" for i in range(TOGETHER + 2)]
-PEOPLE = [f"u{i}" for i in range(len(NOTES))]
+NOTES = [f"{3 * i} visits.\nPlaces:\n- POI {i} (Pub): {i} visits, on Mondays" for i in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -19,35 +19,26 @@ def guesser():
     return FieldGuesser(tiny_model())
 
 
-@pytest.fixture(scope="module")
-def alone(guesser):
-    """Each person's guesses, asked about by themselves."""
-    return [guesser.guess([note], [person])[0] for note, person in zip(NOTES, PEOPLE, strict=True)]
-
-
-@settings(max_examples=5, deadline=None)
-@given(order=st.permutations(range(len(NOTES))))
-def test_whom_a_person_is_asked_about_with_changes_nothing(guesser, alone, order):
-    together = guesser.guess([NOTES[i] for i in order], [PEOPLE[i] for i in order])
-    assert together == [alone[i] for i in order]
-
-
-def test_nobody_is_guessed_about(guesser):
-    assert guesser.guess([], []) == []
-
-
 def test_scores_are_those_given_that_the_answer_is_an_option(guesser):
-    for scores in guesser._scores(NOTES, PEOPLE):
+    for notes in NOTES:
+        scores = guesser._scores(notes, "")
         assert list(scores) == list(CLOSED_FIELDS)
         for name, options in CLOSED_FIELDS.items():
             assert len(scores[name]) == len(options)
             assert fsum(map(exp, scores[name])) == pytest.approx(1, abs=1e-5)
 
 
-def test_each_person_is_asked_about_by_their_name():
-    """Servers share people, so each question says whom it is about."""
-    scorer, seen = tiny_model(), []
-    read = scorer.read
-    scorer.read = lambda prompts, tries, over, people: seen.extend(people) or read(prompts, tries, over, people)
-    FieldGuesser(scorer).guess(NOTES[:2], PEOPLE[:2])
-    assert seen[: 2 * len(CLOSED_FIELDS)] == ["u0"] * len(CLOSED_FIELDS) + ["u1"] * len(CLOSED_FIELDS)
+def test_who_asks_and_who_does_not_never_write_into_one_file():
+    tiny = tiny_model()
+    assert LlmWriter(tiny, tiny, KINDS).prompt_version != LlmWriter(tiny, None, KINDS).prompt_version
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("embedded_folder")
+def test_the_embedded_model_is_not_asked_and_that_is_said_once(genrec, tmp_path):
+    data, out = csv_of(town(), tmp_path / "in.csv"), tmp_path / "p.jsonl"
+    code, _, error = genrec("profile", data, "--limit", 1, "--out", out)
+    assert (code, error.count("traits and attributes stay unknown")) == (0, 1)
+    [profile] = read_profiles(out).values()
+    assert profile.traits | profile.attributes == unknown_fields(CLOSED_FIELDS)
+    assert "none were asked for" in genrec("profile", "show", profile.user_id, "--profiles", out)[1]

@@ -124,7 +124,7 @@ class LlmWriter:
     ) -> None:
         """`vocabulary`: every category of the catalogue; `taught`: whether the model has learned the phrasings only."""
         self.name = generator.name
-        self.prompt_version = prompt_version((*PORTRAIT, "portrait_phrases", *GUESSING))
+        self.prompt_version = prompt_version((*PORTRAIT, "portrait_phrases", *(GUESSING if scorer else ())))
         self._generator, self._taught = generator, taught
         self._vocabulary = vocabulary
         self._fields = FieldGuesser(scorer) if scorer else None
@@ -149,8 +149,8 @@ class LlmWriter:
                 draft.phrase(Realiser(draft.habits.user_id), self._vocabulary)
                 draft.by_template = len(draft.kept)
         return [
-            assembled(subject, _statements(group), guesses, _provenance(self, group))
-            for subject, group, guesses in zip(subjects, drafts, self._guess(subjects), strict=True)
+            assembled(subject, _statements(group), self._guess(subject), _provenance(self, group))
+            for subject, group in zip(subjects, drafts, strict=True)
         ]
 
     def _ask(self, paragraphs: Sequence[Paragraph], drafts: Sequence[_Draft], temperature: float) -> list[str]:
@@ -167,11 +167,10 @@ class LlmWriter:
             draft.count(generation)
         return [generation.text for generation in generations]
 
-    def _guess(self, subjects: Sequence[Subject]) -> list[dict[str, Guess]]:
+    def _guess(self, subject: Subject) -> dict[str, Guess]:
         if self._fields is None:
-            return [unknown_fields(CLOSED_FIELDS) for _ in subjects]
-        notes = [evidence(subject.habits, subject.about) for subject in subjects]
-        return self._fields.guess(notes, [subject.habits.user_id for subject in subjects])
+            return unknown_fields(CLOSED_FIELDS)
+        return self._fields.guess(evidence(subject.habits, subject.about), subject.habits.user_id)
 
 
 def _statements(drafts: Sequence[_Draft]) -> list[tuple[Section, Statement]]:
