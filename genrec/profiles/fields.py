@@ -6,7 +6,7 @@ from math import exp
 from statistics import fmean
 
 from genrec.llm.backend import AnswerScorer
-from genrec.llm.decoding import all_logprobs, telling
+from genrec.llm.decoding import Trie, top_k
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Guess
 from genrec.profiles.writing_prompt import field_messages, reference_notes
 
@@ -15,7 +15,7 @@ MIN_CONFIDENCE = 0.65
 
 
 class FieldGuesser:
-    """Ranks each field's options by the exact scoring that ranks POIs, given that the answer is one of them.
+    """Ranks each field's options by the exact scoring that ranks POIs.
 
     A small model likes some words whatever it reads. Each option's score is therefore taken
     relative to its mean score over four invented people of different kinds, whose notes look
@@ -26,7 +26,7 @@ class FieldGuesser:
 
     def __init__(self, scorer: AnswerScorer) -> None:
         self._scorer = scorer
-        self._tries = [telling(scorer.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
+        self._tries = [Trie(scorer.answer_tokens(options)) for options in CLOSED_FIELDS.values()]
 
     def guess(self, notes: str, person: str = "") -> dict[str, Guess]:
         """A guess for every closed field, from the notes about one person."""
@@ -43,12 +43,17 @@ class FieldGuesser:
         }
 
     def _scores(self, notes: str, person: str) -> dict[str, list[float]]:
-        """Log-probabilities of each field's options, in their order, given that the answer is one of them."""
+        """Log-probabilities of each field's options, in their order."""
         prompts = [
             self._scorer.prompt_tokens(field_messages(notes, name, options)) for name, options in CLOSED_FIELDS.items()
         ]
-        scorer = self._scorer.read(prompts, self._tries, "catalogue", people=[person] * len(prompts))
-        return dict(zip(CLOSED_FIELDS, all_logprobs(scorer, self._tries), strict=True))
+        most = max(len(options) for options in CLOSED_FIELDS.values())
+        scorer = self._scorer.read(prompts, self._tries, people=[person] * len(prompts))
+        ranked = top_k(scorer, self._tries, most)
+        return {
+            name: [scored.logprob for scored in sorted(answers, key=lambda scored: scored.answer)]
+            for name, answers in zip(CLOSED_FIELDS, ranked, strict=True)
+        }
 
     def _decide(self, name: str, scores: Sequence[float]) -> Guess:
         gains = [score - usual for score, usual in zip(scores, self._reference[name], strict=True)]

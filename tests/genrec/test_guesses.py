@@ -1,31 +1,12 @@
-"""Guesses about people: closed fields, scored by a model over their options."""
-
-from math import exp, fsum
+"""Guesses about people: who is asked for them, and who is not."""
 
 import pytest
 from made import KINDS
 from made_city import csv_of, town
 from tiny import tiny_model
 
-from genrec.profiles.fields import FieldGuesser
 from genrec.profiles.portrait.writer import LlmWriter
 from genrec.profiles.profile import CLOSED_FIELDS, read_profiles, unknown_fields
-
-NOTES = [f"{3 * i} visits.\nPlaces:\n- POI {i} (Pub): {i} visits, on Mondays" for i in range(4)]
-
-
-@pytest.fixture(scope="module")
-def guesser():
-    return FieldGuesser(tiny_model())
-
-
-def test_scores_are_those_given_that_the_answer_is_an_option(guesser):
-    for notes in NOTES:
-        scores = guesser._scores(notes, "")
-        assert list(scores) == list(CLOSED_FIELDS)
-        for name, options in CLOSED_FIELDS.items():
-            assert len(scores[name]) == len(options)
-            assert fsum(map(exp, scores[name])) == pytest.approx(1, abs=1e-5)
 
 
 def test_who_asks_and_who_does_not_never_write_into_one_file():
