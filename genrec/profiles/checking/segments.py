@@ -173,11 +173,8 @@ def join_times(items: Sequence[Item]) -> list[Item]:
         spans = back > 0 and row[back - 1].text.lower() == "between"
         if back < 0 or row[back].kind != "time":
             continue
-        is_span = (
-            row[back].value.dates
-            and item.value.dates
-            and (spans or any(one.text.lower() in ("to", "until") for one in between))
-        )
+        is_dated = row[back].value.dates is not None and item.value.dates is not None
+        is_span = is_dated and (spans or any(one.text.lower() in ("to", "until") for one in between))
         if not is_span and not any(has(one, "join") for one in between):
             continue
         one, other = row[back].value, item.value
