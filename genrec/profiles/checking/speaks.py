@@ -68,6 +68,8 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     ):
         yield text, "the sentence has no verb"
     for one, other in pairwise(items):
+        if one.text.lower() == "so" and has(other, "be", "help"):
+            yield f"{one.text} {other.text}", "it is not clear what this takes up"
         if other.text in _BEGINNINGS and not is_break(one):
             yield other.text, "a sentence begins within another"
     if _nested(items):
@@ -155,7 +157,7 @@ def _is_never(item: Item) -> bool:
 def _is_request(row: Sequence[Item]) -> bool:
     """Whether a sentence begins with a verb that asks for something: "visit POI 4", not "visits to POI 4"."""
     word = row[0].text.lower().split()[0]
-    is_noun = has(row[0], "visits") and len(row) > 1 and row[1].text.lower() == "to"
+    is_noun = len(row) > 1 and (has(row[1], "visits") or (has(row[0], "visits") and row[1].text.lower() == "to"))
     return word in requests() and len(row) > 1 and not is_noun
 
 

@@ -17,7 +17,7 @@ _NOTHING = '"{}": check-ins say nothing of this'
 # What must be taken up by a claim.
 CLAIMING = (
     "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
-    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier", "than", "except",
+    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier", "than", "except", "spread",
 )  # fmt: skip
 _FREE = (
     "fill",
