@@ -43,7 +43,7 @@ def _is_inner(talk: Talk, item: Item) -> bool:
     if near[0].text.lower() in ("of", "among") and item.text.lower() == "all" and has(near[-1], "places"):
         talk.take(item)
         return True
-    before = [one for one in talk.items[max(at - 2, 0) : at] if has(one, "share", "number", "rank")]
+    before = [one for one in talk.items[max(at - 2, 0) : at] if has(one, "share", "number", "rank", "percent")]
     if before and talk.items[at - 1].text.lower() in ("of", "half of", before[-1].text.lower()):
         talk.take(item)
         return True
@@ -72,8 +72,12 @@ def share(talk: Talk, item: Item, name: str) -> None:
     times = free_times(talk)
     if not times and part is None:
         times = [one for one in talk.said if one.kind == "time" and one.start not in talk.used]
+    if not times and part is None and not talk.focus:  # "Saturdays are the busiest, with a third of the check-ins"
+        times = [one for one in talk.said if one.kind == "time"]
     when = together_when(times)
     talk.take(*times)
+    if part is None and when is None and talk.focus:  # "they go to POI 4, which makes up half of all visits"
+        part = talk.whole
     if part is None and when is None and whole.visits == talk.habits.checkins:
         talk.claim(item.text, False, f'"{item.text}": of what?')
         return
