@@ -13,7 +13,7 @@ from typing import Final
 from genrec.habit_models import Habits
 from genrec.profiles.checking.claims import Claim
 from genrec.profiles.checking.items import Reader
-from genrec.profiles.checking.rewording import reworded
+from genrec.profiles.checking.rewording import plainly
 from genrec.profiles.checking.speaks import objections
 from genrec.profiles.checking.understanding import claims_of
 from genrec.profiles.kinds import KindIndex, index_of
@@ -54,9 +54,24 @@ def _ways(sentence: str, habits: Habits, index: KindIndex, names: Mapping[int, s
     own = {place.poi: place.category for place in habits.places}
     ways = readings(sentence, index, own, names)
     yield from _ways_of(sentence, ways, habits, index, names)
-    plain = reworded(ways[0], index, names, own)
-    if plain != ways[0].text:
-        yield from _ways_of(plain, readings(plain, index, own, names), habits, index, names)
+    for alone, *others in plainly(ways[0], index, names, own):
+        if not others:
+            yield from _ways_of(alone, readings(alone, index, own, names), habits, index, names)
+        else:
+            yield _together([alone, *others], habits, index, names)
+
+
+def _together(parts: Sequence[str], habits: Habits, index: KindIndex, names: Mapping[int, str]) -> list[Claim]:
+    """The claims of short sentences that say together what a long one does: each must make one."""
+    own = {place.poi: place.category for place in habits.places}
+    found: list[Claim] = []
+    for part in parts:
+        ways = list(_ways_of(part, readings(part, index, own, names), habits, index, names))
+        claims = next(filter(supported, ways), ways[0])
+        found += claims or [Claim(part, False, "check-ins say nothing of this")]
+        if not supported(claims):
+            break
+    return found
 
 
 def _ways_of(

@@ -5,13 +5,14 @@ touched by them: a rule sees a sign in their stead, `{P}` for a place, `{K}` for
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 import yaml
 
+from genrec.profiles.checking.parting import parted
 from genrec.profiles.kinds import KindIndex
 from genrec.profiles.sentence import Place, Sentence
 from genrec.words import key_of
@@ -19,6 +20,7 @@ from genrec.words import key_of
 # Signs that stand for names: one of a private area of Unicode for what it is, and one that counts.
 _PLACE, _KIND, _FIRST = "\ue000", "\ue001", 0xE100
 _NAMES: Final = {"P": f"{_PLACE}[\ue100-\uf8ff]", "K": f"{_KIND}[\ue100-\uf8ff]", "N": f"[{_PLACE}{_KIND}][\ue100-\uf8ff]"}
+_SIGN: Final = re.compile(_NAMES["N"])
 _MOST: Final = 200  # names of a sentence
 _HOURS: Final = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -41,11 +43,16 @@ def _full(pattern: str, short: Mapping[str, str]) -> str:
     return pattern
 
 
-def reworded(sentence: Sentence, index: KindIndex, names: Mapping[int, str], own: Mapping[int, str]) -> str:
-    """The text of a sentence in plainer words; as it is, if no rule fits."""
+def plainly(
+    sentence: Sentence, index: KindIndex, names: Mapping[int, str], own: Mapping[int, str]
+) -> Iterator[list[str]]:
+    """Other ways to say the same: in plainer words, if a rule fits, and as several short sentences, if it is long.
+
+    `names`: what places are called; `own`: the categories of the person's places.
+    """
     spans = _named(sentence, index, names, own)
     if len(spans) > _MOST:
-        return sentence.text
+        return
     text, behind = "", 0
     for i, (sign, start, end) in enumerate(spans):
         text += f"{sentence.text[behind:start]}{sign}{chr(_FIRST + i)}"
@@ -53,11 +60,16 @@ def reworded(sentence: Sentence, index: KindIndex, names: Mapping[int, str], own
     text = signed = text + sentence.text[behind:]
     for pattern, stands_for in _rules():
         text = pattern.sub(lambda match, by=stands_for: _replaced(match, by), text)  # type: ignore[misc]
-    if text == signed:
-        return sentence.text
-    for i, (sign, start, end) in enumerate(spans):
-        text = text.replace(f"{sign}{chr(_FIRST + i)}", sentence.text[start:end])
-    return " ".join(text.split())
+    said = {f"{sign}{chr(_FIRST + i)}": sentence.text[start:end] for i, (sign, start, end) in enumerate(spans)}
+    if text != signed:
+        yield [_restored(text, said)]
+    if parts := parted(text):
+        yield [_restored(part, said) for part in parts]
+
+
+def _restored(text: str, said: Mapping[str, str]) -> str:
+    """A text with names in place of their signs."""
+    return " ".join(_SIGN.sub(lambda sign: said[sign[0]], text).split())
 
 
 def _replaced(match: re.Match[str], by: str) -> str:
