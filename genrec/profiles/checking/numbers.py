@@ -197,6 +197,8 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
     """The visits to all places together, or to each, or to the nearest."""
     groups = talk.focus or [talk.whole]
     found = [talk.whole.at(when).high]
+    if len(groups) == 1 and any(has(one, "each") for one in talk.items[at + 1 :]):
+        found = _each_alone(talk, groups[0])
     if len(groups) > 1:
         each = {group.at(when).high for group in groups}
         same = list(each) if len(each) == 1 else []
@@ -209,6 +211,17 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
         found += [near.at(when).high] if near is not None else []
     talk.take(*(one for one in talk.free("each") if not _before_time(talk, one)))
     return found
+
+
+def _each_alone(talk: Talk, group: Places) -> list[int]:
+    """The visits to each place of a kind, or on each of several days, if these are as many."""
+    days = [one for one in talk.times if one.value.days and not talk.focus]
+    if days:
+        counts = {group.at(When("", days=frozenset([day]))).high for one in days for day in one.value.days}
+        talk.take(*days)
+    else:
+        counts = {place.visits for place in group.habits}
+    return list(counts) if len(counts) == 1 else []
 
 
 def _counts_at_times(talk: Talk, said: int, possible: Sequence[int]) -> list[int]:
