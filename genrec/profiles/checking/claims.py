@@ -26,6 +26,7 @@ MIN_GROUP_SHARE: Final = 0.5  # ... and if it is several days, or a part of the 
 GROUP_SHARES: Final = {frozenset(range(5)): 0.5, frozenset((5, 6)): 0.4}
 _RANGE: Final = re.compile(r"[a-z]+ (?:to|through|until) [a-z]")
 RANGE_SHARE: Final = 0.8  # "from Monday to Thursday"
+SPAN_SHARE: Final = 1.0  # "between January and April"
 MIN_VISITS: Final = 2
 OFTEN, AMONG = 5, 4  # so many visits, or so far up among the places or kinds
 RARE_VISITS, RARE_SHARE = 3, 0.1
@@ -137,7 +138,7 @@ def each_day(talk: Talk, group: Places, when: When) -> None:
 
 def _least(part: When) -> float:
     if part.dates is not None:
-        return 0
+        return SPAN_SHARE if part.is_span else 0
     if part.days is not None and len(part.days) > 1 and part.days not in GROUP_SHARES and not _RANGE.match(part.text):
         return MIN_GROUP_SHARE
     if part.days is not None and part.days in GROUP_SHARES:
@@ -155,7 +156,7 @@ def parts_of(when: When) -> Iterator[When]:
         group = any(part.is_group for part in when.parts if part.hours is not None) if when.parts else when.is_group
         yield When(_text(when, "hours"), hours=when.hours, is_group=group)
     if when.dates is not None:
-        yield When(_text(when, "dates"), dates=when.dates)
+        yield When(_text(when, "dates"), dates=when.dates, is_span=when.is_span)
 
 
 def _text(when: When, sort: Literal["days", "hours", "dates"]) -> str:
@@ -181,7 +182,8 @@ def together_when(times: Sequence[Item]) -> When | None:
         hours = one.hours if found.hours is None else found.hours if one.hours is None else found.hours & one.hours
         text = found.text if one.text == found.text else f"{found.text}, {one.text}"
         parts = (*(found.parts or (found,)), *(one.parts or (one,)))
-        found = When(text, days, hours, found.dates or one.dates, found.is_group or one.is_group, parts)
+        is_group, is_span = found.is_group or one.is_group, found.is_span or one.is_span
+        found = When(text, days, hours, found.dates or one.dates, is_group, is_span, parts)
     return found
 
 

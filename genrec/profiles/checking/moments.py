@@ -102,9 +102,10 @@ class When:
     hours: frozenset[int] | None = None
     dates: tuple[date, date] | None = None
     is_group: bool = False  # several days, or a part of the day
+    is_span: bool = False  # from one date to another
     parts: tuple["When", ...] = ()  # what it is put together from
 
-    def joined(self, other: "When") -> "When":
+    def joined(self, other: "When", *, is_span: bool = False) -> "When":
         """Either of two times of the same sort."""
         days = self.days | other.days if self.days and other.days else self.days or other.days
         hours = self.hours | other.hours if self.hours and other.hours else self.hours or other.hours
@@ -114,7 +115,8 @@ class When:
             if self.dates and other.dates
             else None
         )
-        return When(f"{self.text} and {other.text}", days, hours, dates or self.dates or other.dates, True, parts)
+        text = f"{self.text} and {other.text}"
+        return When(text, days, hours, dates or self.dates or other.dates, True, is_span, parts)
 
 
 @dataclass(frozen=True)
