@@ -34,8 +34,12 @@ DAYS: Final = (
         WORKING,
     )
     | dict.fromkeys(("midweek", "mid-week", "in the middle of the week"), frozenset((1, 2, 3)))
-    | dict.fromkeys(("early in the week", "at the start of the week", "at the beginning of the week"), frozenset((0, 1)))
-    | dict.fromkeys(("late in the week", "towards the end of the week", "toward the end of the week"), frozenset((3, 4)))
+    | dict.fromkeys(
+        ("early in the week", "at the start of the week", "at the beginning of the week"), frozenset((0, 1))
+    )
+    | dict.fromkeys(
+        ("late in the week", "towards the end of the week", "toward the end of the week"), frozenset((3, 4))
+    )
 )
 # From the first hour up to but not including the second.
 PARTS: Final = {

@@ -15,7 +15,9 @@ _ADVERBS: Final = (
     r"|nearly always|almost exclusively|have|has|had|tend to|tends to) )*"
 )
 _VISIT: Final = r"(?:visit(?:s|ed)?|frequent(?:s|ed)?|attend(?:s|ed)?|use[sd]?|go(?:es)? to|went to|gone to|been to|return(?:s|ed)? to|check(?:s|ed)? in at)"
-_COUNT: Final = r"(?:about |around |roughly |some |nearly |almost |over |more than |just |only |a total of |at least )*[\w-]+"
+_COUNT: Final = (
+    r"(?:about |around |roughly |some |nearly |almost |over |more than |just |only |a total of |at least )*[\w-]+"
+)
 _SHARE_OF: Final = r"(?:most|all|half|both|none|each|one|two|three|four|five|six|seven|eight|nine|ten|\d+)"
 # Where a sentence is cut, and what stands in place of the words there; {it} is what is spoken of.
 _CUTS: Final = tuple(
@@ -28,14 +30,29 @@ _CUTS: Final = tuple(
             r"|drop in|spend time|eat|eats|dine|shop|shops|visit)\b",
             r"{it} is \2visited",
         ),
-        (r",? (?:which|that) (?=(?:is|are|was|were|has|have|had|accounts?|makes? up|made up|saw|sees|receives?)\b)", "{it} "),
+        (
+            r",? (?:which|that) (?=(?:is|are|was|were|has|have|had|accounts?|makes? up|made up|saw|sees|receives?)\b)",
+            "{it} ",
+        ),
         (rf",? with (?={_COUNT} (?:visits|check-ins|stops|trips)\b)", "{it} has "),
         (r",? (?:(?:and|thus|thereby|together) )?accounting for\b", "{it} accounts for"),
-        (r",? (?:(?:and|thus|thereby|together) )?(?:making up|representing|comprising|constituting|amounting to|totall?ing|taking up|claiming)\b", "{it} makes up"),
-        (rf",? ({_SHARE_OF}) of (?:which|them|these|those|the visits|the latter)(?: visits)?(?: being)?(?: (?:were|are|fell|fall|took place|occurred|came|happened|made))?(?= )", r"\1 of the visits to {it} were"),
+        (
+            r",? (?:(?:and|thus|thereby|together) )?(?:making up|representing|comprising|constituting|amounting to|totall?ing|taking up|claiming)\b",
+            "{it} makes up",
+        ),
+        (
+            rf",? ({_SHARE_OF}) of (?:which|them|these|those|the visits|the latter)(?: visits)?(?: being)?(?: (?:were|are|fell|fall|took place|occurred|came|happened|made))?(?= )",
+            r"\1 of the visits to {it} were",
+        ),
         (r",? both times(?= )", "both visits to {it} were"),
-        (r",? (?:and |but |; )?(?:(?:they|he|she) (?:are|is) )?(most often|usually|always|mostly|typically|mainly|generally|invariably|primarily|predominantly|consistently|exclusively|almost always|nearly always|almost exclusively|only|often|sometimes|never)(?= (?:on|in|at|around|about|between|from|before|after|during|over|late|early|by)\b)", r"{it} is \1 visited"),
-        (r"(?:,|;)? (?:and|but|while|whereas|though|although|yet) (?=(?:they|he|she|this person|the person|the user)\b)|; (?=\w)|: (?=(?:they|he|she|all|most|half|every|each|both|none|nearly|almost)\b)| [\u2013\u2014-] ", ""),
+        (
+            r",? (?:and |but |; )?(?:(?:they|he|she) (?:are|is) )?(most often|usually|always|mostly|typically|mainly|generally|invariably|primarily|predominantly|consistently|exclusively|almost always|nearly always|almost exclusively|only|often|sometimes|never)(?= (?:on|in|at|around|about|between|from|before|after|during|over|late|early|by)\b)",
+            r"{it} is \1 visited",
+        ),
+        (
+            r"(?:,|;)? (?:and|but|while|whereas|though|although|yet) (?=(?:they|he|she|this person|the person|the user)\b)|; (?=\w)|: (?=(?:they|he|she|all|most|half|every|each|both|none|nearly|almost)\b)| [\u2013\u2014-] ",
+            "",
+        ),
     )
 )
 

@@ -19,7 +19,11 @@ from genrec.words import key_of
 
 # Signs that stand for names: one of a private area of Unicode for what it is, and one that counts.
 _PLACE, _KIND, _FIRST = "\ue000", "\ue001", 0xE100
-_NAMES: Final = {"P": f"{_PLACE}[\ue100-\uf8ff]", "K": f"{_KIND}[\ue100-\uf8ff]", "N": f"[{_PLACE}{_KIND}][\ue100-\uf8ff]"}
+_NAMES: Final = {
+    "P": f"{_PLACE}[\ue100-\uf8ff]",
+    "K": f"{_KIND}[\ue100-\uf8ff]",
+    "N": f"[{_PLACE}{_KIND}][\ue100-\uf8ff]",
+}
 _SIGN: Final = re.compile(_NAMES["N"])
 _MOST: Final = 200  # names of a sentence
 _HOURS: Final = (
@@ -93,7 +97,7 @@ def _named(
         while end < len(text) and text[kind.end - 1].isalpha() and text[end].isalpha():  # "churches"
             end += 1
         found.append((_KIND, kind.start, end))
-    found = sorted(span for span in found if span[1] < span[2])
+    found = sorted((span for span in found if span[1] < span[2]), key=lambda span: span[1:])
     return [span for span, before in zip(found, [("", 0, 0), *found], strict=False) if span[1] >= before[2]]
 
 

@@ -181,7 +181,13 @@ def join_times(items: Sequence[Item]) -> list[Item]:
             continue
         one, other = row[back].value, item.value
         if _sort(one) == _sort(other):
-            listed = Item("time", one.joined(other, is_span=is_span), f"{row[back].text} and {item.text}", row[back].start, item.end)
+            listed = Item(
+                "time",
+                one.joined(other, is_span=is_span),
+                f"{row[back].text} and {item.text}",
+                row[back].start,
+                item.end,
+            )
             row[back - (spans and is_span) :] = [listed]
     return row
 

@@ -43,12 +43,48 @@ _DANGLING = frozenset(
 _BEGINNINGS = frozenset(["They", "This", "This person", "He", "She"])
 _THERE = ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were")
 # What is said of visits only, and of days and hours only.
-_OF_VISITS = frozenset(["confined", "limited to", "restricted", "reserved", "reserved for", "reserved exclusively", "concentrated", "clustered"])
-_OF_TIMES = frozenset(
-    ["quiet", "very quiet", "dead quiet", "slow", "empty", "almost empty", "nearly empty", "virtually empty", "all but empty",
-     "practically empty", "sparse", "minimal", "negligible", "scarce"]
+_OF_VISITS = frozenset(
+    [
+        "confined",
+        "limited to",
+        "restricted",
+        "reserved",
+        "reserved for",
+        "reserved exclusively",
+        "concentrated",
+        "clustered",
+        "a fixture",
+        "fixture",
+        "a staple",
+        "staple",
+        "heavily",
+        "prominently",
+    ]
 )
-_NOUNS = frozenset(["pattern", "patterns", "routine", "routines", "record", "history", "stretch", "period", "majority", "margin"])
+_OF_DAYS = frozenset(
+    ["liveliest", "greatest", "largest", "fullest", "heaviest", "highest", "livelier", "heavier", "fuller"]
+)
+_OF_TIMES = frozenset(
+    [
+        "quiet",
+        "very quiet",
+        "dead quiet",
+        "slow",
+        "empty",
+        "almost empty",
+        "nearly empty",
+        "virtually empty",
+        "all but empty",
+        "practically empty",
+        "sparse",
+        "minimal",
+        "negligible",
+        "scarce",
+    ]
+)
+_NOUNS = frozenset(
+    ["pattern", "patterns", "routine", "routines", "record", "history", "stretch", "period", "majority", "margin"]
+)
 _MEALS = ("breakfast", "lunch", "dinner")
 _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
 
@@ -102,13 +138,23 @@ def _ill_placed(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     """Words that say nothing of visits where they stand: "they win", "the bar is quiet", "they go alone"."""
     for i, item in enumerate(items):
         text, after = item.text.lower(), items[i + 1 : i + 5]
-        before = next((one for one in reversed(items[:i]) if not has(one, "fill", "degree", "help", "be", "have")), None)
+        before = next(
+            (one for one in reversed(items[:i]) if not has(one, "fill", "degree", "help", "be", "have")), None
+        )
         of_person = before is not None and has(before, "person", "person_noun")
         if has(item, "adjective") and not _is_attributive(after):
             yield item.text, "it is not clear what is claimed by this"
+        elif (
+            text in _OF_DAYS and after and (after[0].kind in TARGETS or (before is not None and before.kind in TARGETS))
+        ):
+            yield item.text, "is not said of visits"
         elif text == "alone" and not (i and (items[i - 1].kind in (*TARGETS, "time") or has(items[i - 1], "number"))):
             yield item.text, "check-ins say nothing of this"
-        elif of_person and (text in _OF_VISITS or text.endswith((" by", " around"))) and has(item, "rank", "degree"):
+        elif (
+            of_person
+            and (text in _OF_VISITS or text.endswith((" by", " around", " on")))
+            and has(item, "rank", "degree")
+        ):
             yield item.text, "is not said of a person"
         elif of_person and has(item, "hold") and not has(item, "go", "be", "have", "visits"):
             if not any(has(one, "visits", "number", "share", "degree") for one in after):
