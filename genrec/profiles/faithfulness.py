@@ -54,24 +54,9 @@ def _ways(sentence: str, habits: Habits, index: KindIndex, names: Mapping[int, s
     own = {place.poi: place.category for place in habits.places}
     ways = readings(sentence, index, own, names)
     yield from _ways_of(sentence, ways, habits, index, names)
-    for alone, *others in plainly(ways[0], index, names, own):
-        if not others:
-            yield from _ways_of(alone, readings(alone, index, own, names), habits, index, names)
-        else:
-            yield _together([alone, *others], habits, index, names)
-
-
-def _together(parts: Sequence[str], habits: Habits, index: KindIndex, names: Mapping[int, str]) -> list[Claim]:
-    """The claims of short sentences that say together what a long one does: each must make one."""
-    own = {place.poi: place.category for place in habits.places}
-    found: list[Claim] = []
-    for part in parts:
-        ways = list(_ways_of(part, readings(part, index, own, names), habits, index, names))
-        claims = next(filter(supported, ways), ways[0])
-        found += claims or [Claim(part, False, "check-ins say nothing of this")]
-        if not supported(claims):
-            break
-    return found
+    plain = plainly(ways[0], index, names, own)
+    if plain != ways[0].text:
+        yield from _ways_of(plain, readings(plain, index, own, names), habits, index, names)
 
 
 def _ways_of(

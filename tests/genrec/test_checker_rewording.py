@@ -1,4 +1,4 @@
-"""The checker in plainer words and in parts: the same said in another way stands, and with one thing changed does not."""
+"""The checker in plainer words: the same said in another way stands, and with one thing changed does not."""
 
 import pytest
 from hypothesis import given, settings

@@ -18,7 +18,8 @@ SHARES: Final = {
     "all": (1, 1), "nearly_all": (0.75, 1), "most": (0.5, 1), "half": (0.46, 0.54), "third": (0.3, 0.37),
     "two_thirds": (0.63, 0.7), "quarter": (0.215, 0.285), "three_quarters": (0.71, 0.79), "fifth": (0.17, 0.23),
     "two_fifths": (0.37, 0.44), "three_fifths": (0.56, 0.64), "four_fifths": (0.76, 0.84), "sixth": (0.14, 0.19),
-    "seventh": (0.12, 0.165), "eighth": (0.105, 0.145), "tenth": (0.08, 0.12), "sizeable": (0.2, 1), "minor": (0.001, 0.15), "three_tenths": (0.27, 0.33),
+    "seventh": (0.12, 0.165), "eighth": (0.105, 0.145), "tenth": (0.08, 0.12),
+    "sizeable": (0.2, 1), "minor": (0.001, 0.15), "three_tenths": (0.27, 0.33),
 }  # fmt: skip
 AT_LEAST: Final = {"mostly": 0.5, "nearly": 0.8, "often": 0.25}
 MIN_SHARE: Final = 0.25  # of the visits spoken of, at a time that is named without any degree ...

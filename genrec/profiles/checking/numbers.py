@@ -230,17 +230,14 @@ def _counts_at_times(talk: Talk, said: int, possible: Sequence[int]) -> list[int
     """The visits at each time that is named nearby."""
     found = []
     for one in talk.said:
-        if one.kind == "time" and (one in talk.times or not (talk.focus or _own_times(talk))):
+        if one.kind == "time" and (
+            one in talk.times or not (talk.focus or any(item.kind == "time" for item in talk.items))
+        ):
             count = talk.whole.at(one.value).high
             found.append(count)
             if count == said and said not in possible:
                 talk.take(one)
     return found
-
-
-def _own_times(talk: Talk) -> bool:
-    """Whether a time is named in the same part of the sentence."""
-    return any(item.kind == "time" for item in talk.items)
 
 
 def _before_time(talk: Talk, item: Item) -> bool:

@@ -5,14 +5,13 @@ touched by them: a rule sees a sign in their stead, `{P}` for a place, `{K}` for
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 import yaml
 
-from genrec.profiles.checking.parting import parted
 from genrec.profiles.kinds import KindIndex
 from genrec.profiles.sentence import Place, Sentence
 from genrec.words import key_of
@@ -47,16 +46,14 @@ def _full(pattern: str, short: Mapping[str, str]) -> str:
     return pattern
 
 
-def plainly(
-    sentence: Sentence, index: KindIndex, names: Mapping[int, str], own: Mapping[int, str]
-) -> Iterator[list[str]]:
-    """Other ways to say the same: in plainer words, if a rule fits, and as several short sentences, if it is long.
+def plainly(sentence: Sentence, index: KindIndex, names: Mapping[int, str], own: Mapping[int, str]) -> str:
+    """The text of a sentence in plainer words; as it is, if no rule fits.
 
     `names`: what places are called; `own`: the categories of the person's places.
     """
     spans = _named(sentence, index, names, own)
     if len(spans) > _MOST:
-        return
+        return sentence.text
     text, behind = "", 0
     for i, (sign, start, end) in enumerate(spans):
         text += f"{sentence.text[behind:start]}{sign}{chr(_FIRST + i)}"
@@ -65,10 +62,7 @@ def plainly(
     for pattern, stands_for in _rules():
         text = pattern.sub(lambda match, by=stands_for: _replaced(match, by), text)  # type: ignore[misc]
     said = {f"{sign}{chr(_FIRST + i)}": sentence.text[start:end] for i, (sign, start, end) in enumerate(spans)}
-    if text != signed:
-        yield [_restored(text, said)]
-    if parts := parted(text):
-        yield [_restored(part, said) for part in parts]
+    return sentence.text if text == signed else _restored(text, said)
 
 
 def _restored(text: str, said: Mapping[str, str]) -> str:
@@ -77,7 +71,7 @@ def _restored(text: str, said: Mapping[str, str]) -> str:
 
 
 def _replaced(match: re.Match[str], by: str) -> str:
-    """What stands for a match; `\\#1` is its first group, an hour in words, in digits."""
+    r"""What stands for a match; `\#1` is its first group, an hour in words, in digits."""
     digits = re.sub(r"\\#(\d)", lambda group: _digits(match[int(group[1])]), by)
     return re.sub(r"\\(\d)", lambda group: match[int(group[1])] or "", digits)
 
