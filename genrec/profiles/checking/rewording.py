@@ -41,7 +41,7 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 def _full(pattern: str, short: Mapping[str, str]) -> str:
     """A pattern with what its abbreviations stand for."""
-    for name, stands_for in reversed(short.items()):
+    for name, stands_for in reversed(list(short.items())):
         pattern = pattern.replace(f"{{{name}}}", f"(?:{stands_for})")
     return pattern
 
