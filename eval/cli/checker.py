@@ -18,6 +18,10 @@ MEASURES = {
     "nonsense": "of what is nonsense, passes",
     "change": "of what is true of change over time, passes",
     "small model": "of what is true in the style of small models, passes",
+    "portrait": "of what is true in portraits of bigger models, passes",
+    "report": "of what is true in reports, passes",
+    "notes": "of what is true in notes, passes",
+    "spoken": "of what is true and spoken, passes",
 }
 
 

@@ -2,7 +2,9 @@
 
 `sentences.yaml` holds sentences about people of a synthetic city, each true, false, half true or nonsense, in the words
 of somebody who had not seen the checker. Those of part `dev` were looked at while its grammar was written, those of
-part `test` were not. Those of part `more` are by somebody who widened the grammar with them.
+part `test` were not. Those of part `more` are by somebody who widened the grammar with them. Those of `second` and
+`aside` are by somebody who had read the grammar, in the ways of bigger models (`source`): portraits, reports, notes and
+spoken; of the people of `aside` only the figures were looked at.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,8 +27,9 @@ from genrec.reading.reader import read_checkins
 
 SENTENCES: Final = Path(__file__).with_name("sentences.yaml")
 CITY: Final = CityConfig(users=40, pois=250, days=120, seed=11)
+SOURCES: Final = ("portrait", "report", "notes", "spoken")
 LABELS: Final = ("true", "false", "half", "nonsense")
-PARTS: Final = ("dev", "more", "test")
+PARTS: Final = ("dev", "more", "second", "aside", "test")
 
 
 class Labelled(BaseModel):
@@ -38,7 +41,8 @@ class Labelled(BaseModel):
     text: str
     label: Literal["true", "false", "half", "nonsense"]
     why: str
-    part: Literal["dev", "more", "test"]
+    part: Literal["dev", "more", "second", "aside", "test"]
+    source: Literal["", "portrait", "report", "notes", "spoken"] = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def figures(found: Sequence[Labelled], town: Town) -> list[dict[str, Any]]:
 
     `precision`: share of the sentences that pass which are true. `recall`: share of the true ones that pass; `false`,
     `half`, `nonsense`: share of these that pass. `change` and `small model`: share of the true ones about change over
-    time, and in the style of small models, that pass.
+    time, and in the style of small models, that pass; so the sources, by name.
     """
     passed = {sentence: passes(sentence, town) for sentence in found}
     rows = []
@@ -95,6 +99,7 @@ def figures(found: Sequence[Labelled], town: Town) -> list[dict[str, Any]]:
         }
         groups |= {"change": [one for one in true if one.why.startswith("change:")]}
         groups |= {"small model": [one for one in true if one.why.startswith("slm:")]}
+        groups |= {source: of for source in SOURCES if (of := [one for one in true if one.source == source])}
         rows += [_row(part, name, sum(passed[one] for one in group), len(group)) for name, group in groups.items()]
     return rows
 

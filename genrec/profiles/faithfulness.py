@@ -7,12 +7,13 @@ supported, and it speaks of the person.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from genrec.habit_models import Habits
 from genrec.profiles.checking.claims import Claim
 from genrec.profiles.checking.items import Reader
+from genrec.profiles.checking.rewording import plainly
 from genrec.profiles.checking.speaks import objections
 from genrec.profiles.checking.understanding import claims_of
 from genrec.profiles.kinds import KindIndex, index_of
@@ -49,9 +50,19 @@ def check(
 
 
 def _ways(sentence: str, habits: Habits, index: KindIndex, names: Mapping[int, str]) -> Iterator[list[Claim]]:
-    """The claims of a sentence in each way in which it may be read."""
+    """The claims of a sentence in each way in which it may be read, as it is and in plainer words."""
     own = {place.poi: place.category for place in habits.places}
     ways = readings(sentence, index, own, names)
+    yield from _ways_of(sentence, ways, habits, index, names)
+    plain = plainly(ways[0], index, names, own)
+    if plain != ways[0].text:
+        yield from _ways_of(plain, readings(plain, index, own, names), habits, index, names)
+
+
+def _ways_of(
+    sentence: str, ways: Sequence[Sentence], habits: Habits, index: KindIndex, names: Mapping[int, str]
+) -> Iterator[list[Claim]]:
+    own = {place.poi: place.category for place in habits.places}
     for reading in ways:
         yield _claims(reading, habits, index, names, bare=False)
     if _BARE_NUMBER.search(sentence):

@@ -19,6 +19,7 @@ SHARES: Final = {
     "two_thirds": (0.63, 0.7), "quarter": (0.215, 0.285), "three_quarters": (0.71, 0.79), "fifth": (0.17, 0.23),
     "two_fifths": (0.37, 0.44), "three_fifths": (0.56, 0.64), "four_fifths": (0.76, 0.84), "sixth": (0.14, 0.19),
     "seventh": (0.12, 0.165), "eighth": (0.105, 0.145), "tenth": (0.08, 0.12),
+    "sizeable": (0.2, 1), "minor": (0.001, 0.15), "three_tenths": (0.27, 0.33),
 }  # fmt: skip
 AT_LEAST: Final = {"mostly": 0.5, "nearly": 0.8, "often": 0.25}
 MIN_SHARE: Final = 0.25  # of the visits spoken of, at a time that is named without any degree ...
@@ -26,6 +27,7 @@ MIN_GROUP_SHARE: Final = 0.5  # ... and if it is several days, or a part of the 
 GROUP_SHARES: Final = {frozenset(range(5)): 0.5, frozenset((5, 6)): 0.4}
 _RANGE: Final = re.compile(r"[a-z]+ (?:to|through|until) [a-z]")
 RANGE_SHARE: Final = 0.8  # "from Monday to Thursday"
+SPAN_SHARE: Final = 1.0  # "between January and April"
 MIN_VISITS: Final = 2
 OFTEN, AMONG = 5, 4  # so many visits, or so far up among the places or kinds
 RARE_VISITS, RARE_SHARE = 3, 0.1
@@ -137,7 +139,7 @@ def each_day(talk: Talk, group: Places, when: When) -> None:
 
 def _least(part: When) -> float:
     if part.dates is not None:
-        return 0
+        return SPAN_SHARE if part.is_span else 0
     if part.days is not None and len(part.days) > 1 and part.days not in GROUP_SHARES and not _RANGE.match(part.text):
         return MIN_GROUP_SHARE
     if part.days is not None and part.days in GROUP_SHARES:
@@ -155,7 +157,7 @@ def parts_of(when: When) -> Iterator[When]:
         group = any(part.is_group for part in when.parts if part.hours is not None) if when.parts else when.is_group
         yield When(_text(when, "hours"), hours=when.hours, is_group=group)
     if when.dates is not None:
-        yield When(_text(when, "dates"), dates=when.dates)
+        yield When(_text(when, "dates"), dates=when.dates, is_span=when.is_span)
 
 
 def _text(when: When, sort: Literal["days", "hours", "dates"]) -> str:
@@ -181,7 +183,8 @@ def together_when(times: Sequence[Item]) -> When | None:
         hours = one.hours if found.hours is None else found.hours if one.hours is None else found.hours & one.hours
         text = found.text if one.text == found.text else f"{found.text}, {one.text}"
         parts = (*(found.parts or (found,)), *(one.parts or (one,)))
-        found = When(text, days, hours, found.dates or one.dates, found.is_group or one.is_group, parts)
+        is_group, is_span = found.is_group or one.is_group, found.is_span or one.is_span
+        found = When(text, days, hours, found.dates or one.dates, is_group, is_span, parts)
     return found
 
 

@@ -14,8 +14,8 @@ NEW: Final = timedelta(days=30)
 FROM_THE_START: Final = timedelta(days=7)
 EXPLORING, RETURNING = 0.4, 0.3
 # What visits do in the month of the first, or the last, of them.
-_BEGIN: Final = frozenset(["began", "begin", "begins", "started", "starts", "start"])
-_END: Final = frozenset(["ended", "ends", "end", "stopped", "stop", "ceased", "finished"])
+_BEGIN: Final = frozenset(["began", "begin", "begins", "beginning", "started", "starts", "start", "starting"])
+_END: Final = frozenset(["ended", "ends", "end", "ending", "stopped", "stop", "ceased", "finished", "finishes"])
 _TURNED: Final = ("never", "anymore", "rarely")
 
 
@@ -76,7 +76,7 @@ def _begun_or_ended(talk: Talk, span: _Span) -> None:
         return
     for i, mark in enumerate(talk.items):
         word = mark.text.lower().split()[0]
-        if word in _BEGIN | _END and any(has(item, "visits") for item in talk.items[:i]):
+        if word in _BEGIN | _END and not any(has(item, "person") for item in talk.items[:i]):
             _first_or_last(talk, span, mark, "first" if word in _BEGIN else "last")
             return
 
@@ -92,6 +92,9 @@ def _ended(talk: Talk, span: _Span, dates: Item | None) -> None:
     if not marks:
         return
     ended = span.last < talk.habits.as_of - NEW and talk.whole.visits >= MIN_VISITS
+    if "absent" in marks[0].text.lower() and any(value(item, "event") == "until" for item in talk.free("event")):
+        talk.unclear(marks[0])
+        return
     if has(marks[0], "event"):
         after = [item for item in talk.free("step") if dates is not None and value(item, "step") == "after"]
         talk.take(dates, *after, *(item for item in talk.free("event") if value(item, "event") == "since"))

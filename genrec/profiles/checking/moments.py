@@ -33,6 +33,13 @@ DAYS: Final = (
         ),
         WORKING,
     )
+    | dict.fromkeys(("midweek", "mid-week", "in the middle of the week"), frozenset((1, 2, 3)))
+    | dict.fromkeys(
+        ("early in the week", "at the start of the week", "at the beginning of the week"), frozenset((0, 1))
+    )
+    | dict.fromkeys(
+        ("late in the week", "towards the end of the week", "toward the end of the week"), frozenset((3, 4))
+    )
 )
 # From the first hour up to but not including the second.
 PARTS: Final = {
@@ -41,7 +48,8 @@ PARTS: Final = {
     "lunch": (11, 15), "early afternoon": (12, 15), "late afternoon": (15, 18), "afternoon": (12, 18),
     "early evening": (17, 20), "late evening": (20, 24), "evening": (17, 24), "dinner time": (17, 22),
     "dinner": (17, 22), "late at night": (21, 4), "night": (20, 6), "midnight": (23, 2), "daytime": (8, 18),
-    "during the day": (8, 18), "in daytime": (8, 18),
+    "during the day": (8, 18), "in daytime": (8, 18), "mid-morning": (9, 12), "mid morning": (9, 12),
+    "mid-afternoon": (14, 17), "mid afternoon": (14, 17), "small hours": (0, 5), "early hours": (0, 5),
 }  # fmt: skip
 LATELY: Final = timedelta(days=30)
 _NAMED_HOURS: Final = {"noon": 12, "midday": 12, "midnight": 0}
@@ -98,9 +106,10 @@ class When:
     hours: frozenset[int] | None = None
     dates: tuple[date, date] | None = None
     is_group: bool = False  # several days, or a part of the day
+    is_span: bool = False  # from one date to another
     parts: tuple["When", ...] = ()  # what it is put together from
 
-    def joined(self, other: "When") -> "When":
+    def joined(self, other: "When", *, is_span: bool = False) -> "When":
         """Either of two times of the same sort."""
         days = self.days | other.days if self.days and other.days else self.days or other.days
         hours = self.hours | other.hours if self.hours and other.hours else self.hours or other.hours
@@ -110,7 +119,8 @@ class When:
             if self.dates and other.dates
             else None
         )
-        return When(f"{self.text} and {other.text}", days, hours, dates or self.dates or other.dates, True, parts)
+        text = f"{self.text} and {other.text}"
+        return When(text, days, hours, dates or self.dates or other.dates, True, is_span, parts)
 
 
 @dataclass(frozen=True)
@@ -144,10 +154,11 @@ def _when(match: re.Match[str], today: date) -> When | None:
     if match["but"] or match["from"] or match["day"]:
         return _of_days(match, text)
     if match["part"]:
-        first, end = PARTS[_singular(match["part"].lower())]
+        name = text if text == "late at night" else _singular(match["part"].lower())
+        first, end = PARTS[name]
         if match["pace"] == "early":
             end = first + max((end - first) % 24 // 2, 1) + 1
-        elif match["pace"] == "late":
+        elif match["pace"] == "late" and name != text:
             first += (end - first) % 24 // 2
         return When(_singular(text), hours=circle(first, end), is_group=True)
     return _hours(match, text)

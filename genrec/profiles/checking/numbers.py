@@ -59,7 +59,7 @@ def _number(talk: Talk, item: Item, later: Sequence[Item]) -> None:
     elif noun is None and behind and has(behind[0], "percent"):
         talk.take(behind[0])
         share(talk, item, f"{number_of(item)}%")
-    elif rate is not None and rate.text.lower().split()[0] in ("a", "per", "each", "every"):
+    elif rate is not None and rate.text.lower().split()[0] in ("a", "an", "per", "each", "every", "on"):
         talk.take(rate)
         _rate(talk, item, number_of(item), rate)
     elif noun is not None and not _is_adverb(item) and not has(noun, "visits") and not _visits_behind(talk, noun):
@@ -108,8 +108,10 @@ def _rate(talk: Talk, item: Item, count: int, rate: Item) -> None:
     habits = talk.habits
     if habits.first is None or habits.last is None:
         return
-    days = {"week": 7, "day": 1, "month": 30.4}[rate.text.lower().split()[-1]]
-    found = talk.whole.visits / max((habits.last - habits.first).days / days, 1)
+    unit = next(one for one in ("week", "month", "day") if one in rate.text.lower())
+    days = {"week": 7, "day": 1, "month": 30.4}[unit]
+    spans = habits.active_days if "active" in rate.text.lower() else (habits.last - habits.first).days / days
+    found = talk.whole.visits / max(spans, 1)
     near = talk.items[max(talk.items.index(item) - 1, 0)]
     talk.take(near if has(near, "approx") else None)
     name = value(near, "approx") if has(near, "approx") else ""
@@ -197,6 +199,8 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
     """The visits to all places together, or to each, or to the nearest."""
     groups = talk.focus or [talk.whole]
     found = [talk.whole.at(when).high]
+    if len(groups) == 1 and any(has(one, "each") for one in talk.items[at + 1 :]):
+        found = _each_alone(talk, groups[0])
     if len(groups) > 1:
         each = {group.at(when).high for group in groups}
         same = list(each) if len(each) == 1 else []
@@ -211,11 +215,24 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
     return found
 
 
+def _each_alone(talk: Talk, group: Places) -> list[int]:
+    """The visits to each place of a kind, or on each of several days, if these are as many."""
+    days = [one for one in talk.times if one.value.days and not talk.focus]
+    if days:
+        counts = {group.at(When("", days=frozenset([day]))).high for one in days for day in one.value.days}
+        talk.take(*days)
+    else:
+        counts = {place.visits for place in group.habits}
+    return list(counts) if len(counts) == 1 else []
+
+
 def _counts_at_times(talk: Talk, said: int, possible: Sequence[int]) -> list[int]:
     """The visits at each time that is named nearby."""
     found = []
     for one in talk.said:
-        if one.kind == "time" and (not talk.focus or one in talk.times):
+        if one.kind == "time" and (
+            one in talk.times or not (talk.focus or any(item.kind == "time" for item in talk.items))
+        ):
             count = talk.whole.at(one.value).high
             found.append(count)
             if count == said and said not in possible:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Final
 
-from genrec.profiles.checking.claims import Talk
+from genrec.profiles.checking.claims import Talk, together_when
 from genrec.profiles.checking.lexicon import Item
-from genrec.profiles.checking.moments import PARTS, When, circle
+from genrec.profiles.checking.moments import When, circle
 from genrec.profiles.checking.segments import TARGETS, has, is_break, value
 from genrec.profiles.checking.segments import named as named_places
 from genrec.profiles.checking.steps import word_before
@@ -14,6 +14,9 @@ from genrec.profiles.checking.visits import Places, everywhere
 from genrec.profiles.checking.wording import free_times
 
 AMONG_THE_FIRST: Final = 5
+_MOST_OFTEN: Final = frozenset(
+    ["most often", "most frequently", "most regularly", "most likely", "most likely to be found", "most commonly"]
+)
 RANKS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 
 
@@ -90,13 +93,19 @@ def _is_rarely(talk: Talk, mark: Item) -> bool:
 
 def _rank_of_times(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: bool) -> bool:
     """Days or hours with the most visits, if these are spoken of; or the place with the most visits at a time."""
+    if named and not lowest and _tells_when(talk, mark, named[0]):
+        times = [item for item in free_times(talk) if item.start < named[0].start]
+        talk.take(*times)
+        _first_then(talk, mark, together_when(times))
+        return True
     days = _days_of(talk, mark)
     talk.take(days)
     if days is not None and named and days.start < named[0].start and any(has(item, "places") for item in talk.items):
-        _first_then(talk, mark, days)
+        _first_then(talk, mark, days.value)
         return True
     if days is not None:
         top_days(talk, days, mark.text, lowest=lowest)
+        _days_behind(talk, days)
         return True
     part = next((item for item in free_times(talk) if item.value.hours), None)
     if part is None or lowest or (named and not any(has(item, "part") for item in talk.items)):
@@ -166,28 +175,53 @@ def _scope(talk: Talk, mark: Item) -> Places | None:
     return talk.scope if mark.text.lower() in ("above all", "especially", "particularly", "in particular") else None
 
 
-def _first_then(talk: Talk, mark: Item, days: Item) -> None:
+def _tells_when(talk: Talk, mark: Item, first: Item) -> bool:
+    """Whether it is told where somebody is most often at a time: "On Mondays they are most often at POI 4"."""
+    before = [item for item in talk.items if item.start < mark.start]
+    return (
+        mark.text.lower() in _MOST_OFTEN
+        and mark.start < first.start
+        and any(has(item, "person") for item in before)
+        and any(item.kind == "time" and (item.value.days or item.value.hours) for item in before)
+    )
+
+
+def _first_then(talk: Talk, mark: Item, when: When | None) -> None:
     """The most visited place at a time: "On Tuesdays the most visited place is POI 4"."""
-    best = max((Places("", (place,)).at(days.value).high for place in talk.habits.places), default=0)
+    best = max((Places("", (place,)).at(when).high for place in talk.habits.places), default=0)
+    said = when.text if when else ""
     for group in talk.focus:
-        count = group.at(days.value).high
-        talk.claim(
-            mark.text, count >= best > 0, f"{group.name}: {count} visits {days.value.text}, at most {best} elsewhere"
-        )
+        count = group.at(when).high
+        talk.claim(mark.text, count >= best > 0, f"{group.name}: {count} visits {said}, at most {best} elsewhere")
+
+
+def _days_behind(talk: Talk, days: Item) -> None:
+    """What comes behind the days with the most visits: "Fridays are the busiest, followed by Mondays"."""
+    lead = next((item for item in talk.free("step") if item.text.lower() == "followed by"), None)
+    behind = next((item for item in talk.times if lead and item.start > lead.start and item.value.days), None)
+    if lead is None or behind is None:
+        return
+    talk.take(lead, behind)
+    group, named = talk.whole, behind.value.days
+    counts = [group.at(When("", days=frozenset([day]))).high for day in range(7)]
+    rest = [counts[day] for day in range(7) if day not in named | days.value.days]
+    least = min(counts[day] for day in named)
+    holds = least >= max(rest, default=0) and max(counts[day] for day in named) <= min(
+        counts[day] for day in days.value.days
+    )
+    talk.claim(f"{lead.text} {behind.text}", holds, f"{group.name}: at least {least} visits on each of these days")
 
 
 def _top_part(talk: Talk, part: Item, word: str) -> None:
-    """Require that a part of the day has more visits than the others."""
-    group = talk.whole
-    counts = {
-        name: group.at(When("", hours=circle(*PARTS[name]))).high
-        for name in ("morning", "afternoon", "evening", "night")
-    }
-    said = group.at(part.value).high
-    holds = said >= max((count for name, count in counts.items() if name not in part.value.text), default=0)
-    if not part.value.is_group:  # hours: as many as in any others, one by one
-        each = [group.at(When("", hours=frozenset([hour]))).high for hour in range(24)]
-        holds = max(each[hour] for hour in part.value.hours) == max(each)
+    """Require that hours have more visits than any others, as many in a row, that share none with them."""
+    group, hours = talk.whole, part.value.hours
+    each = [group.at(When("", hours=frozenset([hour]))).high for hour in range(24)]
+    said = sum(each[hour] for hour in hours)
+    if part.value.is_group:
+        spans = (circle(hour, hour + len(hours)) for hour in range(24))
+        holds = said >= max((sum(each[hour] for hour in span) for span in spans if not span & hours), default=0)
+    else:
+        holds = max(each[hour] for hour in hours) == max(each)
     talk.claim(
         f"{word} {part.value.text}",
         holds and said > 0,

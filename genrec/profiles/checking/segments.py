@@ -143,6 +143,8 @@ def is_listed(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
 def is_apposition(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
     """Whether a chunk says in other words what the last place before it is ("POI 24, a bakery")."""
     before = last_content(current)
+    if before is not None and chunk[0].text == "(" and has(before, "visits"):  # "bakery visits (POI 4)"
+        before = last_content(current[: list(current).index(before)])
     inner = [item for item in chunk if not is_break(item) and not has(item, "fill")]
     if chunk[0].text == ":" and inner and inner[0].kind == "place":  # "one bar was visited: POI 4"
         return [item.kind for item in current if item.kind in TARGETS][-1:] == ["kind"]
@@ -173,16 +175,19 @@ def join_times(items: Sequence[Item]) -> list[Item]:
         spans = back > 0 and row[back - 1].text.lower() == "between"
         if back < 0 or row[back].kind != "time":
             continue
-        is_span = (
-            row[back].value.dates
-            and item.value.dates
-            and (spans or any(one.text.lower() in ("to", "until") for one in between))
-        )
+        is_dated = row[back].value.dates is not None and item.value.dates is not None
+        is_span = is_dated and (spans or any(one.text.lower() in ("to", "until") for one in between))
         if not is_span and not any(has(one, "join") for one in between):
             continue
         one, other = row[back].value, item.value
         if _sort(one) == _sort(other):
-            listed = Item("time", one.joined(other), f"{row[back].text} and {item.text}", row[back].start, item.end)
+            listed = Item(
+                "time",
+                one.joined(other, is_span=is_span),
+                f"{row[back].text} and {item.text}",
+                row[back].start,
+                item.end,
+            )
             row[back - (spans and is_span) :] = [listed]
     return row
 

@@ -43,7 +43,7 @@ def _is_inner(talk: Talk, item: Item) -> bool:
     if near[0].text.lower() in ("of", "among") and item.text.lower() == "all" and has(near[-1], "places"):
         talk.take(item)
         return True
-    before = [one for one in talk.items[max(at - 2, 0) : at] if has(one, "share", "number", "rank")]
+    before = [one for one in talk.items[max(at - 2, 0) : at] if has(one, "share", "number", "rank", "percent")]
     if before and talk.items[at - 1].text.lower() in ("of", "half of", before[-1].text.lower()):
         talk.take(item)
         return True
@@ -69,11 +69,11 @@ def share(talk: Talk, item: Item, name: str) -> None:
     if (noun is not None and has(noun, "places") and not has(noun, "visits")) or _of_places(talk, item):
         _places_seen(talk, item, low)
         return
-    times = free_times(talk)
-    if not times and part is None:
-        times = [one for one in talk.said if one.kind == "time" and one.start not in talk.used]
+    times = _times(talk, part)
     when = together_when(times)
     talk.take(*times)
+    if part is None and when is None and talk.focus:  # "they go to POI 4, which makes up half of all visits"
+        part = talk.whole
     if part is None and when is None and whole.visits == talk.habits.checkins:
         talk.claim(item.text, False, f'"{item.text}": of what?')
         return
@@ -88,6 +88,16 @@ def share(talk: Talk, item: Item, name: str) -> None:
         holds = low <= share <= high if low < 1 else bounds.low == whole.visits
         note = f"{group.name}: {bounds.high} of {whole.visits} visits {one.text if one else ''}".rstrip()
         talk.claim(item.text, holds and whole.visits > 0, note)
+
+
+def _times(talk: Talk, part: Places | None) -> list[Item]:
+    """The times at which the visits of a share are: those near it, or else those of the sentence."""
+    times = free_times(talk)
+    if times or part is not None:
+        return times
+    said = [one for one in talk.said if one.kind == "time"]
+    # "Saturdays are the busiest, with a third of the check-ins"
+    return [one for one in said if one.start not in talk.used] or ([] if talk.focus else said)
 
 
 def _whole(

@@ -42,6 +42,49 @@ _DANGLING = frozenset(
 )
 _BEGINNINGS = frozenset(["They", "This", "This person", "He", "She"])
 _THERE = ("it is", "it was", "there is", "there was", "it", "this", "there are", "there were")
+# What is said of visits only, and of days and hours only.
+_OF_VISITS = frozenset(
+    [
+        "confined",
+        "limited to",
+        "restricted",
+        "reserved",
+        "reserved for",
+        "reserved exclusively",
+        "concentrated",
+        "clustered",
+        "a fixture",
+        "fixture",
+        "a staple",
+        "staple",
+        "heavily",
+        "prominently",
+    ]
+)
+_OF_DAYS = frozenset(
+    ["liveliest", "greatest", "largest", "fullest", "heaviest", "highest", "livelier", "heavier", "fuller"]
+)
+_OF_TIMES = frozenset(
+    [
+        "quiet",
+        "very quiet",
+        "dead quiet",
+        "slow",
+        "empty",
+        "almost empty",
+        "nearly empty",
+        "virtually empty",
+        "all but empty",
+        "practically empty",
+        "sparse",
+        "minimal",
+        "negligible",
+        "scarce",
+    ]
+)
+_NOUNS = frozenset(
+    ["pattern", "patterns", "routine", "routines", "record", "history", "stretch", "period", "majority", "margin"]
+)
 _MEALS = ("breakfast", "lunch", "dinner")
 _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
 
@@ -61,6 +104,7 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     if sum(item.text == "(" for item in items) != sum(item.text == ")" for item in items):
         yield text, "a bracket is not closed"
     yield from _doubled(items)
+    yield from _ill_placed(items)
     if (
         said
         and has(said[0], "person")
@@ -68,6 +112,8 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     ):
         yield text, "the sentence has no verb"
     for one, other in pairwise(items):
+        if one.text.lower() == "so" and has(other, "be", "help"):
+            yield f"{one.text} {other.text}", "it is not clear what this takes up"
         if other.text in _BEGINNINGS and not is_break(one):
             yield other.text, "a sentence begins within another"
     if _nested(items):
@@ -86,6 +132,42 @@ def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
             yield other.text, "two names side by side"
         if one.text.lower() in ("the", "a", "an") and other.text.lower() in ("the", "a", "an", "of", "on", "at"):
             yield other.text, "the sentence is garbled"
+
+
+def _ill_placed(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
+    """Words that say nothing of visits where they stand: "they win", "the bar is quiet", "they go alone"."""
+    for i, item in enumerate(items):
+        text, after = item.text.lower(), items[i + 1 : i + 5]
+        before = next(
+            (one for one in reversed(items[:i]) if not has(one, "fill", "degree", "help", "be", "have")), None
+        )
+        of_person = before is not None and has(before, "person", "person_noun")
+        if has(item, "adjective") and not _is_attributive(after):
+            yield item.text, "it is not clear what is claimed by this"
+        elif (
+            text in _OF_DAYS and after and (after[0].kind in TARGETS or (before is not None and before.kind in TARGETS))
+        ):
+            yield item.text, "is not said of visits"
+        elif text == "alone" and not (i and (items[i - 1].kind in (*TARGETS, "time") or has(items[i - 1], "number"))):
+            yield item.text, "check-ins say nothing of this"
+        elif (
+            of_person
+            and (text in _OF_VISITS or text.endswith((" by", " around", " on")))
+            and has(item, "rank", "degree")
+        ):
+            yield item.text, "is not said of a person"
+        elif of_person and has(item, "hold") and not has(item, "go", "be", "have", "visits"):
+            if not any(has(one, "visits", "number", "share", "degree") for one in after):
+                yield item.text, "is not said of a person"
+        elif text in _OF_TIMES and before is not None and before.kind in TARGETS and has(items[i - 1], "be", "degree"):
+            yield item.text, "is not said of visits"
+
+
+def _is_attributive(after: Sequence[Item]) -> bool:
+    """Whether a noun of visits stands behind an adjective."""
+    head = next((one for one in after if not has(one, "adjective", "own", "degree")), None)
+    nouns = ("visits", "places", "kinds", "day", "days", "number", "rank", "share", "event", "weeks", "part", "role")
+    return head is not None and (head.kind in TARGETS or has(head, *nouns) or head.text.lower() in _NOUNS)
 
 
 def _nested(items: Sequence[Item]) -> bool:
@@ -155,7 +237,7 @@ def _is_never(item: Item) -> bool:
 def _is_request(row: Sequence[Item]) -> bool:
     """Whether a sentence begins with a verb that asks for something: "visit POI 4", not "visits to POI 4"."""
     word = row[0].text.lower().split()[0]
-    is_noun = has(row[0], "visits") and len(row) > 1 and row[1].text.lower() == "to"
+    is_noun = len(row) > 1 and (has(row[1], "visits") or (has(row[0], "visits") and row[1].text.lower() == "to"))
     return word in requests() and len(row) > 1 and not is_noun
 
 

@@ -17,7 +17,7 @@ _NOTHING = '"{}": check-ins say nothing of this'
 # What must be taken up by a claim.
 CLAIMING = (
     "place", "kind", "time", "number", "degree", "share", "rank", "compare", "factor", "event", "explore", "known",
-    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier", "than", "except",
+    "role", "det_else", "approx", "step", "each", "pace", "weeks", "percent", "earlier", "than", "except", "spread",
 )  # fmt: skip
 _FREE = (
     "fill",
@@ -191,6 +191,8 @@ def _listed(items: Sequence[Item], place: Item) -> list[Item]:
 
 def _is_same(one: Item, between: Sequence[Item]) -> bool:
     """Whether what stands between a kind and a place says that it is the same."""
+    if one.kind == "kind" and len(between) == 2 and has(between[0], "visits", "role"):  # "bakery visits to POI 4"
+        return between[1].text.lower() in ("to", "at", "(")
     words = [item.text.lower() for item in between]
     words = [word for i, word in enumerate(words) if word != "to" or words[i + 1 : i + 2] not in (["is"], ["was"])]
     if any(word in ("and", "or", "to", "from", "on", "as well as", "but", "nor") for word in words):
