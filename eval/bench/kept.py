@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -46,7 +45,7 @@ def kept(
 ) -> Iterator[Kept[Row]]:
     """The rows, dataclasses of a kind, that `path` has. It is written again with each new one.
 
-    `told`: what the file says of rows, "rows" included, beside the settings. Raises GenRecError if the file was made
+    `told`: what the file says of rows, "rows" included, besides the settings. Raises GenRecError if the file was made
     with other settings, or another process writes it.
     """
 
@@ -66,8 +65,3 @@ def _read(path: Path, kind: type[Row], settings: dict[str, Any]) -> list[Row]:
         return [TypeAdapter(kind).validate_python(row) for row in file.rows]
     except ValidationError as error:
         raise InputError(f"not rows of this benchmark: {first_problem(error)}.", file=path, fix=ANOTHER) from None
-
-
-def plain(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rows in plain types."""
-    return [asdict(row) for row in rows]
