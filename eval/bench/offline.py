@@ -6,13 +6,14 @@ within the names, by vLLM's structured outputs. What is written up to the end of
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from eval.bench.measure import SEED, Answer, K, Prompt, Row, Workload, measure
 from genrec.cache import cache_home
@@ -50,19 +51,18 @@ class Offline:
 
     def ask(self, ask: Ask) -> Answers:
         """The answers to all prompts of a batch."""
-        try:
-            self._connection.send(ask)
-            return self.heard()
-        except OSError:
-            raise GenRecError(f"vLLM's LLM has ended. All it said: {self._log}") from None
+        self._connection.send(ask)
+        return self.heard()
 
     def heard(self) -> Answers:
         """What comes next from the process."""
         try:
-            answers: Answers = self._connection.recv()
+            heard: Answers | str = self._connection.recv()
         except EOFError:
-            raise GenRecError(f"vLLM's LLM has ended. All it said: {self._log}") from None
-        return answers
+            heard = "it has ended"
+        if isinstance(heard, str):
+            raise GenRecError(f"vLLM's LLM failed: {heard}. All it said: {self._log}")
+        return heard
 
 
 @contextmanager
@@ -72,11 +72,15 @@ def offline(model: str) -> Iterator[Offline]:
     log.parent.mkdir(parents=True, exist_ok=True)
     planned = plan(model, [], "127.0.0.1", 0)
     dtype = planned.arguments[planned.arguments.index("--dtype") + 1]
-    environment = planned.environment | {"VLLM_LOGGING_LEVEL": "WARNING"}
+    environment = planned.environment | {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    settings: dict[str, Any] = {"model": resolve_model(model), "dtype": dtype}
+    if "--enforce-eager" in planned.arguments:
+        settings |= {"enforce_eager": True, "block_size": CPU_BLOCK_SIZE}
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, resolve_model(model), dtype, environment, log))
+    process = context.Process(target=_serve, args=(theirs, settings, environment, log))
     process.start()
+    group = cast(int, process.pid)  # its own, from when it has begun
     theirs.close()
     try:
         there = Offline(ours, log)
@@ -85,6 +89,8 @@ def offline(model: str) -> Iterator[Offline]:
     finally:
         ours.close()
         process.join(STOP_SECONDS)
+        with suppress(ProcessLookupError):  # the whole group is gone
+            os.killpg(group, signal.SIGKILL)
         process.kill()
         process.join()
 
@@ -142,25 +148,37 @@ def worth(lists: Answers, exact: Sequence[Sequence[str]], names: set[str]) -> di
     return {"valid": valid / count, "distinct": distinct / count, "exact": right / count}
 
 
-def _serve(connection: Connection, folder: str, dtype: str, environment: dict[str, str], log: Path) -> None:
+def _serve(connection: Connection, settings: dict[str, Any], environment: dict[str, str], log: Path) -> None:
     """Load the model, and answer until the connection ends; what vLLM says goes into the log."""
+    os.setsid()  # Ctrl-C reaches the other process alone, and one signal reaches all of vLLM's
     os.environ.update(environment)
     with log.open("w") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
+    try:
+        _answer_all(connection, settings)
+    except (EOFError, BrokenPipeError):
+        return
+    except Exception as error:
+        # The other process says it; the traceback, which holds the LLM, would keep vLLM's processes from ending.
+        with suppress(BrokenPipeError):
+            connection.send(f"{type(error).__name__}: {error}")
+
+
+def _answer_all(connection: Connection, settings: dict[str, Any]) -> None:
     from vllm import LLM  # deferred: after the environment is set
 
-    settings: dict[str, Any] = {}
-    if environment.get("VLLM_CPU_KVCACHE_SPACE"):
-        settings = {"enforce_eager": True, "block_size": CPU_BLOCK_SIZE}
-    llm = LLM(folder, dtype=dtype, seed=SEED, generation_config="vllm", enable_prefix_caching=True, **settings)
+    structured = {"backend": "xgrammar"}  # beams within names want it named
+    llm = LLM(
+        **settings,
+        seed=SEED,
+        generation_config="vllm",
+        enable_prefix_caching=True,
+        structured_outputs_config=structured,
+    )
     connection.send([])
     while True:
-        try:
-            ask: Ask = connection.recv()
-        except EOFError:
-            return
-        connection.send(_answers(llm, ask))
+        connection.send(_answers(llm, connection.recv()))
 
 
 def _answers(llm: "LLM", ask: Ask) -> Answers:
@@ -184,8 +202,8 @@ def _beams(llm: "LLM", ask: Ask, prompts: list[Any]) -> Answers:
     within = [f" {name}\n" for name in ask.names]
     choice = StructuredOutputsParams(choice=within) if ask.way == "offline-choice" else None
     found = llm.beam_search(prompts, BeamSearchParams(K, ask.tokens, structured_outputs=choice))
-    decode: Callable[[list[int]], str] = llm.get_tokenizer().decode
+    decode: Callable[[list[int], bool], str] = llm.get_tokenizer().decode  # without special tokens
     return [
-        [decode(sequence.tokens[len(prompt) :]).split("\n")[0].strip() for sequence in output.sequences]
+        [decode(sequence.tokens[len(prompt) :], True).split("\n")[0].strip() for sequence in output.sequences]
         for prompt, output in zip(ask.prompts, found, strict=True)
     ]
