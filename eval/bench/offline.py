@@ -198,10 +198,12 @@ def _answers(llm: "LLM", ask: Ask) -> Answers:
 
 def _beams(llm: "LLM", ask: Ask, prompts: list[Any]) -> Answers:
     from vllm.sampling_params import BeamSearchParams, StructuredOutputsParams  # deferred: as above
+    from vllm.v1.structured_output.utils import choice_as_grammar
 
-    within = [f" {name}\n" for name in ask.names]
-    choice = StructuredOutputsParams(choice=within) if ask.way == "offline-choice" else None
-    found = llm.beam_search(prompts, BeamSearchParams(K, ask.tokens, structured_outputs=choice))
+    within = None
+    if ask.way == "offline-choice":  # beams take no `choice`, but what vLLM makes of one
+        within = StructuredOutputsParams(grammar=choice_as_grammar([f" {name}\n" for name in ask.names]))
+    found = llm.beam_search(prompts, BeamSearchParams(K, ask.tokens, structured_outputs=within))
     decode: Callable[[list[int], bool], str] = llm.get_tokenizer().decode  # without special tokens
     return [
         [decode(sequence.tokens[len(prompt) :], True).split("\n")[0].strip() for sequence in output.sequences]
