@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import polars as pl
@@ -85,17 +86,20 @@ def _timed(arguments: Sequence[object]) -> tuple[float, float, float]:
     """Run a command: seconds on the clock, of all its processes, and of the first. Raises GenRecError if it fails."""
     command = [sys.executable, "-c", "from genrec.cli import main; main()", *map(str, arguments)]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
-    family, spent = {process.pid}, dict[int, float]()
-    try:
-        while process.poll() is None:
-            time.sleep(0.2)
-            spent |= _spent(family)
-    finally:
-        process.terminate()  # it ends with us
-        process.wait()
-    if process.returncode:
-        raise GenRecError(f"{' '.join(command[3:])} failed with exit code {process.returncode}")
+    with TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)  # noqa: S603 - our own
+        family, spent = {process.pid}, dict[int, float]()
+        try:
+            while process.poll() is None:
+                time.sleep(0.2)
+                spent |= _spent(family)
+        finally:
+            process.terminate()  # it ends with us
+            process.wait()
+        if process.returncode:
+            said.seek(0)
+            last = (said.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise GenRecError(f"{' '.join(command[3:])} failed with exit code {process.returncode}: {last}")
     return time.perf_counter() - start, sum(spent.values()), spent[process.pid]
 
 

@@ -106,7 +106,8 @@ def offline_rows(there: Offline, ranker: AnswerScorer, work: Workload, users: in
         for row in measure(way, _asking(there, way, work, told), work, users=users, groups=groups):
             lists = [next(answered) for _ in range(row.n)]
             best = [exact[tuple(prompt)] for prompt in _prompts(work, users, groups, row.asks)]
-            rows.append(replace(row, **worth(lists, best, set(work.texts))))
+            found = worth(lists, best, set(work.texts))
+            rows.append(replace(row, valid=found["valid"], distinct=found["distinct"], exact=found["exact"]))
     return rows
 
 

@@ -80,3 +80,9 @@ def test_ways_of_jobs_that_are_there_are_not_measured_again(tmp_path, genrec_eva
     assert [row["same"] for row in rows] == [True, True, True]
     assert genrec_eval(*arguments)[0] == 0
     assert len(measured) == 4
+
+
+@pytest.mark.slow
+def test_a_command_that_fails_says_why(tmp_path):
+    with pytest.raises(GenRecError, match=r"failed with exit code 2: .*nothing"):
+        jobs.measure(tmp_path / "nothing", tmp_path, 3, 2, "one process")
