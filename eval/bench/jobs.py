@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
 
 import polars as pl
 
@@ -23,6 +25,7 @@ from genrec.errors import GenRecError
 from genrec.files import file_hash
 from genrec.reading.reader import read_checkins
 
+WAYS = ("one process", "ray", "processes")
 SEED = 7
 SOME = 1000  # people of the synthetic city; more are copies of them under other ids
 TICK = os.sysconf("SC_CLK_TCK")
@@ -39,7 +42,7 @@ class JobRow:
     cpu: float  # in all
     cpu_serial: float  # of the process that was started: it reads, shares out, merges and sums up
     per_second: float  # people, by the clock
-    same: bool  # the same bytes as one process
+    written: str  # hash of the file
 
 
 def city(people: int, days: int, folder: Path) -> Path:
@@ -56,30 +59,47 @@ def _copied(checkins: Checkins, copies: int) -> Checkins:
     return replace(checkins, frame=in_order(pl.concat(frames)))
 
 
-def measure(data: Path, folder: Path, people: int, workers: int, ways: Sequence[str]) -> Iterator[JobRow]:
-    """Write the profiles once a way; the first is what the others are held against."""
+def measure(data: Path, folder: Path, people: int, workers: int, way: str) -> JobRow:
+    """Write the profiles in one of WAYS."""
     options = {"one process": [], "processes": ["--workers", workers], "ray": ["--ray", "local", "--workers", workers]}
-    hashes: list[str] = []
-    for way in ways:
-        out = folder / f"{way.replace(' ', '-')}.jsonl"
-        clock, cpu, serial = _timed(["profile", data, "--writer", "habits", "--out", out, *options[way]])
-        hashes.append(file_hash(out))
-        out.unlink()
-        count = 1 if way == "one process" else workers
-        yield JobRow(way, people, count, clock, cpu, serial, people / clock, hashes[-1] == hashes[0])
+    out = folder / f"{way.replace(' ', '-')}.jsonl"
+    clock, cpu, serial = _timed(["profile", data, "--writer", "habits", "--out", out, *options[way]])
+    written = file_hash(out)
+    out.unlink()
+    return JobRow(way, people, 1 if way == WAYS[0] else workers, clock, cpu, serial, people / clock, written)
+
+
+def same(rows: Sequence[JobRow]) -> dict[str, bool]:
+    """Whether each way has written the same bytes as the first."""
+    return {row.way: row.written == rows[0].written for row in rows}
+
+
+def to_json(rows: Sequence[JobRow]) -> dict[str, Any]:
+    """Everything measured, in plain types."""
+    from eval.bench.tables import machine  # deferred: loads torch
+
+    found = same(rows)
+    return {"machine": machine(), "rows": [asdict(row) | {"same": found[row.way]} for row in rows]}
 
 
 def _timed(arguments: Sequence[object]) -> tuple[float, float, float]:
     """Run a command: seconds on the clock, of all its processes, and of the first. Raises GenRecError if it fails."""
     command = [sys.executable, "-c", "from genrec.cli import main; main()", *map(str, arguments)]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
-    family, spent = {process.pid}, dict[int, float]()
-    while process.poll() is None:
-        time.sleep(0.2)
-        spent |= _spent(family)
-    if process.returncode:
-        raise GenRecError(f"{' '.join(command[3:])} failed with exit code {process.returncode}")
+    with TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)  # noqa: S603 - our own
+        family, spent = {process.pid}, dict[int, float]()
+        try:
+            while process.poll() is None:
+                time.sleep(0.2)
+                spent |= _spent(family)
+        finally:
+            process.terminate()  # it ends with us
+            process.wait()
+        if process.returncode:
+            said.seek(0)
+            last = (said.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise GenRecError(f"{' '.join(command[3:])} failed with exit code {process.returncode}: {last}")
     return time.perf_counter() - start, sum(spent.values()), spent[process.pid]
 
 

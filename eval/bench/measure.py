@@ -4,7 +4,7 @@ The prompts are diaries, the answers names of places. The ways: `genup`, one pro
 (GenUP's published decoding); `beam`, ten constrained beams of transformers; `transformers` and `vllm`, GenRec's exact
 top 10 in this process and on a server, by probabilities over the catalogue; `transformers-model`, the same by the
 model's full softmax; `vllm-uncached`, with a cold cache for every request; `vllm-one-id`, a server that writes one
-answer.
+answer. Beside them vLLM without a server (`eval.bench.offline`).
 """
 
 import itertools
@@ -36,6 +36,7 @@ from genrec.rankers.place_names import place_names
 from genrec.reading.reader import read_checkins
 from genrec.trajectories import Example, all_visits, since
 
+OWN_WAYS, SERVER_WAYS = ("transformers", "transformers-model"), ("vllm", "vllm-one-id")
 K = 10
 SEED = 7
 DAYS = 60
@@ -57,10 +58,11 @@ Answer = Callable[[list[Prompt]], None]
 class Workload:
     """Prompts about one city: `asks[i]` are those of a user, in the order in which they come.
 
-    The answers: `names` whole, and `telling` as far as they are read where probabilities are over the catalogue.
+    The answers: `texts`, `names` their tokens, and `telling` those that are read for probabilities over the catalogue.
     """
 
     pois: int
+    texts: list[str]
     names: Trie
     telling: Trie
     asks: list[list[Prompt]]
@@ -75,7 +77,10 @@ class Workload:
 
 @dataclass(frozen=True)
 class Row:
-    """One way of asking in one situation. Times in seconds; `users` ask at once, each waits for its own answer."""
+    """One way of asking in one situation. Times in seconds; `users` ask at once, each waits for its own answer.
+
+    `valid`, `distinct` and `exact` are of ways that write answers: see `eval.bench.offline.worth`.
+    """
 
     way: str
     pois: int
@@ -86,6 +91,9 @@ class Row:
     p50: float
     p95: float
     hit_rate: float | None
+    valid: float | None = None
+    distinct: float | None = None
+    exact: float | None = None
 
 
 def workload(pois: int, users: int, asks: int, ranker: AnswerScorer) -> Workload:
@@ -103,7 +111,7 @@ def workload(pois: int, users: int, asks: int, ranker: AnswerScorer) -> Workload
         raise GenRecError(f"only {len(chosen)} people of the city ask {asks} times, {users} are needed")
     prompts = list(_prompts(checkins, dict(itertools.islice(chosen.items(), users)), diarist, ranker))
     names, telling = DiaryRanker(ranker, checkins, "model").trie, DiaryRanker(ranker, checkins, "catalogue").trie
-    return Workload(pois, names, telling, prompts)
+    return Workload(pois, list(diarist.names), names, telling, prompts)
 
 
 def _prompts(
@@ -226,13 +234,10 @@ def measure(
 def transformers_rows(model: LocalModel, work: Workload, users: int, groups: int) -> list[Row]:
     """GenRec in this process, from an empty cache, by probabilities of both kinds."""
     rows = []
-    ways = {
-        "transformers": exact(model, work.telling),
-        "transformers-model": exact(model, work.names, "model"),
-    }
-    for way, answers in ways.items():
+    answers = exact(model, work.telling), exact(model, work.names, "model")
+    for way, answer in zip(OWN_WAYS, answers, strict=True):
         model.engine.prefixes = PrefixCache(CACHE_BYTES)
-        rows += measure(way, answers, work, users=users, groups=groups, use=model.cache_use)
+        rows += measure(way, answer, work, users=users, groups=groups, use=model.cache_use)
     return rows
 
 
@@ -240,11 +245,11 @@ def vllm_rows(url: str, tokenizer: PreTrainedTokenizerBase, work: Workload, user
     """GenRec on the server and the server's own writing, each from an empty cache."""
     endpoint = SaltedEndpoint(url)
     ranker = VllmModel(endpoint, tokenizer)
-    ways = {"vllm": exact(ranker, work.telling), "vllm-one-id": one_id(endpoint, work.names)}
+    answers = exact(ranker, work.telling), one_id(endpoint, work.names)
     rows = []
-    for way, respond in ways.items():
+    for way, answer in zip(SERVER_WAYS, answers, strict=True):
         endpoint.salts = itertools.repeat(f"{way} {time.time_ns()}")
-        rows += measure(way, respond, work, users=users, groups=groups, use=ranker.cache_use)
+        rows += measure(way, answer, work, users=users, groups=groups, use=ranker.cache_use)
     return rows
 
 

@@ -11,7 +11,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -166,7 +166,9 @@ def _encoded(classes: Any, value: str) -> int:
     return int(np.searchsorted(classes, [value])[0]) if value in classes else -1
 
 
-def to_json(rows: list[Row], settings: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
-    """Everything measured, in plain types."""
-    steps = [asdict(row) | {"cpu_s_per_million": row.per_million} for row in rows]
-    return {"settings": settings, "machine": machine, "rows": steps}
+def to_json(rows: Sequence[Row]) -> dict[str, Any]:
+    """Everything measured, in plain types, but for what is not timed: rows without a name."""
+    from eval.bench.tables import machine  # deferred: loads torch
+
+    steps = [asdict(row) | {"cpu_s_per_million": row.per_million} for row in rows if row.step]
+    return {"machine": machine(), "rows": steps}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from rich.table import Table
 from transformers import PreTrainedModel
 
 from eval.bench.measure import K, Row, Workload
+from eval.bench.offline import WAYS
 from genrec.llm.decoding import Node, Trie, top_k
 from genrec.llm.local import LocalModel
 from genrec.llm.prefix_cache import shared_length
@@ -27,6 +29,10 @@ TARGETS = (
     ("transformers against beam, later asks", "transformers", "beam", "repeated", 5.0),
     ("vllm against vllm-uncached, later asks", "vllm", "vllm-uncached", "repeated", 5.0),
     ("vllm against vllm-one-id, later asks", "vllm", "vllm-one-id", "repeated", 0.5),
+    *(
+        (f"{way} against {other}, {'later' if asks == 'repeated' else asks} asks", way, other, asks, 1.0)
+        for way, other, asks in product(("transformers", "vllm"), WAYS, ("first", "repeated"))
+    ),
 )
 SERIAL = ("genup", "beam")  # one prompt at a time, however many wait: measured once, for one user
 
@@ -167,10 +173,9 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def to_json(rows: Sequence[Row], found: Sequence[Limit], settings: dict[str, Any]) -> dict[str, Any]:
+def to_json(rows: Sequence[Row], found: Sequence[Limit]) -> dict[str, Any]:
     """Everything measured, in plain types."""
     return {
-        "settings": settings,
         "machine": machine(),
         "rows": [asdict(row) for row in rows],
         "ratios": [asdict(ratio) for ratio in ratios(rows)],
@@ -182,18 +187,23 @@ def to_json(rows: Sequence[Row], found: Sequence[Limit], settings: dict[str, Any
 def rows_table(rows: Sequence[Row]) -> Table:
     """Each way in each situation."""
     table = Table(
-        title="Recommendations: top 10, but one id from genup and vllm-one-id",
+        title="Recommendations: top 10, but one id from genup, vllm-one-id and offline-one",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
-    for heading in ("way", "POIs", "users", "asks", "n", "per s", "p50 s", "p95 s", "hits"):
+    written = ("valid", "distinct", "exact")
+    for heading in ("way", "POIs", "users", "asks", "n", "per s", "p50 s", "p95 s", "hits", *written):
         table.add_column(heading, justify="left" if heading in ("way", "asks") else "right", no_wrap=True)
     for row in rows:
-        hits = "" if row.hit_rate is None else f"{row.hit_rate:.0%}"
-        figures = (f"{row.per_second:.2f}", f"{row.p50:.2f}", f"{row.p95:.2f}", hits)
+        shares = (row.hit_rate, row.valid, row.distinct, row.exact)
+        figures = (f"{row.per_second:.2f}", f"{row.p50:.2f}", f"{row.p95:.2f}", *map(_share, shares))
         table.add_row(row.way, f"{row.pois:,}", str(row.users), row.asks, str(row.n), *figures)
     return table
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
 
 
 def ratios_table(rows: Sequence[Row]) -> Table:

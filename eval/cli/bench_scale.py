@@ -1,6 +1,5 @@
 """`genrec-eval bench scale`: time and memory from a CSV file to rankings, at growing sizes."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from eval.bench.kept import kept
 from eval.bench.scale import DAYS, SEED, K, Row, measure, to_json
 from genrec.cli.console import err, out
-from genrec.files import one_writer, write_text
+from genrec.files import one_writer
 
 SIZES = (1_000_000, 10_000_000, 100_000_000)
 LEAST = 20_000
@@ -32,18 +32,17 @@ def scale(
 
     Beside it pandas, and the per-row way in which others prepare. A size takes about 10 seconds of CPU a million.
     """
-    with one_writer(work, folder=True):
-        rows = _there(output)
+    settings: dict[str, Any] = {"asked": asked, "k": K, "days": DAYS, "seed": SEED}
+    settings |= {name: os.environ.get(name) for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS")}
+    with one_writer(work, folder=True), kept(output, Row, settings, to_json) as known:
         for size in sizes or SIZES:
-            known = {row.step for row in rows if row.check_ins == size}
-            if "rank" in known:
+            if "rank" in {row.step for row in known.rows if row.check_ins == size}:
                 continue
-            rows = [row for row in rows if row.check_ins != size]
+            known.rows = [row for row in known.rows if row.check_ins != size]
             with err.status(f"{size:,} check-ins"):
                 for row in measure(size, work / f"{size}", asked):
-                    rows.append(row)
-                    _write(rows, asked, output)
-    rows = [row for row in rows if row.step]
+                    known.add(row)
+    rows = [row for row in known.rows if row.step]
     table = Table("check-ins", "step", "n", "wall s", "CPU s", "CPU s a million", "peak GB")
     for row in rows:
         figures = (
@@ -55,20 +54,3 @@ def scale(
         )
         table.add_row(f"{row.check_ins:,}", row.step, *figures)
     out.print(table)
-
-
-def _there(output: Path | None) -> list[Row]:
-    if output is None or not output.exists():
-        return []
-    rows = json.loads(output.read_text())["rows"]
-    return [Row(**{key: value for key, value in row.items() if key != "cpu_s_per_million"}) for row in rows]
-
-
-def _write(rows: list[Row], asked: int, output: Path | None) -> None:
-    if output:
-        from eval.bench.tables import machine  # deferred: loads torch
-
-        settings: dict[str, Any] = {"asked": asked, "k": K, "days": DAYS, "seed": SEED}
-        settings |= {name: os.environ.get(name) for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS")}
-        content = to_json([row for row in rows if row.step], settings, machine())
-        write_text(output, json.dumps(content, indent=1) + "\n")

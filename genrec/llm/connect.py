@@ -1,5 +1,6 @@
 """From what the user names to a model that answers."""
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -41,11 +42,18 @@ def shipped_adapter(folder: Path, model: str | None, server: str | None, prompt:
         return None
     if server is None:
         return str(folder) if model in (None, "embedded") else None
-    from genrec.llm.endpoint import Endpoint
+    return folder.name if folder.name in _adapters(server, model) else None
 
-    endpoint = Endpoint(each(server)[0], model)
-    names = [entry.id for entry in endpoint.models() if entry.parent == endpoint.model]
-    return folder.name if folder.name in names else None
+
+def _adapters(server: str, model: str | None) -> list[str]:
+    """The adapters on a model that a server lists, of several the first one that is there."""
+    from genrec.llm.endpoint import Endpoint, GoneError  # deferred: loads httpx
+
+    *others, last = each(server)
+    for url in others:
+        with suppress(GoneError):
+            return Endpoint(url, model).adapters()
+    return Endpoint(last, model).adapters()
 
 
 def connect_scorer(model: str | None, server: str | None, adapter: str | None = None) -> AnswerScorer:

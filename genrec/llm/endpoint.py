@@ -86,6 +86,10 @@ class Endpoint:
         """What the server lists as its models."""
         return self._models(on_loop(self._call("GET", "/v1/models", None)))
 
+    def adapters(self) -> list[str]:
+        """The names of the adapters on this model that the server lists."""
+        return [entry.id for entry in self.models() if entry.parent == self.model]
+
     def _models(self, answer: bytes) -> list[ModelEntry]:
         return read(ModelList, answer, self.url, "list of models").data
 

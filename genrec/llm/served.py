@@ -24,11 +24,9 @@ def served(urls: Sequence[str], model: str | None, adapter: str | None) -> Conne
     if len(urls) > 1:
         return _several(urls, model, adapter)
     endpoint = Endpoint(urls[0], adapter or model)
-    if endpoint.entry.owned_by != "vllm":
-        if adapter:
-            raise GenRecError(f"{endpoint.url} is no vLLM server, so no adapter of its can rank")
-        return Connection(ServerModel(endpoint), None)
     base, declared = _base(endpoint, adapter)
+    if endpoint.entry.owned_by != "vllm":
+        return Connection(ServerModel(endpoint), None)
     vllm = VllmModel(endpoint, _tokenizer(endpoint.url, base.root, model), declared)
     return Connection(vllm, vllm)
 
@@ -38,8 +36,8 @@ def _several(urls: Sequence[str], model: str | None, adapter: str | None) -> Con
     fleet = Fleet(urls, replicas.take_in)
     if fleet.entry.owned_by != "vllm":
         return Connection(ServerModel(fleet), None)
-    base, declared = _base(replicas.first, adapter)
-    vllm = VllmModel(fleet, _tokenizer(replicas.first.url, base.root, model), declared)
+    # Of what was checked: the first one may have gone since.
+    vllm = VllmModel(fleet, _tokenizer(replicas.first.url, replicas.base.root, model), replicas.declared)
     return Connection(vllm, vllm)
 
 
@@ -60,13 +58,16 @@ class _Replicas:
         self._model, self._adapter = model, adapter
         self._same: _Same | None = None
         self.first: Endpoint
+        self.base: ModelEntry
+        self.declared: Adapter | None
 
     def take_in(self, url: str) -> Endpoint:
         """Connect to a server; raises GenRecError if it serves something else than the first."""
         endpoint = Endpoint(url, self._adapter or self._model, alone=False)
-        same = self._served(endpoint)
+        base, declared = _base(endpoint, self._adapter)
+        same = self._served(endpoint, base, declared)
         if self._same is None:
-            self._same, self.first = same, endpoint
+            self._same, self.first, self.base, self.declared = same, endpoint, base, declared
         elif same != self._same:
             raise GenRecError(
                 f"{endpoint.url} does not serve the same as {self.first.url}: {_differing(same, self._same)}. Start "
@@ -74,13 +75,8 @@ class _Replicas:
             )
         return endpoint
 
-    def _served(self, endpoint: Endpoint) -> _Same:
+    def _served(self, endpoint: Endpoint, base: ModelEntry, declared: Adapter | None) -> _Same:
         owner, name = endpoint.entry.owned_by, Path(endpoint.entry.root or endpoint.model).name
-        if owner != "vllm":
-            if self._adapter:
-                raise GenRecError(f"{endpoint.url} is no vLLM server, so no adapter of its can rank")
-            return _Same(owner, name)
-        base, declared = _base(endpoint, self._adapter)
         if declared is None:
             return _Same(owner, name)
         folder = _here(endpoint.url, endpoint.entry.root)
@@ -111,6 +107,8 @@ def _base(endpoint: Endpoint, adapter: str | None) -> tuple[ModelEntry, Adapter 
     entry = endpoint.entry
     if not adapter:
         return entry, None
+    if entry.owned_by != "vllm":
+        raise GenRecError(f"{endpoint.url} is no vLLM server, so no adapter of its can rank")
     if not entry.parent:
         problem = f"{endpoint.url} serves {adapter!r} as a base model, not as an adapter"
         raise GenRecError(f"{problem}; name it with --model")

@@ -50,7 +50,7 @@ def test_every_way_answers(work, tiny):
     ]  # fmt: skip
     assert rows[-1].hit_rate > rows[-2].hit_rate
     assert all(0 < row.p50 <= row.p95 for row in rows)
-    report = to_json(rows, limits(tiny, tiny.engine.model, work, 2), {"quick": True})
+    report = to_json(rows, limits(tiny, tiny.engine.model, work, 2))
     assert len(report["ratios"]) == 8, "two aims against genup and two against beam, for one user and for three"
     assert report["machine"]["cores"] >= 1
 

@@ -12,7 +12,7 @@ from tiny import tiny_model
 
 from genrec.errors import GenRecError
 from genrec.llm.address import together
-from genrec.llm.connect import connect
+from genrec.llm.connect import connect, shipped_adapter
 from genrec.llm.endpoint import Endpoint
 from genrec.llm.fleet import Fleet
 from genrec.llm.load import Loads, read_sums
@@ -185,6 +185,36 @@ def test_an_adapter_of_another_shape_is_refused(serve, tmp_path, tiny_folder):
     urls = [serve(like_vllm(wide, ours))[0] for _ in range(2)]
     with pytest.raises(GenRecError, match=r"shape|first"):
         connect(None, together(urls), "first")
+
+
+@pytest.mark.slow
+def test_the_first_may_go_as_soon_as_it_has_been_checked(serve, tiny_folder, tmp_path):
+    answer, gone = like_vllm(tiny_folder, random_adapter(tmp_path / "first", 1)), set()
+
+    def server():
+        number = object()
+
+        def answers(path, body):
+            if number in gone:
+                return None
+            if body and not gone:
+                gone.add(number)
+            return answer(path, body)
+
+        return serve(answers)[0]
+
+    connection = connect(None, together([server(), server()]), "first")
+    assert len(gone) == 1
+    assert connection.scorer.adapter.base == "tiny"
+
+
+@pytest.mark.slow
+def test_the_adapters_of_several_servers_are_those_of_one_that_is_there(serve, tiny_folder, tmp_path):
+    folder = random_adapter(tmp_path / "first", 1)
+    there, nothing = serve(like_vllm(tiny_folder, folder))[0], "http://127.0.0.1:1"
+    assert shipped_adapter(folder, None, together([nothing, there])) == "first"
+    with pytest.raises(GenRecError, match="cannot reach"):
+        shipped_adapter(folder, None, together([nothing, "http://localhost:1"]))
 
 
 def page(tokens, hits, waiting=0):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from adapters import random_adapter
 from made import at
 from made_city import csv_of, town, written
+from made_proxy import Proxy
 from tiny import tiny_model
 
 from eval.bench.measure import uncached_rows, vllm_rows, workload
@@ -134,17 +136,30 @@ def test_the_same_rankings_as_in_this_process(k, server, checkins, queries):
     assert there.rank(queries[:1], k=k)[0].pois == here.rank(queries[:1], k=k)[0].pois
 
 
-def test_the_same_rankings_from_several_servers(server, checkins, queries):
-    """One vLLM under two addresses, and an address where nothing is."""
+def test_the_same_rankings_from_several_servers(server, checkins, queries, monkeypatch):
+    """One vLLM behind two proxies, which are killed at random moments, and an address where nothing is."""
+    monkeypatch.setattr("genrec.llm.fleet.AGAIN_SECONDS", 0.2)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         nothing = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    both = together([server.url, server.url.replace("127.0.0.1", "localhost"), nothing])
-    several = LlmRanker(connect_scorer(None, both, "first"), checkins)
-    same(several.rank(queries), LlmRanker(connect_scorer(None, server.url, "first"), checkins).rank(queries))
+    proxies = [Proxy(server.url), Proxy(server.url)]
+    expected = LlmRanker(connect_scorer(None, server.url, "first"), checkins).rank(queries)
+    several = LlmRanker(connect_scorer(None, together([proxies[0].url, proxies[1].url, nothing]), "first"), checkins)
+    began = time.monotonic()
+    same(several.rank(queries), expected)
+    seconds, draw = time.monotonic() - began, random.Random(1)
+    for _ in range(6):
+        victim = draw.choice(proxies)
+        killing = threading.Timer(draw.uniform(0, seconds), victim.kill)
+        killing.start()
+        same(several.rank(queries), expected)
+        killing.join()
+        victim.start()
     before = several.cache_use()
-    several.rank(queries)
+    same(several.rank(queries), expected)
     assert several.cache_use().since(before).hit_rate > 0.5
+    for proxy in proxies:
+        proxy.kill()
 
 
 def test_the_prefix_cache_is_reported(server, checkins, queries):
@@ -254,27 +269,9 @@ def test_a_restart_in_the_middle_of_a_batch(server, checkins, tmp_path):
     out, profiles = tmp_path / "r.jsonl", tmp_path / "p.jsonl"
     read = read_checkins(data)
     write_profiles(profiles, [written(read, f"u{i}", as_of=at(11)) for i in range(6)])
-    command = [
-        sys.executable,
-        "-c",
-        "from genrec.cli import main; main()",
-        "recommend",
-        str(data),
-        "--by",
-        "llm",
-        "--server",
-    ]
-    command += [
-        server.url,
-        "--users-from",
-        str(tmp_path / "users.txt"),
-        "--out",
-        str(out),
-        "-k",
-        "5",
-        "--profiles",
-        str(profiles),
-    ]
+    command = [sys.executable, "-c", "from genrec.cli import main; main()", "recommend", str(data), "-k", "5"]
+    command += ["--by", "llm", "--server", server.url, "--profiles", str(profiles)]
+    command += ["--users-from", str(tmp_path / "users.txt"), "--out", str(out)]
     with (tmp_path / "said.txt").open("w") as said:
         client = subprocess.Popen(command, stdout=said, stderr=said, text=True)
     while not (out.exists() and out.stat().st_size):
