@@ -57,9 +57,10 @@ def test_a_profile_does_not_know_what_is_asked() -> None:
 def test_only_what_was_tried_is_said() -> None:
     learners = adapter_of(Path("recipe.yaml"))
     arms = [("no update", 0), *((arm.name, stage) for arm in learners.arms for stage in (1, 2)), ("from scratch", 2)]
+    periods = ("before", "stage 1", "stage 2", "next")
     rows = [{"seed": seed, "model": ADAPTER, "arm": arm, "stage": stage, "period": period, "visits": 5,
              "loss": 4 - (arm == REWARMED) + seed / 100}
-            for seed in range(3) for arm, stage in arms for period in ("before", "stage 1", "stage 2", "next")]  # fmt: skip
+            for seed in range(3) for arm, stage in arms for period in periods]  # fmt: skip
     assert {arm for arm, _ in arms} == {"no update", REWARMED, CONSTANT, NO_REPLAY, "from scratch"}
     found = findings(rows, {seed: {f"{REWARMED} 2": 1.0, "scratch-2": 9.0} for seed in range(3)})
     tried = [claim for claim in CLAIMS if {claim.arm, claim.other} <= {arm for arm, _ in arms}]
@@ -93,8 +94,8 @@ def test_an_adapter_learns_months(
     assert code == 0, err
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert found["recipe"] == recipe
-    assert set(found["seconds"]["0"]) == {
-        "base", "scratch-2", *(f"{arm} {stage}" for arm in (REWARMED, CONSTANT, NO_REPLAY) for stage in (1, 2))}  # fmt: skip
+    updates = {f"{arm} {stage}" for arm in (REWARMED, CONSTANT, NO_REPLAY) for stage in (1, 2)}
+    assert set(found["seconds"]["0"]) == {"base", "scratch-2", *updates}
     assert len(found["scores"]) == 8 * 4
     assert all(0 < row["loss"] < 30 and row["visits"] == 5 for row in found["scores"])
     assert "adapter: an update ranks the new month better than none" in out
