@@ -53,7 +53,7 @@ class Data(_Strict):
     checkins: Path | None = None  # a CSV or TSV, or a prepared folder
     cities: Cities | None = None
     preset: PresetName | None = None  # filters of GenUP's data sets
-    train: Literal["llm4poi", "rolling"] = "llm4poi"  # the first 80 %, or the first half of the check-ins
+    train: Literal["llm4poi", "rolling", "all"] = "llm4poi"  # the first 80 %, the first half, or all of the check-ins
     moments: int = Field(default=4, ge=1, le=10_000)  # at how many moments evidence is frozen
     profiles: tuple[Path, ...] = ()  # of each user the latest before an example; without: one by templates
     # The prompt; of diaries only the number of lines (visits), relabel and limit can be chosen, of portraits the limit.

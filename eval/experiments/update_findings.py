@@ -15,7 +15,6 @@ from eval.experiments.update_runs import (
     AGAIN,
     BEFORE,
     CONSTANT,
-    MODELS,
     NO_REPLAY,
     REWARMED,
     SCRATCH,
@@ -85,6 +84,7 @@ class Claim:
     below: bool | None = True
 
 
+MEASURES = ("loss", "acc@1", "acc@10")
 LAST, OLD = f"stage {STAGES}", "before"
 CLAIMS = (
     Claim("an update ranks the new month better than none", REWARMED, BEFORE, LAST),
@@ -108,14 +108,25 @@ CLAIMS = (
 def findings(rows: Sequence[Row], costs: Mapping[int, Mapping[str, float]]) -> list[dict[str, Any]]:
     """What is confirmed, contradicted and undecided, for each kind of model."""
     found: list[dict[str, Any]] = []
-    for model in MODELS:
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    for model in models:
+        tried = {row["arm"] for row in rows if row["model"] == model}
         for claim in CLAIMS:
-            loss, first, ten = (_difference(rows, model, claim, measure) for measure in ("loss", "acc@1", "acc@10"))
+            if not {claim.arm, claim.other} <= tried:
+                continue
+            measured = {name: _difference(rows, model, claim, name) for name in measures(rows, model)}
+            loss = measured["loss"]
             verdict = loss.little() if claim.below is None else loss.foretold(below=claim.below)
-            measured = {"loss": vars(loss), "acc@1": vars(first), "acc@10": vars(ten)}
             about = {"period": claim.period, "stage": claim.stage, "arm": claim.arm, "against": claim.other}
-            found.append({"model": model, "says": claim.says, "verdict": verdict, **about, **measured})
-    return [*found, _cheap(costs)]
+            differences = {name: vars(difference) for name, difference in measured.items()}
+            found.append({"model": model, "says": claim.says, "verdict": verdict, **about, **differences})
+    return [*found, {"model": "both" if len(models) > 1 else models[0], **_cheap(costs)}]
+
+
+def measures(rows: Sequence[Row], model: str) -> list[str]:
+    """What is measured of a kind of model: the loss, and if it ranks all places, how often it was right."""
+    own = next(row for row in rows if row["model"] == model)
+    return [name for name in MEASURES if name in own]
 
 
 def _difference(rows: Sequence[Row], model: str, claim: Claim, measure: str) -> Difference:
@@ -136,7 +147,6 @@ def _cheap(costs: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
     share = Difference.of(shares)
     quarter = Difference.of([one - QUARTER for one in shares])
     return {
-        "model": "both",
         "says": "an update takes a quarter of the computing of a training from scratch, or less",
         "verdict": quarter.foretold(below=True),
         "share": vars(share),

@@ -23,6 +23,7 @@ from genrec.versions import version_folder
 
 NETWORK = "m2trec"
 MODELS = (NETWORK, NAME)
+ADAPTER = "adapter"
 COSTS = "costs.jsonl"
 BEFORE, SCRATCH = "no update", "from scratch"
 REWARMED, CONSTANT = "re-warmed", "constant"
@@ -57,16 +58,62 @@ ARMS = (
     Arm(AGAIN[0], ("replay=0",), stages=1, again=True),
     Arm(AGAIN[1], ("replay=0", "schedule=constant"), stages=1, again=True),
 )
-COMMANDS = 1 + STAGES + sum(arm.stages for arm in ARMS)
+
+
+@dataclass(frozen=True)
+class Learners:
+    """What learns what came, and in which ways.
+
+    Attributes:
+        models: what is scored.
+        arms: the ways.
+        anew: the stages at whose end all is learned from scratch, too.
+        recipe: of an adapter for `genrec-train sft`; None: rankers are trained.
+
+    """
+
+    models: tuple[str, ...] = MODELS
+    arms: tuple[Arm, ...] = ARMS
+    anew: tuple[int, ...] = tuple(range(1, STAGES + 1))
+    recipe: Path | None = None
+
+    @property
+    def commands(self) -> int:
+        """How many trainings a seed takes."""
+        return 1 + len(self.anew) + sum(arm.stages for arm in self.arms)
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What the commands load."""
+        first = "training.cli.tuning" if self.recipe else "training.rankers.stages"
+        return first, "training.updates.adapter" if self.recipe else "training.updates.update"
+
+    def first(self, part: Path, out: Path, seed: int) -> list[str]:
+        """The command of a training from nothing."""
+        if self.recipe:
+            settings = _set(f"data.checkins={part}", "data.train=all", f"seed={seed}")
+            return ["sft", str(self.recipe), "--out", str(out), "--resume", *settings]
+        settings = _set("train=all", f"networks=[{NETWORK}]", f"seed={seed}")
+        return ["rankers", str(part), "--out", str(out), *settings]
+
+
+RANKERS = Learners()
+
+
+def adapter_of(recipe: Path) -> Learners:
+    """An adapter of a language model, which takes a hundred times as long to train: in the ways that matter most."""
+    arms = tuple(arm for arm in ARMS if arm.name in (REWARMED, CONSTANT, NO_REPLAY))
+    return Learners((ADAPTER,), arms, (STAGES,), recipe)
 
 
 # Runs the commands that it reads, a line each, in one process: loading torch takes longer than some of them.
 WORKER = """
-import contextlib, io, json, os, sys, time
+import contextlib, importlib, io, json, os, sys, time
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # whatever libraries print is no answer
 from training.cli import main
-import training.rankers.stages, training.updates.update
+for name in sys.argv[1:]:
+    importlib.import_module(name)
 for line in sys.stdin:
     sys.argv = ["genrec-train", *json.loads(line)]
     said, start, code = io.StringIO(), time.process_time(), 0
@@ -83,9 +130,9 @@ for line in sys.stdin:
 class Trainings:
     """The trainings of a seed in its folder; what was finished before is not trained again."""
 
-    def __init__(self, folder: Path, seed: int, done: Callable[[str], None]) -> None:
+    def __init__(self, learners: Learners, folder: Path, seed: int, done: Callable[[str], None]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._seed, self._done = folder, seed, done
+        self._learners, self._folder, self._seed, self._done = learners, folder, seed, done
         self._worker: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -100,20 +147,19 @@ class Trainings:
         """All models by arm and stage, 0 being the first training."""
         base = self._first(parts[0], "base")
         found = {(BEFORE, 0): base}
-        for arm in ARMS:
+        for arm in self._learners.arms:
             run = self._copy_of(base, arm, parts[0])
             for stage in range(1, arm.stages + 1):
                 update = ["update", str(run), "--checkins", str(parts[0 if arm.again else stage])]
                 self._command(f"{arm.name} {stage}", [*update, *_set(*arm.settings, f"seed={self._seed}")])
                 found[arm.name, stage] = version_folder(run, stage + 1)
-        for stage in range(1, STAGES + 1):
+        for stage in self._learners.anew:
             found[SCRATCH, stage] = self._first(parts[stage], f"scratch-{stage}")
         return found
 
     def _first(self, part: Path, name: str) -> Path:
         """A training from nothing."""
-        settings = _set("train=all", f"networks=[{NETWORK}]", f"seed={self._seed}")
-        self._command(name, ["rankers", str(part), "--out", str(self._folder / name), *settings])
+        self._command(name, self._learners.first(part, self._folder / name, self._seed))
         return self._folder / name
 
     def _copy_of(self, base: Path, arm: Arm, part: Path) -> Path:
@@ -140,7 +186,7 @@ class Trainings:
 
     def _ask(self, words: Sequence[str]) -> dict[str, Any]:
         if self._worker is None:
-            command = [sys.executable, "-c", WORKER]
+            command = [sys.executable, "-c", WORKER, *self._learners.modules]
             pipe = subprocess.PIPE
             self._worker = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - our own program
         asked, heard = self._worker.stdin, self._worker.stdout

@@ -1,6 +1,6 @@
 """How well the models of the experiment on updates rank the visits of each period."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,7 @@ LEAST = 1e-12  # a probability; so that one visit does not decide
 
 
 def scored(
-    stages: Stages,
-    visits: Mapping[str, Sequence[Example]],
-    models: Mapping[tuple[str, int], Path],
-    progress: Callable[[], None],
+    stages: Stages, visits: Mapping[str, Sequence[Example]], models: Mapping[tuple[str, int], Path]
 ) -> list[dict[str, Any]]:
     """A row for each arm, stage, kind of model and period: how many visits, loss, Acc@1, Acc@10."""
     networks = {key: M2TRec.load(folder) for key, folder in models.items()}
@@ -42,7 +39,6 @@ def scored(
                 scores = np.concatenate([fusion.again(part).scores for part in looked])
                 found.setdefault((MODELS[1], key), []).append(_answers(scores, targets))
         rows += [_row(model, arm, stage, period, parts) for (model, (arm, stage)), parts in found.items()]
-        progress()
     return rows
 
 

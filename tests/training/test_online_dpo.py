@@ -24,6 +24,7 @@ def test_an_adapter_learns_from_feedback_a_round_a_call(tmp_path, tiny_folder, m
         csv_of(town(), tmp_path / "town.csv"),
         tmp_path / "log",
     )
+    (adapter / "recipe.yaml").write_text("kind: sft\n")
     shutil.copytree(SHIPPED, tmp_path / "rankers")
     assert train("online", "simulate", data, "--rankers", tmp_path / "rankers", "--out", log)[0] == 0
     recipe = tmp_path / "recipe.yaml"
@@ -46,6 +47,8 @@ def test_an_adapter_learns_from_feedback_a_round_a_call(tmp_path, tiny_folder, m
     assert read_adapter(adapter).base == str(tiny_folder)
     if adopted:
         about = json.loads((adapter / "online.json").read_text())
+        assert (adapter / "recipe.yaml").read_text() == "kind: sft\n"  # so that it can be updated
+        assert 0 < about["before"]["value"] < 1
         assert about["advantage"]["value"] >= 0 and about["feedback"] == len(log.read_text().splitlines())
     code, out, err = train(*asked)
     assert (code, "0 new pairs" in err) == (2, True), (out, err)

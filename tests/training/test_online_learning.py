@@ -25,7 +25,7 @@ from genrec.rankers.fusion import Fusion
 from genrec.rankers.fusion_file import SHIPPED, read_fusion, write_fusion
 from genrec.rankers.ranker import Query
 from genrec.versions import current_version, take_back, versions_of
-from training.online import rounds
+from training.online import adoption, rounds
 from training.online.buffer import Buffer
 from training.online.feedback import read_feedback
 from training.online.learner import Learner, targets
@@ -127,8 +127,8 @@ def test_killed_at_any_step_it_goes_on_to_the_same_end(tmp_path, monkeypatch, wh
         return stops
 
     with monkeypatch.context() as patched:
-        for name in ("_save", "put_in_use", "write_fusion"):
-            patched.setattr(rounds, name, once_fewer(getattr(rounds, name)))
+        for module, name in ((rounds, "_save"), (adoption, "put_in_use"), (rounds, "write_fusion")):
+            patched.setattr(module, name, once_fewer(getattr(module, name)))
         with pytest.raises(KilledError):
             learn(killed, feedback(), city(), RECIPE)
     assert current_version(killed) in versions_of(whole)

@@ -90,6 +90,8 @@ class NextPoi(_Strict):
             raise ValueError("data.limit: set train_limit of the task")
         if self.data is not None and self.data.named:
             raise ValueError("data.named: a study buys examples whether their answers were named before or not")
+        if self.data is not None and self.data.train == "all":
+            raise ValueError("data.train: all leaves nothing to test with")
         return self
 
 

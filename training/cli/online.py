@@ -138,9 +138,11 @@ def dpo(
         raise GenRecError("online DPO needs a recipe with data.checkins")
     lines = read_feedback(feedback, checkins, datetime.now())
     with stages() as stage:
-        estimate, version = learn_pairs(recipe, adapter, lines, stage)
+        learned, version = learn_pairs(recipe, adapter, lines, stage)
     adopted = "it waits" if version is None else f"version {version} is in use now"
-    out.print(f"{len(lines):,} feedbacks: {told(estimate)} on the pairs kept aside; {adopted}", markup=False)
+    for name, chance in (("before", learned.before), ("after", learned.after)):
+        out.print(f"{name}: the better place of a pair, if one of the two, {told(chance)}", markup=False)
+    out.print(f"{len(lines):,} feedbacks: {told(learned.advantage)} on the pairs kept aside; {adopted}", markup=False)
 
 
 @online.command("back")

@@ -24,6 +24,7 @@ from training.data.conversation import TrainingExample
 from training.data.diaries import diaries, in_other_words
 from training.data.portraits import Written, portraits
 from training.progress import Progress, nothing
+from training.rankers.material import train_rows
 from training.recipe import Data
 
 CountTokens = Callable[[str], int]
@@ -102,7 +103,7 @@ def learnable(checkins: Checkins, data: Data) -> tuple[Checkins, tuple[Example, 
 def seen(checkins: Checkins, data: Data) -> Checkins:
     """The check-ins that training may see: those of the split's train part, or all of a synthetic city."""
     count = len(checkins.frame)
-    rows = count if data.cities else count * 8 // 10 if data.train == "llm4poi" else (count + 1) // 2
+    rows = count if data.cities else train_rows(data.train, count)
     return replace(checkins, frame=checkins.frame[:rows])
 
 

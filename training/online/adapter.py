@@ -11,6 +11,7 @@ the new version is judged, and is put in use only if it is not worse.
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,12 @@ from genrec.files import write_text
 from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
-from genrec.versions import current_version, discard_next, next_folder, put_in_use, settled
+from genrec.versions import current_version, discard_next, settled
 from training import record
 from training.data.examples import Prompter, read
 from training.data.preferences import Preference, write_preferences
 from training.dpo import REFERENCE, load_policy, pair_tokens, train_dpo
-from training.online.adoption import not_worse
+from training.online.adoption import adopt, not_worse
 from training.online.estimates import Estimate, mean_of
 from training.online.feedback import Feedback, Shown, questions_of
 from training.online.learner import MOST
@@ -46,10 +47,26 @@ LEAST = 10  # pairs of a round
 FILES = ("adapter_model.safetensors", "adapter_config.json", DECLARATION)
 
 
+@dataclass(frozen=True)
+class PairRound:
+    """What a round taught, by the pairs kept aside.
+
+    Attributes:
+        before: the chance of naming the better place of a pair, if one of the two, of the version in use.
+        after: of what was trained.
+        advantage: how much higher it is, each pair counted by the chance that both places were named.
+
+    """
+
+    before: Estimate
+    after: Estimate
+    advantage: Estimate
+
+
 def learn_pairs(
     recipe: DpoRecipe, adapter: Path, feedback: Sequence[Feedback], bar: Callable[[str], Progress]
-) -> tuple[Estimate, int | None]:
-    """One round on the feedback that is new since the last; returns its estimate, and the version if it was adopted.
+) -> tuple[PairRound, int | None]:
+    """One round on the feedback that is new since the last; returns what it taught, and the version if it was adopted.
 
     Raises GenRecError if there are too few new pairs, or the adapter does not fit.
     """
@@ -83,10 +100,11 @@ def learn_pairs(
     taught = recipe.model_copy(update={"adapter": run})
     new = _right(taught, load_policy(taught, catalogue, words), kept, bar("after, pairs"))
     gained = np.array([_weight(line) for line in usable[cut:]]) * (new - old)
-    estimate = mean_of(gained, np.unique([line.user_id for line in usable[cut:]], return_inverse=True)[1])
-    version = _adopt(adapter, run, estimate, len(feedback)) if not_worse(gained) else None
+    people = np.unique([line.user_id for line in usable[cut:]], return_inverse=True)[1]
+    learned = PairRound(*(mean_of(values, people) for values in (old, new, gained)))
+    version = _adopt(adapter, run, learned, len(feedback)) if not_worse(gained) else None
     write_text(adapter / FOLDER / DONE, json.dumps(len(feedback)))
-    return estimate, version
+    return learned, version
 
 
 def _data(recipe: DpoRecipe) -> Data:
@@ -141,17 +159,17 @@ def _model(policy: Trainable) -> LocalModel:
     return LocalModel(policy.model, policy.tokenizer, policy.info.name)
 
 
-def _adopt(adapter: Path, run: Path, estimate: Estimate, feedback: int) -> int:
-    """Make a version of what was trained, whole, then put it in use; the number of the present one after a kill."""
+def _adopt(adapter: Path, run: Path, learned: PairRound, feedback: int) -> int:
+    """Put what was trained in use; the number of the present version if that was done before a kill."""
     if json.loads(_about(adapter)).get("feedback") == feedback:
         return current_version(adapter)
-    folder = next_folder(adapter)
-    for path in run.iterdir():
-        if path.name in FILES:
-            shutil.copy2(path, folder / path.name)
-    about = {"after": current_version(adapter), "feedback": feedback, "advantage": estimate._asdict()}
-    write_text(folder / ONLINE, json.dumps(about, indent=1) + "\n")
-    return put_in_use(adapter)
+
+    def write(folder: Path) -> None:
+        for name in FILES:
+            shutil.copy2(run / name, folder / name)
+
+    said = {name: estimate._asdict() for name, estimate in vars(learned).items()}
+    return adopt(adapter, write, {"feedback": feedback, **said})
 
 
 def _about(adapter: Path) -> str:

@@ -8,9 +8,7 @@ at any moment, the next call repeats the round that was not finished.
 """
 
 import hashlib
-import json
 import pickle
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +19,16 @@ import torch
 
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError, InputError
-from genrec.files import atomic_path, write_text
+from genrec.files import atomic_path
 from genrec.rankers.features import layout
 from genrec.rankers.fusion import counting
-from genrec.rankers.fusion_file import NAME, FusionSettings, read_fusion, write_fusion
+from genrec.rankers.fusion_file import FusionSettings, read_fusion, write_fusion
 from genrec.rankers.fusion_net import FusionNet
 from genrec.rankers.networks import networks_in
 from genrec.rankers.ranker import Voice
 from genrec.rankers.trained import require_grown
-from genrec.versions import current_version, discard_next, next_folder, put_in_use, settled
-from training.online.adoption import advantage, not_worse
+from genrec.versions import discard_next, settled
+from training.online.adoption import adopt, advantage, not_worse
 from training.online.buffer import Buffer
 from training.online.estimates import Estimate, mean_of
 from training.online.feedback import Feedback, learnable
@@ -38,7 +36,6 @@ from training.online.learner import Learner
 from training.progress import Progress, nothing
 from training.rankers.fusion import Batches
 from training.recipe import OnlineRecipe
-from training.updates.account import ONLINE
 
 STATE = Path("online", "learner.pt")
 ANEW = "Remove it: the learner then begins anew, from the version in use."
@@ -124,19 +121,13 @@ def _ends(done: int, there: int, recipe: OnlineRecipe) -> list[int]:
 
 
 def _adopt(rankers: Path, used: Serving, network: FusionNet, round_: Round, known: list[Feedback]) -> int:
-    """Make a version of it, whole, then put it in use."""
-    before, folder = settled(rankers), next_folder(rankers)
-    for path in before.iterdir():
-        if path.is_file() and path.name[0] != "." and path.name not in (f"{NAME}.json", f"{NAME}.safetensors", ONLINE):
-            shutil.copy2(path, folder / path.name)
+    """Put what was learned in use."""
     seen = used.settings.trained_on
     last = max(seen.last, *(line.time for line in known))
     settings = used.settings.model_copy(update={"trained_on": seen.model_copy(update={"last": last})})
-    write_fusion(folder, settings, network)
     found = round_.advantage._asdict() if round_.advantage else None
-    about = {"after": current_version(rankers), "feedback": round_.feedback, "sha256": _hash(known), "advantage": found}
-    write_text(folder / ONLINE, json.dumps(about, indent=1) + "\n")
-    return put_in_use(rankers)
+    about = {"feedback": round_.feedback, "sha256": _hash(known), "advantage": found}
+    return adopt(rankers, lambda folder: write_fusion(folder, settings, network), about)
 
 
 def _same(one: FusionNet, other: FusionNet) -> bool:
