@@ -25,7 +25,7 @@ from genrec.cli.times import local_time
 from genrec.clock import before
 from genrec.columns import USER
 from genrec.errors import GenRecError
-from genrec.files import one_writer, require_regular
+from genrec.files import one_writer
 from genrec.habits import all_habits
 from genrec.jobs.worker import Work
 from genrec.llm.address import together
@@ -34,7 +34,7 @@ from genrec.profiles import run as profile_run
 from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
 from genrec.profiles.genup_import import genup_files, read_genup
 from genrec.profiles.portrait.facts import facts
-from genrec.profiles.profile import dumps, profile_of, read_profiles, write_profiles
+from genrec.profiles.profile import dumps, profile_of, read_profiles, require_there, write_profiles
 from genrec.profiles.writer import Subject, Writer
 from genrec.store.json_lines import JsonLines
 from genrec.validation import read_text
@@ -167,7 +167,7 @@ def edit(
     ] = None,
 ) -> None:
     """Change a profile in $EDITOR; it is checked before it is saved."""
-    require_regular(profiles)
+    require_there(profiles)
     context.with_resource(one_writer(profiles))
     kept = JsonLines(profiles)
     version = profile_of({version.person: version for version in kept.profiles()}, user, profiles)
