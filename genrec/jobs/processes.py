@@ -14,9 +14,8 @@ from multiprocessing.context import SpawnProcess
 
 from genrec.errors import GenRecError
 from genrec.jobs.parts import Chunk
-from genrec.jobs.worker import Opening, threads
+from genrec.jobs.worker import MOST_DEATHS, Opening, threads, too_many_deaths
 
-MOST_DEATHS = 3  # of workers at one and the same chunk
 STOP_SECONDS = 5.0
 
 
@@ -45,7 +44,7 @@ def in_processes(opening: Opening, chunks: Mapping[int, Chunk], workers: int) ->
                     pool.remove(hand)
                     code = hand.end()
                     if deaths[number] == MOST_DEATHS:
-                        raise GenRecError(_why(code)) from None
+                        raise too_many_deaths(_how(code)) from None
                     pool.append(_hire(opening, workers, number, chunks))
                     continue
                 if problem:
@@ -131,9 +130,5 @@ def _serve(opening: Opening, connection: Connection) -> None:
             connection.send(WorkerError(traceback.format_exc()))
 
 
-def _why(code: int | None) -> str:
-    killed = f"by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-    return (
-        f"the workers that did the same part of the work ended {MOST_DEATHS} times ({killed}). "
-        "Is there enough memory? Try fewer --workers; what is finished is kept."
-    )
+def _how(code: int | None) -> str:
+    return f"by signal {-code}" if code is not None and code < 0 else f"exit code {code}"

@@ -14,10 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from genrec.clock import MOMENT
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.habits import CityHabits
-from genrec.parted import ROW, Parted
+from genrec.parted import Cut, Parted
 from genrec.rankers.places import Places
 from genrec.rankers.sparse import Ints, KeptRows, Keyed
 from genrec.rankers.stepping import StepFiles
@@ -34,7 +33,7 @@ class Everybody:
     """What all persons' visits before `as_of` say; see `genrec.rankers.tables.Others`.
 
     Attributes:
-        cut: the moment and row of the first check-in that is not known yet; None if all are known.
+        cut: where what is known ends; None if all is known.
         habits: the visits counted by place and kind.
         place_hours: (places, 24) visits.
         all_steps: from each place, within trajectories.
@@ -42,7 +41,7 @@ class Everybody:
     """
 
     as_of: datetime
-    cut: tuple[datetime, int] | None
+    cut: Cut | None
     people: pl.DataFrame
     habits: CityHabits
     place_hours: NDArray[np.int32]
@@ -66,7 +65,7 @@ class Everybody:
 
     def known(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The check-ins of a part that are before `as_of`."""
-        return _before(rows, self.cut)
+        return self.cut.before(rows) if self.cut else rows
 
 
 def count_everybody(parted: Parted, places: Places, home: Path, as_of: datetime | None = None) -> Everybody:
@@ -74,25 +73,12 @@ def count_everybody(parted: Parted, places: Places, home: Path, as_of: datetime 
     home.mkdir(parents=True, exist_ok=True)
     last = parted.last()
     moment = as_of if as_of is not None and as_of <= last else last + timedelta(seconds=1)
-    cut = _first_from(parted, moment) if moment <= last else None
+    cut = parted.cut(moment) if moment <= last else None
     counted = _Counted(parted, places, home, moment)
     for number in range(len(parted.meta.parts)):
-        counted.add(_before(parted.part(number), cut))
+        rows = parted.part(number)
+        counted.add(cut.before(rows) if cut else rows)
     return counted.finished(moment, cut)
-
-
-def _first_from(parted: Parted, moment: datetime) -> tuple[datetime, int]:
-    """The first check-in, in the order of all, whose local clock shows `moment` or later."""
-    late = (rows.filter(pl.col(TIME) >= moment).sort(MOMENT, ROW)[:1] for rows in parted.parts())
-    first: tuple[datetime, int] = min(rows.select(MOMENT, ROW).row(0) for rows in late if len(rows))
-    return first
-
-
-def _before(rows: pl.DataFrame, cut: tuple[datetime, int] | None) -> pl.DataFrame:
-    if cut is None:
-        return rows
-    moment, row = cut
-    return rows.filter((pl.col(MOMENT) < moment) | ((pl.col(MOMENT) == moment) & (pl.col(ROW) < row)))
 
 
 class _Counted:
@@ -148,7 +134,7 @@ class _Counted:
         _append(self._went, (keys % self._places.count).astype(np.int32))
         _append(self._mass, np.bincount(pair, weight, minlength=len(keys)))
 
-    def finished(self, moment: datetime, cut: tuple[datetime, int] | None) -> Everybody:
+    def finished(self, moment: datetime, cut: Cut | None) -> Everybody:
         """All of it, when all parts are counted."""
         crowd, near, everything = self._crowd, self._near.merged(), self._all.merged()
         went, visitors, tasters = self._who_went_where(crowd.visitors)
