@@ -107,7 +107,7 @@ def prepared(work: Path, _: int) -> Iterator[tuple[str, int]]:
 
 
 def ranked(work: Path, count: int) -> Iterator[tuple[str, int]]:
-    """Everybody counted as of the end, and rankings for some people in the order of the parts, as `genrec recommend` gives them."""
+    """Everybody counted as of the end, and rankings with reasons for some people in the order of the parts."""
     parted = Parted(work / "prepared")
     users = [user for batch in parted.batches(count) for user in batch][:count]
     in_parts = InParts(parted, work, users)

@@ -1,7 +1,8 @@
 """What a folder in parts gives, read by parts, is what the same check-ins give in memory: byte for byte."""
 
 import json
-from datetime import timedelta
+import random
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -25,6 +26,11 @@ def base(tmp_path_factory):
     """A city as a folder in `parts` and as a `whole` one."""
     base = tmp_path_factory.mktemp("parts")
     build_city(CityConfig(users=60, pois=200, days=40, seed=2)).write(base)
+    return both(base)
+
+
+def both(base):
+    """`checkins.csv` prepared in both ways."""
     opened = open_checkins(
         base / "checkins.csv",
         columns={},
@@ -39,8 +45,27 @@ def base(tmp_path_factory):
         patch.setattr(intake, "PART", 250)
         prepare(opened, base / "parts")
     prepare_whole(read_checkins(base / "checkins.csv"), base / "whole")
-    assert len(Parted(base / "parts").meta.parts) > 5
+    assert len(Parted(base / "parts").meta.parts) > 3
     return base
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory):
+    """The same of many people of few visits, of whom many are equally alike."""
+    base, draw = tmp_path_factory.mktemp("alike"), random.Random(3)
+    visits = [(f"u{draw.randrange(10**6)}", draw.randrange(9) ** 2 // 5) for _ in range(500)]
+    times = (datetime(2024, 1, 1) + timedelta(minutes=draw.randrange(40_000)) for _ in range(2000))
+    rows = [
+        f"{user},{(place + shift) % 13},{next(times)},{51 + place / 100},{-114 + place / 90}"
+        for user, place in visits
+        for shift in range(draw.randrange(1, 4))
+    ]
+    header = "user_id,poi_id,time,latitude,longitude"
+    places = {}
+    fixed = [row.split(",") for row in rows]
+    lines = [",".join([*row[:3], *places.setdefault(row[1], row[3:])]) for row in fixed]
+    (base / "checkins.csv").write_text("\n".join([header, *lines]) + "\n")
+    return both(base)
 
 
 @pytest.fixture
@@ -57,13 +82,21 @@ def test_rankings_are_those_of_memory(base: Path, by: str, days: int | None, tmp
     at = None if days is None else end.replace(microsecond=0) - timedelta(days=40 - days)
     users = [*checkins.frame["user_id"].unique(maintain_order=True)[:40], "nobody"]
     in_parts = InParts(Parted(base / "parts"), tmp_path / "work", users)
-    asks = [(user, at) for user in users]
-    for first in range(0, len(asks), 16):
-        some = asks[first : first + 16]
-        here, there = in_parts.rank(some, by, k=5), Recommender(checkins).rank(some, by, k=5)
+    asks, in_memory = [(user, at) for user in users], Recommender(checkins)
+    for first in (0, 32):
+        some = asks[first : first + 32]
+        here, there = in_parts.rank(some, by, k=5), in_memory.rank(some, by, k=5)
         for one, other in zip(here, there, strict=True):
             assert repr(one).partition("seconds=")[0] == repr(other).partition("seconds=")[0]
     assert len(list((tmp_path / "work").iterdir())) == 1, "tables of one moment"
+
+
+def test_of_people_who_are_equally_alike_the_same_count(alike: Path, tmp_path: Path) -> None:
+    checkins = read_checkins(alike / "whole")
+    asks = [(user, None) for user in checkins.frame["user_id"].unique(maintain_order=True)[:200]]
+    here = InParts(Parted(alike / "parts"), tmp_path / "work", [user for user, _ in asks]).rank(asks, "fusion")
+    for one, other in zip(here, Recommender(checkins).rank(asks, "fusion"), strict=True):
+        assert repr(one).partition("seconds=")[0] == repr(other).partition("seconds=")[0]
 
 
 @pytest.mark.parametrize("days", [None, 30, 10_000])
