@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -115,6 +115,7 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
 def _serve(opening: Opening, connection: Connection) -> None:
     """A worker's life: it answers each chunk with None, or with the error; it ends when nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             worker = opening.open()
@@ -128,6 +129,14 @@ def _serve(opening: Opening, connection: Connection) -> None:
             raise
         except Exception:
             connection.send(WorkerError(traceback.format_exc()))
+
+
+def _end_with_parent() -> None:
+    """If the command is killed, end at once: a chunk may take hours."""
+    parent = parent_process()
+    assert parent  # noqa: S101 - narrows the type
+    parent.join()
+    os._exit(1)
 
 
 def _how(code: int | None) -> str:

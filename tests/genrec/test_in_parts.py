@@ -74,6 +74,7 @@ def small(monkeypatch):
     monkeypatch.setattr(parted, "GATHERED", 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["fusion", "habits"])
 @pytest.mark.parametrize("days", [None, 30])
 def test_rankings_are_those_of_memory(base: Path, by: str, days: int | None, tmp_path: Path, small: None) -> None:
@@ -91,6 +92,7 @@ def test_rankings_are_those_of_memory(base: Path, by: str, days: int | None, tmp
     assert len(list((tmp_path / "work").iterdir())) == 1, "tables of one moment"
 
 
+@pytest.mark.slow
 def test_of_people_who_are_equally_alike_the_same_count(alike: Path, tmp_path: Path) -> None:
     checkins = read_checkins(alike / "whole")
     asks = [(user, None) for user in checkins.frame["user_id"].unique(maintain_order=True)[:200]]
