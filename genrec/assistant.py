@@ -19,11 +19,13 @@ from genrec.beside import Beside
 from genrec.checkins import Checkins
 from genrec.columns import CATEGORY, USER
 from genrec.errors import GenRecError
+from genrec.explaining import Ask
 from genrec.habits import habits_of
 from genrec.llm.adapter import WRITER
 from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.connect import connect, connect_scorer, default_adapter, shipped_adapter
 from genrec.llm.identity import model_settings
+from genrec.parted import CHECK_INS, Parted
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.portrait.plan import PORTRAIT
 from genrec.profiles.portrait.writer import LlmWriter, PortraitWriter
@@ -33,7 +35,7 @@ from genrec.profiles.words_worth import words_worth
 from genrec.profiles.writer import Subject, Writer
 from genrec.prompting import prompt_version
 from genrec.ranking import By, Ranking
-from genrec.recommender import Ask, LlmRecommender, Recommender, query
+from genrec.recommender import LlmRecommender, Recommender, query
 from genrec.steering import Shift, Steering
 from genrec.terminal import note
 
@@ -223,7 +225,7 @@ def make_writer(
     kind: Literal["llm", "habits"],
     model: str | None,
     server: str | None,
-    checkins: Checkins,
+    checkins: Checkins | Parted,
     busy: Busy = nullcontext,
 ) -> Writer:
     """The templates, or a model in this process or behind a server."""
@@ -244,9 +246,12 @@ def guesses(model: str | None, server: str | None) -> bool:
     return server is not None or model not in (None, "embedded")
 
 
-def choose_users(checkins: Checkins, users: list[str] | None, limit: int | None) -> list[str]:
+def choose_users(checkins: Checkins | Parted, users: list[str] | None, limit: int | None) -> list[str]:
     """The users asked for, or the most active, or all; raises GenRecError that names a stranger."""
-    counts = checkins.frame[USER].value_counts(sort=True)
+    if isinstance(checkins, Parted):
+        counts = checkins.people.select(USER, CHECK_INS)
+    else:
+        counts = checkins.frame[USER].value_counts(sort=True)
     known = dict.fromkeys(sorted(counts[USER].to_list()))
     if users:
         for user in users:

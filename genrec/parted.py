@@ -9,7 +9,8 @@
 folder of data beside the old one; meta.json, which names it, replaces its predecessor in one step.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,8 @@ ANEW = "Prepare the folder anew."
 PEOPLE_SCHEMA: Schema = {USER: pl.String, PART: pl.UInt16, CHECK_INS: pl.UInt32}
 PART_SCHEMA: Schema = {**FRAME_SCHEMA, MOMENT: pl.Datetime("us"), ROW: pl.UInt32}
 IN_ORDER = [MOMENT, ROW]
+
+GATHERED = 3_000_000  # check-ins that are held of people who are asked about one after the other
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -78,6 +81,19 @@ def is_parted(folder: Path) -> bool:
     """Whether a folder's meta.json says that it is in parts; a damaged one does not."""
     meta = folder / META
     return meta.is_file() and '"format": 2' in meta.read_bytes()[:200].decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The first check-in, in the order of all, that is not known yet."""
+
+    moment: datetime
+    row: int
+
+    def before(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a part that are known."""
+        at, number = pl.col(MOMENT), pl.col(ROW)
+        return rows.filter((at < self.moment) | ((at == self.moment) & (number < self.row)))
 
 
 def part_name(number: int) -> str:
@@ -124,6 +140,23 @@ class Parted:
         latest = (self._scanned(number).select(pl.col(TIME).max()) for number in range(len(self.meta.parts)))
         found: datetime = max(time.collect().item() for time in latest)
         return found
+
+    def cut(self, as_of: datetime) -> Cut | None:
+        """Where the check-ins before a local time end, as `genrec.clock.before` cuts them; None: all are before it."""
+        late = (rows.filter(pl.col(TIME) >= as_of).sort(IN_ORDER)[:1] for rows in self.parts())
+        first = [rows.select(IN_ORDER).row(0) for rows in late if len(rows)]
+        return Cut(*min(first)) if first else None
+
+    def first(self) -> datetime:
+        """The local time of the first check-in, in the order of all."""
+        found = [rows.sort(IN_ORDER)[0].select(*IN_ORDER, TIME).row(0) for rows in self.parts()]
+        time: datetime = min(found)[2]
+        return time
+
+    def any_before(self, as_of: datetime, users: Collection[str]) -> bool:
+        """Whether any of some persons has check-ins before a local time."""
+        cut, some = self.cut(as_of), pl.col(USER).is_in(sorted(users))
+        return any(len((cut.before(rows) if cut else rows).filter(some)) for rows in self.parts())
 
     def _scanned(self, number: int) -> pl.LazyFrame:
         expected, path = self.meta.parts[number], self._data / part_name(number)
@@ -174,3 +207,35 @@ class Parted:
         if not path.exists() or file_hash(path) != sha256:
             raise InputError(f"is missing or not the file that {META} names.", file=path, fix=ANEW)
         return path
+
+
+class Gathered:
+    """Reads people who are asked about in an order, which need not be that of the parts: many at a time.
+
+    Each reading goes over all parts, so it takes along whoever comes next, up to `GATHERED` check-ins in all.
+    """
+
+    def __init__(self, parted: Parted, order: Sequence[str]) -> None:
+        self._parted = parted
+        self._order = list(dict.fromkeys(order))
+        self._place = {user: place for place, user in enumerate(self._order)}
+        people = parted.people.filter(pl.col(USER).is_in(self._order))
+        self._count: dict[str, int] = dict(people.select(USER, CHECK_INS).iter_rows())
+        self._held: set[str] = set()
+        self._rows = parted.part(0).clear()
+
+    def rows(self, users: Collection[str]) -> pl.DataFrame:
+        """The check-ins of some of these people, as the parts have them."""
+        if not self._held.issuperset(users):
+            self._held = {*users, *self._next(users)}
+            self._rows = self._parted.rows(self._held)
+        return self._rows.filter(pl.col(USER).is_in(sorted(users)))
+
+    def _next(self, users: Collection[str]) -> Iterator[str]:
+        """Those who come next, as far as there is room."""
+        held = 0
+        for user in self._order[min((self._place[user] for user in users), default=0) :]:
+            held += self._count.get(user, 0)
+            if held > GATHERED:
+                return
+            yield user

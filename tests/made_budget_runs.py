@@ -2,6 +2,7 @@
 
 import json
 
+from genrec.jobs.job import HERE
 from training.budget.folder import StudyFolder
 from training.budget.runner import run_study
 from training.budget.tasks.material import prepare
@@ -11,9 +12,9 @@ def workshop(study, out):
     return StudyFolder(study, out, prepare(study, out))
 
 
-def run(study, out, jobs=1):
+def run(study, out, placing=HERE):
     lines = []
-    run_study(workshop(study, out), jobs=jobs, say=lines.append)
+    run_study(workshop(study, out), say=lines.append, placing=placing)
     return lines
 
 

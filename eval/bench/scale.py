@@ -6,6 +6,7 @@ does, on which GenUP builds: one Python call a value to parse and format times a
 trajectories.
 """
 
+import json
 import multiprocessing
 import resource
 import shutil
@@ -22,7 +23,8 @@ import numpy as np
 import polars as pl
 
 from genrec.city import CHECKINS, CityConfig, write_city
-from genrec.in_parts import InParts, to_frame
+from genrec.cli.batch import BATCH
+from genrec.in_parts import InParts
 from genrec.parted import Parted
 from genrec.reading.reader import open_checkins
 from genrec.streaming import prepare
@@ -105,13 +107,17 @@ def prepared(work: Path, _: int) -> Iterator[tuple[str, int]]:
 
 
 def ranked(work: Path, count: int) -> Iterator[tuple[str, int]]:
-    """Everybody counted as of the end, and rankings for some people in the order of the parts, as Parquet."""
-    in_parts = InParts(work / "prepared", work / "tables")
-    yield "count", in_parts.parted.meta.check_ins
-    users = [user for batch in Parted(work / "prepared").batches(count) for user in batch][:count]
-    rankings = in_parts.rank([(user, in_parts.everybody.as_of) for user in users], K)
-    to_frame(rankings, in_parts.parted.pois).write_parquet(work / "rankings.parquet")
-    yield "rank", len(rankings)
+    """Everybody counted as of the end, and rankings with reasons for some people in the order of the parts."""
+    parted = Parted(work / "prepared")
+    users = [user for batch in parted.batches(count) for user in batch][:count]
+    in_parts = InParts(parted, work, users)
+    at = in_parts.everybody().as_of
+    yield "count", parted.meta.check_ins
+    with (work / "rankings.jsonl").open("w") as file:
+        for first in range(0, count, BATCH):
+            rankings = in_parts.rank([(user, at) for user in users[first : first + BATCH]], "fusion", k=K)
+            file.writelines(json.dumps(asdict(ranking), default=str) + "\n" for ranking in rankings)
+    yield "rank", len(users)
 
 
 def pandas_way(work: Path, _: int) -> Iterator[tuple[str, int]]:

@@ -72,8 +72,11 @@ def changed(figures: dict[str, Figure], settings: list[str]) -> dict[str, Figure
 
 def _sources(figures: dict[str, Figure]) -> Table:
     table = Table(title="What is reckoned with", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("key", "figure", "value", "from", "times"):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
+    table.add_column("key", no_wrap=True)  # as it is written with --set
+    table.add_column("figure")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("from", overflow="fold")
+    table.add_column("times")
     for name, figure in figures.items():
         times = f"{figure.factor:g} ({figure.why})" if figure.factor != 1 else ""
         table.add_row(name, figure.about, f"{figure.value:,.4g}", figure.source, times)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,21 +21,25 @@ from genrec.cli.server_loads import ServerLoads
 from genrec.cli.times import local_time
 from genrec.columns import TIME, USER
 from genrec.errors import GenRecError, InputError
+from genrec.explaining import Ask
 from genrec.files import one_writer
 from genrec.fingerprint import fingerprint, places_fingerprint
+from genrec.in_parts import InParts
 from genrec.jobs.job import home_of, results
 from genrec.jobs.parts import Item
 from genrec.jobs.worker import Work
 from genrec.llm.address import shown
 from genrec.llm.identity import model_settings
+from genrec.parted import Parted
 from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level, read_profiles
 from genrec.ranking import By, Ranking
-from genrec.recommender import Ask
 from genrec.validation import read_text
 
 # Rankings made side by side, and lost together if the run is killed.
 BATCH = 32
+
+Ranks = Assistant | InParts
 
 
 @dataclass(frozen=True)
@@ -49,46 +54,60 @@ class Batches:
     k: int
     level: Level
 
+    @property
+    def by_parts(self) -> bool:
+        """Whether check-ins alone are asked, so that a folder in parts need not be read whole."""
+        return self.by != "llm" and self.profiles is None and self.beside is None
+
     def open(self, checkins: Checkins) -> Work:
         """Rankings of a batch as lines, opened in a worker."""
         known = read_profiles(self.profiles) if self.profiles else {}
         return self.work(Assistant(checkins, known, self.models, rankers=self.rankers, beside=self.beside))
 
-    def work(self, assistant: Assistant) -> Work:
+    def open_parts(self, home: Path, order: Sequence[str], fingerprint: str, parted: Parted) -> Work:
+        """The same of a folder in parts; arguments as of `InParts`."""
+        return self.work(InParts(parted, home, order, self.rankers, fingerprint))
+
+    def work(self, ranks: Ranks) -> Work:
         """Rankings of a batch as lines."""
-        return partial(_lines, assistant, _Origin(assistant, self.by, self.k, self.level), self)
+        return partial(_lines, ranks, _Origin(ranks, self), self)
 
 
-def rank_all(assistant: Assistant, asks: Sequence[Ask], output: Path, how: Batches, placing: Placing) -> None:
+def rank_all(ranks: Ranks, asks: Sequence[Ask], output: Path, how: Batches, placing: Placing) -> None:
     """Add rankings to `output` batch by batch; those already there are not made again.
 
     Batches are fixed by the list of asks, not by what is missing: after a kill, the same call gives the same file as an
     undisturbed one. Each record says what it was made from. Raises GenRecError if `output` holds records made from
     anything else, or if another process writes it.
     """
-    for user, _ in asks:
-        check_user(user, assistant.users)
     with one_writer(output):
-        origin = _Origin(assistant, how.by, how.k, how.level)
+        origin = _Origin(ranks, how)
         done = _finished(output, origin)
         missing = [ask for ask in asks if _key(*ask) not in done]
         batches = [[_item(*ask) for ask in asks[start : start + BATCH]] for start in range(0, len(asks), BATCH)]
         finished = {number for number in range(len(batches)) if done.issuperset(map(_asked, batches[number]))}
-        elsewhere = placing.elsewhere(how.open, assistant.checkins, origin.of_all([user for user, _ in asks]))
+        people = [user for user, _ in asks]
+        made_from = origin.of_all(people)
+        if isinstance(ranks, InParts):
+            opened = partial(how.open_parts, home_of(output).absolute(), people, ranks.fingerprint)
+            elsewhere = placing.elsewhere(opened, ranks.parted, made_from)
+        else:
+            elsewhere = placing.elsewhere(how.open, ranks.checkins, made_from)
         loads = ServerLoads(how.models.server)
         with progress_bar() as bar:
             task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
-            for number, made in results(batches, partial(how.work, assistant), home_of(output), elsewhere, finished):
+            for number, made in results(batches, partial(how.work, ranks), home_of(output), elsewhere, finished):
                 new = [_asked(item) not in done for item in batches[number]]
                 jsonl.append(output, compress(made.lines, new), private=True)
                 bar.update(task, advance=sum(new), description=loads.line("rankings"))
         loads.print()
+        shutil.rmtree(home_of(output), ignore_errors=True)
     others = len(done.difference(_key(*ask) for ask in asks))
     beside = f"; {output} has {others:,} others, too" if others else ""
     before = f"{len(asks) - len(missing):,} of them from before"
     out.print(f"{len(asks):,} rankings in {output}, {before}{beside}", markup=False)
-    if missing and how.by == "llm" and elsewhere is None:
-        err.print(f"prefix cache: {assistant.reused():.0%} of the prompts' tokens were known")
+    if missing and how.by == "llm" and elsewhere is None and isinstance(ranks, Assistant):
+        err.print(f"prefix cache: {ranks.reused():.0%} of the prompts' tokens were known")
 
 
 def _item(user: str, at: datetime | None) -> str:
@@ -102,45 +121,56 @@ def _asked(item: Item) -> tuple[str, str | None]:
     return user, at
 
 
-def _lines(assistant: Assistant, origin: "_Origin", how: Batches, items: Sequence[Item]) -> list[str]:
+def _lines(ranks: Ranks, origin: "_Origin", how: Batches, items: Sequence[Item]) -> list[str]:
     keys = [_asked(item) for item in items]
     asks = [(user, datetime.fromisoformat(at) if at else None) for user, at in keys]
-    return [jsonl.line(_record(one, origin)) for one in _ranked(assistant, asks, how.by, how.k, how.level)]
+    return [jsonl.line(_record(one, origin)) for one in _ranked(ranks, asks, how)]
 
 
-def _ranked(assistant: Assistant, asks: Sequence[Ask], by: By, k: int, level: Level) -> list[Ranking]:
+def _ranked(ranks: Ranks, asks: Sequence[Ask], how: Batches) -> list[Ranking]:
     """Rankings side by side; with the fusion, those of people who have put sentences into their profiles one by one."""
-    known = assistant.profiles
+    by, k = how.by, how.k
+    if isinstance(ranks, InParts):
+        assert by != "llm"  # noqa: S101 - narrows the type: see `by_parts`
+        return ranks.rank(asks, by, k=k)
+    known = ranks.profiles
     said = {user: stated(known[user]) for user, _ in asks if by == "fusion" and user in known}
-    others = iter(assistant.rank([ask for ask in asks if not said.get(ask[0])], by, k, level))
-    return [assistant.rank_with_words(*ask, said[ask[0]], k) if said.get(ask[0]) else next(others) for ask in asks]
+    others = iter(ranks.rank([ask for ask in asks if not said.get(ask[0])], by, k, how.level))
+    return [ranks.rank_with_words(*ask, said[ask[0]], k) if said.get(ask[0]) else next(others) for ask in asks]
 
 
 class _Origin:
     """What rankings are made from: `of` gives it for a user, in plain types."""
 
-    def __init__(self, assistant: Assistant, by: By, k: int, level: Level) -> None:
-        self._profiles = assistant.profiles
+    def __init__(self, ranks: Ranks, how: Batches) -> None:
+        self._profiles = {} if isinstance(ranks, InParts) else ranks.profiles
         self._writer: str | None = None  # who writes missing profiles, if any are read
         self._common = {
-            "by": by,
-            "k": k,
-            "check-ins": fingerprint(assistant.checkins),
-            "places": places_fingerprint(assistant.checkins),
+            "by": how.by,
+            "k": how.k,
+            "check-ins": ranks.fingerprint if isinstance(ranks, InParts) else fingerprint(ranks.checkins),
+            "places": places_fingerprint(ranks.parted.pois if isinstance(ranks, InParts) else ranks.checkins.pois),
             "genrec": __version__,
         }
-        if by == "fusion":
+        if isinstance(ranks, InParts):
+            self._common |= ranks.fusion.identity() if how.by == "fusion" else {}
+        else:
+            self._add_assistant(ranks, how)
+        self.of = cache(self._of)
+
+    def _add_assistant(self, assistant: Assistant, how: Batches) -> None:
+        """Its fusion or its model, and who writes profiles that are missing."""
+        if how.by == "fusion":
             self._common |= assistant.recommender.fusion.identity()
             if assistant.beside:
                 self._common |= assistant.beside.identity()
                 self._writer = "written now by habits"
-        elif by == "llm":
+        elif how.by == "llm":
             named = assistant.models
             self._common |= model_settings(named.model, named.server, assistant.adapter)
-            self._common |= {"level": level, "prompt": assistant.llm.prompt, "probabilities": named.probabilities}
+            self._common |= {"level": how.level, "prompt": assistant.llm.prompt, "probabilities": named.probabilities}
             writer = named.profile_model or named.model or named.server or "embedded"
             self._writer = f"written now by {shown(writer)}"
-        self.of = cache(self._of)
 
     def of_all(self, users: Sequence[str]) -> dict[str, str]:
         """The same of all users, as a hash."""

@@ -10,8 +10,9 @@ import typer
 
 from genrec.checkins import Checkins
 from genrec.cli.console import err, progress_bar
-from genrec.errors import GenRecError
+from genrec.errors import GenRecError, InputError
 from genrec.llm.backend import Over
+from genrec.parted import Parted, is_parted
 from genrec.reading.reader import Opened, gathered, open_checkins, read_checkins
 from genrec.reading.rows import OnBadRows
 from genrec.reading.text import Progress, show
@@ -95,6 +96,14 @@ class Reading:
             )
         with self.opened(path, rejects=rejects) as (opened, progress):
             return gathered(opened, self.timezone, progress)
+
+    def by_parts(self, path: Path) -> Checkins | Parted:
+        """The same, but a folder in parts is not read yet."""
+        if not is_parted(path):
+            return self.checkins(path)
+        if self.columns or self.timezone or self.pois or self.day_first is not None:
+            raise InputError("options for reading a file do not apply to a prepared folder.", file=path)
+        return Parted(path)
 
     @contextmanager
     def opened(self, path: Path, *, rejects: Path | None = None) -> Iterator[tuple[Opened, Progress]]:

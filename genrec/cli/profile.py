@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,18 +24,20 @@ from genrec.cli.render import print_profile, summary_table
 from genrec.cli.server_loads import ServerLoads
 from genrec.cli.times import local_time
 from genrec.clock import before
-from genrec.columns import USER
+from genrec.columns import TIME, USER
 from genrec.errors import GenRecError
-from genrec.files import one_writer, require_regular
+from genrec.files import one_writer
 from genrec.habits import all_habits
+from genrec.in_parts import HabitsInParts
 from genrec.jobs.worker import Work
 from genrec.llm.address import together
+from genrec.parted import Parted
 from genrec.plain_yaml import LARGEST_YAML
 from genrec.profiles import run as profile_run
 from genrec.profiles.editing import EDITOR, apply_sheet, to_sheet
 from genrec.profiles.genup_import import genup_files, read_genup
 from genrec.profiles.portrait.facts import facts
-from genrec.profiles.profile import dumps, profile_of, read_profiles, write_profiles
+from genrec.profiles.profile import dumps, profile_of, read_profiles, require_there, write_profiles
 from genrec.profiles.writer import Subject, Writer
 from genrec.store.json_lines import JsonLines
 from genrec.terminal import note
@@ -84,21 +87,22 @@ def run(
     """Write the users' profiles to a file; run again after a kill, it goes on where it stopped."""
     if not dry_run:
         context.with_resource(one_writer(output))
-    checkins = reading.checkins(path)
+    source = reading.checkins(path) if dry_run else reading.by_parts(path)
     asked = None if users is None else [user.strip() for user in users.split(",")]
     if asked is not None and not all(asked):
         raise GenRecError("--users has an empty place; write --users U1,U2")
-    chosen = choose_users(checkins, asked, limit)
-    if as_of and not before(checkins.frame, as_of)[USER].is_in(chosen).any():
-        raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {checkins.frame['time'][0]}")
+    chosen = choose_users(source, asked, limit)
+    if as_of:
+        _require_any(source, chosen, as_of)
     server = together(servers or ())
-    author = make_writer(writer, model, server, checkins, err.status)
+    author = make_writer(writer, model, server, source, err.status)
     if writer == "llm" and not guesses(model, server):
         note("note: traits and attributes stay unknown, because the embedded model cannot tell them")
+    habits = _habits_in(source, chosen, as_of)
     if dry_run:
-        _estimate(author, [Subject(habits) for habits in all_habits(checkins, as_of, chosen).values()])
+        _estimate(author, [Subject(one) for one in habits(chosen).values()])
         return
-    opened = partial(_opened, writer, model, server, as_of)
+    opened = partial(_opened, writer, model, server, as_of, chosen if isinstance(source, Parted) else ())
     made_from = {"writer": author.name, "prompt": author.prompt_version, "as of": str(as_of)}
     start = time.perf_counter()
     loads = ServerLoads(server)
@@ -106,12 +110,12 @@ def run(
         task = bar.add_task("profiles", total=len(chosen))
         written = profile_run.run(
             author,
-            partial(all_habits, checkins, as_of),
+            habits,
             chosen,
             output,
             on_progress=lambda done: bar.update(task, completed=done, description=loads.line("profiles")),
             batch=profile_run.TEMPLATED if writer == "habits" else profile_run.BATCH,
-            elsewhere=placing.elsewhere(opened, checkins, made_from),
+            elsewhere=placing.elsewhere(opened, source, made_from),
         )
     summary = profile_run.summarise(profile_run.briefs(output))
     loads.print()
@@ -123,11 +127,33 @@ def run(
 
 
 def _opened(
-    kind: WriterKind, model: str | None, server: str | None, as_of: datetime | None, checkins: Checkins
+    kind: WriterKind,
+    model: str | None,
+    server: str | None,
+    as_of: datetime | None,
+    order: Sequence[str],
+    source: Checkins | Parted,
 ) -> Work:
-    """The writing of profiles, opened in a worker."""
-    author = make_writer(kind, model, server, checkins)
-    return partial(profile_run.lines, author, partial(all_habits, checkins, as_of))
+    """The writing of profiles, opened in a worker; `order`: of all people, where they are read by parts."""
+    author = make_writer(kind, model, server, source)
+    return partial(profile_run.lines, author, _habits_in(source, order, as_of))
+
+
+def _habits_in(source: Checkins | Parted, order: Sequence[str], as_of: datetime | None) -> profile_run.EvidenceOf:
+    """What gives the habits of some people."""
+    if isinstance(source, Parted):
+        return HabitsInParts(source, order, as_of)
+    return partial(all_habits, source, as_of)
+
+
+def _require_any(source: Checkins | Parted, chosen: Sequence[str], as_of: datetime) -> None:
+    """Raise GenRecError if none of the people has check-ins before a moment."""
+    if isinstance(source, Parted):
+        there, first = source.any_before(as_of, chosen), source.first()
+    else:
+        there, first = before(source.frame, as_of)[USER].is_in(chosen).any(), source.frame[0, TIME]
+    if not there:
+        raise GenRecError(f"nobody has check-ins before {as_of}; the data begin on {first}")
 
 
 def _estimate(writer: Writer, subjects: list[Subject]) -> None:
@@ -170,7 +196,7 @@ def edit(
     ] = None,
 ) -> None:
     """Change a profile in $EDITOR; it is checked before it is saved."""
-    require_regular(profiles)
+    require_there(profiles)
     context.with_resource(one_writer(profiles))
     kept = JsonLines(profiles)
     version = profile_of({version.person: version for version in kept.profiles()}, user, profiles)

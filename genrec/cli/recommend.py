@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from genrec.assistant import Assistant
-from genrec.cli.batch import Batches, rank_all, read_asks, to_json
+from genrec.cli.batch import Batches, Ranks, rank_all, read_asks, to_json
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.dialogue import Dialogue
@@ -19,8 +19,11 @@ from genrec.cli.placing import Placing
 from genrec.cli.ranking_model import RankingModel
 from genrec.cli.render import print_explanation, print_ranking
 from genrec.cli.times import local_time
-from genrec.columns import TIME
+from genrec.columns import TIME, USER
 from genrec.errors import GenRecError
+from genrec.in_parts import InParts
+from genrec.jobs.job import home_of
+from genrec.parted import Parted
 from genrec.profiles.editing import stated
 from genrec.profiles.profile import Level, Profile, read_profiles
 from genrec.ranking import By, Ranking
@@ -121,13 +124,14 @@ def recommend(
         raise GenRecError("--json is for one person: say who with --user, or --says")
     _check_strength(fusion.strength, said=talk or words)
     level = llm.level or "full"
+    if users_from and output:
+        how = Batches(llm.models, llm.profiles, fusion.rankers, fusion.beside, ranks, k, level)
+        _rank_many(reading, path, (users_from, at), output, how, placing)
+        return
     known = read_profiles(llm.profiles) if llm.profiles else {}
     assistant = Assistant(reading.checkins(path), known, llm.models, err.status, fusion.rankers, beside=fusion.beside)
     if talk:
         Dialogue(assistant, at, ranks, k, level, fusion.strength, explain=fusion.explain).run()
-    elif users_from and output:
-        how = Batches(llm.models, llm.profiles, fusion.rankers, fusion.beside, ranks, k, level)
-        rank_all(assistant, read_asks(users_from, at, assistant.users), output, how, placing)
     else:
         said = [*([fusion.says] if fusion.says else []), *_stated(known, user, ranks, fusion.beside)]
         if said:
@@ -137,6 +141,22 @@ def recommend(
         if ranks != "llm" and ranking.as_of <= (first := assistant.checkins.frame[0, TIME]):
             note(f"note: the check-ins begin on {first}: before that nothing is known of anybody")
         _show(ranking, assistant, as_json=as_json, explain=fusion.explain)
+
+
+def _rank_many(
+    reading: Reading, path: Path, asked: tuple[Path, datetime | None], output: Path, how: Batches, placing: Placing
+) -> None:
+    """Rank for many; a folder in parts is read by parts, if check-ins alone are asked."""
+    known = read_profiles(how.profiles) if how.profiles else {}
+    source = reading.by_parts(path) if how.by_parts else reading.checkins(path)
+    ranks: Ranks
+    if isinstance(source, Parted):
+        asks = read_asks(*asked, dict.fromkeys(source.people[USER].to_list()))
+        ranks = InParts(source, home_of(output), [user for user, _ in asks], how.rankers)
+    else:
+        ranks = Assistant(source, known, how.models, err.status, how.rankers, beside=how.beside)
+        asks = read_asks(*asked, ranks.users)
+    rank_all(ranks, asks, output, how, placing)
 
 
 def _stated(known: Mapping[str, Profile], user: str | None, by: By, beside: Path | None) -> list[str]:

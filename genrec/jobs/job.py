@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from genrec import __version__
-from genrec.checkins import Checkins
 from genrec.fingerprint import fingerprint
 from genrec.jobs.parts import Chunk, Done, Parts
-from genrec.jobs.worker import Opening, Task, Work, shared, timed
+from genrec.jobs.worker import Opening, Source, Task, Work, shared, timed
+from genrec.parted import Parted
 
 JOB = ".job"
 
@@ -19,20 +19,21 @@ JOB = ".job"
 class Elsewhere:
     """Work that other processes do: `workers` of this machine, or those of a Ray cluster ("local": one made for it).
 
-    `task` opens the work there; it is pickled, so it names files and holds little. It is given `checkins`, which each
-    worker reads for itself. `made_from`: what else the results depend on, in plain types.
+    `task` opens the work there; it is pickled, so it names files and holds little. It is given `source`, which each
+    worker reads for itself; None: the work is not about check-ins. `made_from`: what else the results depend on, in
+    plain types.
     """
 
     workers: int
     ray: str | None
     task: Task
-    checkins: Checkins
+    source: Source
     made_from: Mapping[str, Any]
 
     @property
     def settings(self) -> dict[str, Any]:
         """All that results depend on, beside what is asked."""
-        return {**self.made_from, "check-ins": fingerprint(self.checkins), "genrec": __version__}
+        return {**self.made_from, "check-ins": _identity(self.source), "genrec": __version__}
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,20 @@ class Placing:
     workers: int | None = None
     ray: str | None = None
 
-    def elsewhere(self, task: Task, checkins: Checkins, made_from: Mapping[str, Any]) -> Elsewhere | None:
+    def elsewhere(self, task: Task, source: Source, made_from: Mapping[str, Any]) -> Elsewhere | None:
         """How the work is shared, if it is: see `Elsewhere`."""
         workers = self.workers or 1
-        return Elsewhere(workers, self.ray, task, checkins, made_from) if self.ray or workers > 1 else None
+        return Elsewhere(workers, self.ray, task, source, made_from) if self.ray or workers > 1 else None
 
 
 HERE = Placing()
+
+
+def _identity(source: Source) -> str | None:
+    """What tells check-ins from others; of a folder in parts, the description of its files with their hashes."""
+    if isinstance(source, Parted):
+        return source.meta.model_dump_json()
+    return None if source is None else fingerprint(source)
 
 
 def home_of(output: Path) -> Path:
@@ -93,7 +101,8 @@ def _made(missing: Mapping[int, Chunk], parts: Parts, elsewhere: Elsewhere) -> G
     """The numbers of chunks whose results have come to lie in their files, in any order."""
     if not missing:
         return
-    opening = Opening(parts.home, elsewhere.task, shared(elsewhere.checkins, parts.home))
+    data = None if elsewhere.source is None else shared(elsewhere.source, parts.home)
+    opening = Opening(parts.home, elsewhere.task, data)
     if elsewhere.ray is None:
         from genrec.jobs.processes import in_processes  # deferred: multiprocessing
 

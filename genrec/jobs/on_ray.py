@@ -9,10 +9,11 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from genrec.errors import GenRecError
 from genrec.jobs.parts import Chunk, Parts
-from genrec.jobs.worker import Opening, threads
+from genrec.jobs.worker import MOST_DEATHS, Opening, threads, too_many_deaths
 from genrec.terminal import one_line
 
 LOCAL = "local"
@@ -35,14 +36,18 @@ def on_ray(opening: Opening, chunks: Mapping[int, Chunk], workers: int, address:
     parts.ask(chunks)
     with _cluster(address, workers) as data:
         asked = data.read_parquet(str(parts.asked)).repartition(target_num_rows_per_block=1)
-        done = asked.map_batches(
-            _Mapped,
-            fn_constructor_args=(opening,),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=data.ActorPoolStrategy(size=workers),
-            num_cpus=1,
-        )
+        with catch_warnings():
+            simplefilter("ignore")  # Ray wants another way to say `max_task_retries`, and has none yet
+            done = asked.map_batches(
+                _Mapped,
+                fn_constructor_args=(opening,),
+                batch_size=1,
+                batch_format="pyarrow",
+                # One at a time: what waits at a worker that dies would count as having been tried there.
+                compute=data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
+                num_cpus=1,
+                max_task_retries=MOST_DEATHS - 1,  # without, a chunk that ends its worker is tried for ever
+            )
         for row in done.iter_rows():
             if row["problem"]:
                 raise GenRecError(row["problem"])
@@ -104,13 +109,15 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
         settings |= {"runtime_env": {"env_vars": variables}}
     try:
         ray.init(**settings)
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # an error is raised, too
     except Exception as error:  # of any kind: a node that is too slow to start is a plain Exception
         raise GenRecError(
             f"cannot start or reach Ray ({address}): {one_line(str(error))}. Write --ray local, or --ray HOST:PORT"
         ) from error
     try:
         yield ray.data
+    except ray.exceptions.RayActorError as error:
+        raise too_many_deaths(one_line(str(error))) from error
     except ray.exceptions.RayError as error:
         raise GenRecError(f"Ray: {one_line(str(error))}. What is finished is kept: run the command again.") from error
     finally:

@@ -8,15 +8,14 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from genrec.errors import GenRecError
 from genrec.jobs.parts import Chunk
-from genrec.jobs.worker import Opening, threads
+from genrec.jobs.worker import MOST_DEATHS, Opening, threads, too_many_deaths
 
-MOST_DEATHS = 3  # of workers at one and the same chunk
 STOP_SECONDS = 5.0
 
 
@@ -45,7 +44,7 @@ def in_processes(opening: Opening, chunks: Mapping[int, Chunk], workers: int) ->
                     pool.remove(hand)
                     code = hand.end()
                     if deaths[number] == MOST_DEATHS:
-                        raise GenRecError(_why(code)) from None
+                        raise too_many_deaths(_how(code)) from None
                     pool.append(_hire(opening, workers, number, chunks))
                     continue
                 if problem:
@@ -116,6 +115,7 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
 def _serve(opening: Opening, connection: Connection) -> None:
     """A worker's life: it answers each chunk with None, or with the error; it ends when nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             worker = opening.open()
@@ -131,9 +131,13 @@ def _serve(opening: Opening, connection: Connection) -> None:
             connection.send(WorkerError(traceback.format_exc()))
 
 
-def _why(code: int | None) -> str:
-    killed = f"by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-    return (
-        f"the workers that did the same part of the work ended {MOST_DEATHS} times ({killed}). "
-        "Is there enough memory? Try fewer --workers; what is finished is kept."
-    )
+def _end_with_parent() -> None:
+    """If the command is killed, end at once: a chunk may take hours."""
+    parent = parent_process()
+    assert parent  # noqa: S101 - narrows the type
+    parent.join()
+    os._exit(1)
+
+
+def _how(code: int | None) -> str:
+    return f"by signal {-code}" if code is not None and code < 0 else f"exit code {code}"

@@ -13,7 +13,7 @@ from genrec import jsonl
 from genrec.bounds import LONGEST_TEXT, Count
 from genrec.columns import POI_ID
 from genrec.errors import GenRecError, InputError
-from genrec.files import write_text
+from genrec.files import require_regular, write_text
 from genrec.habit_models import Habits
 from genrec.validation import read_lines, shortened
 
@@ -140,8 +140,7 @@ def read_profiles(path: Path) -> dict[str, Profile]:
 
 def profile_lines(path: Path) -> Iterator[tuple[int, Profile]]:
     """The profile of each line with its number, where a user may have several; errors as of `read_profiles`."""
-    if not path.exists():
-        raise InputError("no such file.", file=path, fix=_written(path))
+    require_there(path)
     fix = "Mend or remove the line."
     for row, profile in read_lines(path, Profile, "a profile", fix=fix):
         if longest := [name for name, text in _texts(profile) if len(text) > LONGEST_TEXT]:
@@ -150,9 +149,17 @@ def profile_lines(path: Path) -> Iterator[tuple[int, Profile]]:
         yield row, profile
 
 
+def require_there(path: Path) -> None:
+    """Raise InputError unless there is a file, of profiles perhaps."""
+    if not path.exists():
+        raise InputError("no such file.", file=path, fix=_written(path))
+    require_regular(path)
+
+
 def _written(path: Path) -> str:
     """How a file of profiles is made."""
-    return f"Write it from your check-ins: {shlex.join(['genrec', 'profile', 'run', 'my.csv', '--out', str(path)])}"
+    command = shlex.join(["genrec", "profile", "run", "my.csv", "--out", str(path)])
+    return f"Name your file of profiles with --profiles, or write it from your check-ins: {command}"
 
 
 def _texts(profile: Profile) -> Iterator[tuple[str, str]]:

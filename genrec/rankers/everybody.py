@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,15 +18,17 @@ from scipy.sparse import csr_array
 from genrec.clock import MOMENT
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.habits import CityHabits
-from genrec.parted import ROW, Parted
+from genrec.parted import ROW, Cut, Parted
 from genrec.rankers.places import Places
 from genrec.rankers.sparse import Ints, KeptRows, Keyed
 from genrec.rankers.stepping import StepFiles
 from genrec.rankers.steps import DAY, GAP, CrowdSteps, Visits, steps_from
 from genrec.rankers.tables import ALL, DECAYS, Crowd, seconds, unit_tastes
 from genrec.tallies import Steps as TalliedSteps
+from genrec.tallies import ranges
 from genrec.trajectories import steps
 
+MOVED = 100_000  # persons at a time
 ROWS_KEPT = 100_000  # places whose visitors' other places are remembered
 
 
@@ -34,7 +37,7 @@ class Everybody:
     """What all persons' visits before `as_of` say; see `genrec.rankers.tables.Others`.
 
     Attributes:
-        cut: the moment and row of the first check-in that is not known yet; None if all are known.
+        cut: where what is known ends; None if all is known.
         habits: the visits counted by place and kind.
         place_hours: (places, 24) visits.
         all_steps: from each place, within trajectories.
@@ -42,7 +45,7 @@ class Everybody:
     """
 
     as_of: datetime
-    cut: tuple[datetime, int] | None
+    cut: Cut | None
     people: pl.DataFrame
     habits: CityHabits
     place_hours: NDArray[np.int32]
@@ -66,7 +69,7 @@ class Everybody:
 
     def known(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The check-ins of a part that are before `as_of`."""
-        return _before(rows, self.cut)
+        return self.cut.before(rows) if self.cut else rows
 
 
 def count_everybody(parted: Parted, places: Places, home: Path, as_of: datetime | None = None) -> Everybody:
@@ -74,25 +77,12 @@ def count_everybody(parted: Parted, places: Places, home: Path, as_of: datetime 
     home.mkdir(parents=True, exist_ok=True)
     last = parted.last()
     moment = as_of if as_of is not None and as_of <= last else last + timedelta(seconds=1)
-    cut = _first_from(parted, moment) if moment <= last else None
+    cut = parted.cut(moment) if moment <= last else None
     counted = _Counted(parted, places, home, moment)
     for number in range(len(parted.meta.parts)):
-        counted.add(_before(parted.part(number), cut))
+        rows = parted.part(number)
+        counted.add(cut.before(rows) if cut else rows)
     return counted.finished(moment, cut)
-
-
-def _first_from(parted: Parted, moment: datetime) -> tuple[datetime, int]:
-    """The first check-in, in the order of all, whose local clock shows `moment` or later."""
-    late = (rows.filter(pl.col(TIME) >= moment).sort(MOMENT, ROW)[:1] for rows in parted.parts())
-    first: tuple[datetime, int] = min(rows.select(MOMENT, ROW).row(0) for rows in late if len(rows))
-    return first
-
-
-def _before(rows: pl.DataFrame, cut: tuple[datetime, int] | None) -> pl.DataFrame:
-    if cut is None:
-        return rows
-    moment, row = cut
-    return rows.filter((pl.col(MOMENT) < moment) | ((pl.col(MOMENT) == moment) & (pl.col(ROW) < row)))
 
 
 class _Counted:
@@ -102,6 +92,7 @@ class _Counted:
         self._pois, self._places, self._home = parted.pois, places, home
         self._dates_only, self._as_of = parted.meta.dates_only, seconds(moment)
         self._people = parted.people.select(USER).with_row_index("number")
+        self._first = np.full((2, len(self._people) + 1), np.iinfo(np.int64).max)  # moment and row of each person's
         nobody: Ints = np.zeros(0, dtype=np.int64)
         self._crowd = Crowd(Visits(nobody, nobody, np.zeros(0)), self._as_of, places)
         size, kinds = places.count, places.categories
@@ -119,6 +110,8 @@ class _Counted:
         number = rows.select(USER).join(self._people, on=USER, how="left", maintain_order="left")["number"]
         time = rows[TIME].dt.epoch("us").to_numpy() / 1e6
         visits = Visits(number.to_numpy().astype(np.int64), rows[POI].to_numpy().astype(np.int64), time)
+        person, first = np.unique(visits.user, return_index=True)
+        self._first[:, person] = rows[MOMENT].dt.timestamp("us").to_numpy()[first], rows[ROW].to_numpy()[first]
         self._add_crowd(visits, rows)
         self._add_steps(visits, rows)
         self._add_went(visits)
@@ -148,14 +141,15 @@ class _Counted:
         _append(self._went, (keys % self._places.count).astype(np.int32))
         _append(self._mass, np.bincount(pair, weight, minlength=len(keys)))
 
-    def finished(self, moment: datetime, cut: tuple[datetime, int] | None) -> Everybody:
+    def finished(self, moment: datetime, cut: Cut | None) -> Everybody:
         """All of it, when all parts are counted."""
         crowd, near, everything = self._crowd, self._near.merged(), self._all.merged()
-        went, visitors, tasters = self._who_went_where(crowd.visitors)
+        order = np.lexsort(self._first[::-1])  # a stranger is the last, and of people without visits any is
+        went, visitors, tasters = self._who_went_where(crowd.visitors, order)
         return Everybody(
             as_of=moment,
             cut=cut,
-            people=self._people,
+            people=self._people.with_columns(pl.Series("number", np.argsort(order)[:-1])),
             habits=self._habits(moment, crowd),
             place_hours=self._place_hours,
             all_steps=TalliedSteps(everything.key, everything.count, self._places.count),
@@ -163,20 +157,32 @@ class _Counted:
             steps=CrowdSteps(Keyed(near.key, near.count), self._from, self._kind, near.best(self._places.count)),
             went=went,
             visitors=visitors,
-            distinct=self._distinct,
+            distinct=self._distinct[order],
             tasters=tasters,
         )
 
-    def _who_went_where(self, visitors: Ints) -> tuple[csr_array, csr_array, csr_array]:
+    def _who_went_where(self, visitors: Ints, order: Ints) -> tuple[csr_array, csr_array, csr_array]:
         """`went`, its transpose, and the transpose of everybody's tastes; ones and indices are shared."""
-        shape = (len(self._distinct), self._places.count)
-        bounds = np.concatenate([[0], np.cumsum(self._distinct)])
-        index = np.fromfile(self._went, dtype=np.int32)
+        distinct = self._distinct[order]
+        shape = (len(distinct), self._places.count)
+        bounds = np.concatenate([[0], np.cumsum(distinct)])
+        index = self._in_order(np.fromfile(self._went, dtype=np.int32), order)
         ones = np.ones(len(index))
-        mass = csr_array((np.sqrt(np.fromfile(self._mass)), index, bounds), shape=shape)
-        tasters = csr_array(unit_tastes(mass, visitors, self._distinct).T)
+        mass = csr_array((np.sqrt(self._in_order(np.fromfile(self._mass), order)), index, bounds), shape=shape)
+        tasters = csr_array(unit_tastes(mass, visitors, distinct).T)
         by_place = csr_array((ones, tasters.indices, tasters.indptr), shape=tasters.shape)
         return csr_array((ones, index, bounds), shape=shape), by_place, tasters
+
+    def _in_order(self, values: NDArray[Any], order: Ints) -> NDArray[Any]:
+        """Values of persons side by side, in another order of the persons; some persons at a time."""
+        bounds = np.concatenate([[0], np.cumsum(self._distinct)])
+        moved, end = np.empty_like(values), 0
+        for first in range(0, len(order), MOVED):
+            some = order[first : first + MOVED]
+            _, found = ranges(bounds[some], bounds[some + 1])
+            moved[end : end + len(found)] = values[found]
+            end += len(found)
+        return moved
 
     def _habits(self, moment: datetime, crowd: Crowd) -> CityHabits:
         names, category = np.unique(self._pois[CATEGORY].to_numpy().astype(str), return_inverse=True)

@@ -134,6 +134,9 @@ def write_trained(folder: Path, name: str, settings: TrainedSettings, network: n
 def read_settings(folder: Path, name: str, kind: type[Settings]) -> Settings:
     """What the ranker in a folder says of itself; raises InputError if there is none, or it is faulty."""
     path = folder / f"{name}.json"
+    if not path.exists():
+        problem = f"is not a folder that `genrec-train rankers` has written: it has no {path.name}."
+        raise InputError(problem, file=folder, fix="Name such a folder, or train one.")
     require_regular(path)
     if path.stat().st_size > MAX_SETTINGS_BYTES:
         raise InputError(f"larger than {MAX_SETTINGS_BYTES >> 20} MB: not a ranker's settings.", file=path)

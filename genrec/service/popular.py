@@ -7,11 +7,11 @@ import numpy as np
 from genrec.assistant import STRANGER
 from genrec.columns import LATITUDE, LONGITUDE
 from genrec.evidence import Evidence
+from genrec.explaining import described
 from genrec.geo import haversine_km
 from genrec.rankers.ranker import Bools, Pick, Query
 from genrec.rankers.simple import CountingRanker
 from genrec.ranking import Place
-from genrec.recommender import described
 from genrec.service.questions import Position
 
 

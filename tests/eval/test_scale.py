@@ -57,6 +57,8 @@ def test_the_command(genrec_eval, tmp_path):
     code, printed, errors = genrec_eval("scale-sim", "--people", "1000", "--set", "price=4", "--out", out)
     assert code == 0, errors
     assert "asked always" in printed
+    assert "…" not in printed
+    assert all(f" {name} " in printed for name in FIGURES)
     told = json.loads(out.read_text())
     assert told["figures"]["price"] | {"about": ""} == {
         "about": "", "measured": 4.0, "source": "given", "factor": 1.0, "why": "", "value": 4.0,

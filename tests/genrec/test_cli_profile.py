@@ -231,3 +231,9 @@ def test_a_profile_without_a_sentence_says_why(folder, genrec):
     assert genrec("profile", "in.csv", "--writer", "habits", "--out", "p.jsonl", "--as-of", "2024-01-01 10:00")[0] == 0
     assert not list(read_profiles(folder / "p.jsonl")["u2"].statements())
     assert "too few visits to say anything" in genrec("profile", "show", "u2", "--profiles", "p.jsonl")[1]
+
+
+@pytest.mark.parametrize("command", [["show", "alice"], ["edit", "alice"]])
+def test_without_profiles_it_says_how_to_name_or_write_them(command, genrec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    failed(genrec("profile", *command), "profiles.jsonl: no such file", "--profiles", "genrec profile run")

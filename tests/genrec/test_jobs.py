@@ -3,7 +3,9 @@
 import json
 import os
 import random
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from made_city import csv_of, town
 from made_work import Repeat
@@ -61,14 +64,6 @@ def test_nothing_is_opened_if_nothing_is_missing(tmp_path, checkins):
 
     for placing in (HERE, TWO):
         assert done(never, checkins, tmp_path / "job", placing, finished=range(len(CHUNKS))) == {}
-
-
-@pytest.mark.slow
-def test_a_worker_that_dies_is_replaced(checkins, tmp_path):
-    work = Repeat(tmp_path / "log", dies="u4", once=True)
-    assert done(work, checkins, tmp_path / "job") == expected(checkins)
-    assert work.done().count("u4") == 2
-    assert len(work.workers()) == 3
 
 
 @pytest.mark.slow
@@ -170,27 +165,55 @@ def test_commands_end_the_same_whoever_is_killed(what, tmp_path):
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.slow
-def test_workers_end_with_their_driver(checkins, tmp_path):
-    program = (
-        "import sys; sys.path[:0] = sys.argv[3:]\n"
-        "from pathlib import Path\nfrom made_work import Repeat\nfrom test_jobs import *\n"
-        "data = Checkins(*load(Path(sys.argv[1])))\n"
-        "done(Repeat(Path(sys.argv[2]) / 'log', pause=0.2), data, Path(sys.argv[2]) / 'job')\n"
-    )
+PROGRAM = (
+    "import json, sys; sys.path[:0] = sys.argv[4:]\n"
+    "from pathlib import Path\nfrom made_work import Repeat\nfrom test_jobs import *\n"
+    "if __name__ == '__main__':\n"
+    "    work, placing = eval(sys.argv[2]), eval(sys.argv[3])\n"
+    "    print(json.dumps(done(work, Checkins(*load(Path(sys.argv[1]))), work.log.with_name('job'), placing)))\n"
+)
+
+
+def begin(work, checkins, placing):
+    """The job in a process of its own; its home lies beside the log."""
     here = Path(__file__)
-    arguments = [checkins.source, tmp_path, here.parent, here.parents[1]]
-    process = subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)])
-    work = Repeat(tmp_path / "log")
-    until = time.monotonic() + 60
-    while len(work.done()) < 3 and time.monotonic() < until:
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    while [pid for pid in work.workers() if Path(f"/proc/{pid}").exists()]:
+    work, placing = (repr(each).replace("PosixPath", "Path") for each in (work, placing))
+    arguments = [checkins.source, work, placing, here.parent, here.parents[1]]
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(what, seconds=300):
+    until = time.monotonic() + seconds
+    while not what():
         assert time.monotonic() < until
-        time.sleep(0.05)
-    assert done(Repeat(tmp_path / "again"), checkins, tmp_path / "job") == expected(checkins)
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("placing", [TWO, replace(TWO, ray="local")], ids=["processes", "ray"])
+def test_whoever_is_killed_the_end_is_the_same_and_nobody_is_left(placing, checkins, tmp_path):
+    """A worker first, whose work is done again by another one; then the driver, and with it all that it started."""
+    if placing.ray:
+        pytest.importorskip("ray")
+    work = Repeat(tmp_path / "log", pause=0.1, dies="u4", once=True)
+    driver = begin(work, checkins, placing)
+    wait_for(lambda: work.done().count("u4") == 2 or driver.poll() is not None)
+    assert driver.poll() is None, driver.communicate()[1]
+    started = psutil.Process(driver.pid).children(recursive=True)
+    assert len(work.workers()) == 3
+    driver.kill()
+    driver.communicate()
+    assert not psutil.wait_procs(started, timeout=60)[1]
+    finished = Parts(tmp_path / "job").finished()
+    assert finished
+    again = Repeat(tmp_path / "again")
+    driver = begin(again, checkins, placing)
+    told, said = driver.communicate(timeout=300)
+    assert driver.returncode == 0, said
+    assert {int(number): lines for number, lines in json.loads(told.splitlines()[-1]).items()} == expected(checkins)
+    assert sorted(again.done()) == sorted(item for n, chunk in enumerate(CHUNKS) if n not in finished for item in chunk)
+    assert not (tmp_path / "job").exists()
 
 
 def test_options_that_share_nothing_are_refused(genrec, tmp_path):
@@ -208,13 +231,38 @@ def test_a_cluster_that_is_not_there_is_said_at_once(checkins, tmp_path):
         done(Repeat(tmp_path / "log"), checkins, tmp_path / "job", Placing(ray="127.0.0.1:9"))
 
 
-@pytest.mark.slow
-def test_on_ray_too(tmp_path):
+@pytest.fixture
+def cluster(tmp_path):
+    """The address of a Ray cluster of this machine, which ends with the test."""
     pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    options = ["--num-cpus=3", "--include-dashboard=false", "--object-store-memory=100000000", "--disable-usage-stats"]
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", *options]
+    with (tmp_path / "ray.txt").open("w") as told:
+        head = subprocess.Popen([*command, f"--port={address.rpartition(':')[2]}"], stdout=told, stderr=told)
+    try:
+        wait_for(lambda: "Ray runtime started" in (tmp_path / "ray.txt").read_text() or head.poll() is not None)
+        yield address
+    finally:
+        nodes = psutil.Process(head.pid).children(recursive=True)
+        head.terminate()
+        head.wait(60)
+        assert not psutil.wait_procs(nodes, timeout=60)[1]
+
+
+@pytest.mark.slow
+def test_on_a_cluster_too(cluster, checkins, tmp_path):
+    driver = begin(Repeat(tmp_path / "log", dies="u4"), checkins, Placing(workers=2, ray=cluster))
+    _, said = driver.communicate(timeout=300)
+    assert driver.returncode == 1
+    assert re.search("^genrec.errors.GenRecError: .* ended 3 times .* Is there enough memory", said, re.MULTILINE), said
+    assert Repeat(tmp_path / "log").done().count("u4") == 3
     arguments = commands(tmp_path)["profiles"]
     whole, out = tmp_path / "whole.jsonl", tmp_path / "ray.jsonl"
     assert start(*arguments, "--out", whole).wait() == 0
-    process = start(*arguments, "--out", out, "--ray", "local", "--workers", 2)
+    process = start(*arguments, "--out", out, "--ray", cluster, "--workers", 2)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert out.read_bytes() == whole.read_bytes()

@@ -300,8 +300,9 @@ def test_a_folder_that_cannot_rank_is_one_line(change, reason, ask, tmp_path):
 
 def test_a_folder_without_a_fusion_is_one_line(ask, tmp_path):
     (tmp_path / "empty").mkdir()
-    failed(ask("--user", "u0", "--rankers", "empty"), "fusion.json")
-    failed(ask("--user", "u0", "--rankers", "none"), "fusion.json")
+    for folder in ("empty", "none"):
+        said = f"{folder}: is not a folder that `genrec-train rankers` has written: it has no fusion.json."
+        failed(ask("--user", "u0", "--rankers", folder), said)
     folder = rankers(tmp_path, lambda settings: None)
     (folder / "fusion.safetensors").write_bytes(b"\0" * 100)
     failed(ask("--user", "u0", "--rankers", folder), "fusion.safetensors")

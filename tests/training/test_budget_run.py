@@ -171,10 +171,12 @@ def test_kill_nine_at_random_moments(tmp_path, tiny_folder):
     (tmp_path / "go.py").write_text(
         "from pathlib import Path\n"
         "from test_budget_run import run\n"
+        "from genrec.jobs.job import Placing\n"
         "from training.budget.spec import Study\n"
         "if __name__ == '__main__':\n"
         f"    folder = Path({str(tmp_path)!r})\n"
-        "    run(Study.model_validate_json((folder / 'study.json').read_text()), folder / 'killed', jobs=2)\n"
+        "    study = Study.model_validate_json((folder / 'study.json').read_text())\n"
+        "    run(study, folder / 'killed', Placing(workers=2))\n"
     )
     tests = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}{os.pathsep}{tests / 'training'}"}

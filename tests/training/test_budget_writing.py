@@ -83,7 +83,7 @@ def test_a_study_of_writing(tmp_path, tiny_folder, monkeypatch):
     asked = tiny_study(tmp_path, tiny_folder, task=TASK, max_length=2000, budgets=[4], seeds=[0])
     out = tmp_path / "out"
     folder = workshop(asked, out)
-    run_study(folder, jobs=1, say=[].append)
+    run_study(folder, say=[].append)
     results = gather(folder)
     assert np.isfinite(results.beside.values).all()
     found = write_report(out, results)

@@ -126,7 +126,7 @@ def first_chain(folder: StudyFolder) -> Chain:
     return Chain("sft", study.seeds[0], study.sft.learning_rates[0], lattice(study).sft_sizes[:1])
 
 
-def plan_lines(folder: StudyFolder, jobs: int) -> Iterator[str]:
+def plan_lines(folder: StudyFolder, workers: int) -> Iterator[str]:
     """What a study trains, whether the data suffice, and how long what is left may take."""
     study, task = folder.study, folder.material.task
     found = lattice(study)
@@ -154,7 +154,7 @@ def plan_lines(folder: StudyFolder, jobs: int) -> Iterator[str]:
     left = seconds_left(folder, chains)
     there, to_go, unused = folder.census(chains)
     unknown = "not known before the first result (--measure takes it)"
-    time = unknown if left is None else f"about {duration(left / jobs)}"
+    time = unknown if left is None else f"about {duration(left / workers)}"
     if there == 1:
         time += ", by one short run: a guess"
     yield f"results to go: {to_go:,}; time: {time}"

@@ -1,15 +1,20 @@
-"""Executes a study: the sweep of learning rates, then the lattice's runs, side by side if asked."""
+"""Executes a study: the sweep of learning rates, then the lattice's runs, here or shared among workers.
 
+A run is a chunk of the one map of `genrec.jobs`. What it comes to lies in the study's folder, so its lines only tell.
+"""
+
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from functools import cache
-from multiprocessing import get_context, parent_process
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from threading import Thread
 
-import torch
+from pydantic import TypeAdapter
 
+from genrec.jobs.job import HERE, Placing, home_of, results
+from genrec.jobs.parts import Item
+from genrec.jobs.worker import Work
 from training.budget.chain import Chain, Result
 from training.budget.execution import execute
 from training.budget.folder import StudyFolder
@@ -28,15 +33,18 @@ from training.budget.spec import StageName, Study
 from training.budget.tasks.material import prepare
 
 Say = Callable[[str], None]
+Tell = Callable[[Chain, int, Result], None]
+
+_CHAIN, _RESULT = TypeAdapter(Chain), TypeAdapter(tuple[int, Result])
 
 
-def run_study(folder: StudyFolder, *, jobs: int, say: Say) -> Rates:
+def run_study(folder: StudyFolder, *, say: Say, placing: Placing = HERE) -> Rates:
     """Run what is not done yet, and return the learning rates that the sweeps chose.
 
     Raises GenRecError if the data do not suffice, or this machine cannot do it.
     """
     require_feasible(folder)
-    runner = _Runner(folder, jobs, say)
+    runner = _Runner(folder, placing, say)
     sft = runner.sweep("sft", 0.0)
     judged = {stage: runner.sweep(stage, sft) for stage in folder.study.by_preference}
     rates = Rates(sft, judged["dpo"], judged.get("kto"))
@@ -45,10 +53,10 @@ def run_study(folder: StudyFolder, *, jobs: int, say: Say) -> Rates:
 
 
 class _Runner:
-    """Runs chains, `jobs` at a time."""
+    """Runs chains where it is told to."""
 
-    def __init__(self, folder: StudyFolder, jobs: int, say: Say) -> None:
-        self._folder, self._jobs, self._say = folder, jobs, say
+    def __init__(self, folder: StudyFolder, placing: Placing, say: Say) -> None:
+        self._folder, self._placing, self._say = folder, placing, say
 
     def sweep(self, stage: StageName, sft_rate: float) -> float:
         """The learning rate of a stage."""
@@ -58,26 +66,18 @@ class _Runner:
         return rate
 
     def run(self, chains: Sequence[Chain]) -> None:
-        """Run what is missing; a run of another stage starts when the SFT run that it goes on from is done."""
-        pending = [chain for chain in chains if self._folder.missing(chain)]
-        if self._jobs == 1:
-            for chain in pending:
-                execute(self._folder, chain, lambda chain, stop, result: self._tell(chains, chain, stop, result))
-            return
-        threads = max(1, (os.cpu_count() or 1) // self._jobs)
+        """Run what is missing: SFT first, since runs of another stage wait for the SFT run that they go on from."""
+        pending = sorted((chain for chain in chains if self._folder.missing(chain)), key=lambda one: one.stage != "sft")
+        tell = partial(self._tell, chains)
         # Larger blocks go back to the system when freed; glibc else keeps many: 2.5 GB of a small model's run, not 1.7.
         os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 << 20))
-        running: dict[Future[list[tuple[int, Result]]], Chain] = {}
-        with ProcessPoolExecutor(self._jobs, get_context("spawn"), _begin_process, (threads,)) as pool:
-            while pending or running:
-                for chain in list(_ready(pending, [*pending, *running.values()]))[: self._jobs - len(running)]:
-                    pending.remove(chain)
-                    running[pool.submit(_run_one, self._folder.study, self._folder.out, chain)] = chain
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    chain = running.pop(future)
-                    for stop, result in future.result():
-                        self._tell(chains, chain, stop, result)
+        study, out = self._folder.study, self._folder.out
+        opened = partial(_opened, study.model_dump_json(), out.absolute())
+        elsewhere = self._placing.elsewhere(opened, None, {"study": study.model_dump(mode="json")})
+        chunks = [[json.dumps(asdict(chain))] for chain in pending]
+        for number, done in results(chunks, lambda: partial(_run, self._folder, tell), home_of(out), elsewhere):
+            for line in done.lines if elsewhere else ():
+                tell(pending[number], *_RESULT.validate_json(line))
 
     def _tell(self, chains: Sequence[Chain], chain: Chain, stop: int, result: Result) -> None:
         """Say what a result is, and how long the rest may take."""
@@ -89,41 +89,30 @@ class _Runner:
         else:
             what = f"seed {chain.seed}{', for a sweep to start from' if sweeping else ''}"
         left = seconds_left(self._folder, [*chains, *all_chains(self._folder)] if sweeping else chains)
-        time = "" if left is None else f"; about {duration(left / self._jobs)} left"
+        time = "" if left is None else f"; about {duration(left / (self._placing.workers or 1))} left"
         bought = "judgements" if chain.stage == "kto" else "pairs"
         self._say(f"{what}: {sft:,} demonstrations, {pairs:,} {bought}: {score}{time}")
 
 
-def _ready(pending: Sequence[Chain], unfinished: Sequence[Chain]) -> Iterator[Chain]:
-    """Chains whose SFT is not among those to be finished first."""
-    training = {(chain.seed, chain.rate) for chain in unfinished if chain.stage == "sft"}
-    return (
-        chain for chain in pending if chain.stage == "sft" or not chain.start
-        or (chain.seed, chain.start_rate) not in training
-    )  # fmt: skip
-
-
-def _begin_process(threads: int) -> None:
-    torch.set_num_threads(threads)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A pool's processes would wait for work for ever, and keep their memory, if the command was killed."""
-    parent = parent_process()
-    assert parent  # noqa: S101 - narrows the type
-    parent.join()
-    os._exit(1)
-
-
-@cache
-def _opened(study_json: str, out: Path) -> StudyFolder:
+def _opened(study_json: str, out: Path, _: None) -> Work:
+    """The runs of a study, opened in a worker."""
     study = Study.model_validate_json(study_json)
-    return StudyFolder(study, out, prepare(study, out))
+    return partial(_run, StudyFolder(study, out, prepare(study, out)), None)
 
 
-def _run_one(study: Study, out: Path, chain: Chain) -> list[tuple[int, Result]]:
-    """In a process of its own."""
-    news: list[tuple[int, Result]] = []
-    execute(_opened(study.model_dump_json(), out), chain, lambda _, stop, result: news.append((stop, result)))
-    return news
+def _run(folder: StudyFolder, tell: Tell | None, chunk: Sequence[Item]) -> list[str]:
+    """Do runs, and first what they go on from; `tell` hears of each result, the lines say it afterwards."""
+    lines: list[str] = []
+
+    def report(chain: Chain, stop: int, result: Result) -> None:
+        lines.append(json.dumps([stop, asdict(result)]))
+        if tell:
+            tell(chain, stop, result)
+
+    for item in chunk:
+        chain = _CHAIN.validate_json(str(item))
+        before = chain.before()
+        if before and folder.missing(before):  # another worker is at it, or has been killed
+            execute(folder, before, lambda *_: None)
+        execute(folder, chain, report)
+    return lines

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.entry import INTERRUPTED
+from genrec.cli.placing import Placing
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only
 from training.budget.folder import StudyFolder
@@ -27,7 +29,6 @@ budget = typer.Typer(
 CONTENTS = ("questions", "runs", "results", ANSWERS, *REPORTS, CHARTS, EARLIER)  # of a study's folder
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the study.")]
-Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Runs side by side.")]
 
 
 @budget.command()
@@ -36,7 +37,7 @@ def plan(
     path: RecipePath,
     output: Out,
     overrides: Overrides = None,
-    jobs: Jobs = 1,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Runs side by side.")] = 1,
     measure: Annotated[
         bool, typer.Option("--measure", help="Take the study's first short run, for an estimate of the time.")
     ] = False,
@@ -51,22 +52,25 @@ def plan(
     folder = _opened(study, output)
     if measure:
         _measure(folder)
-    _print_plan(folder, jobs)
+    _print_plan(folder, workers)
 
 
 @budget.command()
-def run(context: typer.Context, path: RecipePath, output: Out, overrides: Overrides = None, jobs: Jobs = 1) -> None:
+@bundled
+def run(
+    context: typer.Context, path: RecipePath, output: Out, *, overrides: Overrides = None, placing: Placing
+) -> None:
     """Run a study, or go on with it after a kill, and write its report; what is done already is not done again."""
     context.with_resource(one_writer(output, folder=True))
     study = _study(path, output, overrides)
     _require_trainable(study)
     folder = _opened(study, output)
     _measure(folder)
-    _print_plan(folder, jobs)
+    _print_plan(folder, placing.workers or 1)
     from training.budget.runner import run_study  # deferred: torch and TRL are slow to load, plan and advise need none
 
     try:
-        run_study(folder, jobs=jobs, say=lambda line: err.print(line, markup=False))
+        run_study(folder, say=lambda line: err.print(line, markup=False), placing=placing)
     except KeyboardInterrupt:
         err.print("stopped; the same command goes on from here")
         raise SystemExit(INTERRUPTED) from None
@@ -141,8 +145,8 @@ def _measure(folder: StudyFolder) -> None:
         execute(folder, first_chain(folder), lambda chain, stop, result: None)
 
 
-def _print_plan(folder: StudyFolder, jobs: int) -> None:
-    for line in plan_lines(folder, jobs):
+def _print_plan(folder: StudyFolder, workers: int) -> None:
+    for line in plan_lines(folder, workers):
         out.print(line, markup=False)
 
 
