@@ -116,7 +116,7 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
         ) from error
     try:
         yield ray.data
-    except ray.exceptions.RayActorError as error:
+    except ray.exceptions.ActorUnavailableError as error:  # tried as often as it may be
         raise too_many_deaths(one_line(str(error))) from error
     except ray.exceptions.RayError as error:
         raise GenRecError(f"Ray: {one_line(str(error))}. What is finished is kept: run the command again.") from error

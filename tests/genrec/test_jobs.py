@@ -166,7 +166,7 @@ def test_commands_end_the_same_whoever_is_killed(what, tmp_path):
 
 
 PROGRAM = (
-    "import json, sys; sys.path[:0] = sys.argv[4:]\n"
+    "import json, sys\n"
     "from pathlib import Path\nfrom made_work import Repeat\nfrom test_jobs import *\n"
     "if __name__ == '__main__':\n"
     "    work, placing = eval(sys.argv[2]), eval(sys.argv[3])\n"
@@ -178,9 +178,11 @@ def begin(work, checkins, placing):
     """The job in a process of its own; its home lies beside the log."""
     here = Path(__file__)
     work, placing = (repr(each).replace("PosixPath", "Path") for each in (work, placing))
-    arguments = [checkins.source, work, placing, here.parent, here.parents[1]]
+    arguments = [checkins.source, work, placing]
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    paths = os.pathsep.join([str(here.parent), str(here.parents[1]), str(here.parents[2])])  # Ray's workers need it
+    environment = os.environ | {"PYTHONPATH": paths}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def wait_for(what, seconds=300):
