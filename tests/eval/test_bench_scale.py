@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from eval.bench import scale
@@ -23,8 +22,9 @@ def test_its_steps_lead_from_a_file_to_rankings(tmp_path: Path) -> None:
         counts |= dict(step(tmp_path, count))
     assert counts.pop("generate") == counts["prepare"] == counts["count"] == counts["pandas"]
     assert (counts["per-row"], counts["rank"]) == (300, 9)
-    rankings = pl.read_parquet(tmp_path / "rankings.parquet")
-    assert len(rankings) == 9 * scale.K and rankings["probability"].is_between(0, 1).all()
+    rankings = [json.loads(line) for line in (tmp_path / "rankings.jsonl").read_text().splitlines()]
+    assert [len(ranking["places"]) for ranking in rankings] == [scale.K] * 9
+    assert all(0 < place["probability"] <= 1 and place["reasons"] for one in rankings for place in one["places"])
 
 
 @pytest.mark.slow
