@@ -28,7 +28,7 @@ from genrec.reading.reader import read_checkins
 WAYS = ("one process", "ray", "processes")
 SEED = 7
 SOME = 1000  # people of the synthetic city; more are copies of them under other ids
-LEAST = 60  # places of that city
+LEAST_PLACES = 60  # a smaller city cannot be made
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -49,7 +49,7 @@ class JobRow:
 def city(people: int, days: int, folder: Path) -> Path:
     """A prepared folder of so many people."""
     some = min(people, SOME)
-    build_city(CityConfig(users=some, pois=max(LEAST, 2 * some), days=days, seed=SEED)).write(folder / "city")
+    build_city(CityConfig(users=some, pois=max(2 * some, LEAST_PLACES), days=days, seed=SEED)).write(folder / "city")
     checkins = read_checkins(folder / "city" / "checkins.csv")
     prepared.prepare(_copied(checkins, -(-people // some)), folder / "prepared")
     return folder / "prepared"

@@ -67,7 +67,7 @@ def test_ways_of_jobs_that_are_there_are_not_measured_again(tmp_path, genrec_eva
             measured.append("killed")
             raise KeyboardInterrupt
         measured.append(way)
-        return replace(measure(data, folder, people, workers, "one process"), way=way)  # the others take longer
+        return replace(measure(data, folder, people, workers, "one process"), way=way)  # the others write the same
 
     monkeypatch.setattr(jobs, "measure", twice)
     assert genrec_eval(*arguments)[0] != 0
