@@ -165,6 +165,11 @@ def test_commands_end_the_same_whoever_is_killed(what, tmp_path):
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+HERE_FIRST = os.pathsep.join(str(Path(__file__).parents[up]) for up in range(3))
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": HERE_FIRST,  # Ray's workers need it
+    "RAY_AUTH_MODE": "disabled",  # a token in the home folder would be asked for, and not be sent
+}
 PROGRAM = (
     "import json, sys\n"
     "from pathlib import Path\nfrom made_work import Repeat\nfrom test_jobs import *\n"
@@ -176,13 +181,10 @@ PROGRAM = (
 
 def begin(work, checkins, placing):
     """The job in a process of its own; its home lies beside the log."""
-    here = Path(__file__)
     work, placing = (repr(each).replace("PosixPath", "Path") for each in (work, placing))
     arguments = [checkins.source, work, placing]
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    paths = os.pathsep.join([str(here.parent), str(here.parents[1]), str(here.parents[2])])  # Ray's workers need it
-    environment = os.environ | {"PYTHONPATH": paths}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
 
 
 def wait_for(what, seconds=300):
@@ -241,10 +243,17 @@ def cluster(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    options = ["--num-cpus=3", "--include-dashboard=false", "--object-store-memory=100000000", "--disable-usage-stats"]
+    options = [
+        "--num-cpus=3",
+        "--include-dashboard=false",
+        "--object-store-memory=100000000",
+        "--disable-usage-stats",
+    ]
     command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", *options]
     with (tmp_path / "ray.txt").open("w") as told:
-        head = subprocess.Popen([*command, f"--port={address.rpartition(':')[2]}"], stdout=told, stderr=told)
+        head = subprocess.Popen(
+            [*command, f"--port={address.rpartition(':')[2]}"], stdout=told, stderr=told, env=ENVIRONMENT
+        )
     try:
         wait_for(lambda: "Ray runtime started" in (tmp_path / "ray.txt").read_text() or head.poll() is not None)
         yield address

@@ -92,7 +92,7 @@ def test_a_faulty_folder_is_refused_in_one_line(trained, kind, tmp_path):
             kind.load(tmp_path)
         assert "\n" not in str(error.value)
 
-    refused("no such file")
+    refused("is not a folder that `genrec-train rankers` has written: it has no ")
     trained().save(tmp_path)
     facts = json.loads((tmp_path / f"{name}.json").read_text())
     weights = load_file(tmp_path / f"{name}.safetensors")

@@ -24,8 +24,8 @@ from training.data.conversation import TrainingExample
 from training.data.diaries import diaries, in_other_words
 from training.data.portraits import Written, portraits
 from training.progress import Progress, nothing
-from training.rankers.material import train_rows
 from training.recipe import Data
+from training.train_part import train_rows
 
 CountTokens = Callable[[str], int]
 Made = TypeVar("Made")  # of check-ins, to learn from

@@ -16,6 +16,7 @@ from genrec.rankers.trained import TrainedOn
 from genrec.trajectories import Example
 from training.rankers.lists import visits_to_learn
 from training.recipe import RankersRecipe
+from training.train_part import train_rows
 
 LEAST_ROWS = 200  # check-ins to train on
 LEAST_VISITS = 100  # that the fusion learns from
@@ -56,11 +57,6 @@ def material(recipe: RankersRecipe, checkins: Checkins) -> Material:
         )
     early = replace(checkins, frame=checkins.frame[: rows * 2 // 3])
     return Material(part, trained_on(part, recipe.seed), trained_on(early, recipe.seed), tuple(visits))
-
-
-def train_rows(train: str, count: int) -> int:
-    """How many of `count` check-ins a training sees."""
-    return {"llm4poi": count * 8 // 10, "rolling": (count + 1) // 2, "all": count}[train]
 
 
 def trained_on(checkins: Checkins, seed: int) -> TrainedOn:

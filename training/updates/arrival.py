@@ -14,7 +14,8 @@ from genrec.fingerprint import fingerprint
 from genrec.merging import merged
 from genrec.prepared import places_known
 from genrec.rankers.trained import ANY, TrainedOn
-from training.rankers.material import train_rows, trained_on
+from training.rankers.material import trained_on
+from training.train_part import train_rows
 from training.updates.account import Came
 
 
