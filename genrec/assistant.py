@@ -233,12 +233,12 @@ def make_writer(
     if kind == "habits":
         return PortraitWriter(vocabulary)
     with busy("loading the model"):
-        scorer = connect(model, server).scorer if guesses(model, server) else None
+        asked = connect(model, server) if guesses(model, server) else None
         adapter = shipped_adapter(WRITER, model, server, prompt_version(PORTRAIT))
-        writing = connect(model, server, adapter) if adapter else connect(model, server)
-    if guesses(model, server) and scorer is None:
+        writing = connect(model, server, adapter) if adapter else asked or connect(model, server)
+    if asked and asked.scorer is None:
         note("note: this server gives no scores of given tokens, so traits and attributes stay unknown")
-    return LlmWriter(writing.generator, scorer, vocabulary, taught=adapter is not None)
+    return LlmWriter(writing.generator, asked.scorer if asked else None, vocabulary, taught=adapter is not None)
 
 
 def guesses(model: str | None, server: str | None) -> bool:

@@ -16,6 +16,7 @@ from genrec.jobs.job import HERE, Placing, home_of, results
 from genrec.jobs.parts import Item
 from genrec.jobs.worker import Work
 from training.budget.chain import Chain, Result
+from training.budget.execution import execute
 from training.budget.folder import StudyFolder
 from training.budget.lattice import lattice
 from training.budget.plan import (
@@ -107,8 +108,6 @@ def _run(folder: StudyFolder, tell: Tell | None, chunk: Sequence[Item]) -> list[
         lines.append(json.dumps([stop, asdict(result)]))
         if tell:
             tell(chain, stop, result)
-
-    from training.budget.execution import execute  # deferred: loads torch, which plans and advice do without
 
     for item in chunk:
         chain = _CHAIN.validate_json(str(item))
