@@ -6,6 +6,7 @@ from functools import cached_property
 
 import polars as pl
 
+from genrec.by_person import ByPerson
 from genrec.checkins import Checkins
 from genrec.clock import before
 from genrec.columns import LATITUDE, LONGITUDE, POI, TIME, USER
@@ -50,7 +51,7 @@ class Evidence:
     def habits(self, user_id: str) -> Habits:
         """The habits of one user."""
         if user_id not in self._habits:
-            own = replace(self.past, frame=self._own(user_id))
+            own = replace(self.past, frame=self._by_person.of([user_id]))
             self._habits[user_id] = habits_of(own, user_id, self.as_of)
         return self._habits[user_id]
 
@@ -66,22 +67,13 @@ class Evidence:
 
     def visits(self, user_id: str) -> list[Visit]:
         """A user's visits in order."""
-        if user_id not in self._rows:
-            return []
         if user_id not in self._visits:
-            self._visits[user_id] = self._own(user_id).select(TIME, POI).rows()
+            self._visits[user_id] = self._by_person.of([user_id]).select(TIME, POI).rows()
         return self._visits[user_id]
 
-    def _own(self, user_id: str) -> pl.DataFrame:
-        """A user's check-ins in order."""
-        frame = self.past.frame
-        return frame[self._rows[user_id]] if user_id in self._rows else frame.clear()
-
     @cached_property
-    def _rows(self) -> dict[str, pl.Series]:
-        """The rows of each user's check-ins: found for all at once, because asking row by row takes long."""
-        groups = self.past.frame.with_row_index("row").group_by(USER).agg("row")
-        return dict(zip(groups[USER], groups["row"], strict=True))
+    def _by_person(self) -> ByPerson:
+        return ByPerson(self.past.frame)
 
     @cached_property
     def steps(self) -> dict[int, dict[int, int]]:

@@ -21,7 +21,7 @@ from genrec.rankers.reasons import PersonFacts, Reason
 from genrec.rankers.simple import CountingRanker
 from genrec.rankers.tables import LatestTables
 from genrec.rankers.why import reasons
-from genrec.ranking import Fused, Place, Ranking
+from genrec.ranking import By, Fused, Place, Ranking
 from genrec.steering import Shift
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ class Explaining(ABC):
         if self._beside:
             self._beside.require(fusion.identity())
         return fusion
+
+    def identity(self, by: By) -> dict[str, Any]:
+        """What ranks, in plain types: of the fusion, and of the model beside it."""
+        if by != "fusion":
+            return {}
+        return self.fusion.identity() | (self._beside.identity() if self._beside else {})
 
     def rank(
         self, asks: Sequence[Ask], by: Literal["fusion", "habits"], *, k: int = 10, words: Shift | None = None

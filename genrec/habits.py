@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from genrec.anchors import find_anchors
+from genrec.by_person import ByPerson
 from genrec.checkins import Checkins
 from genrec.clock import before, local_span
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
@@ -64,6 +66,21 @@ def all_habits(
     if users is None:
         users = checkins.frame[USER].unique(maintain_order=True).to_list()
     return _Everybody(checkins, moment, users)
+
+
+class HabitsByBatch:
+    """Habits of some people after some others, as `all_habits` gives them; it goes over everybody's check-ins once."""
+
+    def __init__(self, checkins: Checkins, as_of: datetime | None) -> None:
+        self._checkins, self._as_of = checkins, _moment(checkins, as_of)
+
+    @cached_property
+    def _by_person(self) -> ByPerson:
+        return ByPerson(before(self._checkins.frame, self._as_of))
+
+    def __call__(self, users: Sequence[str]) -> Mapping[str, Habits]:
+        """Of some people."""
+        return all_habits(replace(self._checkins, frame=self._by_person.of(users)), self._as_of, users)
 
 
 class _Everybody(Mapping[str, Habits]):

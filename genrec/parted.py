@@ -143,20 +143,25 @@ class Parted:
 
     def cut(self, as_of: datetime) -> Cut | None:
         """Where the check-ins before a local time end, as `genrec.clock.before` cuts them; None: all are before it."""
-        late = (rows.filter(pl.col(TIME) >= as_of).sort(IN_ORDER)[:1] for rows in self.parts())
-        first = [rows.select(IN_ORDER).row(0) for rows in late if len(rows)]
-        return Cut(*min(first)) if first else None
+        ahead = pl.col(TIME) >= as_of
+        late = [self._earliest(self._scanned(number).filter(ahead)) for number in range(len(self.meta.parts))]
+        found = [rows.select(IN_ORDER).row(0) for rows in late if len(rows)]
+        return Cut(*min(found)) if found else None
 
     def first(self) -> datetime:
         """The local time of the first check-in, in the order of all."""
-        found = [rows.sort(IN_ORDER)[0].select(*IN_ORDER, TIME).row(0) for rows in self.parts()]
+        found = [self._earliest(self._scanned(number)).row(0) for number in range(len(self.meta.parts))]
         time: datetime = min(found)[2]
         return time
 
     def any_before(self, as_of: datetime, users: Collection[str]) -> bool:
         """Whether any of some persons has check-ins before a local time."""
-        cut, some = self.cut(as_of), pl.col(USER).is_in(sorted(users))
-        return any(len((cut.before(rows) if cut else rows).filter(some)) for rows in self.parts())
+        cut, rows = self.cut(as_of), self.rows(users)
+        return not (cut.before(rows) if cut else rows).is_empty()
+
+    def _earliest(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """The first of some rows of a part, if there are any: `moment`, `row`, `time`."""
+        return rows.select(*IN_ORDER, TIME).sort(IN_ORDER).head(1).collect()
 
     def _scanned(self, number: int) -> pl.LazyFrame:
         expected, path = self.meta.parts[number], self._data / part_name(number)

@@ -10,6 +10,7 @@ from typing import Literal
 import polars as pl
 
 from genrec.beside import Beside
+from genrec.by_person import ByPerson
 from genrec.checkins import Checkins
 from genrec.clock import before, local_span
 from genrec.columns import LATITUDE, LONGITUDE, POI, TIME, USER
@@ -70,7 +71,7 @@ class Recommender(Explaining):
 
     def _looked_up(self, asks: Sequence[Ask], moment: datetime) -> tuple[list[Query], Evidence]:
         """What is asked, with the trajectories of then, and what was before a moment."""
-        queries = [Query(user, at, trajectory(self._checkins, user, at)) for user, at in asks]
+        queries = [Query(user, at, trajectory_of(self._by_person.of([user]), at)) for user, at in asks]
         return queries, self.evidence(moment)
 
     def rank_as_of(
@@ -93,6 +94,10 @@ class Recommender(Explaining):
         if self._earlier is None or self._earlier.as_of != moment:
             self._earlier = Evidence(self._checkins, moment)
         return self._earlier
+
+    @cached_property
+    def _by_person(self) -> ByPerson:
+        return ByPerson(self._checkins.frame)
 
     @cached_property
     def _latest(self) -> Evidence:

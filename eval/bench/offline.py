@@ -190,7 +190,8 @@ def _answers(llm: "LLM", ask: Ask) -> Answers:
         return []
     prompts: list[Any] = [{"prompt_token_ids": prompt} for prompt in ask.prompts]
     if ask.way in (ONE, "offline-samples"):
-        drawn: dict[str, Any] = {"temperature": 0} if ask.way == ONE else {"temperature": 1, "n": K, "seed": SEED}
+        # No seed of a request: vLLM on a CPU cannot wind it back after a part of a prompt; the LLM has one.
+        drawn: dict[str, Any] = {"temperature": 0} if ask.way == ONE else {"temperature": 1, "n": K}
         params = SamplingParams(max_tokens=ask.tokens, stop=["\n"], **drawn)
         written = llm.generate(prompts, params, use_tqdm=False)
         return [[output.text.strip() for output in each.outputs] for each in written]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -32,7 +32,7 @@ from genrec.llm.address import shown
 from genrec.llm.identity import model_settings
 from genrec.parted import Parted
 from genrec.profiles.editing import stated
-from genrec.profiles.profile import Level, read_profiles
+from genrec.profiles.profile import Level, Profile, read_profiles
 from genrec.ranking import By, Ranking
 from genrec.validation import read_text
 
@@ -70,7 +70,7 @@ class Batches:
 
     def work(self, ranks: Ranks) -> Work:
         """Rankings of a batch as lines."""
-        return partial(_lines, ranks, _Origin(ranks, self), self)
+        return partial(_lines, ranks, _origin(ranks, self), self)
 
 
 def rank_all(ranks: Ranks, asks: Sequence[Ask], output: Path, how: Batches, placing: Placing) -> None:
@@ -81,7 +81,7 @@ def rank_all(ranks: Ranks, asks: Sequence[Ask], output: Path, how: Batches, plac
     anything else, or if another process writes it.
     """
     with one_writer(output):
-        origin = _Origin(ranks, how)
+        origin = _origin(ranks, how)
         done = _finished(output, origin)
         missing = [ask for ask in asks if _key(*ask) not in done]
         batches = [[_item(*ask) for ask in asks[start : start + BATCH]] for start in range(0, len(asks), BATCH)]
@@ -140,37 +140,14 @@ def _ranked(ranks: Ranks, asks: Sequence[Ask], how: Batches) -> list[Ranking]:
 
 
 class _Origin:
-    """What rankings are made from: `of` gives it for a user, in plain types."""
+    """What rankings are made from: `of` gives it for a user, in plain types.
 
-    def __init__(self, ranks: Ranks, how: Batches) -> None:
-        self._profiles = {} if isinstance(ranks, InParts) else ranks.profiles
-        self._writer: str | None = None  # who writes missing profiles, if any are read
-        self._common = {
-            "by": how.by,
-            "k": how.k,
-            "check-ins": ranks.fingerprint if isinstance(ranks, InParts) else fingerprint(ranks.checkins),
-            "places": places_fingerprint(ranks.parted.pois if isinstance(ranks, InParts) else ranks.checkins.pois),
-            "genrec": __version__,
-        }
-        if isinstance(ranks, InParts):
-            self._common |= ranks.fusion.identity() if how.by == "fusion" else {}
-        else:
-            self._add_assistant(ranks, how)
+    `common`: what is the same for all; `writer`: who writes profiles that are missing, None if none are read.
+    """
+
+    def __init__(self, common: dict[str, Any], profiles: Mapping[str, Profile], writer: str | None) -> None:
+        self._common, self._profiles, self._writer = common, profiles, writer
         self.of = cache(self._of)
-
-    def _add_assistant(self, assistant: Assistant, how: Batches) -> None:
-        """Its fusion or its model, and who writes profiles that are missing."""
-        if how.by == "fusion":
-            self._common |= assistant.recommender.fusion.identity()
-            if assistant.beside:
-                self._common |= assistant.beside.identity()
-                self._writer = "written now by habits"
-        elif how.by == "llm":
-            named = assistant.models
-            self._common |= model_settings(named.model, named.server, assistant.adapter)
-            self._common |= {"level": how.level, "prompt": assistant.llm.prompt, "probabilities": named.probabilities}
-            writer = named.profile_model or named.model or named.server or "embedded"
-            self._writer = f"written now by {shown(writer)}"
 
     def of_all(self, users: Sequence[str]) -> dict[str, str]:
         """The same of all users, as a hash."""
@@ -185,6 +162,24 @@ class _Origin:
         profile = self._profiles.get(user)
         text = profile and profile.model_dump_json()
         return self._common | {"profile": hashlib.sha256(text.encode()).hexdigest() if text else self._writer}
+
+
+def _origin(ranks: Ranks, how: Batches) -> _Origin:
+    """What rankings are made from, whoever ranks."""
+    common = {"by": how.by, "k": how.k, "genrec": __version__}
+    if isinstance(ranks, InParts):
+        common |= {"check-ins": ranks.fingerprint, "places": places_fingerprint(ranks.parted.pois)}
+        return _Origin(common | ranks.identity(how.by), {}, None)
+    checkins = ranks.checkins
+    common |= {"check-ins": fingerprint(checkins), "places": places_fingerprint(checkins.pois)}
+    if how.by != "llm":
+        writer = "written now by habits" if ranks.beside else None
+        return _Origin(common | ranks.recommender.identity(how.by), ranks.profiles, writer)
+    named = ranks.models
+    common |= model_settings(named.model, named.server, ranks.adapter)
+    common |= {"level": how.level, "prompt": ranks.llm.prompt, "probabilities": named.probabilities}
+    author = named.profile_model or named.model or named.server or "embedded"
+    return _Origin(common, ranks.profiles, f"written now by {shown(author)}")
 
 
 def _key(user: str, at: datetime | None) -> tuple[str, str | None]:

@@ -27,7 +27,7 @@ from genrec.clock import before
 from genrec.columns import TIME, USER
 from genrec.errors import GenRecError
 from genrec.files import one_writer
-from genrec.habits import all_habits
+from genrec.habits import HabitsByBatch, all_habits
 from genrec.in_parts import HabitsInParts
 from genrec.jobs.worker import Work
 from genrec.llm.address import together
@@ -143,7 +143,7 @@ def _habits_in(source: Checkins | Parted, order: Sequence[str], as_of: datetime 
     """What gives the habits of some people."""
     if isinstance(source, Parted):
         return HabitsInParts(source, order, as_of)
-    return partial(all_habits, source, as_of)
+    return HabitsByBatch(source, as_of)
 
 
 def _require_any(source: Checkins | Parted, chosen: Sequence[str], as_of: datetime) -> None:

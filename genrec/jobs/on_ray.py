@@ -18,6 +18,8 @@ from genrec.terminal import one_line
 
 LOCAL = "local"
 REACHED_SECONDS = 10.0
+SHARES = 32  # of the work, for each worker, at least
+MOST_AT_ONCE = 8  # chunks that a worker is given: between two tasks Ray takes a tenth of a second
 STORE_BYTES = 256 << 20  # of what workers are asked and answer: numbers
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told how GenRec is used
@@ -34,16 +36,17 @@ def on_ray(opening: Opening, chunks: Mapping[int, Chunk], workers: int, address:
     _require_there(address)
     parts = Parts(opening.home)
     parts.ask(chunks)
+    at_once = min(max(len(chunks) // (workers * SHARES), 1), MOST_AT_ONCE)
     with _cluster(address, workers) as data:
-        asked = data.read_parquet(str(parts.asked)).repartition(target_num_rows_per_block=1)
+        asked = data.read_parquet(str(parts.asked)).repartition(target_num_rows_per_block=at_once)
         with catch_warnings():
             simplefilter("ignore")  # Ray wants another way to say `max_task_retries`, and has none yet
             done = asked.map_batches(
                 _Mapped,
                 fn_constructor_args=(opening,),
-                batch_size=1,
+                batch_size=at_once,
                 batch_format="pyarrow",
-                # One at a time: what waits at a worker that dies would count as having been tried there.
+                # One task at a time: what waits at a worker that dies would count as having been tried there.
                 compute=data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
                 num_cpus=1,
                 max_task_retries=MOST_DEATHS - 1,  # without, a chunk that ends its worker is tried for ever
@@ -67,7 +70,8 @@ class _Mapped:
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
         rows = batch.to_pylist()
         for row in rows:
-            if not self._problem:
+            # What a worker that died had done of its task is there.
+            if not self._problem and not self._worker.parts.has(row["number"]):
                 self._do(row["number"], row["items"])
         return {"number": [row["number"] for row in rows], "problem": [self._problem] * len(rows)}
 

@@ -60,6 +60,10 @@ class Parts:
         files = (self.home / DONE).iterdir() if (self.home / DONE).is_dir() else ()
         return {int(file.stem) for file in files if _NUMBER.fullmatch(file.name)}
 
+    def has(self, number: int) -> bool:
+        """Whether the result of a chunk is there."""
+        return self._file(number).exists()
+
     def ask(self, chunks: Mapping[int, Chunk]) -> None:
         """Write down the chunks that are to be done."""
         with atomic_path(self.asked / "chunks.parquet", private=True) as temporary:
