@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from genrec import __version__
+from genrec.files import file_hash
 from genrec.fingerprint import fingerprint
 from genrec.jobs.parts import Chunk, Done, Parts
-from genrec.jobs.worker import Opening, Source, Task, Work, shared, timed
+from genrec.jobs.worker import Opening, Source, Task, Work, is_whole, shared, timed
 from genrec.parted import Parted
+from genrec.prepared import META
 
 JOB = ".job"
 
@@ -53,10 +55,13 @@ HERE = Placing()
 
 
 def _identity(source: Source) -> str | None:
-    """What tells check-ins from others; of a folder in parts, the description of its files with their hashes."""
+    """What tells check-ins from others; of a prepared folder, the description of its files with their hashes."""
+    if source is None:
+        return None
     if isinstance(source, Parted):
         return source.meta.model_dump_json()
-    return None if source is None else fingerprint(source)
+    folder = Path(source.source)
+    return file_hash(folder / META) if is_whole(source, folder) else fingerprint(source)
 
 
 def home_of(output: Path) -> Path:

@@ -46,13 +46,13 @@ def shared(source: Checkins | Parted, home: Path) -> Data:
 
 def _whole(checkins: Checkins, home: Path) -> Data:
     source = Path(checkins.source)
-    folder = source if _is_whole(checkins, source) else home / "checkins"
+    folder = source if is_whole(checkins, source) else home / "checkins"
     if folder is not source:
         prepared.prepare(checkins, folder)
     return Data(folder.absolute(), file_hash(folder / prepared.META))
 
 
-def _is_whole(checkins: Checkins, folder: Path) -> bool:
+def is_whole(checkins: Checkins, folder: Path) -> bool:
     """Whether a folder holds these check-ins, none of which was left out since."""
     if not (folder / prepared.META).is_file():
         return False

@@ -190,6 +190,14 @@ def test_the_same_profiles_as_in_this_process(server, checkins):
     assert sum(equal) > 0.9 * len(equal)
 
 
+def test_a_server_on_a_cpu_lives_through_seeded_draws(server):
+    # More than vLLM would read in one step.
+    asked = [[{"role": "user", "content": f"{number} " + "word " * 300}] for number in range(24)]
+    drawn = connect(None, server.url).generator.generate(asked, max_tokens=4, stop="\n", temperature=0.7, seed=1)
+    assert len(drawn) == 24
+    assert all(one.tokens_in > 300 for one in drawn)
+
+
 def recording(ask):
     """Wrap `LlmWriter._ask`; gives it and the first tries' texts."""
     texts = []

@@ -66,6 +66,8 @@ def plan(model: str, adapters: Sequence[Path], host: str, port: int, room: int |
     environment["VLLM_LOGGING_LEVEL"] = "INFO"  # the stages of its start are read off its log
     if device == "cpu":
         arguments += ["--enforce-eager", "--block-size", str(CPU_BLOCK_SIZE)]
+        # Of a prompt that is read in parts, vLLM winds a seeded draw back, which ends the server: a CPU's has no way.
+        arguments.append("--no-enable-chunked-prefill")
         cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))  # vLLM itself would leave one idle
         environment = {"VLLM_CPU_KVCACHE_SPACE": CPU_CACHE_GIB, "VLLM_CPU_OMP_THREADS_BIND": cores} | environment
     if adapters:
