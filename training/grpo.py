@@ -1,7 +1,7 @@
 """Group relative policy optimisation (arXiv 2402.03300): TRL's GRPOTrainer on answers that the adapter gives itself.
 
 An answer is as good as it earns more than the other answers that were drawn to the same question. As with DPO, the
-adapter to start from is merged into the base model, in memory, and what comes out is one adapter that does what both do.
+adapter to start from is merged into the base model, in memory, and one adapter comes out that does what both do.
 """
 
 import hashlib
@@ -78,18 +78,18 @@ def train_grpo(
     recipe: GrpoRecipe,
     policy: Trainable,
     questions: Sequence[Question],
-    answers: Sequence[str],
     declared: Adapter,
     out: Path,
     *,
+    answers: Sequence[str],
     resume: bool = False,
     progress: Progress = nothing,
 ) -> None:
     """Train, and leave the run's folder (training/record.py) with an adapter for the base model in it.
 
-    `policy` as of `training.dpo.load_policy`, `declared` what the adapter is for. With `resume`, go on from the last
-    checkpoint, if there is one: the losses are those of an undisturbed run. Raises GenRecError if `out` holds something
-    else, or no answer that was drawn earned more than the others.
+    `policy` as of `training.dpo.load_policy`, `declared` what the adapter is for, `answers` as in `make_trainer`. With
+    `resume`, go on from the last checkpoint, if there is one: the losses are those of an undisturbed run. Raises
+    GenRecError if `out` holds something else, or no answer that was drawn earned more than the others.
     """
     record.require_startable(out, resume=resume)
     weights = weights_hash(policy.model)

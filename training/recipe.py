@@ -1,7 +1,7 @@
 """Recipes: YAML files that say what a training run does, all of it.
 
-The keys under `trainer:` are those of TRL's SFTConfig, DPOConfig or GRPOConfig and go there unchanged, except for a few that
-GenRec sets itself (training.trainer_keys.OWNED). Paths are relative to where the command runs.
+The keys under `trainer:` are those of TRL's SFTConfig, DPOConfig or GRPOConfig and go there unchanged, except for some
+that GenRec sets itself (training.trainer_keys.OWNED). Paths are relative to where the command runs.
 """
 
 import re

@@ -10,8 +10,13 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 from peft import LoraConfig, prepare_model_for_kbit_training
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
-from trl import DPOConfig, GRPOConfig, KTOConfig, SFTConfig
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainingArguments,
+)
 
 from genrec.errors import GenRecError
 from genrec.llm.chat import count_tokens
@@ -20,8 +25,6 @@ from genrec.validation import shortened
 from training.recipe import Recipe
 from training.record import CHECKPOINTS
 from training.trainer_keys import config_class
-
-TrlConfig = SFTConfig | DPOConfig | KTOConfig | GRPOConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +111,7 @@ def lora_config(recipe: Recipe) -> LoraConfig | None:
     )
 
 
-def trainer_config(
-    kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None
-) -> TrlConfig:
+def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None) -> TrainingArguments:
     """TRL's configuration: GenRec's defaults for this machine, the recipe's `trainer`, and what GenRec sets itself.
 
     `own` adds to the last. Raises GenRecError if TRL refuses a value, or if processes were started that do not
@@ -151,7 +152,7 @@ def trainer_config(
     return config
 
 
-def _require_optimiser_fits(recipe: Recipe, config: TrlConfig) -> None:
+def _require_optimiser_fits(recipe: Recipe, config: TrainingArguments) -> None:
     """Layer-wise GaLore steps while gradients are computed: the schedule does not reach it, nor do several batches."""
     if recipe.method == "galore" and config.optim.endswith("layerwise"):
         if config.lr_scheduler_type != "constant":
@@ -185,7 +186,7 @@ def _require_cuttable(recipe: Recipe) -> None:
         raise GenRecError("trainer.fsdp_config: GenRec uses version 2 and state_dict_type FULL_STATE_DICT")
 
 
-def _require_world_size(config: TrlConfig) -> None:
+def _require_world_size(config: TrainingArguments) -> None:
     """Raise GenRecError unless as many processes train together as were started."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if config.world_size != started:

@@ -133,8 +133,14 @@ def _finite(value: object) -> bool:
 
 def config_class(kind: str) -> type[Any]:
     """TRL's configuration of a kind of training; takes seconds to import."""
+    import trl  # deferred: loads torch, which most recipes do without
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from trl import DPOConfig, GRPOConfig, KTOConfig, SFTConfig  # deferred: loads torch, which most recipes do without
-    configs: dict[str, type[Any]] = {"sft": SFTConfig, "dpo": DPOConfig, "kto": KTOConfig, "grpo": GRPOConfig}
+        configs: dict[str, type[Any]] = {
+            "sft": trl.SFTConfig,
+            "dpo": trl.DPOConfig,
+            "kto": trl.KTOConfig,
+            "grpo": trl.GRPOConfig,
+        }
     return configs[kind]

@@ -82,7 +82,7 @@ def grpo(tmp_path, tiny_folder, monkeypatch, capsys):
     monkeypatch.setenv("GENREC_HOME", str(tmp_path / "home"))
     adapter = random_adapter(tmp_path / "adapter", 1)
     data, log, recipe = csv_of(town(), tmp_path / "town.csv"), tmp_path / "log", tmp_path / "recipe.yaml"
-    trainer = TRAINER | {"num_train_epochs": 6}
+    trainer = TRAINER | {"num_train_epochs": 4}
     values = {"kind": "grpo", "model": str(tiny_folder), "max_length": 2000, "lora": {"r": 4}}
     recipe.write_text(yaml.safe_dump(values | {"data": {"checkins": str(data)}, "trainer": trainer}))
     train = command("genrec-train", main, monkeypatch, capsys)
@@ -119,7 +119,7 @@ def test_a_round_teaches_the_adapter_where_people_went(grpo, tiny_folder):
 @pytest.mark.slow
 def test_what_is_worse_on_the_lines_kept_aside_is_not_used(grpo):
     adapter, run = grpo
-    code, out, err = run([("p2", "p5")] * 16 + [("p5", "p2")] * 4)
+    code, out, err = run([("p2", "p5")] * 10 + [("p5", "p2")] * 2)
     assert (code, "it waits" in out) == (0, True), (out, err)
     assert (current_version(adapter), versions_of(adapter)) == (1, [1])
 
@@ -145,7 +145,7 @@ def test_goes_on_after_a_kill_as_if_nothing_had_been(tmp_path, tiny_folder, monk
 
     def train(out, **how):
         policy = load_policy(recipe, declared.catalogue, declared.ranking_prompt)
-        train_grpo(recipe, policy, questions, answers, declared, tmp_path / out, **how)
+        train_grpo(recipe, policy, questions, declared, tmp_path / out, answers=answers, **how)
 
     def killed(done, total):
         if done == 2:
@@ -168,7 +168,7 @@ def test_goes_on_after_a_kill_as_if_nothing_had_been(tmp_path, tiny_folder, monk
     with pytest.raises(GenRecError, match="8 questions do not fill a batch of 10"):
         train_few = recipe.model_copy(update={"trainer": TRAINER | {"per_device_train_batch_size": 60}})
         policy = load_policy(recipe, declared.catalogue, declared.ranking_prompt)
-        train_grpo(train_few, policy, questions, answers, declared, tmp_path / "few")
+        train_grpo(train_few, policy, questions, declared, tmp_path / "few", answers=answers)
 
 
 @pytest.mark.slow

@@ -10,7 +10,15 @@ import training
 from genrec.cli.lazy import lazy_group
 from training.budget.spec import load_study
 from training.cli import COMMANDS
-from training.recipe import RANKERS_RECIPE, UPDATE_RECIPE, DpoRecipe, OnlineRecipe, PlacesRecipe, UpdateRecipe, load_recipe
+from training.recipe import (
+    RANKERS_RECIPE,
+    UPDATE_RECIPE,
+    DpoRecipe,
+    OnlineRecipe,
+    PlacesRecipe,
+    UpdateRecipe,
+    load_recipe,
+)
 from training.settings import trainer_config
 
 FOLDER = Path(training.__file__).parent / "recipes"

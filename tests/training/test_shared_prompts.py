@@ -28,7 +28,7 @@ def batch(seed):
 
 
 def group(seed):
-    """Rows as GRPO's trainer makes them, in any order: three prompts, filled up on the left, with 1 to 5 answers each."""
+    """Rows as GRPO's trainer makes them, in any order: three prompts, filled up on the left, with 1 to 5 answers."""
     draw = torch.Generator().manual_seed(seed)
 
     def tokens(least, most):

@@ -81,6 +81,5 @@ def teach(
         prompts = [tokens.prompt for tokens in pair_tokens(recipe, policy, lesson.pairs)]
         earned = [rewards_of(line, lesson.names) for line in lesson.lines]
         questions = [Question(*pair) for pair in zip(prompts, earned, strict=True)]
-        answers, declared = list(lesson.names.values()), lesson.declared
-        training = bar("training, steps")
-        train_grpo(recipe, policy, questions, answers, declared, run, resume=resume, progress=training)
+        answers, training = list(lesson.names.values()), bar("training, steps")
+        train_grpo(recipe, policy, questions, lesson.declared, run, answers=answers, resume=resume, progress=training)

@@ -27,6 +27,7 @@ class AnswerTrainer(GRPOTrainer):  # type: ignore[misc]
         super().__init__(**settings)
         self._masks = Masks(self.model)
         self._answers = Trie(answers, given=True)
+        self.eos_token_ids = sorted({answer[-1] for answer in answers})  # else TRL's metrics call all answers cut off
 
     def _tokenize_prompts(self, prompts: list[list[int]]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return prompts, None, {}
