@@ -53,8 +53,9 @@ OWNED = {
     _TOKENS,
 )
 
-# Keys of GRPOConfig's own that a recipe may set: the others are of how answers come about, and of long ones.
-OF_GRPO = {"learning_rate", "num_generations", "num_iterations", "beta", "epsilon"}
+# Keys of GRPOConfig's own that a recipe may set: the others are of how answers come about, of long ones, and of what
+# an earlier policy answered.
+OF_GRPO = {"learning_rate", "num_generations", "beta"}
 _DRAWN = "GenRec draws answers by itself, from the catalogue, and feedback rewards them"
 
 # Zero of these trains nothing, or divides by it.
@@ -68,7 +69,6 @@ POSITIVE = {
     "learning_rate",
     "max_steps",
     "num_generations",
-    "num_iterations",
     "num_train_epochs",
     "pad_to_multiple_of",
     "per_device_eval_batch_size",

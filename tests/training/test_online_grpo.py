@@ -137,7 +137,7 @@ def test_goes_on_after_a_kill_as_if_nothing_had_been(tmp_path, tiny_folder, monk
         model=str(tiny_folder),
         adapter=random_adapter(tmp_path / "sft", 1),
         lora=Lora(r=2),
-        trainer=TRAINER | {"num_train_epochs": 2, "gradient_accumulation_steps": 2},
+        trainer=TRAINER | {"num_train_epochs": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True},
     )
     prompts = [tiny_model().prompt_tokens([{"role": "user", "content": f"At Mon {i} you visit"}]) for i in range(8)]
     questions = [Question(tuple(prompt), {"2": 1.0, "5": -1.0}) for prompt in prompts]
@@ -177,6 +177,7 @@ def test_what_a_recipe_may_not_say_is_a_line(grpo):
     for change, told in {
         "trainer.use_vllm=true": "trainer.use_vllm: not to be set here: GenRec draws answers by itself",
         "trainer.temperature=2": "trainer.temperature: not to be set here",
+        "trainer.num_iterations=2": "trainer.num_iterations: not to be set here",
         "trainer.num_generations=0": "trainer.num_generations: must be above 0",
         "trainer.max_length=5": "trainer.max_length: not to be set here",
         "trainer.nonsense=1": "trainer.nonsense: GRPOConfig has no such key",

@@ -145,7 +145,7 @@ def grpo(
     adapter: AdapterPath,
     changes: Overrides = None,
 ) -> None:
-    """The same by GRPO: the adapter answers each question several times, and what feedback says of that counts."""
+    """Let an adapter go on learning by GRPO: from its own answers, and what feedback says of them; a round a call."""
     _round(context, recipe_of(GrpoRecipe, recipe_path, changes or []), feedback, adapter)
 
 
