@@ -9,6 +9,7 @@ from pathlib import Path
 
 from accelerate import PartialState
 from datasets import Dataset
+from transformers import Trainer
 from trl import DPOTrainer
 
 from genrec.cache import cache_home
@@ -22,7 +23,7 @@ from training.data.preferences import About, Preference
 from training.merge import merged, save_stacked
 from training.progress import Progress, nothing
 from training.prompts import LEARNED_PROMPTS
-from training.recipe import DpoRecipe, Recipe
+from training.recipe import DpoRecipe, PlacesRecipe, Recipe
 from training.settings import (
     Trainable,
     load_trainable,
@@ -37,10 +38,10 @@ from training.trainers.reference import PairTokens, reference_log_probabilities,
 REFERENCE = "reference"  # folder in GenRec's cache
 
 
-def load_policy(recipe: DpoRecipe, catalogue: str, ranking_prompt: str) -> Trainable:
+def load_policy(recipe: PlacesRecipe, catalogue: str, ranking_prompt: str) -> Trainable:
     """The model to start from, which is the reference, too: the base with the recipe's adapter merged into it.
 
-    `catalogue` and `ranking_prompt` are the hashes of those of the pairs. Raises GenRecError if there is another
+    `catalogue` and `ranking_prompt` are the hashes of those of what is learned. Raises GenRecError if there is another
     prompt now, or if the adapter was trained for another model, catalogue or prompt.
     """
     if ranking_prompt not in {prompt_version(words) for words in LEARNED_PROMPTS.values()}:
@@ -144,12 +145,7 @@ def train_dpo(
     dataset = pair_dataset(tokens, reference(policy, weights, tokens, scoring))
     trainer = make_trainer(recipe, policy, dataset, out)
     facts = {
-        "model": {
-            "name": recipe.model,
-            "sha256": weights,  # with the adapter that training started from
-            "dtype": policy.info.dtype,
-            "device": policy.info.device,
-        },
+        "model": about_model(recipe, policy, weights),
         "data": {
             "pairs": about.pairs,
             "tokens": sum(2 * len(pair.prompt) + len(pair.chosen) + len(pair.rejected) for pair in tokens),
@@ -158,10 +154,21 @@ def train_dpo(
         },
     }
     if run_stage(trainer, recipe, facts, out, resume=resume, progress=training):
-        save_result(trainer, recipe, policy, out, about)
+        declared = Adapter(base=recipe.model, catalogue=about.catalogue, ranking_prompt=about.ranking_prompt)
+        save_result(trainer, recipe, policy, out, declared)
 
 
-def save_result(trainer: DPOTrainer, recipe: DpoRecipe, policy: Trainable, out: Path, about: About) -> None:
+def about_model(recipe: Recipe, policy: Trainable, weights: str) -> dict[str, str]:
+    """What a run says of the model that it started from; `weights` as in `reference`."""
+    return {
+        "name": recipe.model,
+        "sha256": weights,  # with the adapter that training started from
+        "dtype": policy.info.dtype,
+        "device": policy.info.device,
+    }
+
+
+def save_result(trainer: Trainer, recipe: PlacesRecipe, policy: Trainable, out: Path, declared: Adapter) -> None:
     """Write one adapter for the base model, or the model with its tokenizer, into `out`; its declaration comes last."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     if recipe.adapts:
@@ -173,4 +180,4 @@ def save_result(trainer: DPOTrainer, recipe: DpoRecipe, policy: Trainable, out: 
         (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
         if recipe.method in ("full", "galore"):
             policy.tokenizer.save_pretrained(out)
-    write_declaration(out, Adapter(base=recipe.model, catalogue=about.catalogue, ranking_prompt=about.ranking_prompt))
+    write_declaration(out, declared)

@@ -1,7 +1,7 @@
 """Recipes: YAML files that say what a training run does, all of it.
 
-The keys under `trainer:` are those of TRL's SFTConfig or DPOConfig and go there unchanged, except for a few that
-GenRec sets itself (training.trainer_keys.OWNED). Paths are relative to where the command runs.
+The keys under `trainer:` are those of TRL's SFTConfig, DPOConfig or GRPOConfig and go there unchanged, except for some
+that GenRec sets itself (training.trainer_keys.OWNED). Paths are relative to where the command runs.
 """
 
 import re
@@ -22,7 +22,7 @@ from genrec.rankers.ranking_prompt import MOST_VISITS
 from genrec.validation import read_text, shortened
 from training.trainer_keys import checked_trainer
 
-Kind = Literal["sft", "dpo", "kto"]  # of training with TRL; kto is a stage of budget studies only
+Kind = Literal["sft", "dpo", "kto", "grpo"]  # of training with TRL; kto is a stage of budget studies only
 Method = Literal["full", "lora", "qlora", "galore"]
 NetworkName = Literal["m2trec", "cml", "coder"]
 
@@ -115,19 +115,30 @@ class SftRecipe(Recipe):
         return self
 
 
-class DpoRecipe(Recipe):
-    """Direct preference optimisation, usually of what SFT gave."""
+class PlacesRecipe(Recipe):
+    """What is said of places, by their numbers, usually to what SFT gave."""
 
-    kind: Literal["dpo"]
-    preferences: Path  # JSON Lines of pairs
     adapter: Path | None = None  # of SFT, to start from
-    data: Data | None = None  # what `genrec-train preferences` makes pairs of
+    data: Data | None = None  # what pairs are made of, by `genrec-train preferences` or from feedback
 
     @model_validator(mode="after")
     def _pairs_are_numbers(self) -> Self:
         if self.data is not None and self.data.prompt == "diary":
             raise ValueError("data.prompt: pairs are of places' numbers, and diaries are for sft")
         return self
+
+
+class DpoRecipe(PlacesRecipe):
+    """Direct preference optimisation."""
+
+    kind: Literal["dpo"]
+    preferences: Path  # JSON Lines of pairs
+
+
+class GrpoRecipe(PlacesRecipe):
+    """Group relative policy optimisation: of answers that the model gives itself, by what feedback says of them."""
+
+    kind: Literal["grpo"]
 
 
 class RankersRecipe(_Strict):
@@ -184,8 +195,8 @@ ONLINE_RECIPE = Path(__file__).parent / "recipes" / "online-fusion.yaml"
 RANKERS_RECIPE = Path(__file__).parent / "recipes" / "rankers.yaml"
 UPDATE_RECIPE = Path(__file__).parent / "recipes" / "update-rewarmed.yaml"
 
-AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, RankersRecipe, UpdateRecipe, OnlineRecipe)
-AnyRecipe = SftRecipe | DpoRecipe | RankersRecipe | UpdateRecipe | OnlineRecipe
+AnyKind = TypeVar("AnyKind", SftRecipe, DpoRecipe, GrpoRecipe, RankersRecipe, UpdateRecipe, OnlineRecipe)
+AnyRecipe = SftRecipe | DpoRecipe | GrpoRecipe | RankersRecipe | UpdateRecipe | OnlineRecipe
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
@@ -213,13 +224,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
 
 def recipe_of(kind: type[AnyKind], path: Path, overrides: Sequence[str]) -> AnyKind:
     """As `load_recipe`, for a command that takes one kind; raises GenRecError for another."""
-    recipe = load_recipe(path, overrides)
-    if not isinstance(recipe, kind):
-        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}: use `genrec-train {recipe.kind}`")
+    if not isinstance(recipe := load_recipe(path, overrides), kind):
+        command = recipe.kind.replace("grpo", "online grpo")
+        raise GenRecError(f"{path} is a recipe of kind {recipe.kind}: use `genrec-train {command}`")
     return recipe
 
 
-def dump_recipe(recipe: AnyRecipe) -> str:
+def dump_recipe(recipe: BaseModel) -> str:
     """The recipe with all defaults, as YAML that `load_recipe` reads."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 

@@ -24,7 +24,7 @@ from genrec import __version__
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only, write_text
 from genrec.validation import read_json
-from training.recipe import DpoRecipe, SftRecipe, dump_recipe, load_recipe
+from training.recipe import Recipe, dump_recipe, load_recipe
 
 RECIPE, RUN, METRICS, LOSS, TIMES = "recipe.yaml", "run.json", "metrics.jsonl", "loss.png", "times.json"
 CHECKPOINTS = "checkpoints"
@@ -61,7 +61,7 @@ def require_startable(out: Path, *, resume: bool) -> None:
         require_only(out, {CHECKPOINTS})
 
 
-def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> None:
+def begin(out: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
     """Write recipe.yaml and run.json, or check that those in `out` are of the same run; else raise GenRecError."""
     run = {"seed": recipe.seed, **facts, "versions": versions()}
     if not (out / RUN).exists():
@@ -69,7 +69,7 @@ def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> No
         write_text(out / RUN, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
         return
     begun = load_recipe(out / RECIPE)
-    if not isinstance(begun, SftRecipe | DpoRecipe) or _without_layout(begun) != _without_layout(recipe):
+    if not isinstance(begun, Recipe) or _without_layout(begun) != _without_layout(recipe):
         raise GenRecError(f"{out} holds a run of another recipe, see its {RECIPE}; name another --out")
     old = read_json(out / RUN, _Facts, "an account of a run").root
     before, now = examples_a_step(begun, old.get("processes", 1)), examples_a_step(recipe, run.get("processes", 1))
@@ -83,12 +83,12 @@ def begin(out: Path, recipe: SftRecipe | DpoRecipe, facts: dict[str, Any]) -> No
         raise GenRecError(f"{out} holds a run with other {', '.join(differing)}, see its {RUN}; name another --out")
 
 
-def _without_layout(recipe: SftRecipe | DpoRecipe) -> dict[str, Any]:
+def _without_layout(recipe: Recipe) -> dict[str, Any]:
     trainer = {key: value for key, value in recipe.trainer.items() if key not in LAYOUT}
     return recipe.model_copy(update={"trainer": trainer}).model_dump(mode="json")
 
 
-def examples_a_step(recipe: SftRecipe | DpoRecipe, processes: int) -> int:
+def examples_a_step(recipe: Recipe, processes: int) -> int:
     """How many examples all processes learn from before the weights move."""
     batch = recipe.trainer.get("per_device_train_batch_size", 8)  # transformers' own defaults
     return int(processes * batch * recipe.trainer.get("gradient_accumulation_steps", 1))

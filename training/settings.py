@@ -10,8 +10,13 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 from peft import LoraConfig, prepare_model_for_kbit_training
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
-from trl import DPOConfig, KTOConfig, SFTConfig
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainingArguments,
+)
 
 from genrec.errors import GenRecError
 from genrec.llm.chat import count_tokens
@@ -106,9 +111,7 @@ def lora_config(recipe: Recipe) -> LoraConfig | None:
     )
 
 
-def trainer_config(
-    kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None
-) -> SFTConfig | DPOConfig | KTOConfig:
+def trainer_config(kind: str, recipe: Recipe, out: Path, own: Mapping[str, Any] | None = None) -> TrainingArguments:
     """TRL's configuration: GenRec's defaults for this machine, the recipe's `trainer`, and what GenRec sets itself.
 
     `own` adds to the last. Raises GenRecError if TRL refuses a value, or if processes were started that do not
@@ -136,7 +139,7 @@ def trainer_config(
         "output_dir": str(out / CHECKPOINTS),
         "use_cpu": not cuda,
         "seed": recipe.seed,
-        "max_length": None,  # lengths were checked; TRL would cut
+        **({} if kind == "grpo" else {"max_length": None}),  # lengths were checked; TRL would cut
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would write 0 for a loss that is no number
     }
@@ -149,7 +152,7 @@ def trainer_config(
     return config
 
 
-def _require_optimiser_fits(recipe: Recipe, config: SFTConfig | DPOConfig | KTOConfig) -> None:
+def _require_optimiser_fits(recipe: Recipe, config: TrainingArguments) -> None:
     """Layer-wise GaLore steps while gradients are computed: the schedule does not reach it, nor do several batches."""
     if recipe.method == "galore" and config.optim.endswith("layerwise"):
         if config.lr_scheduler_type != "constant":
@@ -171,8 +174,8 @@ def _require_cuttable(recipe: Recipe) -> None:
         if os.environ.get("ACCELERATE_USE_FSDP") == "true":
             raise GenRecError("give FSDP's settings as trainer.fsdp_config of the recipe, not to `accelerate launch`")
         return
-    if recipe.kind == "dpo":
-        raise GenRecError("trainer.fsdp_config is for sft: dpo trains a whole copy on each device")
+    if recipe.kind != "sft":
+        raise GenRecError(f"trainer.fsdp_config is for sft: {recipe.kind} trains a whole copy on each device")
     if recipe.method == "galore":
         raise GenRecError("GaLore projects whole matrices: it does not go with trainer.fsdp_config")
     given = recipe.trainer["fsdp_config"]
@@ -183,7 +186,7 @@ def _require_cuttable(recipe: Recipe) -> None:
         raise GenRecError("trainer.fsdp_config: GenRec uses version 2 and state_dict_type FULL_STATE_DICT")
 
 
-def _require_world_size(config: SFTConfig | DPOConfig | KTOConfig) -> None:
+def _require_world_size(config: TrainingArguments) -> None:
     """Raise GenRecError unless as many processes train together as were started."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if config.world_size != started:

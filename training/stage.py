@@ -1,4 +1,4 @@
-"""One training run, from its first step or last checkpoint to the drawn loss: what SFT and DPO have in common."""
+"""One training run, from its first step or last checkpoint to the drawn loss: what SFT, DPO and GRPO have in common."""
 
 import json
 import resource
@@ -19,7 +19,7 @@ from genrec.llm.quiet import quiet_transformers
 from genrec.validation import read_json
 from training import layouts, record
 from training.progress import Progress
-from training.recipe import DpoRecipe, SftRecipe
+from training.recipe import Recipe
 from training.trainers.callbacks import Bar, MetricsFile, WeightsMove, trainable_parameters
 from training.trainers.labelled_loss import labelled_loss
 
@@ -44,7 +44,7 @@ def built(trainer_class: type[AnyTrainer], **arguments: Any) -> AnyTrainer:
 
 def run_stage(
     trainer: Trainer,
-    recipe: SftRecipe | DpoRecipe,
+    recipe: Recipe,
     facts: dict[str, Any],
     out: Path,
     *,
@@ -55,7 +55,8 @@ def run_stage(
 
     Raises GenRecError if `out` holds another run, or the run would train nothing or diverges.
     """
-    trainer.add_callback(WeightsMove())
+    if recipe.kind != "grpo":  # there a step moves nothing if all answers to each of its questions earn the same
+        trainer.add_callback(WeightsMove())
     trainer.add_callback(MetricsFile(out / record.METRICS))
     trainer.add_callback(Bar(progress))
     main: bool = trainer.is_world_process_zero()

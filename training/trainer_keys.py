@@ -53,6 +53,11 @@ OWNED = {
     _TOKENS,
 )
 
+# Keys of GRPOConfig's own that a recipe may set: the others are of how answers come about, of long ones, and of what
+# an earlier policy answered.
+OF_GRPO = {"learning_rate", "num_generations", "beta"}
+_DRAWN = "GenRec draws answers by itself, from the catalogue, and feedback rewards them"
+
 # Zero of these trains nothing, or divides by it.
 POSITIVE = {
     "adam_epsilon",
@@ -63,6 +68,7 @@ POSITIVE = {
     "gradient_accumulation_steps",
     "learning_rate",
     "max_steps",
+    "num_generations",
     "num_train_epochs",
     "pad_to_multiple_of",
     "per_device_eval_batch_size",
@@ -83,12 +89,13 @@ def checked_trainer(kind: str, values: Mapping[Any, Any]) -> tuple[dict[str, Any
     if not values:
         return {}, []
     config = config_class(kind)
+    owned = dict.fromkeys(config.__annotations__.keys() - OF_GRPO, _DRAWN) | OWNED if kind == "grpo" else OWNED
     hints = typing.get_type_hints(config)
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
     checked: dict[str, Any] = {}
     problems = []
     for key, value in values.items():
-        if reason := OWNED.get(key) or (_HERE if str(key).startswith("hub_") else None):
+        if reason := owned.get(key) or (_HERE if str(key).startswith("hub_") else None):
             problems.append(shortened(f"trainer.{key}: not to be set here: {reason}"))
         elif key not in defaults:
             problems.append(shortened(f"trainer.{key}: {config.__name__} has no such key"))
@@ -115,7 +122,7 @@ def number_problem(key: str, value: object, default: object) -> str | None:
         return "must be a finite number"
     if value < 0 and value != default:
         return "must not be below 0"
-    if value == 0 and key in POSITIVE:
+    if value == 0 and value != default and key in POSITIVE:
         return "must be above 0"
     return "must be below 1" if key in BELOW_ONE and value >= 1 else None
 
@@ -126,8 +133,14 @@ def _finite(value: object) -> bool:
 
 def config_class(kind: str) -> type[Any]:
     """TRL's configuration of a kind of training; takes seconds to import."""
+    import trl  # deferred: loads torch, which most recipes do without
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from trl import DPOConfig, KTOConfig, SFTConfig  # deferred: loads torch, which most recipes do without
-    configs: dict[str, type[Any]] = {"sft": SFTConfig, "dpo": DPOConfig, "kto": KTOConfig}
+        configs: dict[str, type[Any]] = {
+            "sft": trl.SFTConfig,
+            "dpo": trl.DPOConfig,
+            "kto": trl.KTOConfig,
+            "grpo": trl.GRPOConfig,
+        }
     return configs[kind]

@@ -77,7 +77,7 @@ def test_all_problems_are_told_at_once(written):
         ({"data": {"cities": {"count": 2}}}, "data: many cities share no POIs: set relabel to true"),
         ({"trainer": {"optim": "galore_adamw"}}, "set method to galore"),
         ({"method": "galore", "trainer": {"optim": "adamw_torch"}}, "whose name begins with galore"),
-        ({"kind": "ppo"}, "'kind' must be one of 'sft', 'dpo', 'rankers', 'update', 'online', not ppo"),
+        ({"kind": "ppo"}, "'kind' must be one of 'sft', 'dpo', 'grpo', 'rankers', 'update', 'online', not ppo"),
         ({"trainer": 3}, "trainer: Input should be a valid dictionary"),
     ],
 )

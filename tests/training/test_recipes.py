@@ -10,7 +10,15 @@ import training
 from genrec.cli.lazy import lazy_group
 from training.budget.spec import load_study
 from training.cli import COMMANDS
-from training.recipe import RANKERS_RECIPE, UPDATE_RECIPE, DpoRecipe, OnlineRecipe, UpdateRecipe, load_recipe
+from training.recipe import (
+    RANKERS_RECIPE,
+    UPDATE_RECIPE,
+    DpoRecipe,
+    OnlineRecipe,
+    PlacesRecipe,
+    UpdateRecipe,
+    load_recipe,
+)
 from training.settings import trainer_config
 
 FOLDER = Path(training.__file__).parent / "recipes"
@@ -79,8 +87,8 @@ def test_a_header_says_what_is_needed_and_commands_that_exist(path):
 def test_a_recipe_of_online_learning_is_one(path, tmp_path):
     recipe = load_recipe(path)
     assert "# Needs: " in header(path) and all(words[0] == "online" for words in commands(path))
-    if isinstance(recipe, DpoRecipe):
-        assert trainer_config("dpo", recipe, tmp_path).learning_rate == recipe.trainer["learning_rate"]
+    if isinstance(recipe, PlacesRecipe):
+        assert trainer_config(recipe.kind, recipe, tmp_path).learning_rate == recipe.trainer["learning_rate"]
     else:
         assert recipe == OnlineRecipe(kind="online")
 

@@ -1,4 +1,4 @@
-"""`genrec-train online`: a fusion that goes on learning from what people say of the places that it names."""
+"""`genrec-train online`: rankers that go on learning from what people say of the places that they name."""
 
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from training.online.judging import judge
 from training.online.material import material, own_offline, sample, synthetic_offline, visits_between
 from training.online.playback import play_back
 from training.online.rounds import learn, serving
-from training.recipe import ONLINE_RECIPE, DpoRecipe, OnlineRecipe, recipe_of
+from training.recipe import ONLINE_RECIPE, DpoRecipe, GrpoRecipe, OnlineRecipe, recipe_of
 
 online = typer.Typer(help="Go on learning from what people say of the places named.", no_args_is_help=True)
 
@@ -120,25 +120,45 @@ def export_command(
         )
 
 
+AdapterPath = Annotated[
+    Path, typer.Option("--adapter", metavar="DIR", help="The adapter of a language model that goes on learning.")
+]
+
+
 @online.command("dpo")
 def dpo(
     context: typer.Context,
     recipe_path: RecipePath,
     feedback: FeedbackPath,
-    adapter: Annotated[Path, typer.Option("--adapter", metavar="DIR", help="The adapter that goes on learning.")],
+    adapter: AdapterPath,
     changes: Overrides = None,
 ) -> None:
     """Let an adapter of a language model go on learning from feedback by DPO; a round a call, on what is new."""
-    recipe = recipe_of(DpoRecipe, recipe_path, changes or [])
-    from training.online.adapter import learn_pairs  # deferred: loads TRL
+    _round(context, recipe_of(DpoRecipe, recipe_path, changes or []), feedback, adapter)
+
+
+@online.command("grpo")
+def grpo(
+    context: typer.Context,
+    recipe_path: RecipePath,
+    feedback: FeedbackPath,
+    adapter: AdapterPath,
+    changes: Overrides = None,
+) -> None:
+    """Let an adapter go on learning by GRPO: from its own answers, and what feedback says of them; a round a call."""
+    _round(context, recipe_of(GrpoRecipe, recipe_path, changes or []), feedback, adapter)
+
+
+def _round(context: typer.Context, recipe: DpoRecipe | GrpoRecipe, feedback: Path, adapter: Path) -> None:
+    from training.online.adapter import learn_adapter  # deferred: loads TRL
 
     context.with_resource(one_writer(adapter, folder=True))
     checkins = read(recipe.data) if recipe.data else None
     if checkins is None:
-        raise GenRecError("online DPO needs a recipe with data.checkins")
+        raise GenRecError(f"online {recipe.kind} needs a recipe with data.checkins")
     lines = read_feedback(feedback, checkins, datetime.now())
     with stages() as stage:
-        learned, version = learn_pairs(recipe, adapter, lines, stage)
+        learned, version = learn_adapter(recipe, adapter, lines, stage)
     adopted = "it waits" if version is None else f"version {version} is in use now"
     for name, chance in (("before", learned.before), ("after", learned.after)):
         out.print(f"{name}: the better place of a pair, if one of the two, {told(chance)}", markup=False)

@@ -1,8 +1,8 @@
-"""Online DPO: an adapter of a language model goes on learning from feedback, a round at a time.
+"""An adapter of a language model goes on learning from feedback by DPO or GRPO, a round at a time.
 
     ADAPTER/                       the adapter, with versions as `genrec.versions` keeps them
-    ADAPTER/online/N.jsonl         the pairs of the round after N feedbacks
-    ADAPTER/online/N/              its training run; a killed one is resumed
+    ADAPTER/online/N.jsonl         the pairs of the round after N feedbacks, if it was by DPO
+    ADAPTER/online/N/              its training run (by GRPO: N-grpo/); a killed one is resumed
 
 A pair is a place that was visited and one that was named beside it. The last pairs of a round are not learned: by them
 the new version is judged, and is put in use only if it is not worse.
@@ -17,26 +17,25 @@ from pathlib import Path
 import numpy as np
 
 from genrec.cache import cache_home
-from genrec.checkins import Checkins
-from genrec.columns import POI_ID
 from genrec.errors import GenRecError
 from genrec.files import write_text
+from genrec.llm.adapter import Adapter
 from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
 from genrec.versions import current_version, discard_next, settled
-from training import record
-from training.data.examples import Prompter, read
-from training.data.preferences import Preference, write_preferences
-from training.dpo import REFERENCE, load_policy, pair_tokens, train_dpo
+from training.data.examples import read
+from training.data.preferences import Preference
+from training.dpo import REFERENCE, load_policy, pair_tokens
 from training.online.adoption import adopt, not_worse
 from training.online.estimates import Estimate, mean_of
-from training.online.feedback import Feedback, Shown, questions_of
-from training.online.learner import MOST
+from training.online.feedback import Feedback
+from training.online.lessons import Lesson, names_of, pairs_of, teach
 from training.online.policy import Floats
+from training.online.worth import weight_of
 from training.progress import Progress
 from training.prompts import LEARNED_PROMPTS
-from training.recipe import Data, DpoRecipe
+from training.recipe import Data, DpoRecipe, GrpoRecipe, PlacesRecipe
 from training.settings import Trainable
 from training.trainers.reference import reference_log_probabilities, weights_hash
 from training.updates.account import ONLINE
@@ -44,6 +43,7 @@ from training.updates.account import ONLINE
 FOLDER, DONE, DECLARATION = "online", "done.json", "genrec.json"
 KEPT = 0.2  # of the pairs: the version is judged by them
 LEAST = 10  # pairs of a round
+RUN_OF = {"dpo": "", "grpo": "-grpo"}  # what the name of a run's folder ends with
 FILES = ("adapter_model.safetensors", "adapter_config.json", DECLARATION)
 
 
@@ -63,8 +63,8 @@ class PairRound:
     advantage: Estimate
 
 
-def learn_pairs(
-    recipe: DpoRecipe, adapter: Path, feedback: Sequence[Feedback], bar: Callable[[str], Progress]
+def learn_adapter(
+    recipe: DpoRecipe | GrpoRecipe, adapter: Path, feedback: Sequence[Feedback], bar: Callable[[str], Progress]
 ) -> tuple[PairRound, int | None]:
     """One round on the feedback that is new since the last; returns what it taught, and the version if it was adopted.
 
@@ -79,27 +79,16 @@ def learn_pairs(
     catalogue, words = catalogue_hash(checkins.pois), prompt_version(LEARNED_PROMPTS[data.prompt])
     recipe = recipe.model_copy(update={"adapter": before})
     policy = load_policy(recipe, catalogue, words)
-    pairs = _pairs(usable, checkins, data, policy)
-    kept, run = pairs[cut:], adapter / FOLDER / str(len(feedback))
+    pairs = pairs_of(usable, checkins, data, policy)
+    kept, run = pairs[cut:], adapter / FOLDER / f"{len(feedback)}{RUN_OF[recipe.kind]}"
     old = _right(recipe, policy, kept, bar("before, pairs"))
     if not (run / DECLARATION).exists():
-        path = adapter / FOLDER / f"{len(feedback)}.jsonl"
-        settings = {"feedback": len(feedback), "data": data.model_dump(mode="json")}
-        about = write_preferences(
-            path,
-            pairs[:cut],
-            catalogue=catalogue,
-            ranking_prompt=words,
-            settings=settings,
-            left_out={},
-            reference_prefers_chosen={},
-        )
-        scoring, training = bar("reference, pairs"), bar("training, steps")
-        resume = (run / record.RUN).exists()
-        train_dpo(recipe, policy, pairs[:cut], about, run, resume=resume, scoring=scoring, training=training)
+        declared = Adapter(base=recipe.model, catalogue=catalogue, ranking_prompt=words)
+        lesson = Lesson(len(feedback), usable[:cut], pairs[:cut], names_of(checkins), declared)
+        teach(recipe, policy, lesson, run, bar)
     taught = recipe.model_copy(update={"adapter": run})
     new = _right(taught, load_policy(taught, catalogue, words), kept, bar("after, pairs"))
-    gained = np.array([_weight(line) for line in usable[cut:]]) * (new - old)
+    gained = np.array([weight_of(line) for line in usable[cut:]]) * (new - old)
     people = np.unique([line.user_id for line in usable[cut:]], return_inverse=True)[1]
     learned = PairRound(*(mean_of(values, people) for values in (old, new, gained)))
     version = _adopt(adapter, run, learned, len(feedback)) if not_worse(gained) else None
@@ -107,9 +96,9 @@ def learn_pairs(
     return learned, version
 
 
-def _data(recipe: DpoRecipe) -> Data:
+def _data(recipe: PlacesRecipe) -> Data:
     if recipe.data is None or recipe.data.checkins is None or recipe.method != "lora":
-        raise GenRecError("online DPO needs a recipe with data.checkins, and method lora")
+        raise GenRecError(f"online {recipe.kind} needs a recipe with data.checkins, and method lora")
     return recipe.data
 
 
@@ -119,35 +108,7 @@ def _done(adapter: Path) -> int:
     return int(json.loads(path.read_text())) if path.exists() else 0
 
 
-def _pairs(usable: Sequence[Feedback], checkins: Checkins, data: Data, policy: Trainable) -> list[Preference]:
-    """The visited place against another that was named, in the words of serving."""
-    index = {place: str(i) for i, place in enumerate(checkins.pois[POI_ID])}
-    prompter = Prompter(checkins, data, _model(policy).count_tokens)
-    return [
-        Preference(
-            prompt=tuple(prompter.ask(example).messages),
-            chosen=index[str(line.visited)],
-            rejected=index[_other(line).poi_id],
-            source="feedback",
-            rule="truth",
-        )
-        for line, example in zip(usable, questions_of(usable, checkins), strict=True)
-    ]
-
-
-def _other(line: Feedback) -> Shown:
-    """The first disliked place, else the first that was named and not visited."""
-    others = [one for one in line.shown if one.poi_id != line.visited]
-    return next((one for one in others if one.poi_id in line.disliked), others[0])
-
-
-def _weight(line: Feedback) -> float:
-    """What a pair counts, since chance decided whether both places were named."""
-    [visited] = [one.propensity for one in line.shown if one.poi_id == line.visited]
-    return min(1 / (visited * _other(line).propensity), MOST)
-
-
-def _right(recipe: DpoRecipe, policy: Trainable, pairs: Sequence[Preference], progress: Progress) -> Floats:
+def _right(recipe: PlacesRecipe, policy: Trainable, pairs: Sequence[Preference], progress: Progress) -> Floats:
     """The chance that a model names the better place of each pair, if it names one of the two."""
     tokens = pair_tokens(recipe, policy, pairs)
     cache = cache_home() / REFERENCE

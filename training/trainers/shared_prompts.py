@@ -1,5 +1,6 @@
-"""Both answers of a pair in one sequence: their prompt, nearly all of their tokens, is read once."""
+"""All answers to a prompt in one sequence: their prompt, nearly all of their tokens, is read once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,15 +10,15 @@ from trl.trainer.utils import FusedCausalLMOutput
 from genrec.llm.masks import Masks
 
 NO_LABEL = -100
-PADDING, PROMPT, CHOSEN, REJECTED = -1, 0, 1, 2  # what a token of a sequence is part of
+PADDING, PROMPT, FIRST = -1, 0, 1  # what a token of a sequence is part of: nothing, the prompt, the first answer, ...
 
 
 class SharedPrompts:
-    """A model, called as TRL's DPOTrainer calls it: first the rows of the chosen answers, then those of the rejected.
+    """A model, called as TRL's trainers call it, with a row for each prompt and answer; rows may share their prompt.
 
-    It reads one sequence a pair: prompt, chosen, the prompt's last token once more, rejected. An answer sees the
-    prompt and itself, at the positions that it has in a row of its own, so its log-probabilities are those of such
-    a row. The last token stands there twice because two different tokens follow it.
+    It reads one sequence a prompt: prompt, an answer, the prompt's last token once more, the next answer, and so on.
+    An answer sees the prompt and itself, at the positions that it has in a row of its own, so its log-probabilities
+    are those of such a row. The last token stands there before each answer because different tokens follow it.
     """
 
     def __init__(self, model: torch.nn.Module, masks: Masks) -> None:
@@ -27,19 +28,24 @@ class SharedPrompts:
     def __call__(
         self, *, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor, **settings: Any
     ) -> FusedCausalLMOutput:
-        """Figures of each next token, shape (2 x pairs, tokens - 1), zero where there is no label.
+        """Figures of each next token, shape (rows, tokens - 1), zero where there is no label.
 
-        `input_ids` and `labels` have shape (2 x pairs, tokens); rows are filled up on the right, which `labels` show
-        as well as `attention_mask`.
+        `input_ids` and `labels` have shape (rows, tokens); what fills rows up, on either side, has no attention, and
+        the labels are those of the answer.
         """
         labelled = labels != NO_LABEL
-        starts = labelled.int().argmax(1).tolist()  # where the answers begin; the prompt before is that of both
-        ends = [start + count for start, count in zip(starts, labelled.sum(1).tolist(), strict=True)]
-        pairs = len(input_ids) // 2
-        rows = [_row(input_ids[i], input_ids[i + pairs], starts[i], ends[i], ends[i + pairs]) for i in range(pairs)]
+        lefts = attention_mask.int().argmax(1).tolist()
+        starts = labelled.int().argmax(1).tolist()  # where the answers begin
+        counts = labelled.sum(1).tolist()
+        prompts = [row[left:start] for row, left, start in zip(input_ids, lefts, starts, strict=True)]
+        answers = [row[start : start + count] for row, start, count in zip(input_ids, starts, counts, strict=True)]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for row, prompt in enumerate(prompts):
+            groups.setdefault(tuple(prompt.tolist()), []).append(row)
+        sequences = [_sequence(prompts[rows[0]], [answers[row] for row in rows]) for rows in groups.values()]
         tokens, positions, parts, targets = (
             pad_sequence(list(column), batch_first=True, padding_value=value)
-            for column, value in zip(zip(*rows, strict=True), (0, 0, PADDING, NO_LABEL), strict=True)
+            for column, value in zip(zip(*sequences, strict=True), (0, 0, PADDING, NO_LABEL), strict=True)
         )
         mine, theirs = parts[:, :, None], parts[:, None, :]
         visible = ((theirs == PROMPT) | (theirs == mine)) & (positions[:, None, :] <= positions[:, :, None])
@@ -51,10 +57,14 @@ class SharedPrompts:
             **settings,
         )
         wanted = labelled[:, 1:]
-        chosen, rejected = ((targets != NO_LABEL) & (parts == part) for part in (CHOSEN, REJECTED))
+        where = {
+            row: (number, (parts[number] == part) & (targets[number] != NO_LABEL))
+            for number, rows in enumerate(groups.values())
+            for part, row in enumerate(rows, start=FIRST)
+        }
 
         def by_answer(figures: torch.Tensor) -> torch.Tensor:
-            found = torch.cat([figures[chosen], figures[rejected]])
+            found = torch.cat([figures[where[row][0]][where[row][1]] for row in range(len(input_ids))])
             return figures.new_zeros(wanted.shape).masked_scatter(wanted, found)
 
         names = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
@@ -62,18 +72,18 @@ class SharedPrompts:
         return FusedCausalLMOutput(**figures, label_mask=wanted, aux_loss=read.aux_loss)
 
 
-def _row(
-    chosen: torch.Tensor, rejected: torch.Tensor, start: int, chosen_end: int, rejected_end: int
+def _sequence(
+    prompt: torch.Tensor, answers: Sequence[torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Tokens, positions, parts and next tokens of the sequence of a pair, whose answers begin at `start`."""
-    place = torch.arange(max(chosen_end, rejected_end), device=chosen.device)
-    lengths = torch.tensor([start - 1, chosen_end - start + 1, rejected_end - start + 1], device=chosen.device)
-    parts = torch.tensor([PROMPT, CHOSEN, REJECTED], device=chosen.device)
-    none = chosen.new_full((1,), NO_LABEL)
-    following = [none.expand(start - 1), chosen[start:chosen_end], none, rejected[start:rejected_end], none]
-    return (
-        torch.cat([chosen[:chosen_end], rejected[start - 1 : rejected_end]]),
-        torch.cat([place[:chosen_end], place[start - 1 : rejected_end]]),
-        parts.repeat_interleave(lengths),
-        torch.cat(following),
-    )
+    """Tokens, positions, parts and next tokens of the sequence of a prompt and its answers."""
+    start = len(prompt) - 1
+    none = prompt.new_full((1,), NO_LABEL)
+    tokens, positions, parts = [prompt[:-1]], [torch.arange(start)], [torch.full((start,), PROMPT)]
+    following = [none.expand(start)]
+    for part, answer in enumerate(answers, start=FIRST):
+        tokens += [prompt[-1:], answer]
+        positions.append(torch.arange(start, start + len(answer) + 1))
+        parts.append(torch.full((len(answer) + 1,), part))
+        following += [answer, none]
+    device = prompt.device
+    return torch.cat(tokens), torch.cat(positions).to(device), torch.cat(parts).to(device), torch.cat(following)
