@@ -12,10 +12,11 @@ from typing import Literal, NamedTuple, Self
 
 import polars as pl
 
-from genrec.columns import LATITUDE, LONGITUDE, OFFSET, POI_ID, TIME, USER, UTC
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, OFFSET, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.files import atomic_path
 from genrec.ids import whole
+from genrec.reading.categories import one_kind
 from genrec.reading.clocks import Clocks
 from genrec.reading.formats import Layout
 from genrec.reading.nothing import is_nothing
@@ -107,13 +108,19 @@ class RowTyper:
         self._layout, self._bad, self._known_pois = layout, bad, known_pois
         self._styles, self._offsets = (clocks.styles, clocks.offsets) if clocks else ({}, None)
         self._limit = None if bad.skip else 1
-        self._commas = 0  # coordinates with a decimal comma
+        self._commas = self._kinds = 0  # coordinates with a decimal comma; categories that are lists or paths
         unused = {c for c in (TIME, UTC) if c not in self._styles} | (set() if self._offsets else {OFFSET})
         self.columns = [c for c in layout.columns if c not in unused]
 
     def notes(self) -> list[str]:
         """What was repaired in the values."""
-        return [f"{self._commas:,} coordinates with a decimal comma: read as with a point"] if self._commas else []
+        notes = []
+        if self._commas:
+            notes.append(f"{self._commas:,} coordinates with a decimal comma: read as with a point")
+        if self._kinds:
+            kinds = "lists or paths: the first of a list is taken, and the last part of a path (A > B)"
+            notes.append(f"{self._kinds:,} categories are {kinds}")
+        return notes
 
     def rows(self, records: Records) -> pl.DataFrame:
         """The good rows of a block; the others go to `bad`."""
@@ -142,6 +149,9 @@ class RowTyper:
                 self._faults[index] = Fault(self._layout.label(column), reason(index))
 
     def _name(self, text: pl.Series) -> pl.Series:
+        if text.name == CATEGORY:
+            text, several = one_kind(text)
+            self._kinds += several
         values = text.cast(pl.Categorical)
         if is_nothing(values.unique().cast(pl.String)).any():
             values = values.set(is_nothing(text), None)

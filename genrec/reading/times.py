@@ -18,13 +18,13 @@ DATE = "date"  # the day, in files whose `time` holds the time of day only
 
 _ZONE = r"Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?"
 _CLOCK = rf"(?P<clock>\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?)(?P<half>\s?[AaPp][Mm])?\s?(?P<zone>{_ZONE})?"
-_YEAR_FIRST = re.compile(rf"\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:(?:T|\s+){_CLOCK})?")
-_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:(?:T|\s+){_CLOCK})?")
-_TWITTER = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d (?P<zone>[+-]\d{4}) \d{4}")
-_EPOCH = re.compile(r"(?:\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(?:\.\d*)?")
+_YEAR_FIRST = re.compile(rf"(?a)\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:(?:T|\s+){_CLOCK})?")
+_YEAR_LAST = re.compile(rf"(?a)\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:(?:T|\s+){_CLOCK})?")
+_TWITTER = re.compile(r"(?a)[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d (?P<zone>[+-]\d{4}) \d{4}")
+_EPOCH = re.compile(r"(?a)(?:\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(?:\.\d*)?")
 _EPOCH_FROM = 1e8
 _EPOCH_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # below, microseconds: seconds to nanoseconds
-_LONE_CLOCK = re.compile(_CLOCK)
+_LONE_CLOCK = re.compile(rf"(?a){_CLOCK}")
 
 
 @dataclass(frozen=True)
