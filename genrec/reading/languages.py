@@ -17,12 +17,12 @@ FOREIGN = {
     "luogoid idluogo idmiejsca mekanid idместа معرفالمكان 地点id 地點id 场所id 商户id 店铺id 場所id 店舗id 施設id "
     "スポットid 장소id 매장id",
     TIME: "zeit zeitpunkt zeitstempel uhrzeit datumzeit datumuhrzeit tijd tijdstip heure horodatage dateheure hora "
-    "fechahora fechayhora datahora ora dataora czas zaman tarihsaat saat время датавремя датаивремя الوقت "
+    "fechahora fechayhora datahora ora dataora dataeora czas zaman tarihsaat saat время датавремя датаивремя الوقت "
     "التاريخوالوقت 时间 签到时间 访问时间 時間 簽到時間 日時 時刻 訪問日時 来店日時 시간 시각 일시 방문일시 방문시간",
     DATE: "datum besuchsdatum fecha tarih дата التاريخ 日期 日付 訪問日 来店日 날짜 방문일",
     LATITUDE: "breite breitengrad geobreite breedtegraad latitud latitudine szerokosc szerokoscgeograficzna enlem "
     "широта خطالعرض دائرةالعرض 纬度 緯度 위도",
-    LONGITUDE: "länge längengrad geolänge lengtegraad longitud longitudine długość długośćgeograficzna boylam долгота "
+    LONGITUDE: "länge längengrad geolänge lengtegraad longitud longitudine długość długośćgeograficzna dlugosc boylam долгота "
     "خطالطول 经度 經度 経度 경도",
     CATEGORY: "kategorie categorie categoria kategoria kategori категория الفئة التصنيف 类别 分类 類別 分類 カテゴリ "
     "カテゴリー 業種 ジャンル 카테고리 분류 업종",

@@ -74,6 +74,7 @@ def test_every_way_to_write_a_time(text: str, wall: datetime, minutes: int | Non
         ("2012-04-03 18:00:09", "3/4/12 18:00", "two-digit year"),
         ("2012-04-03 18:00:09", "yesterday", "not a date"),
         ("1333476009", "12", "not a date"),
+        ("2012-04-03 18:00:09", "٢٠١٢-٠٤-٠٣ ١٨:٠٠:٠٩", "not a date"),  # noqa: RUF001
         ("Tue Apr 03 18:00:09 +0000 2012", "Mon Apr 03 18:00:09 +0000 2012", "no possible date"),
     ],
 )
