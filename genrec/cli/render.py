@@ -195,7 +195,8 @@ def summary_table(summary: Summary, seconds: float, written: int) -> Table:
         rows["tokens read / written"] = f"{summary.tokens_in:,} / {summary.tokens_out:,}"
     rows["sentences asked for"] = f"{summary.asked}; {summary.faithful:.1%} supported by visits as first written"
     rows["asked for again"] = str(summary.asked_again)
-    rows["dropped"] = f"{summary.dropped} ({summary.by_template} phrased without the model, in sections left empty)"
+    replaced = f" ({summary.by_template} phrased without the model, in sections left empty)"
+    rows["dropped"] = f"{summary.dropped}{replaced if summary.by_template else ''}"
     if summary.known_fields:
         rows["guesses about people"] = f"sure enough in {summary.known_fields:.1%} of the fields"
         if summary.trait_tuples:

@@ -22,8 +22,8 @@ FOREIGN = {
     DATE: "datum besuchsdatum fecha tarih дата التاريخ 日期 日付 訪問日 来店日 날짜 방문일",
     LATITUDE: "breite breitengrad geobreite breedtegraad latitud latitudine szerokosc szerokoscgeograficzna enlem "
     "широта خطالعرض دائرةالعرض 纬度 緯度 위도",
-    LONGITUDE: "länge längengrad geolänge lengtegraad longitud longitudine długość długośćgeograficzna dlugosc boylam долгота "
-    "خطالطول 经度 經度 経度 경도",
+    LONGITUDE: "länge längengrad geolänge lengtegraad longitud longitudine długość długośćgeograficzna dlugosc boylam "
+    "долгота خطالطول 经度 經度 経度 경도",
     CATEGORY: "kategorie categorie categoria kategoria kategori категория الفئة التصنيف 类别 分类 類別 分類 カテゴリ "
     "カテゴリー 業種 ジャンル 카테고리 분류 업종",
     NAME: "ortsname bezeichnung nomlieu nomdulieu nombrelugar nombredellugar nomelocal nomedolocal nomeluogo mekanadı "
