@@ -117,7 +117,8 @@ def cases(
     examples, sampled_from = parts.examples, None
     if not examples:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in parts.excluded.items())
-        raise GenRecError(f"the split {split} has no examples here; left out: {reasons or 'nothing'}")
+        other = "; --split all-visits or rolling may have some" if split == "llm4poi" and not preset else ""
+        raise GenRecError(f"the split {split} has no examples here; left out: {reasons or 'nothing'}{other}")
     if limit is not None and limit < len(examples):
         sampled_from = len(examples)
         chosen = sorted(random.Random(seed).sample(range(len(examples)), limit))

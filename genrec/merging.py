@@ -57,8 +57,8 @@ def far_apart(old: pl.DataFrame, new: pl.DataFrame) -> list[str]:
     if not far:
         return []
     return [
-        f"WARNING: {far:,} POIs are more than {FAR_KM:g} km (up to {km.max():,.1f} km) from where the folder has them: "
-        "are these check-ins of the same city? The folder's positions are kept"
+        f"WARNING: {far:,} POIs are more than {FAR_KM:g} km (up to {km.max():,.1f} km) from where they were before: "
+        "are these check-ins of the same city? The earlier positions are kept"
     ]
 
 

@@ -51,9 +51,11 @@ class Token:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of a text."""
+    """The words of a text; the two letters i of Turkish, which take each other's capital elsewhere, are one."""
     for match in _TOKEN.finditer(text.translate(_SEPARATORS)):
         word = unicodedata.normalize("NFKC", match[0].replace("'", "").replace("\ufe0f", "")).casefold()
+        if not word.isascii():
+            word = word.replace("i\u0307", "i").replace("\u0131", "i")
         yield Token(_singular(word), match.start(), match.end())
 
 

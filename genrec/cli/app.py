@@ -116,6 +116,8 @@ def _store(store: Store, checkins: Checkins) -> None:
     err.print(f"new in the store: {new.people:,} people, {new.places:,} places, {new.checkins:,} check-ins")
     if before and new.places == len(checkins.pois):
         err.print("note: it held other places already; --store FILE keeps what does not belong together apart")
+    for note in new.notes:
+        err.print(f"note: {note}")
     if new.erased:
         err.print(f"left out: {new.erased:,} people who were erased here")
 

@@ -190,17 +190,20 @@ def _rank(places: list[Place], truth: int) -> str:
 def summary_table(summary: Summary, seconds: float, written: int) -> Table:
     """The account of a run over profiles."""
     table = Table(title="Profiles", show_header=False, title_justify="left")
-    rows = {
-        "users": f"{summary.users} ({written} written now)",
-        "tokens in / out": f"{summary.tokens_in:,} / {summary.tokens_out:,}",
-        "sentences": str(summary.asked),
-        "asked again": str(summary.asked_again),
-        "dropped": f"{summary.dropped} ({summary.by_template} replaced by templates, in sections left empty)",
-        "faithful as first written": f"{summary.faithful:.1%}",
-        "known closed fields": f"{summary.known_fields:.1%}",
-        "trait tuples": f"{summary.trait_tuples}, the largest with {summary.largest_tuple:.0%} of the users",
-        "trait entropy": f"{summary.trait_entropy:.2f} bits",
-    }
+    rows = {"users": f"{summary.users} ({written} written now)"}
+    if summary.tokens_in:
+        rows["tokens read / written"] = f"{summary.tokens_in:,} / {summary.tokens_out:,}"
+    rows["sentences asked for"] = f"{summary.asked}; {summary.faithful:.1%} supported by visits as first written"
+    rows["asked for again"] = str(summary.asked_again)
+    replaced = f" ({summary.by_template} phrased without the model, in sections left empty)"
+    rows["dropped"] = f"{summary.dropped}{replaced if summary.by_template else ''}"
+    if summary.known_fields:
+        rows["guesses about people"] = f"sure enough in {summary.known_fields:.1%} of the fields"
+        if summary.trait_tuples:
+            rows["their traits"] = (
+                f"{summary.trait_tuples} different sets, the commonest for {summary.largest_tuple:.0%} of the users; "
+                f"entropy {summary.trait_entropy:.2f} bits"
+            )
     if written:
         rows["seconds"] = f"{seconds:.1f} ({seconds / written:.2f} a user)"
     for label, value in rows.items():

@@ -20,7 +20,7 @@ from genrec.columns import (
 )
 from genrec.errors import InputError
 from genrec.reading.header import first_lines, read_header
-from genrec.reading.known import CANDIDATES, HEADERLESS, HEADERS, SWARM, WEAK
+from genrec.reading.known import CANDIDATES, HEADERLESS, HEADERS, SWARM, plain
 from genrec.reading.source import Source
 from genrec.reading.text import TextFile, show
 from genrec.reading.times import DATE, is_clock
@@ -148,7 +148,7 @@ def _require(source: Source, layout: Layout, required: Sequence[str], others: st
         f"{what}no column for {', '.join(missing)}; the columns are: {_listed(layout.header)}{others}.",
         file=source.path,
         row=row,
-        fix=f"{fix}: --columns {missing[0]}=..." + (f"; {of_pois}." if no_positions else ""),
+        fix=f"{fix}: --columns {','.join(f'{c}=...' for c in missing)}" + (f"; {of_pois}." if no_positions else ""),
     )
 
 
@@ -220,7 +220,9 @@ def _settle(source: Source, shape: Layout, mapping: Mapping[str, str], wanted: S
     columns |= {c: header.index(name) for c, name in names.items() if c in wanted and c not in mapping}
     for canonical in wanted:
         if canonical not in columns:
-            free = {name: i for i, name in enumerate(_bare(header)) if i not in columns.values()}
+            # In a known format, the "type" is that of the record ("checkin").
+            taken = {*columns.values(), *(i for i, name in enumerate(header) if title and name == "type")}
+            free = {name: i for i, name in enumerate(_bare(header)) if i not in taken}
             guess = _guess(canonical, free, header, source, _header_row(source, shape))
             columns |= {} if guess is None else {canonical: guess}
     _settle_time_columns(columns, mapping, _sample(source, shape))
@@ -263,9 +265,9 @@ def _guess(
     """The one column whose name means `canonical`; its very name wins, and what may mean something else loses."""
     if canonical in free:
         return free[canonical]
-    plain = {i: re.sub(r"[\W_]", "", re.sub(r"\.\d+(?=\.|$)", "", name.lower())) for name, i in free.items()}
-    found = [i for i, name in plain.items() if name in CANDIDATES[canonical]]
-    found = [i for i in found if plain[i] not in WEAK] or found
+    names = {i: plain(name) for name, i in free.items()}
+    by_sureness = ([i for i, name in names.items() if name in some] for some in CANDIDATES[canonical])
+    found = next(filter(None, by_sureness), [])
     if len(found) > 1:
         raise InputError(
             f"{canonical} could be any of {_listed(header[i] for i in found)}.",

@@ -1,5 +1,9 @@
 """The formats that are known by themselves, and the names that people give to columns."""
 
+import re
+import unicodedata
+from collections.abc import Mapping
+
 from genrec.columns import (
     CATEGORY,
     CATEGORY_ID,
@@ -13,6 +17,7 @@ from genrec.columns import (
     USER,
     UTC,
 )
+from genrec.reading.languages import FOREIGN, FOREIGN_WEAK
 from genrec.reading.times import DATE
 
 SWARM = "Swarm"  # what a person gets from Foursquare: it names no user
@@ -63,30 +68,62 @@ HEADERS: tuple[tuple[str, dict[str, str]], ...] = (
     (SWARM, {POI_ID: "venue.id", UTC: "createdAt"}),
 )
 
-# Names that people give to the columns, in lower case, without punctuation and the indices of nested lists.
+# Names that people give to the columns, as `plain` writes them.
 _SYNONYMS = {
-    USER: "userid user uid usrid username userindex visitorid personid person entityid",
-    POI_ID: "poiid poi venueid venue placeid place locationid locid businessid spotid geoid itemid item location",
+    USER: "userid user uid usrid userindex visitorid personid person",
+    POI_ID: "poiid poi venueid venue placeid place locationid locid businessid spotid geoid",
     TIME: "time localtime localdatetime timelocal timestamp datetime checkintime checkindatetime visittime visitedat "
     "checkinat createdat",
     UTC: "utctime timeutc utc utcdatetime datetimeutc utctimestamp timestamputc",
     DATE: "date checkindate visitdate localdate datelocal",
     OFFSET: "utcoffset timezoneoffset tzoffset timezone timezoneoffsetminutes utcoffsetminutes",
-    LATITUDE: "latitude lat venuelatitude poilatitude poilat venuelat "
-    "venuelocationlat venuelocationlatitude locationlat locationlatitude",
-    LONGITUDE: "longitude lon lng long venuelongitude poilongitude poilon venuelon venuelng "
-    "venuelocationlng venuelocationlon venuelocationlongitude locationlng locationlon locationlongitude",
+    LATITUDE: "latitude lat venuelatitude poilatitude poilat venuelat",
+    LONGITUDE: "longitude lon lng long venuelongitude poilongitude poilon venuelon venuelng",
     CATEGORY: "category categoryname venuecategory venuecategoryname poicategory poicategoryname poicatname catname "
-    "placecategory placetype venuetype poitype type kind categories venuecategories poicategories placecategories "
+    "placecategory placetype venuetype poitype categories venuecategories poicategories placecategories "
     "spotcategories spotcategory venuecategoriesname categoriesname",
     CATEGORY_ID: "categoryid venuecategoryid poicategoryid poicatid catid venuecategoriesid categoriesid",
     NAME: "name venuename poiname placename locationname",
     REGION: "region city venuecity poicity district neighborhood neighbourhood venuelocationcity locationcity",
 }
-CANDIDATES = {canonical: frozenset(names.split()) for canonical, names in _SYNONYMS.items()}
 # Names that mean something else as often: taken only where no other name fits.
-_WEAK = (
-    "type kind entityid itemid item location venuelocationlat venuelocationlng venuelocationlatitude venuelocationlon "
-    "venuelocationlongitude locationlat locationlng locationlatitude locationlon locationlongitude"
-)
-WEAK = frozenset(_WEAK.split())
+_WEAK = {
+    USER: "username entityid",
+    POI_ID: "itemid item location",
+    LATITUDE: "venuelocationlat venuelocationlatitude locationlat locationlatitude",
+    LONGITUDE: "venuelocationlng venuelocationlon venuelocationlongitude locationlng locationlon locationlongitude",
+    CATEGORY: "type kind",
+}
+# Names of what stands for a person, a place or a visit in other trades: taken where there is nothing better.
+_TRADES = {
+    USER: "deviceid cardid cardnumber guestid memberid customerid clientid riderid bikeid",
+    POI_ID: "stationid stopid startstationid startstopid hotelid storeid shopid siteid",
+    TIME: "starttime starttimestamp startedat startdate arrivaltime arrival tapin taptime connectiontime when "
+    "timestampms timestampmillis epochms",
+    LATITUDE: "stationlat stationlatitude stoplat startlat startlatitude startstationlatitude",
+    LONGITUDE: "stationlng stationlon stationlongitude stoplng stoplon startlng startlon startlongitude "
+    "startstationlongitude",
+    CATEGORY: "facilitytype propertytype topcategory",
+    NAME: "stationname stopname startstationname hotelname storename shopname",
+}
+
+
+def plain(name: str) -> str:
+    """The name of a column in lower case, without accents, punctuation and the indices of nested lists."""
+    letters = unicodedata.normalize("NFKD", re.sub(r"\.\d+(?=\.|$)", "", name.lower()))
+    return re.sub(r"[\W_]", "", letters)
+
+
+def _plain(canonical: str, *tables: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(plain(name) for table in tables for name in table.get(canonical, "").split())
+
+
+# The names of each column, those that mean it most surely first.
+CANDIDATES = {
+    canonical: (
+        _plain(canonical, _SYNONYMS, FOREIGN),
+        _plain(canonical, _WEAK, FOREIGN_WEAK),
+        _plain(canonical, _TRADES),
+    )
+    for canonical in _SYNONYMS
+}

@@ -204,7 +204,7 @@ def _typed(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: lis
             raise InputError(reason, file=bad.source)
     if blanks:
         notes.append(f"dropped {blanks:,} blank lines")
-    notes += bad.notes()
+    notes += [*typer.notes(), *bad.notes()]
 
 
 def _read_pois(

@@ -12,10 +12,11 @@ from typing import Literal, NamedTuple, Self
 
 import polars as pl
 
-from genrec.columns import LATITUDE, LONGITUDE, OFFSET, POI_ID, TIME, USER, UTC
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, OFFSET, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.files import atomic_path
 from genrec.ids import whole
+from genrec.reading.categories import one_kind
 from genrec.reading.clocks import Clocks
 from genrec.reading.formats import Layout
 from genrec.reading.nothing import is_nothing
@@ -107,8 +108,19 @@ class RowTyper:
         self._layout, self._bad, self._known_pois = layout, bad, known_pois
         self._styles, self._offsets = (clocks.styles, clocks.offsets) if clocks else ({}, None)
         self._limit = None if bad.skip else 1
+        self._commas = self._kinds = 0  # coordinates with a decimal comma; categories that are lists or paths
         unused = {c for c in (TIME, UTC) if c not in self._styles} | (set() if self._offsets else {OFFSET})
         self.columns = [c for c in layout.columns if c not in unused]
+
+    def notes(self) -> list[str]:
+        """What was repaired in the values."""
+        notes = []
+        if self._commas:
+            notes.append(f"{self._commas:,} coordinates with a decimal comma: read as with a point")
+        if self._kinds:
+            kinds = "lists or paths: the first of a list is taken, and the last part of a path (A > B)"
+            notes.append(f"{self._kinds:,} categories are {kinds}")
+        return notes
 
     def rows(self, records: Records) -> pl.DataFrame:
         """The good rows of a block; the others go to `bad`."""
@@ -137,6 +149,9 @@ class RowTyper:
                 self._faults[index] = Fault(self._layout.label(column), reason(index))
 
     def _name(self, text: pl.Series) -> pl.Series:
+        if text.name == CATEGORY:
+            text, several = one_kind(text)
+            self._kinds += several
         values = text.cast(pl.Categorical)
         if is_nothing(values.unique().cast(pl.String)).any():
             values = values.set(is_nothing(text), None)
@@ -151,13 +166,14 @@ class RowTyper:
 
     def _coordinate(self, fields: pl.DataFrame, column: str) -> pl.Series:
         text = fields[column]
-        value = text.cast(pl.Float64, strict=False)
+        value = _numbers(text)
+        self._commas += int(text.str.contains(",", literal=True).sum())
         limit = 90.0 if column == LATITUDE else 180.0
         other = fields[LONGITUDE if column == LATITUDE else LATITUDE]
         self._flag(~(value.abs() <= limit), column, lambda i: _bad_coordinate(text[i], other[i], column, limit))
         zero = value == 0 if column == LATITUDE else None
         if zero is not None and zero.any():
-            nowhere = (zero & (other.cast(pl.Float64, strict=False) == 0)).fill_null(False)
+            nowhere = (zero & (_numbers(other) == 0)).fill_null(False)
             self._flag(nowhere, column, lambda _: "the position 0, 0 stands for one that is not known.")
         return value
 
@@ -194,13 +210,17 @@ def _bad_coordinate(text: str | None, other_text: str | None, column: str, limit
         return f"the {column} is empty."
     value, other = _number(text), _number(other_text)
     if value is None:
-        hint = "; write decimals with a point" if _number(text.replace(",", ".")) is not None else ""
-        return f"{show(text)} is not a number{hint}."
+        return f"{show(text)} is not a number."
     if column == LATITUDE and 90 < abs(value) <= 180 and other is not None and abs(other) <= 90:
         return f"{show(text)} is no latitude, yet the longitude could be one: are the two columns swapped?"
     return f"{show(text)} is not between {-limit:g} and {limit:g} degrees."
 
 
 def _number(text: str | None) -> float | None:
-    value: float | None = pl.Series([text], dtype=pl.String).cast(pl.Float64, strict=False)[0]
+    value: float | None = _numbers(pl.Series([text], dtype=pl.String))[0]
     return value
+
+
+def _numbers(text: pl.Series) -> pl.Series:
+    """Coordinates, written with a decimal point or comma: none is so large that a comma could mean thousands."""
+    return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)

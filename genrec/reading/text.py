@@ -7,14 +7,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import InputError
 from genrec.files import require_regular
+from genrec.reading.encoding import Encoding, western
 
 BLOCK_BYTES, MAX_BLOCK_LINES = 8 << 20, 500_000
 MAX_LINE_BYTES = 1 << 20
@@ -92,7 +94,7 @@ class TextFile:
 
     Attributes:
         path: where it is.
-        encoding: "utf-8", or "latin-1" if it is not valid UTF-8.
+        encoding: UTF-8, or one of Western Europe if it is not valid UTF-8.
         skip: how many bytes of UTF-8 byte-order marks it starts with.
         size: how many bytes it has, unpacked.
         notes: repairs, one line each.
@@ -100,7 +102,7 @@ class TextFile:
     """
 
     path: Path
-    encoding: Literal["utf-8", "latin-1"]
+    encoding: Encoding
     skip: int
     size: int
     notes: tuple[str, ...]
@@ -187,8 +189,26 @@ def inspect(path: Path) -> TextFile:
     notes = [f"dropped {marks} byte-order mark{'s' * (marks > 1)} at the start"] if marks else []
     if invalid is None:
         return TextFile(path, "utf-8", skip, done, tuple(notes))
-    notes.append(f"not valid UTF-8 (first in row {_row_at(path, invalid)}): read {not_ascii:,} letters as Latin-1")
-    return TextFile(path, "latin-1", skip, done, tuple(notes))
+    row = _row_at(path, invalid)
+    encoding = _western(path, row)
+    name = "Latin-1" if encoding == "latin-1" else "Windows-1252"
+    notes.append(f"not valid UTF-8 (first in row {row}): read {not_ascii:,} letters as {name}")
+    return TextFile(path, encoding, skip, done, tuple(notes))
+
+
+def _western(path: Path, row: int) -> Encoding:
+    """The encoding of a file that is not UTF-8, as `row` shows first."""
+    with _opened(path) as (stream, _):
+        encoding = western(iter(partial(stream.read, MAX_LINE_BYTES), b""))
+    if encoding is None:
+        raise InputError(
+            "this row is not UTF-8, and the file is not Western European text (Latin-1) either.",
+            file=path,
+            row=row,
+            fix="Mend the row, or save the file as UTF-8: iconv -f SHIFT_JIS -t UTF-8 FILE > NEW (or from GB18030, "
+            "EUC-KR, WINDOWS-1251, ...).",
+        )
+    return encoding
 
 
 def _invalid_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> int:

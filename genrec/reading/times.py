@@ -13,18 +13,19 @@ import polars as pl
 from genrec.columns import MAX_YEAR, MIN_YEAR, TIME
 from genrec.reading.offsets import MAX_OFFSET
 from genrec.reading.text import show
+from genrec.reading.worded import in_figures, value_in_figures
 
 DATE = "date"  # the day, in files whose `time` holds the time of day only
 
 _ZONE = r"Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?"
 _CLOCK = rf"(?P<clock>\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?)(?P<half>\s?[AaPp][Mm])?\s?(?P<zone>{_ZONE})?"
-_YEAR_FIRST = re.compile(rf"\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:(?:T|\s+){_CLOCK})?")
-_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:(?:T|\s+){_CLOCK})?")
-_TWITTER = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d (?P<zone>[+-]\d{4}) \d{4}")
-_EPOCH = re.compile(r"(?:\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(?:\.\d*)?")
+_YEAR_FIRST = re.compile(rf"(?a)\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:(?:T|\s+){_CLOCK})?")
+_YEAR_LAST = re.compile(rf"(?a)\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:(?:T|\s+){_CLOCK})?")
+_TWITTER = re.compile(r"(?a)[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d (?P<zone>[+-]\d{4}) \d{4}")
+_EPOCH = re.compile(r"(?a)(?:\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(?:\.\d*)?")
 _EPOCH_FROM = 1e8
 _EPOCH_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # below, microseconds: seconds to nanoseconds
-_LONE_CLOCK = re.compile(_CLOCK)
+_LONE_CLOCK = re.compile(rf"(?a){_CLOCK}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Style:
         half_days: whether the clock counts 12 hours, with AM and PM.
         day_first: the order of day and month in "slashed"; None while unknown.
         dates: whether its values are dates without a time of day.
+        worded: whether its values have words in them, and are what the rest says when they are put into figures.
         example: the value it was seen in, for messages.
 
     """
@@ -48,6 +50,7 @@ class Style:
     half_days: bool = False
     day_first: bool | None = None
     dates: bool = False
+    worded: bool = False
     example: str = ""
 
     def formats(self) -> list[str]:
@@ -67,6 +70,13 @@ class Style:
 
 def recognise(value: str) -> Style | None:
     """The style of one value; None if it is no timestamp or date that GenRec reads."""
+    if (style := _of_figures(value)) or (figures := value_in_figures(value)) == value:
+        return style
+    style = _of_figures(figures)
+    return style and replace(style, worded=True, example=value)
+
+
+def _of_figures(value: str) -> Style | None:
     if _TWITTER.fullmatch(value):
         return Style("twitter", True, example=value)
     if _EPOCH.fullmatch(value):
@@ -87,7 +97,7 @@ def recognise(value: str) -> Style | None:
 
 def is_clock(value: str) -> bool:
     """Whether this is a time of day without its date, such as 18:00:09."""
-    return _LONE_CLOCK.fullmatch(value) is not None
+    return _LONE_CLOCK.fullmatch(value_in_figures(value)) is not None
 
 
 def with_dates(fields: pl.DataFrame) -> pl.DataFrame:
@@ -116,6 +126,8 @@ def parse(text: pl.Series, style: Style) -> tuple[pl.Series, pl.Series | None]:
 
     """
     zone = None
+    if style.worded:
+        text = in_figures(text)
     if style.kind == "epoch":
         number = text.cast(pl.Float64, strict=False)
         micros = pl.repeat(None, len(number), dtype=pl.Float64, eager=True)

@@ -53,6 +53,5 @@ def take_file(service: Service, path: Path, *, consent: bool) -> Taken:
     checkins = read_checkins(path)
     new = service.store.import_checkins(checkins, Settings(consent=consent))
     service.live.changed(places=True)
-    return Taken(
-        people=new.people, places=new.places, checkins=new.checkins, erased=new.erased, notes=checkins.notes
-    )  # fmt: skip
+    notes = [*checkins.notes, *new.notes]
+    return Taken(people=new.people, places=new.places, checkins=new.checkins, erased=new.erased, notes=notes)

@@ -49,12 +49,16 @@ class StaleError(GenRecError):
 
 @dataclass(frozen=True)
 class Imported:
-    """How many people, places and check-ins were new; `erased`: people who were erased here, and are left out."""
+    """How many people, places and check-ins were new.
+
+    `erased`: people who were erased here, and are left out; `notes`: what does not go with what was there.
+    """
 
     people: int
     places: int
     checkins: int
     erased: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Profiles(Protocol):

@@ -88,10 +88,10 @@ ROW_FAULTS: dict[str, tuple[str | bytes, str, str]] = {
         ", row 3, column 'latitude'",
         "swapped",
     ),
-    "decimal comma": (
-        (HEADER + GOOD + row(latitude="51#05")).replace(",", ";").replace("#", ","),
+    "two commas": (
+        (HEADER + GOOD + row(latitude="51#05#1")).replace(",", ";").replace("#", ","),
         ", row 3, column 'latitude'",
-        "decimals with a point",
+        "not a number",
     ),
     "empty user": (HEADER + GOOD + row(user_id=" "), ", row 3, column 'user_id'", "id is empty"),
     "empty POI": (HEADER + GOOD + row(poi_id=""), ", row 3, column 'poi_id'", "id is empty"),

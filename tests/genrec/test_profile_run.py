@@ -13,6 +13,8 @@ from made import KINDS, at, quick
 from made_city import Echo, csv_of, town
 from tiny import tiny_model
 
+from genrec.cli.console import PlainConsole
+from genrec.cli.render import summary_table
 from genrec.errors import GenRecError, InputError
 from genrec.habits import all_habits
 from genrec.profiles import run as profile_run
@@ -168,6 +170,14 @@ def test_summary_by_hand(four):
     assert summary.trait_entropy == pytest.approx(1.5)  # shares 1/2, 1/4, 1/4
     assert summary.largest_tuple == 0.5
     assert not summary.collapsed
+
+
+def test_nothing_is_told_of_guesses_that_nobody_made(four):
+    made = PlainConsole()
+    for traits, told in ((NONE, False), (HIGH, True)):
+        with made.capture() as shown:
+            made.print(summary_table(summarise([with_traits(p, *traits) for p in four]), 1.0, 4))
+        assert ("guesses" in shown.get(), "traits" in shown.get()) == (told, told)
 
 
 @pytest.mark.parametrize(

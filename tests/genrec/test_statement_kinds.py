@@ -36,6 +36,12 @@ def test_what_is_excepted_and_what_oneself_cannot_bear_is_avoided(text):
     assert named(text) == [("Bar", "avoids")]
 
 
+@pytest.mark.parametrize("name", ["İskele", "KIRAATHANE", "Kıraathane", "İŞKEMBECİ"])  # noqa: RUF001
+@pytest.mark.parametrize("lower", [str.lower, lambda name: name.replace("İ", "i").replace("I", "\u0131").lower()])
+def test_a_turkish_kind_is_known_in_lower_case(name, lower):
+    assert [clause.kinds for clause in parse(f"I love {lower(name)}.", [name], {})] == [(name,)]
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [

@@ -57,7 +57,9 @@ def test_no_city_is_both_learned_from_and_tested_with():
 
 @pytest.mark.slow
 def test_demonstrations_pairs_and_scores():
-    task = WritingTask(study(task=TASK).task)
+    cities = []
+    task = WritingTask(study(task=TASK).task, lambda done, total: cities.append((done, total)))
+    assert cities == [(done, len(cities)) for done in range(1, len(cities) + 1)] != []
     asked = task.questions
     assert [len(part) for part in (asked.train, asked.validation, asked.test)] == [40, 2, 2]
     assert all(len(one.prompt[-1]["content"].split("\n- ")) <= 3 for part in (asked.train, asked.test) for one in part)

@@ -129,11 +129,10 @@ def _require_trainable(study: Study) -> None:
 
 
 def _opened(study: Study, output: Path) -> StudyFolder:
-    if not isinstance(study.model, SmallModel):
-        return StudyFolder(study, output, prepare(study, output))
-    err.print("small model: pre-trained first, if it is not there yet; once, in a minute or more")
+    if isinstance(study.model, SmallModel):
+        err.print("small model: pre-trained first, if it is not there yet; once, in a minute or more")
     with stages() as stage:
-        return StudyFolder(study, output, prepare(study, output, stage("pre-training, steps")))
+        return StudyFolder(study, output, prepare(study, output, stage))
 
 
 def _measure(folder: StudyFolder) -> None:

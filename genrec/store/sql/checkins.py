@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Connection, insert, select, type_coerce
 from genrec.checkins import Checkins
 from genrec.clock import all_midnight, in_order
 from genrec.columns import FIRST_SEEN, POI, POI_ID, TIME, USER, UTC
-from genrec.merging import not_in, spelled_as
+from genrec.merging import far_apart, not_in, spelled_as
 from genrec.store.protocol import ConflictError, Imported
 from genrec.store.records import Checkin, Place, Settings, made
 from genrec.store.sql.erased import buried
@@ -53,7 +53,8 @@ class CheckIns(Part):
             rows = _numbered(read(connection, keys), frame)
             for chunk in chunks(rows.iter_rows(named=True), INSERTED):
                 connection.execute(insert(checkins), [row | {"person": keys[row["person"]]} for row in chunk])
-            return Imported(added, sum(poi >= len(before) for poi, _ in known.values()), len(rows), len(gone))
+            fresh = sum(poi >= len(before) for poi, _ in known.values())
+            return Imported(added, fresh, len(rows), len(gone), tuple(far_apart(before, pois)))
 
     def visits(self, person: str) -> list[Checkin]:
         """See the protocol."""

@@ -26,6 +26,15 @@ def test_a_file_is_taken_once_with_its_notes(api):
     settled(api)
 
 
+def test_places_that_are_elsewhere_are_told(api):
+    done(send(api, ROWS[0].replace("new1", "here").replace("zoe", "wim"), consent="true"))
+    taken = done(send(api, ROWS[1].replace("new2", "here").replace("51.1", "38.7").replace("zoe", "wim")))
+    assert (taken["places"], taken["checkins"]) == (0, 1)
+    assert any("1 POIs are more than 1 km (up to 1,3" in note for note in taken["notes"])
+    api.delete("/v1/people/wim")
+    settled(api)
+
+
 def test_a_fault_of_a_file_is_data_and_nothing_is_taken(api):
     rows = [ROWS[0].replace("zoe", "xan"), "xan,new2,yesterday,Bar,51.1,-114.0"]
     fault = problem(send(api, *rows, name="../../my visits.csv"), 400, "row 3")

@@ -1,5 +1,6 @@
 """What a study works on, made once and found again by every process: the base model and the questions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +25,18 @@ class Material:
     key: str
 
 
-def prepare(study: Study, out: Path, progress: Progress = nothing) -> Material:
-    """Make, or find, what the study works on; `progress` hears of the small model's pre-training.
+def prepare(study: Study, out: Path, stage: Callable[[str], Progress] = lambda name: nothing) -> Material:
+    """Make, or find, what the study works on; `stage` gives what hears of a stage that takes long.
 
     Raises GenRecError if the data or the model cannot be had.
     """
+    progress = stage("pre-training, steps")
     if isinstance(study.task, Jsonl):
         files = JsonlTask(study.task)
         model = _model(study, None, progress)
         return Material(model, files, key_of([_model_hash(model), files.facts()]))
     if isinstance(study.task, ProfileWriting):
-        writing = WritingTask(study.task)
+        writing = WritingTask(study.task, stage("drawing synthetic cities"))
         model = _model(study, None, progress)
         return Material(model, writing, key_of([_model_hash(model), writing.facts()]))
     source = PoiSource(study.task, study.past)

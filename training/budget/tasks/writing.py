@@ -23,6 +23,7 @@ from training.budget.tasks.task import Model, Pair, Question, Questions, Scored,
 from training.data.cities import training_city
 from training.data.examples import paragraphs
 from training.data.portraits import with_drawn_kinds
+from training.progress import Progress, nothing
 from training.recipe import Cities, Data
 
 BATCH = 32  # examples that pairs are made of at a time
@@ -45,12 +46,12 @@ class WritingTask:
     shared = True
     pair_batch = BATCH
 
-    def __init__(self, spec: ProfileWriting) -> None:
-        """Raises GenRecError if the cities have too few paragraphs."""
+    def __init__(self, spec: ProfileWriting, progress: Progress = nothing) -> None:
+        """`progress` hears of the cities to learn from; raises GenRecError if they have too few paragraphs."""
         self._spec = spec
         self._people: dict[tuple[str, str], _Person] = {}  # by `_key`
         data = Data(prompt="portrait", cities=spec.cities, relabel=True)
-        written = [one for one in paragraphs(data, 0) if len(one.sentences) <= spec.sentences]
+        written = [one for one in paragraphs(data, 0, progress) if len(one.sentences) <= spec.sentences]
         self._written = sample(written, spec.train_limit)
         self.questions = Questions(
             tuple(
