@@ -52,6 +52,8 @@ def compare(talk: Talk, named: Sequence[Item]) -> None:
         talk.take(found.mark, found.than)
         ranked(talk, found.mark.text, 1, [item.value for item in right], left[0].value if left else None)
         return
+    if not named and found.op != "less" and _no_other_day(talk, found):
+        return
     sides = _sides(talk, found, left, right)
     if sides is None:
         talk.unclear(found.mark)
@@ -60,6 +62,16 @@ def compare(talk: Talk, named: Sequence[Item]) -> None:
     (one, counts), (two, against) = sides
     holds = bool(counts) and all(_holds(found, *pair) for pair in product(counts, against))
     talk.claim(found.mark.text, holds, f"{one}: {sum(counts)} visits; {two}: {sum(against)} visits")
+
+
+def _no_other_day(talk: Talk, found: _Comparison) -> bool:
+    """Claims such as "On no day are they out as much as on Fridays"."""
+    days = [item for item in talk.times if item.value.days and found.than and item.start > found.than.start]
+    if not (days and any(has(item, "day", "days") for item in talk.items) and _none_other(talk)):
+        return False
+    talk.take(found.mark, found.than, *days)
+    top_days(talk, days[0], found.mark.text)
+    return True
 
 
 _Side = tuple[str, list[int]]

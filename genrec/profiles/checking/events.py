@@ -8,7 +8,7 @@ from typing import Final
 from genrec.profiles.checking.claims import MIN_VISITS, SHARES, Talk
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.segments import has, value
-from genrec.profiles.checking.wording import free_times, widened
+from genrec.profiles.checking.wording import free_times, take_only, widened
 
 NEW: Final = timedelta(days=30)
 FROM_THE_START: Final = timedelta(days=7)
@@ -63,6 +63,8 @@ def events(talk: Talk) -> None:
         _bounded(talk, span, dates)
     for mark in talk.free("event"):
         kind = value(mark, "event")
+        if kind in ("first", "new", "since"):
+            take_only(talk, mark)  # "was only added in April"
         if kind in ("first", "last"):
             _first_or_last(talk, span, mark, kind)
         elif kind in ("start", "still", "new"):

@@ -41,7 +41,7 @@ def _noun(talk: Talk, item: Item) -> Item | None:
     for one in talk.items[at + 1 : at + 5]:
         if has(one, "visits", "places", "kinds", "days", "weeks") or one.kind == "kind":
             return one
-        if not has(one, "fill", "own", "new", "share", "degree", "event"):
+        if not has(one, "fill", "own", "new", "share", "degree", "event", "adjective"):
             return None
     return None
 

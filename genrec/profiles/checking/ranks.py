@@ -78,7 +78,8 @@ def rank(talk: Talk, named: Sequence[Item]) -> None:
     for other in found:
         if value(other, "rank") == "last" and not lowest:
             talk.unclear(other)
-    if not (name in ("first", "last") and _rank_of_times(talk, mark, named, lowest=lowest)):
+    of_times = _rank_of_times if name in ("first", "last") else _nth_day
+    if not of_times(talk, mark, named, lowest=lowest):
         _rank_of_places(talk, mark, named, lowest=lowest)
 
 
@@ -112,6 +113,20 @@ def _rank_of_times(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: boo
         return False
     talk.take(part)
     _top_part(talk, part, mark.text)
+    return True
+
+
+def _nth_day(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: bool) -> bool:
+    """The day with the second most visits, or the third: "Mondays come second"."""
+    days = None if named or lowest else _days_of(talk, mark)
+    if days is None or len(days.value.days) > 1:
+        return False
+    talk.take(days)
+    counts = {day: talk.whole.at(When("", days=frozenset([day]))).high for day in range(7)}
+    [count] = [counts.pop(day) for day in days.value.days]
+    above, level = (sum(other > count for other in counts.values()), sum(other == count for other in counts.values()))
+    holds = above < RANKS[value(mark, "rank")] <= above + level + 1
+    talk.claim(f"{mark.text} {days.value.text}", holds and count > 0, f"{days.value.text}: {count} visits, rank {above + 1}")
     return True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from genrec.habit_models import Habits
-from genrec.profiles.checking import comparisons, degrees, events, numbers, ranks, shares, steps
+from genrec.profiles.checking import bounds, comparisons, degrees, events, numbers, ranks, shares, steps
 from genrec.profiles.checking.claims import Claim, Talk, fits, is_of, visits_note
 from genrec.profiles.checking.exceptions import left_out
 from genrec.profiles.checking.lexicon import UNKNOWN, Item, roles
@@ -112,6 +112,7 @@ def _kind_scope(named: Sequence[Item], scope: Places | None) -> Places | None:
 def _say(talk: Talk, named: Sequence[Item], segment: Segment) -> None:
     """All claims of one row, in an order that settles the ambiguous words."""
     events.exploration(talk)
+    bounds.nothing_more(talk)
     if not steps.steps(talk, named):
         comparisons.compare(talk, named)
         events.events(talk)
@@ -131,8 +132,20 @@ def _rows(segment: Segment) -> list[list[Item]]:
     last = next((i for i in reversed(range(len(found))) if any(item.kind in TARGETS for item in found[i])), None)
     if first is None or last is None:
         leads = len(found) > 1 and all(item.kind == "time" or has(item, "event", "fill") for item in found[0])
-        return [[*found[0], *found[1]], *found[2:]] if leads else found
+        return _ranked_times([[*found[0], *found[1]], *found[2:]] if leads else found)
     return [[item for chunk in found[: last + 1] for item in chunk], *found[last + 1 :]]
+
+
+def _ranked_times(found: Sequence[list[Item]]) -> list[list[Item]]:
+    """Chunks, each with an order by visits with its days: "Busiest day: Friday", "Fridays, followed by Mondays"."""
+    rows: list[list[Item]] = []
+    for chunk in found:
+        waits = rows and any(has(item, "rank") for item in rows[-1]) and not any(item.kind == "time" for item in rows[-1])
+        if rows and (waits or any(item.text.lower() == "followed by" for item in chunk)):
+            rows[-1] = [*rows[-1], *chunk]
+        else:
+            rows.append(chunk)
+    return rows
 
 
 def _turned(items: Sequence[Item]) -> bool:
