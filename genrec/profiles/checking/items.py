@@ -1,5 +1,6 @@
 """A sentence as a row of items: the places and kinds that it names, its times and numbers, and words of the grammar."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ _GENERIC = frozenset(
 )
 _BLOT = "\ufffc"
 _NUMBERING = frozenset(["number", "place", "no", "id", "poi", "#", "numbered", "nr"])
+_DECIMAL = re.compile(r"\d{1,4}\.\d{1,2}")
 _COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds", "number"])
 
 
@@ -161,7 +163,9 @@ class Reader:
         loose = self._loose(words, at)
         kind: str = UNKNOWN
         meaning: Any = None
-        if word.text.isdecimal():
+        if _DECIMAL.fullmatch(word.text):
+            kind, meaning, length = "number", float(word.text), 1
+        elif word.text.isdecimal():
             kind, meaning, length = *self._number(words, at, last), 1
         elif loose and (loose[1] > length or not found or found[0][0] == "role"):
             kind, meaning, length = "kind", *loose

@@ -103,7 +103,7 @@ def _things(talk: Talk, item: Item, noun: Item) -> None:
     _check(talk, text, counts, item, note)
 
 
-def _rate(talk: Talk, item: Item, count: int, rate: Item) -> None:
+def _rate(talk: Talk, item: Item, count: float, rate: Item) -> None:
     """So many visits a week."""
     habits = talk.habits
     if habits.first is None or habits.last is None:
@@ -137,7 +137,7 @@ def _second(talk: Talk, at: int, later: Sequence[Item]) -> Item | None:
     return None
 
 
-def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
+def _out_of(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
     talk.take(whole_item)
     whole = number_of(whole_item)
     take_only(talk, item)
@@ -162,7 +162,7 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
         talk.take(*free_times(talk))
 
 
-def _ratio(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
+def _ratio(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
     """Claims such as "Four out of five check-ins are on weekdays"."""
     whole = number_of(whole_item)
     when = together_when(free_times(talk))
@@ -226,7 +226,7 @@ def _each_alone(talk: Talk, group: Places) -> list[int]:
     return list(counts) if len(counts) == 1 else []
 
 
-def _counts_at_times(talk: Talk, said: int, possible: Sequence[int]) -> list[int]:
+def _counts_at_times(talk: Talk, said: float, possible: Sequence[int]) -> list[int]:
     """The visits at each time that is named nearby."""
     found = []
     for one in talk.said:

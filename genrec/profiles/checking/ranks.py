@@ -73,7 +73,7 @@ def rank(talk: Talk, named: Sequence[Item]) -> None:
         return
     mark = found[0]
     name = value(mark, "rank")
-    talk.take(*(item for item in found if item is mark or value(item, "rank") == name))
+    talk.take(*(item for item in found if item is mark or value(item, "rank") == name or _is_among(talk, item)))
     lowest = name == "last" or _is_rarely(talk, mark)
     for other in found:
         if value(other, "rank") == "last" and not lowest:
@@ -105,7 +105,10 @@ def _rank_of_times(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: boo
         _first_then(talk, mark, days.value)
         return True
     if days is not None:
+        wide = _number_near(talk, mark)
         top_days(talk, days, mark.text, lowest=lowest)
+        if wide not in (None, len(days.value.days)):
+            talk.claim(mark.text, False, f'"{mark.text}": {wide} are told, {len(days.value.days)} named')
         _days_behind(talk, days)
         return True
     part = next((item for item in free_times(talk) if item.value.hours), None)
@@ -274,7 +277,7 @@ def is_share(talk: Talk, item: Item) -> bool:
     after = [
         one
         for one in talk.items[at + 1 : at + 6]
-        if not has(one, "own") and one.text.lower() not in ("of", "the", "all", "these", "those", "this", "person")
+        if not has(one, "own") and one.text.lower() not in ("of", "the", "all", "these", "those", "this", "person", "its")
     ]
     before = talk.items[at - 1].text.lower() if at else ""
     is_of = any(one.text.lower() == "of" for one in talk.items[at + 1 : at + 2])

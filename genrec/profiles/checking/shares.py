@@ -12,7 +12,7 @@ from genrec.profiles.checking.claims import (
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.segments import TARGETS, has, value
 from genrec.profiles.checking.visits import Places, everywhere
-from genrec.profiles.checking.wording import free_times, number_of, take_only, widened
+from genrec.profiles.checking.wording import free_times, number_of, percentage, take_only, widened
 
 _COUNTS: Final = {"many": 5, "several": 2}
 
@@ -140,8 +140,7 @@ def _union(groups: Sequence[Places]) -> Places | None:
 
 def _span(name: str) -> tuple[float, float]:
     if name.endswith("%"):
-        share = int(name[:-1]) / 100
-        return share - 0.025, share + 0.025
+        return percentage(float(name[:-1]))
     return SHARES[name]
 
 

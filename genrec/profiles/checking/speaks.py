@@ -109,6 +109,7 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
         said
         and has(said[0], "person")
         and any(has(item, "degree") and other.text == ":" for item, other in pairwise(said))
+        and not any(has(item, "go", "be", "have", "role") for item in said[: _colon(said)])
     ):
         yield text, "the sentence has no verb"
     for one, other in pairwise(items):
@@ -123,6 +124,10 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     subject = _subject(items)
     if subject is not None:
         yield text, subject
+
+
+def _colon(said: Sequence[Item]) -> int:
+    return next(i for i, item in enumerate(said) if item.text == ":")
 
 
 def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
@@ -157,7 +162,8 @@ def _ill_placed(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
         ):
             yield item.text, "is not said of a person"
         elif of_person and has(item, "hold") and not has(item, "go", "be", "have", "visits"):
-            if not any(has(one, "visits", "number", "share", "degree") for one in after):
+            comes = text.startswith(("come", "came")) and after and after[0].kind in TARGETS
+            if not comes and not any(has(one, "visits", "number", "share", "degree") for one in after):
                 yield item.text, "is not said of a person"
         elif text in _OF_TIMES and before is not None and before.kind in TARGETS and has(items[i - 1], "be", "degree"):
             yield item.text, "is not said of visits"
