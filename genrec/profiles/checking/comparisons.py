@@ -88,6 +88,10 @@ def _sides(talk: Talk, found: _Comparison, left: Sequence[Item], right: Sequence
     if one is not None and two is not None:
         talk.take(*talk.times)
         return (one.text, [talk.whole.at(one).high]), (two.text, [talk.whole.at(two).high])
+    if found.op == "equal" and one is not None and one.days and len(one.days) > 1 and not (talk.focus or later):
+        talk.take(*talk.times)
+        counts = [talk.whole.at(When("", days=frozenset([day]))).high for day in sorted(one.days)]
+        return (one.text, counts[:1]), (one.text, counts[1:])
     if found.op == "equal" and len(talk.focus) > 1 and not later:
         return _side(talk.focus[:1], None), _side(talk.focus[1:], None)
     return None

@@ -217,7 +217,8 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
 
 def _each_alone(talk: Talk, group: Places) -> list[int]:
     """The visits to each place of a kind, or on each of several days, if these are as many."""
-    days = [one for one in talk.times if one.value.days and not talk.focus]
+    times = talk.times or [one for one in talk.said if one.kind == "time"]
+    days = [one for one in times if one.value.days and not talk.focus]
     if days:
         counts = {group.at(When("", days=frozenset([day]))).high for one in days for day in one.value.days}
         talk.take(*days)

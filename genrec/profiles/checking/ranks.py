@@ -215,7 +215,7 @@ def _first_then(talk: Talk, mark: Item, when: When | None) -> None:
 
 def _days_behind(talk: Talk, days: Item) -> None:
     """What comes behind the days with the most visits: "Fridays are the busiest, followed by Mondays"."""
-    lead = next((item for item in talk.free("step") if item.text.lower() == "followed by"), None)
+    lead = next((item for item in talk.free("step", "compare") if item.text.lower() in ("followed by", "ahead")), None)
     behind = next((item for item in talk.times if lead and item.start > lead.start and item.value.days), None)
     if lead is None or behind is None:
         return

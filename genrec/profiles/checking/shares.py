@@ -111,7 +111,8 @@ def _whole(
     group = _union([one.value for one in inner])
     outer = _union([one.value for one in named if one not in inner])
     is_each = noun is None and any(mark in f" {item.text.lower()} " for mark in (" every ", " in ", " out of "))
-    if noun is None and group is None and not (is_each and named):  # "nearly all on Sundays"
+    its = noun is not None and any(one.text.lower() == "its" and one.start < noun.start for one in behind)
+    if (its and talk.focus) or (noun is None and group is None and not (is_each and named)):  # "nearly all on Sundays"
         return talk.whole, None
     first = next((one for one in behind if not has(one, "fill", "own")), None)
     if (

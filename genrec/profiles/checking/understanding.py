@@ -36,6 +36,7 @@ _FREE = (
     "little",
     "kinds",
 )
+LEADS = ("followed by", "ahead")  # to the days that come behind others
 _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has been", "have been", "been"])
 
 
@@ -133,7 +134,10 @@ def _rows(segment: Segment) -> list[list[Item]]:
     if first is None or last is None:
         leads = len(found) > 1 and all(item.kind == "time" or has(item, "event", "fill") for item in found[0])
         return _ranked_times([[*found[0], *found[1]], *found[2:]] if leads else found)
-    return [[item for chunk in found[: last + 1] for item in chunk], *found[last + 1 :]]
+    end = last + 1
+    if end < len(found) and found[end][0].text == "(" and found[last][-1].kind in TARGETS:  # "POI 4 (33 visits)"
+        end += 1
+    return [[item for chunk in found[:end] for item in chunk], *found[end:]]
 
 
 def _ranked_times(found: Sequence[list[Item]]) -> list[list[Item]]:
@@ -141,7 +145,7 @@ def _ranked_times(found: Sequence[list[Item]]) -> list[list[Item]]:
     rows: list[list[Item]] = []
     for chunk in found:
         waits = rows and any(has(item, "rank") for item in rows[-1]) and not any(item.kind == "time" for item in rows[-1])
-        if rows and (waits or any(item.text.lower() == "followed by" for item in chunk)):
+        if rows and (waits or any(item.text.lower() in LEADS for item in chunk)):
             rows[-1] = [*rows[-1], *chunk]
         else:
             rows.append(chunk)
