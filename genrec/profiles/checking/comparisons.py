@@ -13,6 +13,7 @@ from genrec.profiles.checking.ranks import ranked, top_days
 from genrec.profiles.checking.segments import has, value
 from genrec.profiles.checking.steps import word_before
 from genrec.profiles.checking.visits import Places, everywhere
+from genrec.profiles.checking.wording import number_of
 
 FACTOR_LEEWAY: Final = 0.15
 NEARLY: Final = 0.05  # "as often as"
@@ -30,6 +31,7 @@ class _Comparison:
     factor: float
     than: Item | None
     beyond: bool = False  # "more than twice as often"
+    by: Item | None = None  # "16 more check-ins than"
 
 
 def compare(talk: Talk, named: Sequence[Item]) -> None:
@@ -175,6 +177,8 @@ def _none_other(talk: Talk) -> bool:
 
 def _holds(found: _Comparison, one: int, two: int) -> bool:
     op, factor = found.op, found.factor
+    if found.by is not None:
+        return (one - two if op == "more" else two - one) == number_of(found.by)
     if factor != 1:
         ratio = one / max(two, 1) if op != "less" else two / max(one, 1)
         return ratio >= factor if found.beyond else abs(ratio - factor) <= FACTOR_LEEWAY * factor
@@ -195,7 +199,11 @@ def _comparison(talk: Talk) -> _Comparison | None:
         if has(item, "compare") and item.start not in talk.used:
             near = talk.items[max(i - 1, 0)]
             talk.take(near if has(near, "approx") or near.text.lower() == "much" else None)
-            return _Comparison(item, _direction(talk, item, after, factor), factor, _than(item, behind), beyond)
+            counts = item.text.lower().endswith("visits") or (after is not None and has(after, "visits"))
+            by = near if i and counts and has(near, "number") else None
+            talk.take(by)
+            op = _direction(talk, item, after, factor)
+            return _Comparison(item, op, factor, _than(item, behind), beyond, by)
         is_than = has(item, "approx") and item.text.lower().endswith(" than") and after is not None
         if is_than and after is not None and not has(after, "share", "number"):
             return _Comparison(item, _MORE_THAN.get(value(item, "approx"), "more"), factor, item)

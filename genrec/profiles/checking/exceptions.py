@@ -12,7 +12,7 @@ from genrec.profiles.checking.visits import Places
 def left_out(items: Sequence[Item], habits: Habits) -> tuple[Sequence[Item], Habits, list[Claim]]:
     """A sentence without the places that it leaves out of an order, the habits without them, and claims about them."""
     first = next((i for i, item in enumerate(items) if not has(item, "fill")), 0)
-    at = next((i for i, item in enumerate(items) if has(item, "except") or (i == first and _is_after(item))), None)
+    at = next((i for i, item in enumerate(items) if has(item, "except") or _leaves_out(items, i, first)), None)
     if at is None:
         return items, habits, []
     end = next((i for i in range(at + 1, len(items)) if not _is_named(items[i], within=at > first)), len(items))
@@ -34,6 +34,12 @@ def left_out(items: Sequence[Item], habits: Habits) -> tuple[Sequence[Item], Hab
     # "After POI 6, POI 3 comes second" counts POI 6 in, "POI 3 is the first" leaves it out.
     is_next = _is_after(items[at]) and any(has(item, "rank") and value(item, "rank") != "first" for item in rest)
     return rest, habits if is_next else others, claims
+
+
+def _leaves_out(items: Sequence[Item], at: int, first: int) -> bool:
+    """Whether "after" leaves places out of an order: at the beginning, or behind a rank ("the top place after POI 6")."""
+    before = items[at - 1 : at] if at else []
+    return _is_after(items[at]) and (at == first or any(has(item, "places", "kinds", "rank") for item in before))
 
 
 def _is_after(item: Item) -> bool:

@@ -25,7 +25,10 @@ _COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds", "number"])
 
 def _is_counted(words: Sequence[Word], at: int, last: Item | None) -> bool:
     """Whether a number is followed by what it counts, or is one of several."""
-    if last is not None and last.text.lower() in ("with", "about", "around", "than", "of", "least", "over", "nearly"):
+    before = last.text.lower() if last is not None else ""
+    if before in ("with", "about", "around", "than", "of", "least", "over", "nearly"):
+        return True
+    if before.endswith(" to") and not before.startswith(("come", "came", "go", "went")):  # "amount to 9"
         return True
     for ahead in range(at + 1, min(at + 4, len(words))):
         found, _ = meanings(words, ahead)

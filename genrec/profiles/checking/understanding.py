@@ -145,11 +145,19 @@ def _ranked_times(found: Sequence[list[Item]]) -> list[list[Item]]:
     rows: list[list[Item]] = []
     for chunk in found:
         waits = rows and any(has(item, "rank") for item in rows[-1]) and not any(item.kind == "time" for item in rows[-1])
-        if rows and (waits or any(item.text.lower() in LEADS for item in chunk)):
+        ranks = rows and any(item.kind == "time" for item in rows[-1]) and _ranks_days(chunk)
+        if rows and (waits or ranks or any(item.text.lower() in LEADS for item in chunk)):
             rows[-1] = [*rows[-1], *chunk]
         else:
             rows.append(chunk)
     return rows
+
+
+def _ranks_days(chunk: Sequence[Item]) -> bool:
+    """Whether a chunk says of the days before it which of all they are: "the fewest of any day"."""
+    return any(has(item, "rank") for item in chunk) and all(
+        has(item, "rank", "day", "det_else", "fill", "join", "end", "share") for item in chunk
+    )
 
 
 def _turned(items: Sequence[Item]) -> bool:
