@@ -150,6 +150,8 @@ def _out_of(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
     parts |= {group.at(one.value).high for one in talk.said if one.kind == "time"}
     named = [one.value for one in talk.items if one.kind == "kind"]
     wholes |= {places.visits for places in named}
+    if talk.scope and group.pois < talk.scope.pois and not said:  # "most bar visits, 9 of 12, are to POI 4"
+        wholes.discard(group.visits)
     if whole not in wholes and whole <= SMALL:
         _ratio(talk, item, part, whole_item)
         return
@@ -210,6 +212,8 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
         else:
             found += same
         near = _nearest(talk, at)
+        if near is not None and at and talk.items[at - 1].text == "(":  # "POI 4 (33 visits)"
+            found = []
         found += [near.at(when).high] if near is not None else []
     talk.take(*(one for one in talk.free("each") if not _before_time(talk, one)))
     return found

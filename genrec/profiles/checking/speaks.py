@@ -119,7 +119,9 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
             yield other.text, "a sentence begins within another"
     if _nested(items):
         yield text, "a place at a place"
-    if all(item.kind in TARGETS or has(item, "fill", "end", "own") for item in items):
+    kinds = {item.kind for item in items if item.kind in TARGETS}
+    more = () if len(kinds) > 1 else ("join", "stop")  # "POI 4: a bar" says of which kind it is
+    if all(item.kind in TARGETS or has(item, "fill", "end", "own", *more) for item in items):
         yield text, "names, and nothing about them"
     subject = _subject(items)
     if subject is not None:
