@@ -25,7 +25,9 @@ __all__ = ["Claim", "check", "sentences", "supported"]
 LONGEST: Final = 1000  # characters
 _BARE_NUMBER: Final = re.compile(r"(?<!POI )\b\d")  # may be a place: "at 24 on Sundays"
 # What ends with a sign of an end, and goes on: a short question that is answered ("Fridays? Mostly bars."), "No. 1".
-_GOES_ON: Final = re.compile(r"^(?:[^\s?]+ ){0,4}[^\s?]+\?$|\b(?:no|nr|approx|ca|vs|incl|excl|avg|max|min)\.$", re.IGNORECASE)
+_GOES_ON: Final = re.compile(
+    r"^(?:[^\s?]+ ){0,4}[^\s?]+\?$|\b(?:no|nr|approx|ca|vs|incl|excl|avg|max|min)\.$", re.IGNORECASE
+)
 APART: Final = ("novelty", "area", "role")
 
 

@@ -25,7 +25,9 @@ def nothing_more(talk: Talk) -> None:
         talk.take(mark, over, number, *others, *(item for item in behind[:2] if has(item, "number")))
         counts = _of_places(talk, others) if has(noun, "places") else _of_days(talk, others)
         said = number_of(number)
-        talk.claim(f"{mark.text} {noun.text}", max(counts, default=0) <= said, f"at most {max(counts, default=0)} visits")
+        talk.claim(
+            f"{mark.text} {noun.text}", max(counts, default=0) <= said, f"at most {max(counts, default=0)} visits"
+        )
         return
 
 

@@ -6,10 +6,11 @@ from itertools import product
 from typing import Final
 
 from genrec.habit_models import Lately
+from genrec.profiles.checking.busiest import top_days
 from genrec.profiles.checking.claims import MIN_VISITS, Talk, together_when
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import When
-from genrec.profiles.checking.ranks import ranked, top_days
+from genrec.profiles.checking.ranks import ranked
 from genrec.profiles.checking.segments import has, value
 from genrec.profiles.checking.steps import word_before
 from genrec.profiles.checking.visits import Places, everywhere

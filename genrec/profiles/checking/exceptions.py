@@ -37,7 +37,7 @@ def left_out(items: Sequence[Item], habits: Habits) -> tuple[Sequence[Item], Hab
 
 
 def _leaves_out(items: Sequence[Item], at: int, first: int) -> bool:
-    """Whether "after" leaves places out of an order: at the beginning, or behind a rank ("the top place after POI 6")."""
+    """Whether "after" leaves places out of an order: at the beginning, or behind a rank ("the first after POI 6")."""
     before = items[at - 1 : at] if at else []
     return _is_after(items[at]) and (at == first or any(has(item, "places", "kinds", "rank") for item in before))
 

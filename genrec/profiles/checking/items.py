@@ -27,7 +27,9 @@ _COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds", "number"])
 def _is_bare(words: Sequence[Word], at: int, last: Item | None) -> bool:
     """Whether a number may be a place: it stands behind "at", or in a list, and nothing follows that it counts."""
     if last is None:  # "54 for the morning", but not "54 of the 62 check-ins"
-        return not _is_counted(words, at) and all(word.text.lower() not in ("of", "out") for word in words[at + 1 : at + 2])
+        return not _is_counted(words, at) and all(
+            word.text.lower() not in ("of", "out") for word in words[at + 1 : at + 2]
+        )
     before = last.text.lower()
     goes = before.startswith(("come", "came", "go", "went")) or not before.endswith(" to")  # not as in "amount to 9"
     return goes and before.rpartition(" ")[2] in _LEADS_TO_PLACES and not _is_counted(words, at)
@@ -197,6 +199,8 @@ class Reader:
         poi = number(words[at].text)
         habit = self._own.get(poi)
         is_named = last is not None and last.text.lower().rpartition(" ")[2] in _NUMBERING
+        if last is not None and any(place.end == last.start - 1 for place in self._sentence.places):
+            is_named = False  # "visits to POI 4 number 10"
         if is_named or (self._bare and habit is not None and _is_bare(words, at, last)):
             return "place", Places(f"POI {poi}", (habit,) if habit else (), self._habits.lately)
         return "number", poi

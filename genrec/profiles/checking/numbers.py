@@ -11,9 +11,9 @@ from genrec.profiles.checking.claims import (
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import When
 from genrec.profiles.checking.segments import TARGETS, has, is_break, named, value
-from genrec.profiles.checking.shares import share
+from genrec.profiles.checking.shares import ratio, share
 from genrec.profiles.checking.visits import Places, everywhere
-from genrec.profiles.checking.wording import free_times, number_of, take_only, widened
+from genrec.profiles.checking.wording import free_times, number_of, take_only
 
 SMALL: Final = 10  # "four of five" is a share, "44 of 55" are counts
 _APPROX: Final = {"about": (0.9, 1.1), "under": (0.85, 1.0), "over": (1.0, 1.5)}
@@ -153,7 +153,7 @@ def _out_of(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
     if talk.scope and group.pois < talk.scope.pois and not said:  # "most bar visits, 9 of 12, are to POI 4"
         wholes.discard(group.visits)
     if whole not in wholes and whole <= SMALL:
-        _ratio(talk, item, part, whole_item)
+        ratio(talk, item, part, whole_item)
         return
     talk.claim(
         f"{item.text} of {whole_item.text}",
@@ -162,20 +162,6 @@ def _out_of(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
     )
     if when:
         talk.take(*free_times(talk))
-
-
-def _ratio(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
-    """Claims such as "Four out of five check-ins are on weekdays"."""
-    whole = number_of(whole_item)
-    when = together_when(free_times(talk))
-    talk.take(*free_times(talk))
-    everything = everywhere(talk.habits)
-    group = talk.whole
-    count = group.at(when).high
-    told = count / max(everything.visits if talk.focus or when else 1, 1)
-    low, high = widened(talk, item, (part / whole - 0.05, part / whole + 0.05))
-    note = f"{group.name}: {count} of {everything.visits} visits"
-    talk.claim(f"{item.text} of {whole_item.text}", low <= told <= high, note)
 
 
 def _visits(talk: Talk, item: Item, text: str) -> None:

@@ -168,3 +168,17 @@ def _places_seen(talk: Talk, item: Item, low: float) -> None:
     visits = number_of(numbers[0])
     share = sum(place.visits == visits for place in group.habits) / max(len(group.habits), 1)
     talk.claim(item.text, share >= min(low, 0.6), f"{share:.0%} of the places have {visits} visits")
+
+
+def ratio(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
+    """Claims such as "Four out of five check-ins are on weekdays"."""
+    whole = number_of(whole_item)
+    when = together_when(free_times(talk))
+    talk.take(*free_times(talk))
+    everything = everywhere(talk.habits)
+    group = talk.whole
+    count = group.at(when).high
+    told = count / max(everything.visits if talk.focus or when else 1, 1)
+    low, high = widened(talk, item, (part / whole - 0.05, part / whole + 0.05))
+    note = f"{group.name}: {count} of {everything.visits} visits"
+    talk.claim(f"{item.text} of {whole_item.text}", low <= told <= high, note)

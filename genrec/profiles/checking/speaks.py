@@ -1,7 +1,7 @@
 """Whether a sentence speaks of the person, and is a whole one."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from genrec.profiles.checking.claims import Claim
 from genrec.profiles.checking.lexicon import Item, requests
@@ -91,8 +91,7 @@ _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
 
 def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
     """Why a sentence cannot stand, whatever it names."""
-    found = [Claim(text, False, note) for text, note in _objections(sentence, items)]
-    return found
+    return [Claim(text, False, note) for text, note in _objections(sentence, items)]
 
 
 def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
@@ -109,7 +108,7 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
         said
         and has(said[0], "person")
         and any(has(item, "degree") and other.text == ":" for item, other in pairwise(said))
-        and not any(has(item, "go", "be", "have", "role") for item in said[: _colon(said)])
+        and not any(has(item, "go", "be", "have", "role") for item in takewhile(lambda item: item.text != ":", said))
     ):
         yield text, "the sentence has no verb"
     for one, other in pairwise(items):
@@ -126,10 +125,6 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
     subject = _subject(items)
     if subject is not None:
         yield text, subject
-
-
-def _colon(said: Sequence[Item]) -> int:
-    return next(i for i, item in enumerate(said) if item.text == ":")
 
 
 def _doubled(items: Sequence[Item]) -> Iterator[tuple[str, str]]:

@@ -144,7 +144,9 @@ def _ranked_times(found: Sequence[list[Item]]) -> list[list[Item]]:
     """Chunks, each with an order by visits with its days: "Busiest day: Friday", "Fridays, followed by Mondays"."""
     rows: list[list[Item]] = []
     for chunk in found:
-        waits = rows and any(has(item, "rank") for item in rows[-1]) and not any(item.kind == "time" for item in rows[-1])
+        waits = (
+            rows and any(has(item, "rank") for item in rows[-1]) and not any(item.kind == "time" for item in rows[-1])
+        )
         ranks = rows and any(item.kind == "time" for item in rows[-1]) and _ranks_days(chunk)
         if rows and (waits or ranks or any(item.text.lower() in LEADS for item in chunk)):
             rows[-1] = [*rows[-1], *chunk]
