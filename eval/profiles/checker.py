@@ -4,7 +4,8 @@
 of somebody who had not seen the checker. Those of part `dev` were looked at while its grammar was written, those of
 part `test` were not. Those of part `more` are by somebody who widened the grammar with them. Those of `second` and
 `aside` are by somebody who had read the grammar, in the ways of bigger models (`source`): portraits, reports, notes and
-spoken; of the people of `aside` only the figures were looked at.
+spoken; of the people of `aside` only the figures were looked at. Those of `third` are phrasings filled with counted
+facts; in the false ones one number, place, day or time is another.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +30,7 @@ SENTENCES: Final = Path(__file__).with_name("sentences.yaml")
 CITY: Final = CityConfig(users=40, pois=250, days=120, seed=11)
 SOURCES: Final = ("portrait", "report", "notes", "spoken")
 LABELS: Final = ("true", "false", "half", "nonsense")
-PARTS: Final = ("dev", "more", "second", "aside", "test")
+PARTS: Final = ("dev", "more", "second", "third", "aside", "test")
 
 
 class Labelled(BaseModel):
@@ -41,7 +42,7 @@ class Labelled(BaseModel):
     text: str
     label: Literal["true", "false", "half", "nonsense"]
     why: str
-    part: Literal["dev", "more", "second", "aside", "test"]
+    part: Literal["dev", "more", "second", "third", "aside", "test"]
     source: Literal["", "portrait", "report", "notes", "spoken"] = ""
 
 

@@ -24,12 +24,22 @@ __all__ = ["Claim", "check", "sentences", "supported"]
 
 LONGEST: Final = 1000  # characters
 _BARE_NUMBER: Final = re.compile(r"(?<!POI )\b\d")  # may be a place: "at 24 on Sundays"
+# What ends with a sign of an end, and goes on: a short question that is answered ("Fridays? Mostly bars."), "No. 1".
+_GOES_ON: Final = re.compile(
+    r"^(?:[^\s?]+ ){0,4}[^\s?]+\?$|\b(?:no|nr|approx|ca|vs|incl|excl|avg|max|min)\.$", re.IGNORECASE
+)
 APART: Final = ("novelty", "area", "role")
 
 
 def sentences(text: str, vocabulary: Collection[str]) -> list[str]:
     """The sentences of a text, each to be checked. `vocabulary` holds every category of the catalogue."""
-    return split(text, index_of(frozenset(vocabulary)))
+    found: list[str] = []
+    for one in split(text, index_of(frozenset(vocabulary))):
+        if found and _GOES_ON.search(found[-1]):
+            found[-1] = f"{found[-1]} {one}"
+        else:
+            found.append(one)
+    return found
 
 
 def check(

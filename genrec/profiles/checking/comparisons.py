@@ -6,13 +6,15 @@ from itertools import product
 from typing import Final
 
 from genrec.habit_models import Lately
+from genrec.profiles.checking.busiest import top_days
 from genrec.profiles.checking.claims import MIN_VISITS, Talk, together_when
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import When
-from genrec.profiles.checking.ranks import ranked, top_days
+from genrec.profiles.checking.ranks import ranked
 from genrec.profiles.checking.segments import has, value
 from genrec.profiles.checking.steps import word_before
 from genrec.profiles.checking.visits import Places, everywhere
+from genrec.profiles.checking.wording import number_of
 
 FACTOR_LEEWAY: Final = 0.15
 NEARLY: Final = 0.05  # "as often as"
@@ -30,6 +32,7 @@ class _Comparison:
     factor: float
     than: Item | None
     beyond: bool = False  # "more than twice as often"
+    by: Item | None = None  # "16 more check-ins than"
 
 
 def compare(talk: Talk, named: Sequence[Item]) -> None:
@@ -52,6 +55,8 @@ def compare(talk: Talk, named: Sequence[Item]) -> None:
         talk.take(found.mark, found.than)
         ranked(talk, found.mark.text, 1, [item.value for item in right], left[0].value if left else None)
         return
+    if not named and found.op != "less" and _no_other_day(talk, found):
+        return
     sides = _sides(talk, found, left, right)
     if sides is None:
         talk.unclear(found.mark)
@@ -60,6 +65,16 @@ def compare(talk: Talk, named: Sequence[Item]) -> None:
     (one, counts), (two, against) = sides
     holds = bool(counts) and all(_holds(found, *pair) for pair in product(counts, against))
     talk.claim(found.mark.text, holds, f"{one}: {sum(counts)} visits; {two}: {sum(against)} visits")
+
+
+def _no_other_day(talk: Talk, found: _Comparison) -> bool:
+    """Claims such as "On no day are they out as much as on Fridays"."""
+    days = [item for item in talk.times if item.value.days and found.than and item.start > found.than.start]
+    if not (days and any(has(item, "day", "days") for item in talk.items) and _none_other(talk)):
+        return False
+    talk.take(found.mark, found.than, *days)
+    top_days(talk, days[0], found.mark.text)
+    return True
 
 
 _Side = tuple[str, list[int]]
@@ -76,6 +91,10 @@ def _sides(talk: Talk, found: _Comparison, left: Sequence[Item], right: Sequence
     if one is not None and two is not None:
         talk.take(*talk.times)
         return (one.text, [talk.whole.at(one).high]), (two.text, [talk.whole.at(two).high])
+    if found.op == "equal" and one is not None and one.days and len(one.days) > 1 and not (talk.focus or later):
+        talk.take(*talk.times)
+        counts = [talk.whole.at(When("", days=frozenset([day]))).high for day in sorted(one.days)]
+        return (one.text, counts[:1]), (one.text, counts[1:])
     if found.op == "equal" and len(talk.focus) > 1 and not later:
         return _side(talk.focus[:1], None), _side(talk.focus[1:], None)
     return None
@@ -159,6 +178,8 @@ def _none_other(talk: Talk) -> bool:
 
 def _holds(found: _Comparison, one: int, two: int) -> bool:
     op, factor = found.op, found.factor
+    if found.by is not None:
+        return (one - two if op == "more" else two - one) == number_of(found.by)
     if factor != 1:
         ratio = one / max(two, 1) if op != "less" else two / max(one, 1)
         return ratio >= factor if found.beyond else abs(ratio - factor) <= FACTOR_LEEWAY * factor
@@ -179,7 +200,11 @@ def _comparison(talk: Talk) -> _Comparison | None:
         if has(item, "compare") and item.start not in talk.used:
             near = talk.items[max(i - 1, 0)]
             talk.take(near if has(near, "approx") or near.text.lower() == "much" else None)
-            return _Comparison(item, _direction(talk, item, after, factor), factor, _than(item, behind), beyond)
+            counts = item.text.lower().endswith("visits") or (after is not None and has(after, "visits"))
+            by = near if i and counts and has(near, "number") else None
+            talk.take(by)
+            op = _direction(talk, item, after, factor)
+            return _Comparison(item, op, factor, _than(item, behind), beyond, by)
         is_than = has(item, "approx") and item.text.lower().endswith(" than") and after is not None
         if is_than and after is not None and not has(after, "share", "number"):
             return _Comparison(item, _MORE_THAN.get(value(item, "approx"), "more"), factor, item)

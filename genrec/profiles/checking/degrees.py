@@ -43,7 +43,8 @@ def _adverb(talk: Talk, word: Item, when: When | None) -> None:
     if name == "anymore":
         talk.unclear(word)
         return
-    if when is None and is_last(talk, word):  # "..., always."
+    takes_up = name == "never" and any(has(item, "there") for item in talk.items)
+    if when is None and (takes_up or is_last(talk, word)):  # "..., always.", "..., they are never there"
         when = together_when([item for item in talk.said if item.kind == "time"])
     alone = when is None or (name == "often" and bool(talk.focus) and _before_target(talk, word))
     if alone and when is None and not talk.focus and talk.scope is None:

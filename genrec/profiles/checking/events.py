@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from genrec.profiles.checking.claims import MIN_VISITS, SHARES, Talk
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.segments import has, value
-from genrec.profiles.checking.wording import free_times, widened
+from genrec.profiles.checking.wording import free_times, number_of, percentage, take_only, widened
 
 NEW: Final = timedelta(days=30)
 FROM_THE_START: Final = timedelta(days=7)
@@ -35,6 +36,8 @@ def exploration(talk: Talk) -> None:
     for item in talk.free("explore", "known"):
         words = talk.free("degree")
         talk.take(item, *words)
+        if has(item, "explore") and _percentage(talk, rate, note):
+            continue
         told = [word for word in talk.free("share", "rank") if word.text.lower() == "most" or has(word, "share")]
         if told and has(item, "explore"):
             name = value(told[0], "share") if has(told[0], "share") else "most"
@@ -46,6 +49,17 @@ def exploration(talk: Talk) -> None:
         new = has(item, "explore") != any(name in _TURNED for name in names)
         least = 0.01 if names[:1] == ["sometimes"] else EXPLORING
         talk.claim(item.text, rate >= least if new else rate <= RETURNING, note)
+
+
+def _percentage(talk: Talk, rate: float, note: str) -> bool:
+    """Claims such as "26 % of the visits are to new places"."""
+    for item, sign in pairwise(talk.items):
+        if has(item, "number") and has(sign, "percent"):
+            low, high = widened(talk, item, percentage(number_of(item)))
+            talk.take(item, sign)
+            talk.claim(f"{item.text}{sign.text}", low <= rate <= high, note)
+            return True
+    return False
 
 
 def events(talk: Talk) -> None:
@@ -63,6 +77,8 @@ def events(talk: Talk) -> None:
         _bounded(talk, span, dates)
     for mark in talk.free("event"):
         kind = value(mark, "event")
+        if kind in ("first", "new", "since"):
+            take_only(talk, mark)  # "was only added in April"
         if kind in ("first", "last"):
             _first_or_last(talk, span, mark, kind)
         elif kind in ("start", "still", "new"):

@@ -1,5 +1,6 @@
 """A sentence as a row of items: the places and kinds that it names, its times and numbers, and words of the grammar."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,13 +19,24 @@ _GENERIC = frozenset(
 )
 _BLOT = "\ufffc"
 _NUMBERING = frozenset(["number", "place", "no", "id", "poi", "#", "numbered", "nr"])
+_DECIMAL = re.compile(r"\d{1,4}\.\d{1,2}")
+_LEADS_TO_PLACES = frozenset(["at", "to", "from", "in", "and", "or", ",", "then"])
 _COUNTED = frozenset(["visits", "places", "days", "weeks", "kinds", "number"])
 
 
-def _is_counted(words: Sequence[Word], at: int, last: Item | None) -> bool:
-    """Whether a number is followed by what it counts, or is one of several."""
-    if last is not None and last.text.lower() in ("with", "about", "around", "than", "of", "least", "over", "nearly"):
-        return True
+def _is_bare(words: Sequence[Word], at: int, last: Item | None) -> bool:
+    """Whether a number may be a place: it stands behind "at", or in a list, and nothing follows that it counts."""
+    if last is None:  # "54 for the morning", but not "54 of the 62 check-ins"
+        return not _is_counted(words, at) and all(
+            word.text.lower() not in ("of", "out") for word in words[at + 1 : at + 2]
+        )
+    before = last.text.lower()
+    goes = before.startswith(("come", "came", "go", "went")) or not before.endswith(" to")  # not as in "amount to 9"
+    return goes and before.rpartition(" ")[2] in _LEADS_TO_PLACES and not _is_counted(words, at)
+
+
+def _is_counted(words: Sequence[Word], at: int) -> bool:
+    """Whether a number is followed by what it counts."""
     for ahead in range(at + 1, min(at + 4, len(words))):
         found, _ = meanings(words, ahead)
         if words[ahead].text in ("%", "km", "were", "are"):
@@ -161,7 +173,9 @@ class Reader:
         loose = self._loose(words, at)
         kind: str = UNKNOWN
         meaning: Any = None
-        if word.text.isdecimal():
+        if _DECIMAL.fullmatch(word.text):
+            kind, meaning, length = "number", float(word.text), 1
+        elif word.text.isdecimal():
             kind, meaning, length = *self._number(words, at, last), 1
         elif loose and (loose[1] > length or not found or found[0][0] == "role"):
             kind, meaning, length = "kind", *loose
@@ -185,6 +199,8 @@ class Reader:
         poi = number(words[at].text)
         habit = self._own.get(poi)
         is_named = last is not None and last.text.lower().rpartition(" ")[2] in _NUMBERING
-        if is_named or (self._bare and habit is not None and not _is_counted(words, at, last)):
+        if last is not None and any(place.end == last.start - 1 for place in self._sentence.places):
+            is_named = False  # "visits to POI 4 number 10"
+        if is_named or (self._bare and habit is not None and _is_bare(words, at, last)):
             return "place", Places(f"POI {poi}", (habit,) if habit else (), self._habits.lately)
         return "number", poi

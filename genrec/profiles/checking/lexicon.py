@@ -13,7 +13,7 @@ from genrec.profiles.person import stems_of
 from genrec.words import words_of
 
 UNKNOWN: Final = "unknown"
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*(?!\w)|\d+(?!\w)|\w+|[^\w\s]")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*(?!\w)|\d+\.\d{1,2}(?![\w.])|\d+(?!\w)|\w+|[^\w\s]")
 _CONTRACTED: Final = (("n't", "not"), ("n\u2019t", "not"))
 
 

@@ -64,7 +64,7 @@ _PART = rf"(?:{'|'.join(sorted(PARTS, key=len, reverse=True))})s?"
 _MAY = r"may(?! (?:also|be|come|go|have|often|sometimes|still|stop|visit|well)\b)"  # not as in "they may be"
 _MONTH = rf"(?:{'|'.join(MONTHS).replace('may', _MAY)})"
 _UNIT = (
-    rf"(?! ?(?:[%\d]|(?:of|out of|different|other|more|separate)\b|{_MONTH}\b"
+    rf"(?! ?(?:[%\d]|\.\d(?!\d)|(?:of|out of|different|other|more|separate)\b|{_MONTH}\b"
     r"|(?:visits?|times?|check-?ins?|places?|days|weeks|km|percent|per cent)\b))"
 )
 _EDGE = (

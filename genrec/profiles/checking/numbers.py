@@ -11,9 +11,9 @@ from genrec.profiles.checking.claims import (
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import When
 from genrec.profiles.checking.segments import TARGETS, has, is_break, named, value
-from genrec.profiles.checking.shares import share
+from genrec.profiles.checking.shares import ratio, share
 from genrec.profiles.checking.visits import Places, everywhere
-from genrec.profiles.checking.wording import free_times, number_of, take_only, widened
+from genrec.profiles.checking.wording import free_times, number_of, take_only
 
 SMALL: Final = 10  # "four of five" is a share, "44 of 55" are counts
 _APPROX: Final = {"about": (0.9, 1.1), "under": (0.85, 1.0), "over": (1.0, 1.5)}
@@ -41,7 +41,7 @@ def _noun(talk: Talk, item: Item) -> Item | None:
     for one in talk.items[at + 1 : at + 5]:
         if has(one, "visits", "places", "kinds", "days", "weeks") or one.kind == "kind":
             return one
-        if not has(one, "fill", "own", "new", "share", "degree", "event"):
+        if not has(one, "fill", "own", "new", "share", "degree", "event", "adjective"):
             return None
     return None
 
@@ -103,7 +103,7 @@ def _things(talk: Talk, item: Item, noun: Item) -> None:
     _check(talk, text, counts, item, note)
 
 
-def _rate(talk: Talk, item: Item, count: int, rate: Item) -> None:
+def _rate(talk: Talk, item: Item, count: float, rate: Item) -> None:
     """So many visits a week."""
     habits = talk.habits
     if habits.first is None or habits.last is None:
@@ -137,7 +137,7 @@ def _second(talk: Talk, at: int, later: Sequence[Item]) -> Item | None:
     return None
 
 
-def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
+def _out_of(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
     talk.take(whole_item)
     whole = number_of(whole_item)
     take_only(talk, item)
@@ -150,8 +150,10 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     parts |= {group.at(one.value).high for one in talk.said if one.kind == "time"}
     named = [one.value for one in talk.items if one.kind == "kind"]
     wholes |= {places.visits for places in named}
+    if talk.scope and group.pois < talk.scope.pois and not said:  # "most bar visits, 9 of 12, are to POI 4"
+        wholes.discard(group.visits)
     if whole not in wholes and whole <= SMALL:
-        _ratio(talk, item, part, whole_item)
+        ratio(talk, item, part, whole_item)
         return
     talk.claim(
         f"{item.text} of {whole_item.text}",
@@ -160,20 +162,6 @@ def _out_of(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
     )
     if when:
         talk.take(*free_times(talk))
-
-
-def _ratio(talk: Talk, item: Item, part: int, whole_item: Item) -> None:
-    """Claims such as "Four out of five check-ins are on weekdays"."""
-    whole = number_of(whole_item)
-    when = together_when(free_times(talk))
-    talk.take(*free_times(talk))
-    everything = everywhere(talk.habits)
-    group = talk.whole
-    count = group.at(when).high
-    told = count / max(everything.visits if talk.focus or when else 1, 1)
-    low, high = widened(talk, item, (part / whole - 0.05, part / whole + 0.05))
-    note = f"{group.name}: {count} of {everything.visits} visits"
-    talk.claim(f"{item.text} of {whole_item.text}", low <= told <= high, note)
 
 
 def _visits(talk: Talk, item: Item, text: str) -> None:
@@ -210,6 +198,8 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
         else:
             found += same
         near = _nearest(talk, at)
+        if near is not None and at and talk.items[at - 1].text == "(":  # "POI 4 (33 visits)"
+            found = []
         found += [near.at(when).high] if near is not None else []
     talk.take(*(one for one in talk.free("each") if not _before_time(talk, one)))
     return found
@@ -217,7 +207,8 @@ def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
 
 def _each_alone(talk: Talk, group: Places) -> list[int]:
     """The visits to each place of a kind, or on each of several days, if these are as many."""
-    days = [one for one in talk.times if one.value.days and not talk.focus]
+    times = talk.times or [one for one in talk.said if one.kind == "time"]
+    days = [one for one in times if one.value.days and not talk.focus]
     if days:
         counts = {group.at(When("", days=frozenset([day]))).high for one in days for day in one.value.days}
         talk.take(*days)
@@ -226,7 +217,7 @@ def _each_alone(talk: Talk, group: Places) -> list[int]:
     return list(counts) if len(counts) == 1 else []
 
 
-def _counts_at_times(talk: Talk, said: int, possible: Sequence[int]) -> list[int]:
+def _counts_at_times(talk: Talk, said: float, possible: Sequence[int]) -> list[int]:
     """The visits at each time that is named nearby."""
     found = []
     for one in talk.said:

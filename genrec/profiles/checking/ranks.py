@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Final
 
+from genrec.profiles.checking.busiest import days_behind, nth_day, top_days, top_part
 from genrec.profiles.checking.claims import Talk, together_when
 from genrec.profiles.checking.lexicon import Item
-from genrec.profiles.checking.moments import When, circle
+from genrec.profiles.checking.moments import When
 from genrec.profiles.checking.segments import TARGETS, has, is_break, value
 from genrec.profiles.checking.segments import named as named_places
 from genrec.profiles.checking.steps import word_before
@@ -18,24 +19,6 @@ _MOST_OFTEN: Final = frozenset(
     ["most often", "most frequently", "most regularly", "most likely", "most likely to be found", "most commonly"]
 )
 RANKS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
-
-
-def top_days(talk: Talk, days: Item, word: str, *, lowest: bool = False) -> None:
-    """Require that the days that are named have the most visits."""
-    named: frozenset[int] = days.value.days
-    rest = frozenset(range(7)) - named
-    group = talk.whole
-    sign = -1 if lowest else 1
-
-    def count(day: int) -> int:
-        return sign * group.at(When("", days=frozenset([day]))).high
-
-    if named == frozenset((5, 6)) or named == frozenset(range(5)):
-        holds = sign * group.at(days.value).high > sign * group.visits / 2
-    else:
-        holds = min(map(count, named)) >= max(map(count, rest)) and (lowest or min(map(count, named)) > 0)
-    counts = ", ".join(str(abs(count(day))) for day in sorted(named))
-    talk.claim(f"{word} {days.value.text}", holds, f"{group.name}: {counts} of {group.visits} visits {days.value.text}")
 
 
 def ranked(
@@ -73,12 +56,13 @@ def rank(talk: Talk, named: Sequence[Item]) -> None:
         return
     mark = found[0]
     name = value(mark, "rank")
-    talk.take(*(item for item in found if item is mark or value(item, "rank") == name))
+    talk.take(*(item for item in found if item is mark or value(item, "rank") == name or _is_among(talk, item)))
     lowest = name == "last" or _is_rarely(talk, mark)
     for other in found:
         if value(other, "rank") == "last" and not lowest:
             talk.unclear(other)
-    if not (name in ("first", "last") and _rank_of_times(talk, mark, named, lowest=lowest)):
+    of_times = _rank_of_times if name in ("first", "last") else _nth_of_days
+    if not of_times(talk, mark, named, lowest=lowest):
         _rank_of_places(talk, mark, named, lowest=lowest)
 
 
@@ -104,14 +88,27 @@ def _rank_of_times(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: boo
         _first_then(talk, mark, days.value)
         return True
     if days is not None:
+        wide = _number_near(talk, mark)
         top_days(talk, days, mark.text, lowest=lowest)
-        _days_behind(talk, days)
+        if wide not in (None, len(days.value.days)):
+            talk.claim(mark.text, False, f'"{mark.text}": {wide} are told, {len(days.value.days)} named')
+        days_behind(talk, days)
         return True
     part = next((item for item in free_times(talk) if item.value.hours), None)
     if part is None or lowest or (named and not any(has(item, "part") for item in talk.items)):
         return False
     talk.take(part)
-    _top_part(talk, part, mark.text)
+    top_part(talk, part, mark.text)
+    return True
+
+
+def _nth_of_days(talk: Talk, mark: Item, named: Sequence[Item], *, lowest: bool) -> bool:
+    """Days at the second or third place of the order, if these are spoken of."""
+    days = None if named or lowest else _days_of(talk, mark)
+    if days is None or len(days.value.days) > 1:
+        return False
+    talk.take(days)
+    nth_day(talk, mark, days, RANKS[value(mark, "rank")])
     return True
 
 
@@ -195,40 +192,6 @@ def _first_then(talk: Talk, mark: Item, when: When | None) -> None:
         talk.claim(mark.text, count >= best > 0, f"{group.name}: {count} visits {said}, at most {best} elsewhere")
 
 
-def _days_behind(talk: Talk, days: Item) -> None:
-    """What comes behind the days with the most visits: "Fridays are the busiest, followed by Mondays"."""
-    lead = next((item for item in talk.free("step") if item.text.lower() == "followed by"), None)
-    behind = next((item for item in talk.times if lead and item.start > lead.start and item.value.days), None)
-    if lead is None or behind is None:
-        return
-    talk.take(lead, behind)
-    group, named = talk.whole, behind.value.days
-    counts = [group.at(When("", days=frozenset([day]))).high for day in range(7)]
-    rest = [counts[day] for day in range(7) if day not in named | days.value.days]
-    least = min(counts[day] for day in named)
-    holds = least >= max(rest, default=0) and max(counts[day] for day in named) <= min(
-        counts[day] for day in days.value.days
-    )
-    talk.claim(f"{lead.text} {behind.text}", holds, f"{group.name}: at least {least} visits on each of these days")
-
-
-def _top_part(talk: Talk, part: Item, word: str) -> None:
-    """Require that hours have more visits than any others, as many in a row, that share none with them."""
-    group, hours = talk.whole, part.value.hours
-    each = [group.at(When("", hours=frozenset([hour]))).high for hour in range(24)]
-    said = sum(each[hour] for hour in hours)
-    if part.value.is_group:
-        spans = (circle(hour, hour + len(hours)) for hour in range(24))
-        holds = said >= max((sum(each[hour] for hour in span) for span in spans if not span & hours), default=0)
-    else:
-        holds = max(each[hour] for hour in hours) == max(each)
-    talk.claim(
-        f"{word} {part.value.text}",
-        holds and said > 0,
-        f"{group.name}: {said} of {group.visits} visits {part.value.text}",
-    )
-
-
 def _order(talk: Talk, behind: Item, groups: Sequence[Places], followers: Sequence[Places]) -> None:
     """Require that places come before or behind others."""
     is_ahead = behind.text.lower() in ("followed by", "ahead", "before") or (
@@ -259,7 +222,8 @@ def is_share(talk: Talk, item: Item) -> bool:
     after = [
         one
         for one in talk.items[at + 1 : at + 6]
-        if not has(one, "own") and one.text.lower() not in ("of", "the", "all", "these", "those", "this", "person")
+        if not has(one, "own")
+        and one.text.lower() not in ("of", "the", "all", "these", "those", "this", "person", "its")
     ]
     before = talk.items[at - 1].text.lower() if at else ""
     is_of = any(one.text.lower() == "of" for one in talk.items[at + 1 : at + 2])

@@ -106,9 +106,20 @@ def _begins_anew(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
         if has(item, "step")
     ):
         return False
-    if _ends_with_rank(chunk):
+    if _ends_with_rank(chunk) or _goes_on(current, chunk):
         return False
     return not is_listed(current, chunk)
+
+
+def _goes_on(current: Sequence[Item], chunk: Sequence[Item]) -> bool:
+    """Whether a verb follows a number put between commas: "most bar visits, 9 of 12, are to POI 4"."""
+    between = chunks(current)[-1]
+    return (
+        [item.text for item in (chunk[0], between[0])] == [",", ","]
+        and has(chunk[1], "be", "hold")
+        and any(has(item, "number", "share") for item in between)
+        and not any(item.kind in (*TARGETS, "time") for item in between)
+    )
 
 
 def _ends_with_rank(chunk: Sequence[Item]) -> bool:

@@ -12,7 +12,7 @@ from genrec.profiles.checking.claims import (
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.segments import TARGETS, has, value
 from genrec.profiles.checking.visits import Places, everywhere
-from genrec.profiles.checking.wording import free_times, number_of, take_only, widened
+from genrec.profiles.checking.wording import free_times, number_of, percentage, take_only, widened
 
 _COUNTS: Final = {"many": 5, "several": 2}
 
@@ -111,7 +111,8 @@ def _whole(
     group = _union([one.value for one in inner])
     outer = _union([one.value for one in named if one not in inner])
     is_each = noun is None and any(mark in f" {item.text.lower()} " for mark in (" every ", " in ", " out of "))
-    if noun is None and group is None and not (is_each and named):  # "nearly all on Sundays"
+    its = noun is not None and any(one.text.lower() == "its" and one.start < noun.start for one in behind)
+    if (its and talk.focus) or (noun is None and group is None and not (is_each and named)):  # "nearly all on Sundays"
         return talk.whole, None
     first = next((one for one in behind if not has(one, "fill", "own")), None)
     if (
@@ -140,8 +141,7 @@ def _union(groups: Sequence[Places]) -> Places | None:
 
 def _span(name: str) -> tuple[float, float]:
     if name.endswith("%"):
-        share = int(name[:-1]) / 100
-        return share - 0.025, share + 0.025
+        return percentage(float(name[:-1]))
     return SHARES[name]
 
 
@@ -168,3 +168,17 @@ def _places_seen(talk: Talk, item: Item, low: float) -> None:
     visits = number_of(numbers[0])
     share = sum(place.visits == visits for place in group.habits) / max(len(group.habits), 1)
     talk.claim(item.text, share >= min(low, 0.6), f"{share:.0%} of the places have {visits} visits")
+
+
+def ratio(talk: Talk, item: Item, part: float, whole_item: Item) -> None:
+    """Claims such as "Four out of five check-ins are on weekdays"."""
+    whole = number_of(whole_item)
+    when = together_when(free_times(talk))
+    talk.take(*free_times(talk))
+    everything = everywhere(talk.habits)
+    group = talk.whole
+    count = group.at(when).high
+    told = count / max(everything.visits if talk.focus or when else 1, 1)
+    low, high = widened(talk, item, (part / whole - 0.05, part / whole + 0.05))
+    note = f"{group.name}: {count} of {everything.visits} visits"
+    talk.claim(f"{item.text} of {whole_item.text}", low <= told <= high, note)

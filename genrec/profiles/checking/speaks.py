@@ -1,7 +1,7 @@
 """Whether a sentence speaks of the person, and is a whole one."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from genrec.profiles.checking.claims import Claim
 from genrec.profiles.checking.lexicon import Item, requests
@@ -91,8 +91,7 @@ _PERSONAL = ("rank", "person", "own", "event", "number", "degree", "compare")
 
 def objections(sentence: Sentence, items: Sequence[Item]) -> list[Claim]:
     """Why a sentence cannot stand, whatever it names."""
-    found = [Claim(text, False, note) for text, note in _objections(sentence, items)]
-    return found
+    return [Claim(text, False, note) for text, note in _objections(sentence, items)]
 
 
 def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
@@ -109,6 +108,7 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
         said
         and has(said[0], "person")
         and any(has(item, "degree") and other.text == ":" for item, other in pairwise(said))
+        and not any(has(item, "go", "be", "have", "role") for item in takewhile(lambda item: item.text != ":", said))
     ):
         yield text, "the sentence has no verb"
     for one, other in pairwise(items):
@@ -118,7 +118,9 @@ def _objections(sentence: Sentence, items: Sequence[Item]) -> Iterator[tuple[str
             yield other.text, "a sentence begins within another"
     if _nested(items):
         yield text, "a place at a place"
-    if all(item.kind in TARGETS or has(item, "fill", "end", "own") for item in items):
+    kinds = {item.kind for item in items if item.kind in TARGETS}
+    more = () if len(kinds) > 1 else ("join", "stop")  # "POI 4: a bar" says of which kind it is
+    if all(item.kind in TARGETS or has(item, "fill", "end", "own", *more) for item in items):
         yield text, "names, and nothing about them"
     subject = _subject(items)
     if subject is not None:
@@ -157,7 +159,8 @@ def _ill_placed(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
         ):
             yield item.text, "is not said of a person"
         elif of_person and has(item, "hold") and not has(item, "go", "be", "have", "visits"):
-            if not any(has(one, "visits", "number", "share", "degree") for one in after):
+            comes = text.startswith(("come", "came")) and after and after[0].kind in TARGETS
+            if not comes and not any(has(one, "visits", "number", "share", "degree") for one in after):
                 yield item.text, "is not said of a person"
         elif text in _OF_TIMES and before is not None and before.kind in TARGETS and has(items[i - 1], "be", "degree"):
             yield item.text, "is not said of visits"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from genrec.habit_models import Habits
-from genrec.profiles.checking import comparisons, degrees, events, numbers, ranks, shares, steps
+from genrec.profiles.checking import bounds, comparisons, degrees, events, numbers, ranks, shares, steps
 from genrec.profiles.checking.claims import Claim, Talk, fits, is_of, visits_note
 from genrec.profiles.checking.exceptions import left_out
 from genrec.profiles.checking.lexicon import UNKNOWN, Item, roles
@@ -36,6 +36,7 @@ _FREE = (
     "little",
     "kinds",
 )
+LEADS = ("followed by", "ahead")  # to the days that come behind others
 _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has been", "have been", "been"])
 
 
@@ -112,6 +113,7 @@ def _kind_scope(named: Sequence[Item], scope: Places | None) -> Places | None:
 def _say(talk: Talk, named: Sequence[Item], segment: Segment) -> None:
     """All claims of one row, in an order that settles the ambiguous words."""
     events.exploration(talk)
+    bounds.nothing_more(talk)
     if not steps.steps(talk, named):
         comparisons.compare(talk, named)
         events.events(talk)
@@ -131,8 +133,33 @@ def _rows(segment: Segment) -> list[list[Item]]:
     last = next((i for i in reversed(range(len(found))) if any(item.kind in TARGETS for item in found[i])), None)
     if first is None or last is None:
         leads = len(found) > 1 and all(item.kind == "time" or has(item, "event", "fill") for item in found[0])
-        return [[*found[0], *found[1]], *found[2:]] if leads else found
-    return [[item for chunk in found[: last + 1] for item in chunk], *found[last + 1 :]]
+        return _ranked_times([[*found[0], *found[1]], *found[2:]] if leads else found)
+    end = last + 1
+    if end < len(found) and found[end][0].text == "(" and found[last][-1].kind in TARGETS:  # "POI 4 (33 visits)"
+        end += 1
+    return [[item for chunk in found[:end] for item in chunk], *found[end:]]
+
+
+def _ranked_times(found: Sequence[list[Item]]) -> list[list[Item]]:
+    """Chunks, each with an order by visits with its days: "Busiest day: Friday", "Fridays, followed by Mondays"."""
+    rows: list[list[Item]] = []
+    for chunk in found:
+        waits = (
+            rows and any(has(item, "rank") for item in rows[-1]) and not any(item.kind == "time" for item in rows[-1])
+        )
+        ranks = rows and any(item.kind == "time" for item in rows[-1]) and _ranks_days(chunk)
+        if rows and (waits or ranks or any(item.text.lower() in LEADS for item in chunk)):
+            rows[-1] = [*rows[-1], *chunk]
+        else:
+            rows.append(chunk)
+    return rows
+
+
+def _ranks_days(chunk: Sequence[Item]) -> bool:
+    """Whether a chunk says of the days before it which of all they are: "the fewest of any day"."""
+    return any(has(item, "rank") for item in chunk) and all(
+        has(item, "rank", "day", "det_else", "fill", "join", "end", "share") for item in chunk
+    )
 
 
 def _turned(items: Sequence[Item]) -> bool:

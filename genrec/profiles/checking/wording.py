@@ -7,9 +7,16 @@ from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.segments import has, value
 
 
-def number_of(item: Item) -> int:
+def number_of(item: Item) -> float:
     """The number that an item stands for."""
-    return int(item.value) if item.kind == "number" else int(value(item, "number"))
+    found: float = item.value if item.kind == "number" else int(value(item, "number"))
+    return found
+
+
+def percentage(number: float) -> tuple[float, float]:
+    """From which share up to which one so many percent are: those with decimals are meant more closely."""
+    leeway = 0.025 if number == int(number) else 0.005
+    return number / 100 - leeway, number / 100 + leeway
 
 
 def free_times(talk: Talk) -> list[Item]:
