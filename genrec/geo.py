@@ -30,6 +30,11 @@ class Positions:
     def __len__(self) -> int:
         return len(self._phi)
 
+    def km(self, origin: int, others: NDArray[np.int64]) -> Floats:
+        """The distances from one point to some."""
+        phi, theta, cos = (values[others] for values in (self._phi, self._theta, self._cos))
+        return _km(phi - self._phi[origin], theta - self._theta[origin], self._cos[origin] * cos)
+
     def _km_from(self, origin: int) -> Floats:
         phi, theta, cos = self._phi, self._theta, self._cos
         return _km(phi - phi[origin], theta - theta[origin], cos[origin] * cos)

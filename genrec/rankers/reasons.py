@@ -104,7 +104,7 @@ class PersonFacts:
         there = self._poi == poi
         times = self._time[there]
         known = there[: self._before]
-        km = self._positions.km_from(poi)
+        km = self._positions.km(poi, self._poi)
         category = tables.places.category
         went_on = self._left[self._poi[self._left + 1] == poi]
         counted = int((went_on < self._before - 1).sum())  # that everybody's steps hold, too
@@ -122,8 +122,8 @@ class PersonFacts:
             kind_visits=int((category[self._poi[~there]] == category[poi]).sum()),
             visitors=int(tables.crowd.visitors[poi]) - int(known.any()),
             alike=float(self._alike[poi]),
-            near_visits=int((km[self._poi[~there]] <= NEAR_KM).sum()),
-            km=float(km[last]) if last >= 0 else None,
+            near_visits=int((km[~there] <= NEAR_KM).sum()),
+            km=float(km[-1]) if last >= 0 else None,
         )
 
 
