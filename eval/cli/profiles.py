@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 MEASURES = {
     "faithful": "sentences backed as first written",
     "supported": "sentences backed now",
-    "coverage": "closed fields that are not unknown",
+    "coverage": "guesses about people, of all that could be made",
     "told": "their ten most important facts told, by weight",
     "redundant": "sentences that say nothing new",
     "readability": "reading ease (Flesch; 100 is very easy)",
@@ -76,7 +76,8 @@ def profiles(
     out.print(_quality_table(summary, quality, alike))
     if differ:
         out.print(_difference_table(differ))
-    out.print(_field_table(fields))
+    if summary.known_fields:
+        out.print(_field_table(fields))
     if truth:
         strangers = sum(profile.user_id not in truth for profile in written)
         if strangers:
@@ -94,9 +95,10 @@ def _quality_table(summary: Summary, quality: Sequence[Row], alike: float) -> Ta
         value = f"{_value(row)} ({_span(row)})" if share or row["value"] is None else f"{row['value']:,.0f}"
         table.add_row(MEASURES[row["measure"]], value)
     table.add_row("profiles with the commonest text, ids left out", f"{alike:.3f}")
-    table.add_row("distinct tuples of traits", f"{summary.trait_tuples}")
-    table.add_row("users with the commonest tuple", f"{summary.largest_tuple:.3f}")
-    table.add_row("entropy of the tuples, bits", f"{summary.trait_entropy:.2f}")
+    if summary.trait_tuples:
+        table.add_row("different sets of traits", f"{summary.trait_tuples}")
+        table.add_row("users with the commonest set", f"{summary.largest_tuple:.3f}")
+        table.add_row("entropy of the sets, bits", f"{summary.trait_entropy:.2f}")
     return table
 
 
@@ -112,7 +114,7 @@ def _difference_table(rows: Sequence[Row]) -> Table:
 
 
 def _field_table(fields: Sequence[Row]) -> Table:
-    table = Table(title="Closed fields", title_justify="left")
+    table = Table(title="Guesses about people", title_justify="left")
     for heading in ("field", "not unknown", "bits", "commonest guess", "its share"):
         table.add_column(heading, justify="left" if heading in {"field", "commonest guess"} else "right")
     for row in fields:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,6 +39,7 @@ from genrec.validation import read_text
 
 # Rankings made side by side, and lost together if the run is killed.
 BATCH = 32
+_QUOTED = re.compile(r'"(?P<user>(?:[^"]|"")*)"\s*(?:,(?P<moment>.*))?')
 
 Ranks = Assistant | InParts
 
@@ -216,7 +218,7 @@ def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[A
     asks: list[Ask] = []
     lines = StringIO(read_text(path).removeprefix("\ufeff"), newline=None)  # whatever ends them
     for row, line in enumerate(lines, start=1):
-        user, _, moment = (part.strip() for part in line.partition(","))
+        user, moment = _parted(line)
         if not line.strip() or (row == 1 and _is_header(user, moment, known)):
             continue
         try:
@@ -229,6 +231,14 @@ def read_asks(path: Path, at: datetime | None, known: dict[str, None]) -> list[A
     if not asks:
         raise InputError("nobody to ask about: no line has a user.", file=path, fix="Write `user` or `user,time`.")
     return list(dict.fromkeys(asks))
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """The user, who is in quotes if there is a comma in the id, and the time."""
+    if quoted := _QUOTED.fullmatch(line.strip()):
+        return quoted["user"].replace('""', '"').strip(), (quoted["moment"] or "").strip()
+    user, _, moment = line.partition(",")
+    return user.strip(), moment.strip()
 
 
 def _is_header(user: str, moment: str, known: Collection[str]) -> bool:

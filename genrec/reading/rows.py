@@ -174,7 +174,11 @@ class RowTyper:
         zero = value == 0 if column == LATITUDE else None
         if zero is not None and zero.any():
             nowhere = (zero & (_numbers(other) == 0)).fill_null(False)
-            self._flag(nowhere, column, lambda _: "the position 0, 0 stands for one that is not known.")
+            self._flag(
+                nowhere,
+                column,
+                lambda _: "the position 0, 0 stands for one that is not known; --on-bad-rows skip leaves it out.",
+            )
         return value
 
     def _offset(self, text: pl.Series) -> pl.Series:

@@ -233,6 +233,12 @@ def test_command(folder, genrec_eval):
     assert again == out
 
 
+def test_nothing_is_told_of_guesses_that_nobody_made(folder, genrec_eval):
+    assert "│ gender" in genrec_eval("profiles", "p.jsonl")[1]
+    write_profiles(folder / "p.jsonl", [written(read_checkins(folder / "in.csv"), "u0")])
+    assert "│ gender" not in genrec_eval("profiles", "p.jsonl")[1]
+
+
 def test_command_as_json(folder, genrec_eval):
     code, out, _ = genrec_eval("profiles", "p.jsonl", "--truth", "truth.jsonl", "--json")
     assert code == 0

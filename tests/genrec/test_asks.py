@@ -49,6 +49,14 @@ def test_a_header_is_not_a_user(header, tmp_path):
     assert read_asks(tmp_path / "asks.txt", None, KNOWN) == [("u0", None), ("u1", datetime(2024, 1, 11))]
 
 
+def test_an_id_with_a_comma_is_asked_about_in_quotes(tmp_path):
+    known = ["a,b", 'x"y', "a", '"q']
+    (tmp_path / "asks.txt").write_text('"a,b",2024-01-11\n"x""y"\nx"y\n"a" , 2024-01-11\n"q\n')
+    day = datetime(2024, 1, 11)
+    expected = [("a,b", day), ('x"y', None), ("a", day), ('"q', None)]
+    assert read_asks(tmp_path / "asks.txt", None, dict.fromkeys(known)) == expected
+
+
 def test_a_user_may_be_called_user(tmp_path):
     (tmp_path / "asks.txt").write_text("user\n")
     assert read_asks(tmp_path / "asks.txt", None, {"user": None}) == [("user", None)]
