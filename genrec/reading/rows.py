@@ -166,14 +166,14 @@ class RowTyper:
 
     def _coordinate(self, fields: pl.DataFrame, column: str) -> pl.Series:
         text = fields[column]
-        value = _numbers(text)
-        self._commas += int(text.str.contains(",", literal=True).sum())
+        value, commas = _numbers(text)
+        self._commas += commas
         limit = 90.0 if column == LATITUDE else 180.0
         other = fields[LONGITUDE if column == LATITUDE else LATITUDE]
         self._flag(~(value.abs() <= limit), column, lambda i: _bad_coordinate(text[i], other[i], column, limit))
         zero = value == 0 if column == LATITUDE else None
         if zero is not None and zero.any():
-            nowhere = (zero & (_numbers(other) == 0)).fill_null(False)
+            nowhere = (zero & (_numbers(other)[0] == 0)).fill_null(False)
             self._flag(
                 nowhere,
                 column,
@@ -221,10 +221,17 @@ def _bad_coordinate(text: str | None, other_text: str | None, column: str, limit
 
 
 def _number(text: str | None) -> float | None:
-    value: float | None = _numbers(pl.Series([text], dtype=pl.String))[0]
+    value: float | None = _numbers(pl.Series([text], dtype=pl.String))[0][0]
     return value
 
 
-def _numbers(text: pl.Series) -> pl.Series:
-    """Coordinates, written with a decimal point or comma: none is so large that a comma could mean thousands."""
-    return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+def _numbers(text: pl.Series) -> tuple[pl.Series, int]:
+    """Coordinates, written with a decimal point or comma, and how many with a comma.
+
+    None is so large that a comma could mean thousands.
+    """
+    value = text.cast(pl.Float64, strict=False)
+    commas = int(text.str.contains(",", literal=True).sum()) if value.null_count() > text.null_count() else 0
+    if commas:
+        value = text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    return value, commas
