@@ -39,6 +39,7 @@ Weekday check-ins: 88. | Weekend check-ins: 88.
 10 x POI 4 (Pub). | 9 x POI 4 (Pub).
 POI 1 (Office) -> POI 2 (Coffee Shop): 8x. | POI 1 (Office) -> POI 2 (Coffee Shop): 7x.
 First POI 1, then POI 2: they have done that eight times. | First POI 1, then POI 2: they have done that nine times.
+Tuesdays 22, Fridays 24. | Tuesdays 88, Fridays 24.
 Busiest day: Friday (24). | Busiest day: Monday (14).
 The highest number of check-ins, 24, was registered on Fridays. | The highest number, 22, was registered on Tuesdays.
 Fridays are the busiest, just ahead of Tuesdays. | Mondays are the busiest, just ahead of Tuesdays.
@@ -55,7 +56,7 @@ Behind POI 1, the second most visited place is POI 4. | Behind POI 1, the second
 The most visited place after POI 1 is POI 4. | The most visited place after POI 1 is POI 2.
 It is on Fridays that they go to POI 4. | It is on Mondays that they go to POI 4.
 It was not until January that they first visited POI 4. | It was not until February that they first visited POI 4.
-No visit to POI 4 took place outside the hours of 20:00 to 23:00. | No visit to POI 4 took place outside the hours of 8:00 to 11:00.
+No visit to POI 4 was outside the hours of 20:00 to 23:00. | No visit to POI 4 was outside the hours of 8:00 to 11:00.
 POI 1 and POI 4 account for 70 and 10 visits. | POI 1 and POI 4 account for 10 and 70 visits.
 With 70 visits against 10, POI 1 is ahead of POI 4. | With 70 visits against 9, POI 1 is ahead of POI 4.
 POI 1 accounts for 79.5% of the check-ins. | POI 1 accounts for 78.5% of the check-ins.
@@ -117,7 +118,7 @@ _HOURS = (
 _PLACES = st.sampled_from(sorted(_FACTS))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from(_COUNTS), _PLACES, st.integers(3, 88))
 def test_a_count_in_any_phrasing_stands_only_if_it_is_right(phrasing, place, other):
     right = _FACTS[place][0]
@@ -125,7 +126,7 @@ def test_a_count_in_any_phrasing_stands_only_if_it_is_right(phrasing, place, oth
     assert stands(phrasing.format(p=place, n=other)) == (other == right)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from([*_DAYS, *_HOURS]), _PLACES, _PLACES)
 def test_days_and_hours_in_any_phrasing_are_those_of_the_place(phrasing, place, other):
     _, day, first, last = _FACTS[other]

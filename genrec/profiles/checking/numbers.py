@@ -174,6 +174,9 @@ def _visits(talk: Talk, item: Item, text: str) -> None:
         possible.append(talk.habits.checkins)  # "of the 225 check-ins, ..."
     if when is None:
         possible += _counts_at_times(talk, number_of(item), possible)
+    if (beside := _time_beside(talk, item)) is not None:
+        possible = [talk.whole.at(beside.value).high]
+        talk.take(beside)
     if talk.scope and not talk.focus:
         possible.append(talk.scope.visits)
     said = f" {when.text}" if when else ""
@@ -181,6 +184,12 @@ def _visits(talk: Talk, item: Item, text: str) -> None:
     _check(talk, text, possible, item, f"{talk.whole.name}: {counted} visits{said}")
     if number_of(item) in possible:
         talk.take(*times)
+
+
+def _time_beside(talk: Talk, item: Item) -> Item | None:
+    """The time right before a number of visits that are not told of any place: "Weekdays 69"."""
+    before = [one for one in talk.said if one.start < item.start and one.text not in (":", "(", "-")][-1:]
+    return before[0] if before and before[0].kind == "time" and not (talk.focus or talk.scope) else None
 
 
 def _counts_of_groups(talk: Talk, at: int, when: When | None) -> list[int]:
