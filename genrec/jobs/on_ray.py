@@ -19,7 +19,7 @@ from genrec.terminal import one_line
 LOCAL = "local"
 REACHED_SECONDS = 10.0
 SHARES = 32  # of the work, for each worker, at least
-MOST_AT_ONCE = 16  # chunks that a worker is given: between two tasks Ray takes a tenth of a second
+MOST_AT_ONCE = 8  # chunks that a worker is given: between two tasks Ray takes a tenth of a second
 STORE_BYTES = 256 << 20  # of what workers are asked and answer: numbers
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told how GenRec is used
