@@ -28,7 +28,7 @@ def _models(results: Path) -> Iterator[Line]:
         ("model: top 10, first ask", "transformers", "genup", "GenUP's decoding (1 answer)", ALONE, ALONE, "first"),
         ("later asks", "transformers", "genup", "the same", ALONE, ALONE, "repeated"),
         ("8 at once, first", "transformers", "offline-samples", "vLLM `generate`, 10 samples", MANY, MANY, "first"),
-        ("the same by vLLM's server", "vllm", "offline-samples", "the same", MANY, MANY, "first"),
+        ("by vLLM's server", "vllm", "offline-samples", "the same", MANY, MANY, "first"),
     ):
         ours, theirs = rates.get((way, users, asks)), rates.get((peer, peers, asks))
         if ours and theirs:
