@@ -1,5 +1,6 @@
 """`genrec-train online`: rankers that go on learning from what people say of the places that they name."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -120,33 +121,30 @@ def export_command(
         )
 
 
-AdapterPath = Annotated[
-    Path, typer.Option("--adapter", metavar="DIR", help="The adapter of a language model that goes on learning.")
-]
+@dataclass(frozen=True)
+class _Round:
+    """What a round of an adapter is about; a bundle (genrec.cli.bundle)."""
+
+    recipe_path: RecipePath
+    feedback: FeedbackPath
+    adapter: Annotated[
+        Path, typer.Option("--adapter", metavar="DIR", help="The adapter of a language model that goes on learning.")
+    ]
+    changes: Overrides = None
 
 
 @online.command("dpo")
-def dpo(
-    context: typer.Context,
-    recipe_path: RecipePath,
-    feedback: FeedbackPath,
-    adapter: AdapterPath,
-    changes: Overrides = None,
-) -> None:
+@bundled
+def dpo(context: typer.Context, asked: _Round) -> None:
     """Let an adapter of a language model go on learning from feedback by DPO; a round a call, on what is new."""
-    _round(context, recipe_of(DpoRecipe, recipe_path, changes or []), feedback, adapter)
+    _round(context, recipe_of(DpoRecipe, asked.recipe_path, asked.changes or []), asked.feedback, asked.adapter)
 
 
 @online.command("grpo")
-def grpo(
-    context: typer.Context,
-    recipe_path: RecipePath,
-    feedback: FeedbackPath,
-    adapter: AdapterPath,
-    changes: Overrides = None,
-) -> None:
+@bundled
+def grpo(context: typer.Context, asked: _Round) -> None:
     """Let an adapter go on learning by GRPO: from its own answers, and what feedback says of them; a round a call."""
-    _round(context, recipe_of(GrpoRecipe, recipe_path, changes or []), feedback, adapter)
+    _round(context, recipe_of(GrpoRecipe, asked.recipe_path, asked.changes or []), asked.feedback, asked.adapter)
 
 
 def _round(context: typer.Context, recipe: DpoRecipe | GrpoRecipe, feedback: Path, adapter: Path) -> None:
