@@ -64,15 +64,17 @@ class Batches:
     def open(self, checkins: Checkins) -> Work:
         """Rankings of a batch as lines, opened in a worker."""
         known = read_profiles(self.profiles) if self.profiles else {}
-        return self.work(Assistant(checkins, known, self.models, rankers=self.rankers, beside=self.beside))
+        assistant = Assistant(checkins, known, self.models, rankers=self.rankers, beside=self.beside)
+        return self.work(assistant, _origin(assistant, self))
 
     def open_parts(self, home: Path, order: Sequence[str], fingerprint: str, parted: Parted) -> Work:
         """The same of a folder in parts; arguments as of `InParts`."""
-        return self.work(InParts(parted, home, order, self.rankers, fingerprint))
+        ranks = InParts(parted, home, order, self.rankers, fingerprint)
+        return self.work(ranks, _origin(ranks, self))
 
-    def work(self, ranks: Ranks) -> Work:
+    def work(self, ranks: Ranks, origin: "_Origin") -> Work:
         """Rankings of a batch as lines."""
-        return partial(_lines, ranks, _origin(ranks, self), self)
+        return partial(_lines, ranks, origin, self)
 
 
 def rank_all(ranks: Ranks, asks: Sequence[Ask], output: Path, how: Batches, placing: Placing) -> None:
@@ -98,7 +100,9 @@ def rank_all(ranks: Ranks, asks: Sequence[Ask], output: Path, how: Batches, plac
         loads = ServerLoads(how.models.server)
         with progress_bar() as bar:
             task = bar.add_task("rankings", total=len(asks), completed=len(asks) - len(missing))
-            for number, made in results(batches, partial(how.work, ranks), home_of(output), elsewhere, finished):
+            for number, made in results(
+                batches, partial(how.work, ranks, origin), home_of(output), elsewhere, finished
+            ):
                 new = [_asked(item) not in done for item in batches[number]]
                 jsonl.append(output, compress(made.lines, new), private=True)
                 bar.update(task, advance=sum(new), description=loads.line("rankings"))

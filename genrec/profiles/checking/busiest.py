@@ -4,6 +4,8 @@ from genrec.profiles.checking.claims import Talk
 from genrec.profiles.checking.lexicon import Item
 from genrec.profiles.checking.moments import When, circle
 
+LEADS = ("followed by", "ahead")  # to the days that come behind others
+
 
 def top_days(talk: Talk, days: Item, word: str, *, lowest: bool = False) -> None:
     """Require that the days that are named have the most visits."""
@@ -25,7 +27,7 @@ def top_days(talk: Talk, days: Item, word: str, *, lowest: bool = False) -> None
 
 def days_behind(talk: Talk, days: Item) -> None:
     """What comes behind the days with the most visits: "Fridays are the busiest, followed by Mondays"."""
-    lead = next((item for item in talk.free("step", "compare") if item.text.lower() in ("followed by", "ahead")), None)
+    lead = next((item for item in talk.free("step", "compare") if item.text.lower() in LEADS), None)
     behind = next((item for item in talk.times if lead and item.start > lead.start and item.value.days), None)
     if lead is None or behind is None:
         return

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from genrec.habit_models import Habits
 from genrec.profiles.checking import bounds, comparisons, degrees, events, numbers, ranks, shares, steps
+from genrec.profiles.checking.busiest import LEADS
 from genrec.profiles.checking.claims import Claim, Talk, fits, is_of, visits_note
 from genrec.profiles.checking.exceptions import left_out
 from genrec.profiles.checking.lexicon import UNKNOWN, Item, roles
@@ -36,7 +37,6 @@ _FREE = (
     "little",
     "kinds",
 )
-LEADS = ("followed by", "ahead")  # to the days that come behind others
 _PAST = frozenset(["was", "were", "had", "went", "came", "once", "twice", "has been", "have been", "been"])
 
 
