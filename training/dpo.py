@@ -175,9 +175,11 @@ def save_result(trainer: Trainer, recipe: PlacesRecipe, policy: Trainable, out: 
         model.peft_config["default"].base_model_name_or_path = recipe.model  # not a folder of this machine's cache
     if recipe.method == "lora" and recipe.adapter:
         save_stacked(model, recipe.adapter, out)
+    elif recipe.adapts:
+        # Unless told, PEFT asks the hub whether the base model has more words than it used to have.
+        model.save_pretrained(out, save_embedding_layers=False)
     else:
         model.save_pretrained(out)
-        (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
-        if recipe.method in ("full", "galore"):
-            policy.tokenizer.save_pretrained(out)
+        policy.tokenizer.save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, to be filled in
     write_declaration(out, declared)

@@ -129,7 +129,9 @@ def put_on(model: PreTrainedModel, folder: Path, *, trainable: bool = False) -> 
 
     weights = checked_weights(folder, model)
     with blaming(f"--adapter {folder}: PEFT cannot apply it"):
-        adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable, config=_peft_config(folder, weights))
+        adapted = PeftModel.from_pretrained(
+            model, folder, is_trainable=trainable, config=_peft_config(folder, weights, base=model.name_or_path)
+        )
     _require_applied(folder, adapted, weights)
     return adapted
 
@@ -172,8 +174,11 @@ def _asked(where: str, description: LoraDescription, model: PreTrainedModel) -> 
         raise GenRecError(f"{where}: target_modules is not a usable pattern: {one_line(error)}.") from None
 
 
-def _peft_config(folder: Path, weights: Mapping[str, torch.Tensor]) -> "LoraConfig":
-    """PEFT's form of the description; a pattern is replaced by the names that it stands for."""
+def _peft_config(folder: Path, weights: Mapping[str, torch.Tensor], base: str) -> "LoraConfig":
+    """PEFT's form of the description; a pattern is replaced by the names that it stands for.
+
+    `base` is where the model is on this machine: with a name alone, PEFT asks the hub for it at each saving.
+    """
     from peft import LoraConfig
 
     description = read_description(folder)
@@ -187,7 +192,7 @@ def _peft_config(folder: Path, weights: Mapping[str, torch.Tensor]) -> "LoraConf
         lora_dropout=description.lora_dropout,
         use_rslora=description.use_rslora,
         target_modules=modules,
-        base_model_name_or_path=description.base_model_name_or_path,
+        base_model_name_or_path=base,
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from tiny import tiny_model
+from transformers import AutoModelForCausalLM
 
 from genrec.errors import GenRecError
 from genrec.llm.adapter import CONFIG, DECLARATION, SHIPPED, WEIGHTS, read_adapter
@@ -93,6 +94,14 @@ def test_peft_itself_applies_the_same(sound):
         logits(put_on(tiny_model().engine.model, sound)),
         logits(PeftModel.from_pretrained(tiny_model().engine.model, sound)),
     )
+
+
+def test_checkpoints_are_saved_without_asking_the_hub(adapter, tiny_folder, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("peft.utils.save_and_load.check_file_exists_on_hf_hub", lambda *name: asked.append(name))
+    describe(adapter, base_model_name_or_path="embedded")
+    put_on(AutoModelForCausalLM.from_pretrained(tiny_folder), adapter).save_pretrained(tmp_path / "checkpoint")
+    assert not asked
 
 
 def test_the_shipped_one_is_plain():
