@@ -47,7 +47,7 @@ writer = LlmWriter(author, None, checkins.pois["category"].unique().to_list(), t
 start = time.perf_counter()
 with progress_bar() as bar:
     task = bar.add_task("profiles", total=len(users))
-    path = folder / "profiles.jsonl"
+    path = folder / f"profiles-{writer.prompt_version}.jsonl"  # one file holds profiles by the same prompts
     written = run(writer, lambda _: habits, users, path, lambda done: bar.update(task, completed=done))
 profiles = read_profiles(path)
 out.print(summary_table(summarise(profiles.values()), time.perf_counter() - start, len(written)))

@@ -47,10 +47,11 @@ class CategoryHabit(_Model):
 
 
 class PlaceHabit(CategoryHabit):
-    """A user's visits to one place."""
+    """A user's visits to one place; `name` is None where the data have none."""
 
     poi: PoiIndex
     poi_id: str
+    name: str | None = None
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
     first_visit: NaiveDatetime

@@ -21,7 +21,7 @@ from genrec.anchors import find_anchors
 from genrec.by_person import ByPerson
 from genrec.checkins import Checkins
 from genrec.clock import before, local_span
-from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
 from genrec.geo import haversine_km
 from genrec.habit_models import RECENT_VISITS, CategoryHabit, Habits, Lately, PlaceHabit, RecentVisit, Transition
 from genrec.histories import Histories, Places, Times, Transitions, histories, hours_of, part, weekdays_of
@@ -89,7 +89,7 @@ class _Everybody(Mapping[str, Habits]):
     def __init__(self, checkins: Checkins, as_of: datetime, users: Collection[str]) -> None:
         self._as_of, self._dates_only = as_of, checkins.dates_only
         self._counted = histories(before(checkins.frame, as_of), users, dates_only=checkins.dates_only)
-        about = checkins.pois.select(POI_ID, CATEGORY, LATITUDE, LONGITUDE)
+        about = checkins.pois.select(POI_ID, CATEGORY, LATITUDE, LONGITUDE, pl.col(f"^{NAME}$"))
         self._about = about[pl.Series(self._counted.places.poi, dtype=pl.UInt32)]  # each person's places, side by side
 
     def __len__(self) -> int:

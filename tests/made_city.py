@@ -1,9 +1,11 @@
 """A small town whose people have habits, and a profile written from it: what profile and ranking tests start from."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from made import KINDS, at, make
 
 from genrec.checkins import Checkins
@@ -35,6 +37,12 @@ def town(users: int = 3) -> Checkins:
     """`users` people with alternating habits, called u0, u1 and so on."""
     kinds = [(0, 1, 4), (0, 3, 5), (0, 1, 6)]
     return make([visit for i in range(users) for visit in routine(f"u{i}", kinds[i % 3], i % 2)])
+
+
+def named(checkins: Checkins) -> Checkins:
+    """The same check-ins, at places that have names: "Riverside Pub 4" is POI 4."""
+    names = [f"Riverside {kind} {poi}" for poi, kind in checkins.pois.select("poi", "category").iter_rows()]
+    return replace(checkins, pois=checkins.pois.with_columns(name=pl.Series(names)))
 
 
 def written(checkins: Checkins, user: str = "u0", about: str = "", **when: Any) -> Profile:

@@ -11,7 +11,7 @@ import polars as pl
 from genrec.anchors import _CATEGORY_IS_SILENT, _CATEGORY_SAYS, MIN_TIMES, MIN_VISITS, NIGHT, OFFICE_HOURS
 from genrec.checkins import Checkins
 from genrec.clock import before
-from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, POI, POI_ID, TIME, USER
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
 from genrec.geo import haversine_km
 from genrec.habit_models import (
     RECENT_VISITS,
@@ -110,7 +110,7 @@ def _places(visits: Sequence[Visit], pois: pl.DataFrame, *, dates_only: bool) ->
         times[poi].append(time)
     order = sorted(times)
     order.sort(key=lambda poi: (len(times[poi]), times[poi][-1]), reverse=True)
-    rows = pois[order].select(POI_ID, CATEGORY, LATITUDE, LONGITUDE).iter_rows(named=True)
+    rows = pois[order].select(POI_ID, CATEGORY, LATITUDE, LONGITUDE, pl.col(f"^{NAME}$")).iter_rows(named=True)
     return [
         PlaceHabit(
             poi=poi,

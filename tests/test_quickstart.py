@@ -20,4 +20,5 @@ def test_quickstart_prints_profiles_rankings_and_truth(tmp_path, embedded_folder
     assert (
         done.stdout.count("P(fusion)") == done.stdout.count("By the LLM:") == done.stdout.count("By habits alone:") == 3
     )
-    assert (tmp_path / "demo" / "profiles.jsonl").read_text().count("\n") == 6
+    [profiles] = (tmp_path / "demo").glob("profiles-*.jsonl")
+    assert profiles.read_text().count("\n") == 6

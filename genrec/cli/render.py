@@ -9,6 +9,7 @@ from rich.text import Text
 
 from genrec.llm.backend import Over
 from genrec.phrases import WEEKDAYS
+from genrec.profiles.named_places import names_in
 from genrec.profiles.profile import Profile
 from genrec.profiles.run import Summary
 from genrec.profiles.statements import Said
@@ -28,12 +29,13 @@ def print_profile(console: Console, profile: Profile, *, backing: bool = True) -
         f"  {habits.checkins} check-ins at {len(habits.places)} places in {habits.active_days} days; "
         f"written by {profile.provenance.writer}{edited}"
     )
+    names = names_in(habits)
     for section in (profile.summary, profile.routines, profile.preferences):
         if section:
-            text = " ".join(_sentence_of(statement.text) for statement in section)
+            text = " ".join(_sentence_of(names.to_edit(statement.text)) for statement in section)
             console.print(fill(text, console.width, initial_indent="  ", subsequent_indent="  "))
         for statement in section if backing else ():
-            console.print(f"      {'; '.join(statement.backed_by)}", style="dim")
+            console.print(f"      {names.with_numbers('; '.join(statement.backed_by))}", style="dim")
     if not (profile.summary or profile.routines or profile.preferences):
         console.print("  too few visits to say anything", style="dim")
     fields = profile.traits | profile.attributes

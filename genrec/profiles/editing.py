@@ -1,8 +1,8 @@
 """A person's changes to a profile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +12,7 @@ from genrec.errors import GenRecError, InputError
 from genrec.habit_models import Habits
 from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.faithfulness import check, supported
+from genrec.profiles.named_places import names_in
 from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Statement
 from genrec.prompting import one_line
 from genrec.validation import first_problem
@@ -37,20 +38,21 @@ class Sheet(BaseModel):
     summary: Sentences
 
 
+SECTIONS: Final = ("preferences", "routines", "summary")
+
+
 def sheet_of(profile: Profile) -> Sheet:
     """The changeable part of a profile."""
     return Sheet(
         traits={name: guess.value for name, guess in profile.traits.items()},
         attributes={name: guess.value for name, guess in profile.attributes.items()},
-        preferences=[statement.text for statement in profile.preferences],
-        routines=[statement.text for statement in profile.routines],
-        summary=[statement.text for statement in profile.summary],
+        **{name: [statement.text for statement in getattr(profile, name)] for name in SECTIONS},
     )
 
 
 def to_sheet(profile: Profile) -> str:
-    """The changeable part of a profile as YAML, with the allowed answers as comments."""
-    sheet = sheet_of(profile)
+    """The changeable part of a profile as YAML, with places by their names, and the allowed answers as comments."""
+    sheet = _renamed(sheet_of(profile), names_in(profile.habits).to_edit)
     answers = "".join(f"#   {name}: {', '.join(options)}, unknown\n" for name, options in CLOSED_FIELDS.items())
     head = f"{HEAD}{profile.user_id!r} as of {profile.as_of}. Change, add or remove lines.\n"
     lines = yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True, width=1000)
@@ -58,16 +60,24 @@ def to_sheet(profile: Profile) -> str:
 
 
 def apply_sheet(profile: Profile, text: str, source: Path) -> Profile:
-    """The profile with the sheet's changes; raises InputError that names the line or the field."""
+    """The profile with the sheet's changes, places by name or by number; raises InputError that names what is wrong."""
     if text.startswith(HEAD) and not text.startswith(f"{HEAD}{profile.user_id!r} "):
         raise InputError(f"the sheet of another user, not of {profile.user_id!r}.", file=source, row=1)
     values = load_yaml(text, TextLoader, source)
     if values is None:
         raise InputError("holds nothing: not a sheet of a profile.", file=source)
+    names = names_in(profile.habits)
+    shown = {names.to_edit(statement.text): statement.text for statement in profile.statements()}
     try:
-        return with_sheet(profile, Sheet.model_validate(values))
+        sheet = Sheet.model_validate(values)
+        return with_sheet(profile, _renamed(sheet, lambda text: shown.get(text) or names.numbered(text)))
     except ValidationError as error:
         raise InputError(f"{first_problem(error)}.", file=source) from None
+
+
+def _renamed(sheet: Sheet, rename: Callable[[str], str]) -> Sheet:
+    """The sheet with places called otherwise in its sentences."""
+    return sheet.model_copy(update={name: [rename(text) for text in getattr(sheet, name)] for name in SECTIONS})
 
 
 def with_sheet(profile: Profile, sheet: Sheet) -> Profile:
@@ -77,9 +87,7 @@ def with_sheet(profile: Profile, sheet: Sheet) -> Profile:
         | {
             "traits": _guesses(profile.traits, sheet.traits),
             "attributes": _guesses(profile.attributes, sheet.attributes),
-            "preferences": _statements(profile, sheet.preferences),
-            "routines": _statements(profile, sheet.routines),
-            "summary": _statements(profile, sheet.summary),
+            **{name: _statements(profile, getattr(sheet, name)) for name in SECTIONS},
             "provenance": profile.provenance.model_dump() | {"edited": True},
         }
     )
@@ -92,7 +100,7 @@ def with_stated(profile: Profile, before: Profile) -> Profile:
             *getattr(profile, name),
             *(statement for statement in getattr(before, name) if statement.backed_by == [EDITOR]),
         ]
-        for name in ("preferences", "routines", "summary")
+        for name in SECTIONS
     }
     return profile.model_copy(update=sections)
 
@@ -138,14 +146,10 @@ def replace_statement(profile: Profile, old: Statement, text: str) -> Profile:
     sections = {
         name: [
             Statement(text=text, backed_by=backing(text, profile.habits) or [EDITOR]) if statement == old else statement
-            for statement in section
+            for statement in getattr(profile, name)
             if text or statement != old
         ]
-        for name, section in (
-            ("preferences", profile.preferences),
-            ("routines", profile.routines),
-            ("summary", profile.summary),
-        )
+        for name in SECTIONS
     }
     provenance = profile.provenance.model_copy(update={"edited": True})
     return profile.model_copy(update=sections | {"provenance": provenance})

@@ -12,7 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from genrec.columns import CATEGORY, NAME
+from genrec.columns import CATEGORY, NAME, POI
+from genrec.habit_models import Habits
 from genrec.profiles.kinds import index_of
 from genrec.profiles.naming import is_ordinary
 from genrec.profiles.person import is_silent
@@ -42,16 +43,16 @@ class Named:
 
 
 class NameIndex:
-    """The names of a catalogue, to be found in texts."""
+    """The names of a catalogue, or of a part of it, to be found in texts."""
 
     def __init__(self, pois: pl.DataFrame) -> None:
         given = pois[NAME].to_list() if NAME in pois.columns else [None] * len(pois)
-        self.names = [one_line(name or "") for name in given]
-        self.kinds = [one_line(kind) for kind in pois[CATEGORY]]
+        self.names = {poi: one_line(name or "") for poi, name in zip(pois[POI], given, strict=True)}
+        self.kinds = {poi: one_line(kind) for poi, kind in pois.select(POI, CATEGORY).iter_rows()}
         self._index = index_of(frozenset(pois[CATEGORY].unique().to_list()))
-        self._kinds = {key_of(kind) for kind in set(self.kinds)}
+        self._kinds = {key_of(kind) for kind in set(self.kinds.values())}
         self._spelled: dict[str, list[int]] = {}
-        for poi, name in enumerate(self.names):
+        for poi, name in self.names.items():
             if name and len(name) <= LONGEST:
                 self._spelled.setdefault(name.casefold(), []).append(poi)
 
@@ -100,6 +101,12 @@ class PlaceNames:
     def plain(self, text: str) -> str:
         """The same in one piece."""
         return "".join(part.name if isinstance(part, Named) else part for part in self.parts(text))
+
+    def with_numbers(self, text: str) -> str:
+        """The same, with the number of each place behind its name."""
+        return "".join(
+            f"{part.name} (POI {part.poi})" if isinstance(part, Named) else part for part in self.parts(text)
+        )
 
     def to_edit(self, text: str) -> str:
         """The same such that `numbered` finds each place again: with its number, where the name alone would not do."""
@@ -162,7 +169,14 @@ class PlaceNames:
     def _place(self, digits: str) -> int | None:
         """The place of a number, if there is one and the person may see it."""
         poi = number(digits)
-        return poi if 0 <= poi < len(self._index.names) and poi not in self._hidden else None
+        return poi if poi in self._index.names and poi not in self._hidden else None
+
+
+def names_in(habits: Habits) -> PlaceNames:
+    """The names of the places that somebody goes to, as far as their habits know them."""
+    schema = {POI: pl.UInt32, NAME: pl.String, CATEGORY: pl.String}
+    own = pl.DataFrame([(place.poi, place.name, place.category) for place in habits.places], schema, orient="row")
+    return PlaceNames(NameIndex(own), own=own[POI].to_list())
 
 
 def _numbers(text: str) -> list[int]:

@@ -171,6 +171,7 @@ def _texts(profile: Profile) -> Iterator[tuple[str, str]]:
     for number, place in enumerate(profile.habits.places):
         yield f"habits.places.{number}.poi_id", place.poi_id
         yield f"habits.places.{number}.category", place.category
+        yield f"habits.places.{number}.name", place.name or ""
 
 
 def _bytes(path: Path) -> bytes:

@@ -96,6 +96,9 @@ def _require_same(profile: Profile, habits: Habits, out: Path) -> None:
     """Raise GenRecError unless a profile rests on these habits."""
     if profile.habits.lately is None:  # as in profiles of before that was counted
         habits = habits.model_copy(update={"lately": None})
+    if all(place.name is None for place in profile.habits.places):  # as in profiles of before names were kept
+        nameless = [place.model_copy(update={"name": None}) for place in habits.places]
+        habits = habits.model_copy(update={"places": nameless})
     if profile.as_of != habits.as_of:
         other = f"as of {profile.as_of}, not {habits.as_of}"
     elif profile.habits != habits:

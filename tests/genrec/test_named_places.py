@@ -13,7 +13,9 @@ NAMES = ["Riverside Factory 1", "Old Town Museum 3", "Museum", None, "Home", "St
          "The Park", "Joe's <b> & (Bar)", "Monday", "Factory 1 and Old Town"]  # fmt: skip
 KINDS = ["Factory", "Museum", "Museum", "unknown", "Home (private)", "Coffee Shop", "Coffee Shop", "Bar", "Park", "Bar",
          "Bar", "Office"]  # fmt: skip
-INDEX = NameIndex(pl.DataFrame({"poi_id": [f"id{i}" for i in range(12)], "category": KINDS, "name": NAMES}))
+INDEX = NameIndex(
+    pl.DataFrame({"poi": range(12), "poi_id": [f"id{i}" for i in range(12)], "category": KINDS, "name": NAMES})
+)
 PLACES = PlaceNames(INDEX, hidden={9}, own={0, 5})
 
 

@@ -1,13 +1,16 @@
 """Changes by people, and profiles that others wrote."""
 
 import json
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made import quick
-from made_city import town, written
+from made_city import named, town, written
+from rich.console import Console
 
+from genrec.cli.render import print_profile
 from genrec.errors import GenRecError, InputError
 from genrec.habits import habits_of
 from genrec.profiles.editing import EDITOR, apply_sheet, replace_statement, to_sheet
@@ -74,6 +77,23 @@ def test_new_sentences_get_their_evidence_or_the_editors_word(profile, tmp_path)
     }
     assert changed.preferences[5:] == profile.preferences
     assert changed.habits == profile.habits
+
+
+def test_people_read_and_write_the_names_of_places(tmp_path):
+    profile = written(named(town()))
+    sheet = to_sheet(profile)
+    assert "Riverside Office 1" in sheet
+    assert "POI" not in sheet
+    assert apply_sheet(profile, sheet, tmp_path) == flagged(profile)
+    changed = apply_sheet(
+        profile, sheet.replace("summary:\n", "summary:\n- Often goes to riverside office 1.\n"), tmp_path
+    )
+    assert changed.summary[0].text == "Often goes to POI 1 (Office)."
+    assert changed.summary[0].backed_by[0].startswith("POI 1 (Office): ")
+    shown = StringIO()
+    print_profile(Console(file=shown, width=300, markup=False), changed)
+    assert "Often goes to Riverside Office 1. " in shown.getvalue()
+    assert "Riverside Office 1 (POI 1): " in shown.getvalue()
 
 
 def test_removed_sentences_go(profile, tmp_path):

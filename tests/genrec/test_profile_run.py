@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made import KINDS, at, quick
-from made_city import Echo, csv_of, town
+from made_city import Echo, csv_of, named, town
 from tiny import tiny_model
 
 from genrec.cli.console import PlainConsole
@@ -59,6 +59,15 @@ def test_cut_anywhere_and_run_again(subjects, undisturbed, tmp_path_factory, dat
     assert out.read_bytes() == undisturbed
     assert len(written) in (len(subjects) - kept, len(subjects) - kept - 1)
     assert run(HabitsWriter(KINDS), subjects, out) == []
+
+
+def test_profiles_of_before_names_were_kept_go_on(subjects, undisturbed, tmp_path):
+    out = tmp_path / "p.jsonl"
+    out.write_bytes(undisturbed)
+    people = all_habits(named(town(len(subjects)))).values()
+    assert any(place.name for place in next(iter(people)).places)
+    assert run(HabitsWriter(KINDS), [Subject(habits) for habits in people], out) == []
+    assert out.read_bytes() == undisturbed
 
 
 @pytest.mark.slow
