@@ -32,10 +32,10 @@ def print_profile(console: Console, profile: Profile, *, backing: bool = True) -
     names = names_in(habits)
     for section in (profile.summary, profile.routines, profile.preferences):
         if section:
-            text = " ".join(_sentence_of(names.to_edit(statement.text)) for statement in section)
+            text = " ".join(_sentence_of(names.plain(statement.text)) for statement in section)
             console.print(fill(text, console.width, initial_indent="  ", subsequent_indent="  "))
         for statement in section if backing else ():
-            console.print(f"      {names.with_numbers('; '.join(statement.backed_by))}", style="dim")
+            console.print(f"      {names.plain('; '.join(statement.backed_by))}", style="dim")
     if not (profile.summary or profile.routines or profile.preferences):
         console.print("  too few visits to say anything", style="dim")
     fields = profile.traits | profile.attributes

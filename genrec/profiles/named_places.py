@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from genrec.columns import CATEGORY, NAME, POI
+from genrec.columns import CATEGORY, NAME, POI, POI_ID
 from genrec.habit_models import Habits
 from genrec.profiles.kinds import index_of
 from genrec.profiles.naming import is_ordinary
@@ -25,6 +25,7 @@ from genrec.words import is_known, key_of
 LONGEST: Final = 100  # characters of a name that is looked for
 MOST: Final = 5000  # characters of a text in which names are looked for
 _NUMBERED = re.compile(r"POI(?: id)? (\d+)\b", re.IGNORECASE)
+_IN_WORDS = re.compile(r"(?=.*[^\W\d_])(?:\D+|.*\s.*)")  # "Blue Cafe", "Platform 9", not "4b0587a6f964a520"
 _BEHIND = re.compile(r" \(POI (\d+)\)", re.IGNORECASE)
 
 
@@ -43,11 +44,14 @@ class Named:
 
 
 class NameIndex:
-    """The names of a catalogue, or of a part of it, to be found in texts."""
+    """The names of a catalogue, or of a part of it, to be found in texts; an id in words is a name, too."""
 
     def __init__(self, pois: pl.DataFrame) -> None:
         given = pois[NAME].to_list() if NAME in pois.columns else [None] * len(pois)
-        self.names = {poi: one_line(name or "") for poi, name in zip(pois[POI], given, strict=True)}
+        self.names = {
+            poi: one_line(name or (poi_id if _IN_WORDS.fullmatch(poi_id) else ""))
+            for poi, poi_id, name in zip(pois[POI], pois[POI_ID], given, strict=True)
+        }
         self.kinds = {poi: one_line(kind) for poi, kind in pois.select(POI, CATEGORY).iter_rows()}
         self._index = index_of(frozenset(pois[CATEGORY].unique().to_list()))
         self._kinds = {key_of(kind) for kind in set(self.kinds.values())}
@@ -101,12 +105,6 @@ class PlaceNames:
     def plain(self, text: str) -> str:
         """The same in one piece."""
         return "".join(part.name if isinstance(part, Named) else part for part in self.parts(text))
-
-    def with_numbers(self, text: str) -> str:
-        """The same, with the number of each place behind its name."""
-        return "".join(
-            f"{part.name} (POI {part.poi})" if isinstance(part, Named) else part for part in self.parts(text)
-        )
 
     def to_edit(self, text: str) -> str:
         """The same such that `numbered` finds each place again: with its number, where the name alone would not do."""
@@ -174,8 +172,9 @@ class PlaceNames:
 
 def names_in(habits: Habits) -> PlaceNames:
     """The names of the places that somebody goes to, as far as their habits know them."""
-    schema = {POI: pl.UInt32, NAME: pl.String, CATEGORY: pl.String}
-    own = pl.DataFrame([(place.poi, place.name, place.category) for place in habits.places], schema, orient="row")
+    schema = {POI: pl.UInt32, POI_ID: pl.String, NAME: pl.String, CATEGORY: pl.String}
+    rows = [(place.poi, place.poi_id, place.name, place.category) for place in habits.places]
+    own = pl.DataFrame(rows, schema, orient="row")
     return PlaceNames(NameIndex(own), own=own[POI].to_list())
 
 

@@ -88,3 +88,10 @@ def test_what_is_shown_to_edit_means_the_same_places(text):
 def test_any_text_can_be_shown_and_typed(text):
     PLACES.plain(text)
     assert PLACES.numbered(PLACES.numbered(text)) == PLACES.numbered(text)
+
+
+def test_an_id_in_words_is_a_name():
+    ids = ["Platform 9", "スターバックス", "p4", "4b0587a6f964a520", "12 34"]
+    index = NameIndex(pl.DataFrame({"poi": range(5), "poi_id": ids, "category": ["Station"] * 5}))
+    assert list(index.names.values()) == ["Platform 9", "スターバックス", "", "", ""]
+    assert PlaceNames(index).plain("POI 0 (Station), POI 2 (Station)") == "Platform 9 (Station), POI 2 (Station)"

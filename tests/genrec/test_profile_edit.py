@@ -93,7 +93,7 @@ def test_people_read_and_write_the_names_of_places(tmp_path):
     shown = StringIO()
     print_profile(Console(file=shown, width=300, markup=False), changed)
     assert "Often goes to Riverside Office 1. " in shown.getvalue()
-    assert "Riverside Office 1 (POI 1): " in shown.getvalue()
+    assert "Riverside Office 1: " in shown.getvalue()
 
 
 def test_removed_sentences_go(profile, tmp_path):
