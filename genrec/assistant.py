@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import polars as pl
 
 from genrec.beside import Beside
 from genrec.checkins import Checkins
-from genrec.columns import CATEGORY, USER
+from genrec.columns import CATEGORY, POI, USER
 from genrec.errors import GenRecError
 from genrec.explaining import Ask
 from genrec.habits import habits_of
@@ -26,6 +27,7 @@ from genrec.llm.backend import AnswerScorer, CacheUse, Over
 from genrec.llm.connect import connect, connect_scorer, default_adapter, shipped_adapter
 from genrec.llm.identity import model_settings
 from genrec.parted import CHECK_INS, Parted
+from genrec.profiles.named_places import NameIndex, PlaceNames
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.portrait.plan import PORTRAIT
 from genrec.profiles.portrait.writer import LlmWriter, PortraitWriter
@@ -161,8 +163,15 @@ class Assistant:
         """
         if user is not None:
             check_user(user, self.users)
-        words = self.words.shift(says, at, strength)
+        own = self.checkins.frame.filter(pl.col(USER) == user)[POI].unique() if user is not None else ()
+        names = PlaceNames(self._places, own=set(own))
+        words = self.words.shift([names.numbered(text) for text in says], at, strength).named(names)
         return self.recommender.rank([(STRANGER if user is None else user, at)], "fusion", k=k, words=words)[0]
+
+    @cached_property
+    def _places(self) -> NameIndex:
+        """The names of the places, to be found in words."""
+        return NameIndex(self.checkins.pois)
 
     def reused(self) -> float:
         """Share of the tokens of all prompts so far that the model's prefix cache held."""
@@ -190,7 +199,7 @@ class WordReader:
         return any(clause.sign or clause.asked for text in says for clause in self._parsed(text))
 
     def shift(self, says: Sequence[str], at: datetime | None, strength: float = 1.0) -> Shift:
-        """What all that is said adds at a local time."""
+        """What all that is said adds at a local time; places are named by their numbers."""
         if not strength or not self.needs_model(says):
             said = [clause for text in says for clause in self._parsed(text)]
             return Shift(tuple(said), np.zeros((len(said), len(self._pois))))

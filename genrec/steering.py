@@ -27,6 +27,7 @@ from genrec.feelings import Feelings
 from genrec.files import write_text
 from genrec.llm.backend import AnswerScorer, Message
 from genrec.llm.decoding import Trie, all_logprobs, telling
+from genrec.profiles.named_places import PlaceNames
 from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.statements import Said
 from genrec.prompting import name_in_prompt, one_line, prompt_version, render
@@ -73,6 +74,10 @@ class Shift:
     def _worths(self) -> list[float]:
         """Of each clause."""
         return [1.0 if clause.pois or clause.wish else self.worth for clause in self.said]
+
+    def named(self, names: PlaceNames) -> "Shift":
+        """The same, with places by their names in what was said."""
+        return replace(self, said=tuple(replace(clause, text=names.plain(clause.text)) for clause in self.said))
 
     def applied(self, scores: Floats) -> Floats:
         """Log-probabilities of all places after the words; as they are if nothing counts. Shape: (..., pois), twice."""

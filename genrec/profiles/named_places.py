@@ -17,15 +17,23 @@ from genrec.habit_models import Habits
 from genrec.profiles.kinds import index_of
 from genrec.profiles.naming import is_ordinary
 from genrec.profiles.person import is_silent
+from genrec.profiles.place_kinds import place_kinds, vocabulary
 from genrec.profiles.sentence import number
 from genrec.profiles.when import DAY, PART
 from genrec.prompting import one_line
-from genrec.words import is_known, key_of
+from genrec.words import PLAIN_WORDS, is_known, key_of
 
 LONGEST: Final = 100  # characters of a name that is looked for
 MOST: Final = 5000  # characters of a text in which names are looked for
 _NUMBERED = re.compile(r"POI(?: id)? (\d+)\b", re.IGNORECASE)
 _IN_WORDS = re.compile(r"(?=.*[^\W\d_])(?:\D+|.*\s.*)")  # "Blue Cafe", "Platform 9", not "4b0587a6f964a520"
+# Behind these, what is written without capitals is any place of a kind: "a coffee shop", "the nearest burger joint".
+_ANY: Final = re.compile(
+    r"\b(?:an?|any|every|each|some|all|no|more|fewer|less|another|many|much|most|several|few|one|the|my|our|your|his|her"
+    r"|their|this|that|these|those|what|which|good|nice|great|best|better|next|near(?:est|by)|closest|local|new|old"
+    r"|favou?rite|little|small|big|quiet|usual|other|same|cheap|fancy|busy|decent|co[sz]y|proper|regular) $",
+    re.IGNORECASE,
+)
 _BEHIND = re.compile(r" \(POI (\d+)\)", re.IGNORECASE)
 
 
@@ -53,7 +61,7 @@ class NameIndex:
             for poi, poi_id, name in zip(pois[POI], pois[POI_ID], given, strict=True)
         }
         self.kinds = {poi: one_line(kind) for poi, kind in pois.select(POI, CATEGORY).iter_rows()}
-        self._index = index_of(frozenset(pois[CATEGORY].unique().to_list()))
+        self._index = index_of(frozenset(vocabulary(place_kinds(pois))))
         self._kinds = {key_of(kind) for kind in set(self.kinds.values())}
         self._spelled: dict[str, list[int]] = {}
         for poi, name in self.names.items():
@@ -77,7 +85,8 @@ class NameIndex:
         return text == self.names[poi] and alone
 
     def _is_common(self, word: str) -> bool:
-        return bool(is_ordinary(word) or word in self._index.words or DAY.fullmatch(word) or PART.fullmatch(word))
+        said = word in self._index.words or word in PLAIN_WORDS or is_ordinary(word)
+        return bool(said or DAY.fullmatch(word) or PART.fullmatch(word))
 
 
 class PlaceNames:
@@ -142,7 +151,9 @@ class PlaceNames:
             poi = self._place(behind[1]) if behind else None
             if behind and poi in called:
                 return self._said(poi, text, behind.end())
-            if called and not given and (poi := self._meant(text[at:end])) is not None:
+            if not called or given or (text[at:end].islower() and _ANY.search(text, 0, at)):
+                continue
+            if (poi := self._meant(text[at:end])) is not None:
                 return self._said(poi, text, end)
         if given is None:
             return None

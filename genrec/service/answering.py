@@ -10,8 +10,9 @@ from uuid import uuid4
 import numpy as np
 
 from genrec.assistant import STRANGER
-from genrec.columns import TIME
+from genrec.columns import POI, TIME
 from genrec.profiles.editing import stated
+from genrec.profiles.named_places import PlaceNames
 from genrec.rankers.ranker import Bools, Query
 from genrec.ranking import Fused, Ranking
 from genrec.recommender import trajectory_of
@@ -46,6 +47,7 @@ class Asker:
     last: datetime | None
     gone: frozenset[int]
     profile: Version | None
+    own: frozenset[int] = frozenset()
 
     @property
     def said(self) -> list[str]:
@@ -75,7 +77,7 @@ def asker(service: Service, ask: Ask, counted: Counted, viewer: str | None) -> A
     last = None if frame.is_empty() else frame[-1, TIME]
     prefix = _countable(trajectory_of(frame, ask.time or ask.as_of), size)
     profile = service.store.profile(ask.person)
-    return Asker(ask.person, True, settings.strength, prefix, last, gone, profile)
+    return Asker(ask.person, True, settings.strength, prefix, last, gone, profile, frozenset(frame[POI]))
 
 
 def _countable(visits: Sequence[Visit], size: int) -> tuple[Visit, ...]:
@@ -114,7 +116,8 @@ def answer(service: Service, ask: Ask, k: int, viewer: str | None, only: int | N
         among &= np.arange(len(among)) == only
     explore = service.explore and ask.by == "fusion" and who.profiled and only is None
     case = _Case(service, counted, ask, who, k + BEHIND * explore, gone, among)
-    words = _words(case) if ask.by == "fusion" and who.profiled else None
+    names = PlaceNames(catalogue.names, catalogue.hidden(viewer), who.own)
+    words = _words(case, names) if ask.by == "fusion" and who.profiled else None
     made = _told(case, _ranking(case, words), words)
     made.places, chances = with_chance(made.places, k if explore else len(made.places))
     made.used["propensities"] = list(chances)
@@ -128,16 +131,16 @@ def answer(service: Service, ask: Ask, k: int, viewer: str | None, only: int | N
     return made
 
 
-def _words(case: _Case) -> Shift | None:
+def _words(case: _Case, names: PlaceNames) -> Shift | None:
     """What all that was said adds, or None if nothing was; the model is asked only where it can matter."""
-    said, at = [*case.ask.says, *case.who.said], case.ask.time
+    said, at = [names.numbered(text) for text in (*case.ask.says, *case.who.said)], case.ask.time
     strength = case.who.strength if case.ask.steer is None else case.ask.steer
     if not said:
         return None
     reader = case.counted.assistant.words
     if not strength or not reader.needs_model(said):
-        return reader.shift(said, at, strength)
-    return case.service.queue.ask(lambda: reader.shift(said, at, strength))
+        return reader.shift(said, at, strength).named(names)
+    return case.service.queue.ask(lambda: reader.shift(said, at, strength)).named(names)
 
 
 def _ranking(case: _Case, words: Shift | None) -> Ranking:

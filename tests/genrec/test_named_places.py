@@ -47,6 +47,7 @@ def test_sentences_show_names(kept, shown):
         ("Home is nice, I like museums and the park. Museum!", "Home is nice, I like museums and the park. Museum!"),
         ("I like The Park", "I like POI 8 (Park)"),
         ("Joe's <b> & (Bar)", "Joe's <b> & (Bar)"),  # of somebody else
+        ("any riverside factory 1, the next old town museum 3", "any riverside factory 1, the next old town museum 3"),
         ("Riverside Factory 12, xRiverside Factory 1", "Riverside Factory 12, xRiverside Factory 1"),
     ],
 )  # fmt: skip
@@ -95,3 +96,13 @@ def test_an_id_in_words_is_a_name():
     index = NameIndex(pl.DataFrame({"poi": range(5), "poi_id": ids, "category": ["Station"] * 5}))
     assert list(index.names.values()) == ["Platform 9", "スターバックス", "", "", ""]
     assert PlaceNames(index).plain("POI 0 (Station), POI 2 (Station)") == "Platform 9 (Station), POI 2 (Station)"
+
+
+def test_words_that_names_share_do_not_name_a_place():
+    names = [f"{kind} Coffee Shop" for kind in ("Blue", "Red", "Old", "Tiny", "Corner")] + ["Coffee Shop"]
+    pois = pl.DataFrame({"poi": range(6), "poi_id": [f"p{i}" for i in range(6)], "category": "unknown", "name": names})
+    places = PlaceNames(NameIndex(pois))
+    assert places.numbered("I want coffee shops, and show me a red coffee shop") == (
+        "I want coffee shops, and show me a red coffee shop"
+    )
+    assert places.numbered("Coffee shop? I love Red Coffee Shop") == "Coffee shop? I love POI 1"
