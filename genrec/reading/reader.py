@@ -192,11 +192,12 @@ def catalogued(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.D
 
 def _typed(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: list[str]) -> Iterator[pl.DataFrame]:
     """The good rows of a file, typed, in its order."""
-    blanks = count = 0
+    blanks = others = count = 0
     with bad:
         for block in ahead(records):
             rows = typer.rows(block)
             blanks += block.blanks
+            others += block.others
             count += len(rows)
             yield rows
         if not count:
@@ -204,6 +205,8 @@ def _typed(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: lis
             raise InputError(reason, file=bad.source)
     if blanks:
         notes.append(f"dropped {blanks:,} blank lines")
+    if others:
+        notes.append(f"left out {others:,} entries that are not visits, such as journeys and paths")
     notes += [*typer.notes(), *bad.notes()]
 
 
