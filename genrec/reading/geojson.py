@@ -31,7 +31,7 @@ def _point(geometry: Any) -> tuple[Any, Any]:
     if geometry.get("type") != "Point":
         return _neither(f"the geometry is a {str(geometry.get('type'))[:40]}, not a Point")
     coordinates = geometry.get("coordinates")
-    if not isinstance(coordinates, list) or len(coordinates) < 2:  # noqa: PLR2004
+    if not isinstance(coordinates, list) or len(coordinates) < 2:
         return _neither("the Point has no [longitude, latitude]")
     return coordinates[0], coordinates[1]
 

@@ -61,7 +61,7 @@ def _of_phone(visit: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     place = _object(visit, "topCandidate")
     written = place.get("placeLocation")
     found = _POSITION.fullmatch(str(written.get("latLng") if isinstance(written, dict) else written).strip())
-    position = found.groups() if found else (None, None)
+    position = (found[1], found[2]) if found else (None, None)
     time = _on_local_clock(entry.get("startTime"), entry.get("startTimeTimezoneUtcOffsetMinutes"))
     return _record(
         place.get("placeId") or place.get("placeID"), time, position, place.get("semanticType"), place.get("name")
