@@ -79,7 +79,7 @@ def test_the_person_may_tell(tmp_path: Path) -> None:
     [
         ("45/04/12 14:05", "contradicts the other dates of the file, which are read as day, month, year"),
         ("04/31/12 14:05", "is no possible date"),
-        ("05/01/2012 14:05", "row 2, .*'05/01/12 14:05' has a two-digit year; write four, as in '05/01/2012"),
+        ("05/01/2012 14:05", "row 2, .*'05/01/12 14:05' has a two-digit year; write four digits, as in '05/01/2012"),
         ("05-01-12 14:05", "is written in another way"),
         ("5/1/2 14:05", "is not a date"),
     ],
