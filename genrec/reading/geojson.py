@@ -5,7 +5,8 @@ A collection of features, features one after the other, or one a line.
 
 from typing import Any
 
-from genrec.reading.known import POINT_LATITUDE, POINT_LONGITUDE
+from genrec.columns import LATITUDE, LONGITUDE
+from genrec.reading.known import POINT
 from genrec.reading.shapes import Flaw, Shape
 
 _FEATURE = "Feature"
@@ -22,7 +23,7 @@ def _flat(feature: dict[str, Any]) -> list[dict[str, Any]]:
     if "id" in feature:
         record.setdefault("id", feature["id"])
     longitude, latitude = _point(feature.get("geometry"))
-    return [record | {POINT_LONGITUDE: longitude, POINT_LATITUDE: latitude}]
+    return [record | {POINT[LONGITUDE]: longitude, POINT[LATITUDE]: latitude}]
 
 
 def _point(geometry: Any) -> tuple[Any, Any]:
@@ -41,6 +42,4 @@ def _neither(reason: str) -> tuple[Flaw, Flaw]:
     return flaw, flaw
 
 
-GEOJSON = Shape(
-    "GeoJSON", "features", ("features",), _fits, _flat, (POINT_LONGITUDE, POINT_LATITUDE), "without a single Point"
-)
+GEOJSON = Shape("GeoJSON", "features", ("features",), _fits, _flat, tuple(POINT.values()), "without a single Point")

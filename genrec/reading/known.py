@@ -24,15 +24,15 @@ from genrec.reading.times import DATE
 SWARM, TIMELINE = "Swarm", "Google Timeline"
 OF_ONE_PERSON = frozenset({SWARM, TIMELINE})
 GEOJSON = "GeoJSON"
-POINT_LONGITUDE, POINT_LATITUDE = "geometry.coordinates.0", "geometry.coordinates.1"
-VISIT_PLACE, VISIT_TIME, VISIT_LATITUDE, VISIT_LONGITUDE, VISIT_KIND, VISIT_NAME = (
-    "visit.placeId",
-    "visit.startTime",
-    "visit.latitude",
-    "visit.longitude",
-    "visit.semanticType",
-    "visit.name",
-)
+POINT = {LONGITUDE: "geometry.coordinates.0", LATITUDE: "geometry.coordinates.1"}  # of a feature of GeoJSON
+VISIT = {  # of a Google Timeline, in any of its forms
+    POI_ID: "visit.placeId",
+    TIME: "visit.startTime",
+    LATITUDE: "visit.latitude",
+    LONGITUDE: "visit.longitude",
+    CATEGORY: "visit.semanticType",
+    NAME: "visit.name",
+}
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TWITTER = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{2} \d{2}:\d{2}:\d{2} [+-]\d{4} \d{4}"
 # Tab-separated files without a header: name, columns, what a line looks like.
@@ -57,12 +57,8 @@ HEADERLESS = (
 
 # Files with a header whose names would mislead a guess, or make it ambiguous.
 HEADERS: tuple[tuple[str, dict[str, str]], ...] = (
-    (GEOJSON, {LATITUDE: POINT_LATITUDE, LONGITUDE: POINT_LONGITUDE}),
-    (
-        TIMELINE,
-        {POI_ID: VISIT_PLACE, TIME: VISIT_TIME, LATITUDE: VISIT_LATITUDE, LONGITUDE: VISIT_LONGITUDE}
-        | {CATEGORY: VISIT_KIND, NAME: VISIT_NAME},
-    ),
+    (GEOJSON, POINT),
+    (TIMELINE, VISIT),
     (
         "GETNext",
         {USER: "user_id", POI_ID: "POI_id", CATEGORY_ID: "POI_catid", CATEGORY: "POI_catname", LATITUDE: "latitude"}

@@ -9,14 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from genrec.reading.known import (
-    VISIT_KIND,
-    VISIT_LATITUDE,
-    VISIT_LONGITUDE,
-    VISIT_NAME,
-    VISIT_PLACE,
-    VISIT_TIME,
-)
+from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI_ID, TIME
+from genrec.reading.known import VISIT
 from genrec.reading.shapes import Shape
 
 # What Google says of a place, in the words of Foursquare; that somebody searched for it is not a kind.
@@ -72,12 +66,12 @@ def _record(poi_id: Any, time: Any, position: tuple[Any, Any], kind: Any, name: 
     """A flat record; a place without an id is called by its position, to some ten metres."""
     latitude, longitude = position
     return {
-        VISIT_PLACE: poi_id or _spot(latitude, longitude),
-        VISIT_TIME: time,
-        VISIT_LATITUDE: latitude,
-        VISIT_LONGITUDE: longitude,
-        VISIT_KIND: _kind(kind),
-        VISIT_NAME: name,
+        VISIT[POI_ID]: poi_id or _spot(latitude, longitude),
+        VISIT[TIME]: time,
+        VISIT[LATITUDE]: latitude,
+        VISIT[LONGITUDE]: longitude,
+        VISIT[CATEGORY]: _kind(kind),
+        VISIT[NAME]: name,
     }
 
 
