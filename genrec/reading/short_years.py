@@ -69,8 +69,8 @@ class ShortYears:
         order = left[0] if len(left) == 1 else chosen
         for three in self._seen if order else ():
             if found := date_of(three, order):
-                said = f"years have two digits, dates are read as {WORDS[order]}: {'/'.join(three)} is {found}"
-                return order, said
+                shown = next(sign for sign in example if sign in "-/.").join(three)
+                return order, f"years have two digits, dates are read as {WORDS[order]}: {shown} is {found}"
         raise InputError(
             f"{show(example)} has a two-digit year, and {_problem(left)}.",
             file=where,
