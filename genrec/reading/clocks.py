@@ -10,6 +10,7 @@ from genrec.errors import InputError
 from genrec.reading.formats import Layout
 from genrec.reading.offsets import OffsetKind, offset_kind
 from genrec.reading.records import read_records
+from genrec.reading.short_years import ShortYears
 from genrec.reading.source import Records, Source
 from genrec.reading.text import show
 from genrec.reading.times import DATE, Style, deciding, explain, recognise, with_dates
@@ -46,24 +47,30 @@ def settle_clocks(text: Source, layout: Layout, day_first: bool | None, named: C
     styles: dict[str, Style] = {}
     notes: list[str] = []
     columns = [column for column in (TIME, UTC) if column in layout.columns]
+    years: dict[Style, ShortYears] = {}
     some_rows = False
     for records in _records(text, layout):
         some_rows = some_rows or len(records.rows) > 0
         for column in columns:
             if column not in styles and (style := _first_style(records.fields[column])):
                 styles[column] = style if style.kind != "slashed" else replace(style, day_first=day_first)
-        _vote(records, layout, styles, notes)
+        _vote(records, layout, styles, years, notes)
         if len(styles) == len(columns) and not any(_undecided(styles)):
-            return Clocks(styles, _settle_offsets(text, layout, notes, named=OFFSET in named), notes)
+            break
     if not some_rows:
         raise InputError("a header but no rows.", file=text.path)
     for column in _undecided(styles):
-        raise InputError(
-            f"{show(styles[column].example)} may be day/month or month/day, and no date in the file tells.",
-            file=text.path,
-            column=layout.label(column),
-            fix="Say which with --day-first or --month-first.",
-        )
+        style, label = styles[column], layout.label(column)
+        if style.kind == "slashed":
+            raise InputError(
+                f"{show(style.example)} may be day/month or month/day, and no date in the file tells.",
+                file=text.path,
+                column=label,
+                fix="Say which with --day-first or --month-first.",
+            )
+        order, said = years[style.written].settle(day_first, style.example, text.path, label)
+        styles[column] = replace(style, order=order)
+        notes += [said] if said not in notes else []
     if not styles or (TIME in columns and TIME not in styles):
         _fail(text, layout, columns[0])
     return Clocks(styles, _settle_offsets(text, layout, notes, named=OFFSET in named), notes)
@@ -91,19 +98,28 @@ def _settle_offsets(text: Source, layout: Layout, notes: list[str], *, named: bo
 
 
 def _first_style(values: pl.Series) -> Style | None:
-    """The style of the first value that has one; a time of day anywhere tells more than a date."""
-    styles = (style for value in values.drop_nulls() if (style := recognise(value)))
-    first = next(styles, None)
-    return first if first is None or not first.dates else next((s for s in styles if not s.dates), first)
+    """The style of the first value that has one; a year of four digits or a time of day anywhere tells more."""
+    best: Style | None = None
+    for style in (style for value in values.drop_nulls() if (style := recognise(value))):
+        if best is None or (style.kind == "short", style.dates) < (best.kind == "short", best.dates):
+            best = style
+        if not best.dates and best.kind != "short":
+            break
+    return best
 
 
 def _undecided(styles: dict[str, Style]) -> Iterable[str]:
-    return [c for c, style in styles.items() if style.kind == "slashed" and style.day_first is None]
+    return [column for column, style in styles.items() if style.undecided]
 
 
-def _vote(records: Records, layout: Layout, styles: dict[str, Style], notes: list[str]) -> None:
+def _vote(
+    records: Records, layout: Layout, styles: dict[str, Style], years: dict[Style, ShortYears], notes: list[str]
+) -> None:
+    """Take note of what these records tell of the order of day and month."""
     for column in _undecided(styles):
         style = styles[column]
+        if style.kind == "short":
+            years.setdefault(style.written, ShortYears()).add(records.fields[column])
         if style.day_first is not None or not (decision := deciding(records.fields[column], style)):
             continue
         index, day_first = decision

@@ -20,7 +20,7 @@ from genrec.columns import (
 )
 from genrec.errors import InputError
 from genrec.reading.header import first_lines, read_header
-from genrec.reading.known import CANDIDATES, HEADERLESS, HEADERS, SWARM, plain
+from genrec.reading.known import CANDIDATES, GEOJSON, HEADERLESS, HEADERS, OF_ONE_PERSON, plain
 from genrec.reading.source import Source
 from genrec.reading.text import TextFile, show
 from genrec.reading.times import DATE, is_clock
@@ -220,8 +220,9 @@ def _settle(source: Source, shape: Layout, mapping: Mapping[str, str], wanted: S
     columns |= {c: header.index(name) for c, name in names.items() if c in wanted and c not in mapping}
     for canonical in wanted:
         if canonical not in columns:
-            # In a known format, the "type" is that of the record ("checkin").
-            taken = {*columns.values(), *(i for i, name in enumerate(header) if title and name == "type")}
+            # In a known format, the "type" is that of the record ("checkin"); in GeoJSON, one of the properties.
+            of_record = title not in {"", GEOJSON}
+            taken = {*columns.values(), *(i for i, name in enumerate(header) if of_record and name == "type")}
             free = {name: i for i, name in enumerate(_bare(header)) if i not in taken}
             guess = _guess(canonical, free, header, source, _header_row(source, shape))
             columns |= {} if guess is None else {canonical: guess}
@@ -229,7 +230,8 @@ def _settle(source: Source, shape: Layout, mapping: Mapping[str, str], wanted: S
     guessed = [c for c in wanted if c in columns and c not in mapping and header[columns[c]] != c]
     found = f"columns of {title}" if title else "columns guessed"
     notes = [f"{found}: {', '.join(f'{c}={show(header[columns[c]])[1:-1]}' for c in guessed)}"] if guessed else []
-    return replace(shape, columns=columns, notes=tuple(notes), of_one_person=title == SWARM and USER not in columns)
+    of_one_person = title in OF_ONE_PERSON and USER not in columns
+    return replace(shape, columns=columns, notes=tuple(notes), of_one_person=of_one_person)
 
 
 def _sample(source: Source, shape: Layout) -> list[list[str]]:

@@ -20,7 +20,19 @@ from genrec.columns import (
 from genrec.reading.languages import FOREIGN, FOREIGN_WEAK
 from genrec.reading.times import DATE
 
-SWARM = "Swarm"  # what a person gets from Foursquare: it names no user
+# What a person gets from Foursquare or Google: it names no user.
+SWARM, TIMELINE = "Swarm", "Google Timeline"
+OF_ONE_PERSON = frozenset({SWARM, TIMELINE})
+GEOJSON = "GeoJSON"
+POINT = {LONGITUDE: "geometry.coordinates.0", LATITUDE: "geometry.coordinates.1"}  # of a feature of GeoJSON
+VISIT = {  # of a Google Timeline, in any of its forms
+    POI_ID: "visit.placeId",
+    TIME: "visit.startTime",
+    LATITUDE: "visit.latitude",
+    LONGITUDE: "visit.longitude",
+    CATEGORY: "visit.semanticType",
+    NAME: "visit.name",
+}
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TWITTER = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{2} \d{2}:\d{2}:\d{2} [+-]\d{4} \d{4}"
 # Tab-separated files without a header: name, columns, what a line looks like.
@@ -45,6 +57,8 @@ HEADERLESS = (
 
 # Files with a header whose names would mislead a guess, or make it ambiguous.
 HEADERS: tuple[tuple[str, dict[str, str]], ...] = (
+    (GEOJSON, POINT),
+    (TIMELINE, VISIT),
     (
         "GETNext",
         {USER: "user_id", POI_ID: "POI_id", CATEGORY_ID: "POI_catid", CATEGORY: "POI_catname", LATITUDE: "latitude"}

@@ -24,6 +24,7 @@ from genrec.reading.formats import Layout, recognise
 from genrec.reading.opening import open_source
 from genrec.reading.records import read_records
 from genrec.reading.rows import BadRows, OnBadRows, RowTyper
+from genrec.reading.several import with_one_kind
 from genrec.reading.source import Records, Source
 from genrec.reading.text import BLOCK_BYTES, Progress
 from genrec.reading.zones import check_timezone, local_and_utc
@@ -181,7 +182,7 @@ def _only_pois(pois: pl.DataFrame | None) -> pl.Series | None:
 
 def catalogued(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows (as of `build_catalogue`) with the numbers of their POIs, and the catalogue of what is said of these."""
-    rows = rows.with_columns(_poi_index(rows[POI_ID]))
+    rows = with_one_kind(rows.with_columns(_poi_index(rows[POI_ID])), notes)
     nameless = rows.filter(pl.col(CATEGORY).is_null()) if CATEGORY in rows.columns else rows
     if unknown := int(nameless[COUNT].sum()) if COUNT in rows.columns else len(nameless):
         notes.append(f"{unknown:,} check-ins have no category")
@@ -192,11 +193,12 @@ def catalogued(rows: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.D
 
 def _typed(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: list[str]) -> Iterator[pl.DataFrame]:
     """The good rows of a file, typed, in its order."""
-    blanks = count = 0
+    blanks = others = count = 0
     with bad:
         for block in ahead(records):
             rows = typer.rows(block)
             blanks += block.blanks
+            others += block.others
             count += len(rows)
             yield rows
         if not count:
@@ -204,6 +206,8 @@ def _typed(records: Iterator[Records], typer: RowTyper, bad: BadRows, notes: lis
             raise InputError(reason, file=bad.source)
     if blanks:
         notes.append(f"dropped {blanks:,} blank lines")
+    if others:
+        notes.append(f"left out {others:,} entries that are not visits, such as journeys and paths")
     notes += [*typer.notes(), *bad.notes()]
 
 

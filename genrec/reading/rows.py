@@ -29,6 +29,7 @@ OnBadRows = Literal["fail", "skip"]
 
 ZONE = "zone_of_"  # prefix: minutes ahead of UTC that a time column's values say themselves
 _SPOOL_BYTES = 8 << 20
+FULL = 360  # degrees: what is more is not an angle
 _REASONS = 10_000  # that are remembered: what is wrong with one value is often wrong with many
 
 
@@ -217,7 +218,8 @@ def _bad_coordinate(text: str | None, other_text: str | None, column: str, limit
         return f"{show(text)} is not a number."
     if column == LATITUDE and 90 < abs(value) <= 180 and other is not None and abs(other) <= 90:
         return f"{show(text)} is no latitude, yet the longitude could be one: are the two columns swapped?"
-    return f"{show(text)} is not between {-limit:g} and {limit:g} degrees."
+    hint = "; these look like metres of a map: convert them to degrees (WGS 84, EPSG:4326)" if abs(value) > FULL else ""
+    return f"{show(text)} is not between {-limit:g} and {limit:g} degrees{hint}."
 
 
 def _number(text: str | None) -> float | None:

@@ -21,6 +21,7 @@ class Records:
         rows: the line where each record starts.
         broken: what is wrong with the shape of a record, by its index; its fields are null.
         blanks: how many blank lines lay between the records.
+        others: how many records lay between them that are not check-ins, as the format says.
         text: the record with an index as it stands in the file.
 
     """
@@ -30,6 +31,7 @@ class Records:
     broken: dict[int, str]
     blanks: int
     text: Callable[[int], str]
+    others: int = 0
 
 
 class RecordFile(Protocol):

@@ -1,17 +1,18 @@
 """Timestamps: recognise how a column writes them, and parse it.
 
 A column is written in one style. ISO dates tell their own order; 3/4/2012 needs to be told, or a value above 12
-somewhere in the column (`deciding`).
+somewhere in the column (`deciding`); 03/04/12 needs all dates (`genrec.reading.short_years`).
 """
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 import polars as pl
 
 from genrec.columns import MAX_YEAR, MIN_YEAR, TIME
 from genrec.reading.offsets import MAX_OFFSET
+from genrec.reading.short_years import WORDS, Order, orders_of, well_formed
 from genrec.reading.text import show
 from genrec.reading.worded import in_figures, value_in_figures
 
@@ -21,8 +22,18 @@ _ZONE = r"Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?"
 _CLOCK = rf"(?P<clock>\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?)(?P<half>\s?[AaPp][Mm])?\s?(?P<zone>{_ZONE})?"
 _YEAR_FIRST = re.compile(rf"(?a)\d{{4}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{1,2}}(?:(?:T|\s+){_CLOCK})?")
 _YEAR_LAST = re.compile(rf"(?a)\d{{1,2}}(?P<separator>[-/.])\d{{1,2}}(?P=separator)\d{{4}}(?:(?:T|\s+){_CLOCK})?")
+_SHORT_YEAR = re.compile(
+    r"(?a)(?:\d{1,2}(?P<separator>[-/.])\d{1,2}(?P=separator)\d\d|\d\d(?P<other>[-/.])\d{1,2}(?P=other)\d)"
+    rf"(?:(?:T|\s+){_CLOCK})?"
+)
 _TWITTER = re.compile(r"(?a)[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d (?P<zone>[+-]\d{4}) \d{4}")
+_DATES: Final[tuple[tuple[Literal["iso", "slashed", "short"], re.Pattern[str]], ...]] = (
+    ("iso", _YEAR_FIRST),
+    ("slashed", _YEAR_LAST),
+    ("short", _SHORT_YEAR),
+)
 _EPOCH = re.compile(r"(?a)(?:\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(?:\.\d*)?")
+_UNKNOWN = "is not a date that GenRec reads; write 2012-04-03 18:00:09."
 _EPOCH_FROM = 1e8
 _EPOCH_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # below, microseconds: seconds to nanoseconds
 _LONE_CLOCK = re.compile(rf"(?a){_CLOCK}")
@@ -33,31 +44,44 @@ class Style:
     """How a column writes its times.
 
     Attributes:
-        kind: "iso" 2012-04-03 18:00:09; "slashed" 3/4/2012 18:00; "twitter" Tue Apr 03 18:00:09 +0000 2012; "epoch".
+        kind: "iso" 2012-04-03 18:00:09; "slashed" 3/4/2012 18:00; "short" 03/04/12 18:00; "epoch"; "twitter"
+            Tue Apr 03 18:00:09 +0000 2012.
         aware: whether each value says its zone.
         separator: between the numbers of the date.
         half_days: whether the clock counts 12 hours, with AM and PM.
         day_first: the order of day and month in "slashed"; None while unknown.
+        order: of day, month and year in "short"; empty while unknown.
         dates: whether its values are dates without a time of day.
         worded: whether its values have words in them, and are what the rest says when they are put into figures.
         example: the value it was seen in, for messages.
 
     """
 
-    kind: Literal["iso", "slashed", "twitter", "epoch"]
+    kind: Literal["iso", "slashed", "short", "twitter", "epoch"]
     aware: bool
     separator: str = "-"
     half_days: bool = False
     day_first: bool | None = None
     dates: bool = False
     worded: bool = False
+    order: Order = ""
     example: str = ""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing has told yet which number is the day."""
+        return (self.kind == "slashed" and self.day_first is None) or (self.kind == "short" and not self.order)
+
+    @property
+    def written(self) -> "Style":
+        """What its values look like, whatever they mean."""
+        return replace(self, example="", day_first=None, order="")
 
     def formats(self) -> list[str]:
         """The chrono formats of its values, without their zone."""
         if self.kind == "twitter":
             return ["%a %b %d %H:%M:%S %Y"]
-        order = "Ymd" if self.kind == "iso" else "dmY" if self.day_first else "mdY"
+        order = self.order or ("Ymd" if self.kind == "iso" else "dmY" if self.day_first else "mdY")
         date = self.separator.join(f"%{letter}" for letter in order)
         clocks = (
             ["%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p"]
@@ -81,18 +105,17 @@ def _of_figures(value: str) -> Style | None:
         return Style("twitter", True, example=value)
     if _EPOCH.fullmatch(value):
         return Style("epoch", True, example=value)
-    kind: Literal["iso", "slashed"] = "iso" if _YEAR_FIRST.fullmatch(value) else "slashed"
-    match = _YEAR_FIRST.fullmatch(value) or _YEAR_LAST.fullmatch(value)
-    if not match:
-        return None
-    return Style(
-        kind,
-        aware=match["zone"] is not None,
-        separator=match["separator"],
-        half_days=match["half"] is not None,
-        dates=match["clock"] is None,
-        example=value,
-    )
+    for kind, pattern in _DATES:
+        if match := pattern.fullmatch(value):
+            return Style(
+                kind,
+                aware=match["zone"] is not None,
+                separator=next(letter for letter in value if letter in "-/."),
+                half_days=match["half"] is not None,
+                dates=match["clock"] is None,
+                example=value,
+            )
+    return None
 
 
 def is_clock(value: str) -> bool:
@@ -128,6 +151,8 @@ def parse(text: pl.Series, style: Style) -> tuple[pl.Series, pl.Series | None]:
     zone = None
     if style.worded:
         text = in_figures(text)
+    if style.kind == "short":
+        text = text.set(~well_formed(text, style.order), None)
     if style.kind == "epoch":
         number = text.cast(pl.Float64, strict=False)
         micros = pl.repeat(None, len(number), dtype=pl.Float64, eager=True)
@@ -152,23 +177,31 @@ def explain(value: str | None, style: Style) -> str:
         return "the date is empty."
     found = recognise(value)
     if found is None or (found.dates and not style.dates):
-        return f"{show(value)} {'has no time of day.' if found else _unknown(value)}"
+        return f"{show(value)} {'has no time of day.' if found else _UNKNOWN}"
     if found.aware != style.aware:
         here, there = ("a time zone", "none") if found.aware else ("no time zone", "one")
         return f"mixed time zones: {show(value)} has {here}, other rows have {there}."
-    if replace(found, example="", day_first=None) != replace(style, example="", day_first=None):
-        return f"{show(value)} is written in another way than other rows, as {show(style.example)}."
-    decided = deciding(pl.Series([value]), style)
-    if decided and decided[1] != style.day_first:
-        order = "day" if style.day_first else "month"
-        return f"{show(value)} contradicts the other dates of the file, which are read {order} first."
+    if found.written != style.written:
+        short = found.kind == "short" != style.kind
+        how = (
+            "has a two-digit year; write four digits, as in"
+            if short
+            else "is written in another way than other rows, as"
+        )
+        return f"{show(value)} {how} {show(style.example)}."
+    if order := _contradicted(value, style):
+        return f"{show(value)} contradicts the other dates of the file, which are read {order}."
     return f"{show(value)} is no possible date and time between {MIN_YEAR} and {MAX_YEAR}."
 
 
-def _unknown(value: str) -> str:
-    if re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}\b", value):
-        return "has a two-digit year; write four digits."
-    return "is not a date that GenRec reads; write 2012-04-03 18:00:09."
+def _contradicted(value: str, style: Style) -> str:
+    """The order of the file's dates, if the value is a date in another order only."""
+    if style.kind == "short":
+        possible = orders_of(value)
+        return f"as {WORDS[style.order]}" if style.order and possible and style.order not in possible else ""
+    decided = deciding(pl.Series([value]), style)
+    order = "day" if style.day_first else "month"
+    return f"{order} first" if decided and decided[1] != style.day_first else ""
 
 
 def _naive(text: pl.Series, formats: list[str]) -> pl.Series:

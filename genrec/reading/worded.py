@@ -1,7 +1,7 @@
 """Times with words in them, as people and programs of many countries write them: put into figures.
 
-`Jan 8, 2024 8:02 p.m.`, `Mon, 08 Jan 2024 20:02:14 GMT`, `08-JAN-2024 20:02`, `2024年1月8日 下午8:02`,
-`08/01/2024 20h02`.
+`Jan 8, 2024 8:02 p.m.`, `Mon, 08 Jan 2024 20:02:14 GMT`, `08-JAN-2024 20:02`, `08-JAN-24 20:02`,
+`2024年1月8日 下午8:02`, `08/01/2024 20h02`.
 """
 
 import re
@@ -15,10 +15,13 @@ _DAY = r"(?P<day>[0-9]{1,2})"
 _YEAR = r"(?P<year>[0-9]{4})"
 _CLOCK = r"(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)"
 _DATE = "${year}-${month}-${day} "
+_DAY_MONTH = rf"(?i)^(?:[a-z]{{3,9}},? +)?{_DAY}(?:st|nd|rd|th)?(?: +|-){_MONTH}(?:,? +|-)"
 _STEPS: Final = (
     (r"[\x{a0}\x{2009}\x{202f}\x{3000}]", " "),
     (rf"(?i)^(?:[a-z]{{3,9}},? +)?{_MONTH} +{_DAY}(?:st|nd|rd|th)?,? +{_YEAR}(?:,? +|$)", _DATE),
-    (rf"(?i)^(?:[a-z]{{3,9}},? +)?{_DAY}(?:st|nd|rd|th)?(?: +|-){_MONTH}(?:,? +|-){_YEAR}(?:,? +|$)", _DATE),
+    (rf"{_DAY_MONTH}{_YEAR}(?:,? +|$)", _DATE),
+    (rf"{_DAY_MONTH}(?P<year>[0-6][0-9])(?:,? +|$)", f"20{_DATE}"),
+    (rf"{_DAY_MONTH}(?P<year>[7-9][0-9])(?:,? +|$)", f"19{_DATE}"),
     (rf"^{_YEAR} ?[年년] ?(?P<month>[0-9]{{1,2}}) ?[月월] ?{_DAY} ?[日일]?(?: |$)", _DATE),
     (r"(?P<hour>\b[0-9]{1,2}) ?[hH時时시] ?(?P<minute>[0-9]{2})\b ?[分분]?$", "${hour}:${minute}"),
     (rf"(?:午前|上午|오전) ?{_CLOCK}$", "${clock} AM"),
@@ -31,7 +34,7 @@ _NUMBERS: Final = {f"-{name}-": f"-{number:02}-" for number, name in enumerate(_
 # What a value has that may be such a time.
 _HINT = re.compile(
     r"(?i)[\u00a0\u2009\u202f\u3000年년午下上오]|[0-9] ?[h時时시]|[ap]\. ?m"
-    rf"|\b{_MONTH},?[ -]+(?:[0-9]{{1,2}}(?:st|nd|rd|th)?,? +)?[0-9]{{4}}"
+    rf"|\b{_MONTH},?[ -]+(?:[0-9]{{1,2}}(?:st|nd|rd|th)?,? +)?[0-9]{{2}}"
 )
 
 
