@@ -154,10 +154,11 @@ class Steering:
         return Shift(tuple(map(self._told, said, parts)), parts, strength, self.worth)
 
     def _told(self, clause: Said, part: Floats) -> Said:
-        """The clause with the kinds that it moves."""
-        far = np.zeros(len(self._texts) + 1)
-        np.maximum.at(far, self._of_poi, np.abs(part)[:, None])
-        order = [i for i in np.argsort(-far[:-1], kind="stable")[:SHOWN] if far[i] >= TOLD and not clause.pois]
+        """The clause with the kinds that it moves, on average of their places: a place may be of several kinds."""
+        each = np.repeat(np.abs(part), self._of_poi.shape[1])
+        moved = np.bincount(self._of_poi.ravel(), each, len(self._texts) + 1)[:-1]
+        far = moved / np.maximum(np.bincount(self._of_poi.ravel(), minlength=len(moved) + 1)[:-1], 1)
+        order = [i for i in np.argsort(-far, kind="stable")[:SHOWN] if far[i] >= TOLD and not clause.pois]
         return replace(clause, moves=tuple(self._texts[i] for i in order))
 
     def learn(self, wordings: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
