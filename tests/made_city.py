@@ -54,7 +54,7 @@ def written(checkins: Checkins, user: str = "u0", about: str = "", **when: Any) 
 def csv_of(checkins: Checkins, path: Path) -> Path:
     """The check-ins as a file that any command reads."""
     joined = checkins.frame.drop("utc_time").join(checkins.pois, on="poi", maintain_order="left")
-    joined.select("user_id", "poi_id", "time", "category", "latitude", "longitude").write_csv(path)
+    joined.select("user_id", "poi_id", "time", "category", "latitude", "longitude", pl.col("^name$")).write_csv(path)
     return path
 
 

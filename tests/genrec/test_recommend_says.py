@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_city import failed, named, town
+from made_city import csv_of, failed, named, town
 
 SAYS = ["--says", "I hate bars. I love museums, not that I never go."]
 
@@ -102,15 +102,9 @@ def test_what_cannot_be_is_one_line(ask):
 
 def test_places_are_called_by_their_names(genrec, tmp_path, tiny_folder, monkeypatch):
     monkeypatch.setenv("GENREC_HOME", str(tmp_path / "cache"))
-    town_of_names = named(town())
-    joined = town_of_names.frame.drop("utc_time").join(town_of_names.pois, on="poi", maintain_order="left")
-    joined.select("user_id", "poi_id", "name", "time", "category", "latitude", "longitude").write_csv(
-        tmp_path / "t.csv"
-    )
+    data = csv_of(named(town()), tmp_path / "town.csv")
     says = "I love riverside university 3, but I never go to Riverside Office 1 again."
-    answer = ranked(
-        genrec("recommend", tmp_path / "t.csv", "--user", "u0", "--json", "--says", says, "--model", tiny_folder)
-    )
+    answer = ranked(genrec("recommend", data, "--user", "u0", "--json", "--says", says, "--model", tiny_folder))
     assert [(clause["polarity"], clause["text"]) for clause in answer["said"]] == [
         ("likes", "I love Riverside University 3"),
         ("avoids", "I never go to Riverside Office 1 again"),

@@ -1,6 +1,7 @@
 """Profiles over HTTP: written in the background, edited by several, with a history."""
 
 import pytest
+from made_city import named
 
 from genrec.assistant import Models
 from genrec.reading.reader import read_checkins
@@ -97,7 +98,7 @@ def test_many_are_written_in_one_job(api, ann):
 
 @pytest.mark.slow
 def test_a_model_writes_reads_words_and_ranks(start, data, tiny_folder):
-    api = start(Models(str(tiny_folder), None, None, True, None), read_checkins(data))
+    api = start(Models(str(tiny_folder), None, None, True, None), named(read_checkins(data)))
     assert written(api, "/v1/people/u0", by="llm")["state"] == "done"
     version = done(api.get("/v1/people/u0/profile"))
     assert version["by"] not in {"habits", "operator"}
@@ -112,3 +113,8 @@ def test_a_model_writes_reads_words_and_ranks(start, data, tiny_folder):
     assert pub[1] > pub[0]
     said = done(api.post("/v1/recommend", json={"says": ["I love every Pub."], "by": "llm", "k": 2}))
     assert len(said["places"]) == 2
+    first = plain["places"][0]
+    tired = done(api.post("/v1/recommend", json={"person": "u0", "says": [f"I am tired of {first['name']}."]}))
+    assert tired["said"][0] | {"polarity": "avoids", "pois": [first["poi"]]} == tired["said"][0]
+    assert tired["said"][0]["text"] == f"I am tired of {first['name']}"
+    assert tired["places"][0]["poi"] != first["poi"]
