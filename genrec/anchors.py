@@ -1,7 +1,7 @@
 """Places that look like a user's home, work or school, by rules that anyone can check.
 
-The category decides. The hours are asked only where the category does not say what a place is: an evening in
-the pub does not make it a home, nor a daily coffee the café an office.
+The category decides. The hours are asked only where neither the category nor the name says what a place is: an
+evening in the pub does not make it a home, nor a daily coffee the café an office.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from genrec.habit_models import Anchor, AnchorKind, PlaceHabit
 
 MIN_VISITS = 3  # of a place whose category says what it is
 MIN_TIMES = 5  # at the hours that speak for it, where the category is silent; not fewer than MIN_VISITS
+MIN_SHARE = 0.5  # of all visits to it
 
 # Foursquare's names and plain words; "Post Office", "Doctor's Office" or "Home Store" must not match.
 _CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
@@ -22,6 +23,18 @@ _CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
     "study-like": re.compile(r"\buniversity\b|\bcollege\b|\bschool\b|\bcampus\b|\bstudent\b", re.I),
 }
 _CATEGORY_IS_SILENT = re.compile(r"^(|unknown|other|place|building|neighborhood)$", re.I)
+# Words of names that say that somebody comes by as others do.
+_NAME_SAYS_PUBLIC = re.compile(
+    r"\b(?:airport|bagels?|bakery|bank|bars?|bbq|beach|bistro|bodega|boulangerie|brasserie|bridge|burgers?|cafe|caf[eé]s?"
+    r"|cathedral|cemetery|church|cinemas?|clinic|club|cocktails?|coffee|college|court|crossfit|deli|delicatessen|diner"
+    r"|dog run|donuts?|espresso|field|fitness|galler(?:y|ies)|garage|gardens?|grill|gym|hospital|hostel|hotel|house of"
+    r"|inn|junction|karaoke|kitchen|laundromat|library|lounge|mall|market|monument|mosque|motel|museum|noodles?|park"
+    r"|parking|pharmacy|piano|pier|pizza|pizzeria|playground|plaza|pubs?|ramen|restaurant|saloon|salon|school|shop"
+    r"|spa|square|stadium|starbucks|station|steakhouse|stop|store|subway|supermarket|sushi|synagogue|tavern|temple"
+    r"|terminal|theat(?:er|re)|university|yoga|zoo|tunnel|ferry|highway|metro|train|bus|academy"
+    r"|arena|international)\b",
+    re.IGNORECASE,
+)
 
 _KINDS = 10_000  # whose reading is remembered
 
@@ -55,13 +68,14 @@ def _says(category: str, kind: AnchorKind) -> bool:
 
 
 @lru_cache(_KINDS)
-def _is_silent(category: str) -> bool:
-    return _CATEGORY_IS_SILENT.match(category) is not None
+def _is_silent(category: str, name: str | None) -> bool:
+    return _CATEGORY_IS_SILENT.match(category) is not None and not (name and _NAME_SAYS_PUBLIC.search(name))
 
 
 def _by_hours(kind: AnchorKind, places: Sequence[PlaceHabit], times: Mapping[int, int], span: str) -> list[Anchor]:
-    """The place of a silent category with most visits at the hours that speak for `kind`, if there are enough."""
-    silent = [p for p in places if _is_silent(p.category) and times[p.poi] >= MIN_TIMES]
+    """Of the places that may be anything, the one with most visits at the hours that speak for `kind`, if enough do."""
+    enough = [place for place in places if times[place.poi] >= max(MIN_TIMES, MIN_SHARE * place.visits)]
+    silent = [place for place in enough if _is_silent(place.category, place.name)]
     if not silent:
         return []
     best = max(silent, key=lambda place: times[place.poi])

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from genrec.anchors import _CATEGORY_IS_SILENT, _CATEGORY_SAYS, MIN_TIMES, MIN_VISITS, NIGHT, OFFICE_HOURS
+from genrec.anchors import (
+    _CATEGORY_IS_SILENT,
+    _CATEGORY_SAYS,
+    _NAME_SAYS_PUBLIC,
+    MIN_TIMES,
+    MIN_VISITS,
+    NIGHT,
+    OFFICE_HOURS,
+)
 from genrec.checkins import Checkins
 from genrec.clock import before
 from genrec.columns import CATEGORY, LATITUDE, LONGITUDE, NAME, POI, POI_ID, TIME, USER
@@ -200,7 +208,12 @@ def find_anchors(places: Sequence[PlaceHabit], visits: Iterable[Visit]) -> list[
 
 def _by_hours(kind: AnchorKind, places: Sequence[PlaceHabit], times: Counter[int], span: str) -> list[Anchor]:
     """The place of a silent category with most visits at the hours that speak for `kind`, if there are enough."""
-    silent = [p for p in places if _CATEGORY_IS_SILENT.match(p.category) and times[p.poi] >= MIN_TIMES]
+    silent = [
+        p
+        for p in places
+        if _CATEGORY_IS_SILENT.match(p.category) and not (p.name and _NAME_SAYS_PUBLIC.search(p.name))
+        if times[p.poi] >= MIN_TIMES and 2 * times[p.poi] >= p.visits
+    ]
     if not silent:
         return []
     best = max(silent, key=lambda place: times[place.poi])

@@ -1,7 +1,9 @@
 from collections import Counter
+from dataclasses import replace
 from math import log2
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +82,17 @@ def test_hours_speak_only_where_the_category_is_silent():
     home, work = habits_of(make(visits, ["Pub", "unknown", "Building"]), "a").anchors
     assert (home.kind, home.poi, home.why) == ("home-like", 1, "10 of its 10 visits between 20 and 7")
     assert (work.kind, work.poi, work.why) == ("work-like", 2, "5 of its 5 visits on weekdays between 8 and 17")
+
+
+def test_nobody_lives_at_an_airport():
+    """Of places of unknown kinds: not where the name says what they are, nor where few of the visits are at night."""
+    visits = [("a", poi, at(day, 21)) for day in range(10) for poi in (0, 1)]
+    visits += [("a", 2, at(day, hour)) for day in range(10) for hour in (12, 14, 22)]
+    checkins = make(visits, ["unknown"] * 3)
+    names = ["JFK Airport", "71 Irving", "Crossing"]
+    named = replace(checkins, pois=checkins.pois.with_columns(name=pl.Series(names)))
+    assert [(anchor.kind, anchor.poi) for anchor in habits_of(named, "a").anchors] == [("home-like", 1)]
+    assert [anchor.poi for anchor in habits_of(checkins, "a").anchors] == [0]
 
 
 @pytest.mark.parametrize(
