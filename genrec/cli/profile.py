@@ -217,7 +217,7 @@ def edit(
     for statement in edited.statements():
         if statement.backed_by == [EDITOR]:
             err.print(f"note: kept on your word, no evidence for it: {statement.text}")
-    print_profile(out, edited)
+    print_profile(out, edited if changed else profile)
 
 
 def _open_editor(text: str) -> Path:
