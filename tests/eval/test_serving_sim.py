@@ -117,6 +117,7 @@ def test_the_command_on_requests_that_came(genrec_eval, tmp_path):
         ("time,who\n1,a\n2,a\n", "adapter"),
         ("time,adapter\nnoon,a\n2,a\n", "row 2, column 'time'"),
         ("time,adapter\n1,a\n", "fewer than two"),
+        ("time,adapter\n1,a\n2,\n", "row 3, column 'adapter'"),
         ("", "is not a CSV"),
     ],
 )

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from genrec.checkins import Checkins
+from genrec.clock import local_span
 from genrec.columns import POI_ID, USER
 from genrec.errors import InputError
 from genrec.rankers.ranker import Voice
@@ -28,6 +29,7 @@ from training.rankers.lists import Lists, lists_of
 
 MOST_SHOWN = 100
 FIX = "Correct or remove the line; nothing was learned from the file."
+FIX_PLACE = "Name check-ins that have all places, or correct or remove the line; nothing was learned from the file."
 NOWHERE = -2  # a target that is no place, and no padding either
 
 
@@ -64,17 +66,19 @@ class Feedback(_Strict):
 
 
 def read_feedback(path: Path, checkins: Checkins, now: datetime) -> list[Feedback]:
-    """A log, checked as a whole; raises InputError that names the first faulty row."""
+    """A log, checked as a whole; raises InputError that names the first faulty row.
+
+    What is later than `now` and than the check-ins is in the future.
+    """
+    latest = max(now, local_span(checkins.frame)[1])
     places = set(checkins.pois[POI_ID].to_list())
     feedback = []
     for row, line in read_lines(path, Feedback, "a line of feedback", fix=FIX):
         if unknown := [one.poi_id for one in line.shown if one.poi_id not in places]:
-            problem = f"shown: there is no place {unknown[0]!r} in the check-ins' catalogue."
-            raise InputError(problem, file=path, row=row, fix=FIX)
-        if line.time > now:
-            raise InputError(
-                f"time: {line.time} is in the future (now: {now:%Y-%m-%d %H:%M}).", file=path, row=row, fix=FIX
-            )
+            problem = f"shown: there is no place {unknown[0]!r} in {checkins.source}."
+            raise InputError(problem, file=path, row=row, fix=FIX_PLACE)
+        if line.time > latest:
+            raise InputError(f"time: {line.time} is in the future.", file=path, row=row, fix=FIX)
         feedback.append(line)
     if not feedback:
         raise InputError("holds no feedback.", file=path)

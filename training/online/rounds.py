@@ -4,7 +4,8 @@
     RANKERS/online/learner.pt  how far the learner is: one file, replaced at the end of each round
 
 A round judges what was learned before it on feedback that is new to both versions, then learns from that, too. Killed
-at any moment, the next call repeats the round that was not finished.
+at any moment, the next call repeats the round that was not finished. Where another version was put in use meanwhile, by
+an update or by taking one back, the learner begins anew from that, with all feedback: what it had is not put over it.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ from genrec.rankers.fusion_net import FusionNet
 from genrec.rankers.networks import networks_in
 from genrec.rankers.ranker import Voice
 from genrec.rankers.trained import require_grown
-from genrec.versions import discard_next, settled
+from genrec.versions import FIRST, current_version, discard_next, settled
 from training.online.adoption import adopt, advantage, not_worse
 from training.online.buffer import Buffer
 from training.online.estimates import Estimate, mean_of
@@ -87,6 +88,8 @@ def learn(
     learner = Learner(used.network, recipe, recipe.seed)
     if state["learner"] is not None:
         learner.restore(state["learner"])
+        if state["version"] != current_version(rankers) and not _same(learner.network, used.network):
+            learner, state["learner"] = Learner(used.network, recipe, recipe.seed), None
     rounds = []
     for end in ends:
         round_ = Round(end, None, None)
@@ -99,7 +102,7 @@ def learn(
         if end >= recipe.warm_up:
             _study(learner, data, log[:end], recipe.updates * (end - done), new=state["learner"] is None)
             state["learner"] = learner.state()
-        state |= {"feedback": end, "sha256": _hash(known[:end])}
+        state |= {"feedback": end, "sha256": _hash(known[:end]), "version": current_version(rankers)}
         _save(rankers, state)
         rounds.append(round_)
         done = end
@@ -145,10 +148,10 @@ def _state(rankers: Path, feedback: Sequence[Feedback], recipe: OnlineRecipe) ->
     path = rankers / STATE
     settings = recipe.model_dump(mode="json")
     if not path.exists():
-        return {"feedback": 0, "sha256": _hash([]), "recipe": settings, "learner": None}
+        return {"feedback": 0, "sha256": _hash([]), "version": FIRST, "recipe": settings, "learner": None}
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        done = int(state["feedback"])
+        done, _ = int(state["feedback"]), int(state["version"])
     except (OSError, RuntimeError, KeyError, EOFError, ValueError, pickle.UnpicklingError):
         raise InputError("is damaged.", file=path, fix=ANEW) from None
     if state["recipe"] != settings:
