@@ -260,5 +260,5 @@ def _print_comparison(result: dict[str, Any]) -> None:
 
 def told(found: Estimate, sign: str = "+") -> str:
     """An estimate with its interval; a difference with its sign."""
-    value, *ends = (None if number is None else f"{number:{sign}.4f}" for number in found)
-    return f"{value} ({' to '.join(ends)})" if None not in ends else f"{value}"
+    value, *ends = (f"{number:{sign}.4f}" for number in found if number is not None)
+    return f"{value} ({' to '.join(ends)})" if ends else value

@@ -72,18 +72,20 @@ def update(
         )
     _print_account(account, run)
     if account.trained_on.rows > len(given.frame):
-        _print_where_to_keep(path, before)
+        _print_where_to_keep(path, before, plain=reading == Reading())
     how = f"--rankers {run}" if "fusion" in account.rates else f"--by llm --adapter {run}"
     out.print(f"rank with it: genrec recommend ... {how}", markup=False)
 
 
-def _print_where_to_keep(new: Path, before: Path | None) -> None:
+def _print_where_to_keep(new: Path, before: Path | None, *, plain: bool) -> None:
     """How new check-ins come to the others: rankings, and the next update, need all of them."""
     kept = before if before and before.is_dir() else Path("all-checkins")
     out.print(f"keep all check-ins in one folder ({kept}), and name it to recommend and to update:", markup=False)
     for path in (before, new):
         if path and path != kept:
             out.print(f"  {shlex.join(['genrec', 'data', 'prepare', str(path), '--out', str(kept)])}", markup=False)
+    if not plain:
+        out.print("  with the options that say how a file is to be read, as here")
 
 
 def _print_versions(run: Path) -> None:
