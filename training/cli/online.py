@@ -16,7 +16,7 @@ from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only, write_text
 from genrec.fingerprint import fingerprint
 from genrec.store.opening import open_store
-from genrec.versions import CURRENT, current_version, take_back, versions_of
+from genrec.versions import FIRST, current_version, take_back, versions_of
 from training.cli.options import Overrides, RecipePath, stages
 from training.data.examples import read
 from training.online.compare import CHART, RESULT, RUNS, compare
@@ -200,7 +200,7 @@ def back(
     version: Annotated[int, typer.Option("--to", metavar="N", help="The version to put in use again.")],
 ) -> None:
     """Put an earlier version in use again; all are kept."""
-    if not (rankers / CURRENT).is_symlink():
+    if versions_of(rankers) == [FIRST]:
         raise GenRecError(f"{rankers} has no versions: nothing was learned on top of what was trained first")
     take_back(rankers, version)
     out.print(f"in use: version {current_version(rankers)} of {len(versions_of(rankers))}", markup=False)

@@ -6,6 +6,7 @@
 `visited` is one of the places shown, or null: none of them was visited. `disliked` may name some of the others.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from genrec.checkins import Checkins
 from genrec.clock import local_span
 from genrec.columns import POI_ID, USER
-from genrec.errors import InputError
+from genrec.errors import GenRecError, InputError
 from genrec.rankers.ranker import Voice
 from genrec.recommender import trajectory_of
 from genrec.store.records import Clock
@@ -83,6 +84,20 @@ def read_feedback(path: Path, checkins: Checkins, now: datetime) -> list[Feedbac
     if not feedback:
         raise InputError("holds no feedback.", file=path)
     return feedback
+
+
+def hash_of(feedback: Sequence[Feedback]) -> str:
+    """SHA-256 of what a log says, in hexadecimal digits."""
+    return hashlib.sha256("\n".join(line.model_dump_json() for line in feedback).encode()).hexdigest()
+
+
+def require_goes_on(feedback: Sequence[Feedback], done: int, sha256: str, path: Path) -> None:
+    """Raise GenRecError unless a log begins with what was learned before, of which a file says the hash."""
+    if len(feedback) < done or hash_of(feedback[:done]) != sha256:
+        raise GenRecError(
+            f"the first {done:,} lines of the feedback are not those that {path} knows: append to a log, and change "
+            f"nothing in it. Or begin anew: remove that file"
+        )
 
 
 def questions_of(feedback: Sequence[Feedback], checkins: Checkins) -> list[Example]:
