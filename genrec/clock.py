@@ -1,12 +1,14 @@
 """The two clocks of check-ins: order and gaps follow UTC where it is known, hours and weekdays the local clock."""
 
-from datetime import datetime
+from datetime import UTC as ZULU
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from genrec.columns import TIME, USER, UTC
 
 MOMENT = "moment"
+EASTERNMOST = timedelta(hours=14)  # ahead of UTC
 
 
 def moments(frame: pl.DataFrame, usual_of_all: int | None = None) -> pl.Series:
@@ -48,6 +50,11 @@ def local_span(frame: pl.DataFrame) -> tuple[datetime, datetime]:
     """The earliest and the latest local time; they need not be of the first and the last check-in."""
     first, last = frame.select(pl.col(TIME).min().alias("first"), pl.col(TIME).max().alias("last")).row(0)
     return first, last
+
+
+def latest_now() -> datetime:
+    """The latest local time that any clock on earth shows now: what is later is in the future everywhere."""
+    return datetime.now(ZULU).replace(tzinfo=None, microsecond=0) + EASTERNMOST
 
 
 def all_midnight(times: pl.Series) -> bool:

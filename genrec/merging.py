@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from genrec.checkins import Checkins
 from genrec.clock import in_order
@@ -49,10 +51,15 @@ def merge_catalogues(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame
     return merged, {poi: position[poi_id] for poi, poi_id in zip(new[POI], new[POI_ID], strict=True)}
 
 
+def kilometres_moved(old: pl.DataFrame, new: pl.DataFrame) -> NDArray[np.float64]:
+    """How far each place that both catalogues have is from where it was."""
+    both = old.join(new, on=POI_ID, suffix="_new")
+    return haversine_km(*(both[c] for c in (LATITUDE, LONGITUDE, f"{LATITUDE}_new", f"{LONGITUDE}_new")))
+
+
 def far_apart(old: pl.DataFrame, new: pl.DataFrame) -> list[str]:
     """A warning if places that both catalogues have are said to be somewhere else."""
-    both = old.join(new, on=POI_ID, suffix="_new")
-    km = haversine_km(*(both[c] for c in (LATITUDE, LONGITUDE, f"{LATITUDE}_new", f"{LONGITUDE}_new")))
+    km = kilometres_moved(old, new)
     far = int((km > FAR_KM).sum())
     if not far:
         return []

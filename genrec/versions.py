@@ -8,6 +8,9 @@
 A version is made in `RUN/versions/next` and gets its number when it is complete. The link `current` is replaced in one
 step, so a process that is killed at any moment leaves the version before or the one after. Who reads several files,
 which must be of one version, asks `settled` first.
+
+A copy that follows links, or leaves them out, does not say which version is in use. What it has can be read, but
+nothing is added until `take_back` has made links again.
 """
 
 import os
@@ -40,15 +43,15 @@ def versions_of(run: Path) -> list[int]:
 
 
 def current_version(run: Path) -> int:
-    """The number of the version in use."""
+    """The number of the version in use; raises GenRecError if a copy lost it."""
+    _require_linked(run)
     return int(settled(run).name) if (run / CURRENT).is_symlink() else FIRST
 
 
 def version_folder(run: Path, number: int) -> Path:
-    """Where a version lies; raises GenRecError if it is none of the folder's."""
-    kept = versions_of(run)
-    if number not in kept:
-        raise GenRecError(f"{run} has no version {number}; it has {', '.join(map(str, kept))}")
+    """Where a version lies; raises GenRecError if it is none of the folder's, or as `current_version`."""
+    _require_linked(run)
+    _require_kept(run, number)
     return run / VERSIONS / str(number) if (run / CURRENT).is_symlink() else run
 
 
@@ -60,15 +63,17 @@ def next_folder(run: Path) -> Path:
 
 
 def discard_next(run: Path) -> None:
-    """Leave nothing of a version that was begun."""
+    """Leave nothing of a version that was begun; raises as `current_version`."""
+    _require_linked(run)
     shutil.rmtree(run / VERSIONS / NEXT, ignore_errors=True)
     if not (run / CURRENT).is_symlink() and (run / VERSIONS).is_dir() and not any((run / VERSIONS).iterdir()):
         (run / VERSIONS).rmdir()
 
 
 def put_in_use(run: Path) -> int:
-    """Make what lies in `next_folder` a version, and the one in use; returns its number."""
+    """Make what lies in `next_folder` a version, and the one in use; raises as `current_version`."""
     with one_writer(run, folder=True):
+        _require_linked(run)
         _adopt(run)
         number = versions_of(run)[-1] + 1
         _sync(run / VERSIONS / NEXT)
@@ -80,9 +85,42 @@ def put_in_use(run: Path) -> int:
 def take_back(run: Path, number: int) -> None:
     """Put one of the versions in use; all others are kept. Raises GenRecError if it is none of the folder's."""
     with one_writer(run, folder=True):
-        version_folder(run, number)
-        if (run / CURRENT).is_symlink():
+        _require_kept(run, number)
+        if _unlinked(run):
+            _link_again(run)
+        if (run / VERSIONS / str(number)).is_dir():
             _switch(run, number)
+
+
+def _unlinked(run: Path) -> bool:
+    """Whether a folder was copied without its links."""
+    link = run / CURRENT
+    return not link.is_symlink() and (link.exists() or versions_of(run)[-1] > FIRST)
+
+
+def _require_linked(run: Path) -> None:
+    if _unlinked(run):
+        raise GenRecError(
+            f"{run} was copied without its links, and does not say which of its versions ({_listed(run)}) is in use: "
+            f"put one in use with `genrec-train update {run} --version N`, or copy it again with `cp -a`"
+        )
+
+
+def _require_kept(run: Path, number: int) -> None:
+    if number not in versions_of(run):
+        raise GenRecError(f"{run} has no version {number}; it has {_listed(run)}")
+
+
+def _listed(run: Path) -> str:
+    return ", ".join(map(str, versions_of(run)))
+
+
+def _link_again(run: Path) -> None:
+    """Make links of the files that a copy made of them; those that lead nowhere go with the switch."""
+    shutil.rmtree(run / CURRENT, ignore_errors=True)
+    kept = [path for number in versions_of(run) for path in (run / VERSIONS / str(number)).iterdir()]
+    for name in {path.name for path in kept if path.is_file()}:
+        _link(run / name, f"{CURRENT}/{name}")
 
 
 def _adopt(run: Path) -> None:

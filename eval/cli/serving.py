@@ -1,5 +1,6 @@
 """`genrec-eval serving-sim`: how long adapters should be kept loaded."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,10 @@ from eval.serving import study
 from eval.serving.loads import fitted, read_log
 from eval.serving.replay import Floats
 from genrec.cli.console import out, progress_bar
-from genrec.errors import InputError
+from genrec.errors import GenRecError, InputError
 from genrec.files import one_writer, require_only
 from genrec.llm.vllm.keep_alive import DAY, Costs
+from genrec.validation import shortened
 
 
 def serving_sim(
@@ -40,6 +42,9 @@ def serving_sim(
     """Replay requests for adapters, and say which keep-alive costs least: waiting for starts against idle room."""
     context.with_resource(one_writer(output, folder=True))
     require_only(output, study.contents())
+    for name, price in (("--wait", wait), ("--idle", idle)):
+        if not isfinite(price):
+            raise GenRecError(f"{name}: must be a finite number")
     setting = study.Setting(adapters, days * DAY, seeds, Costs(wait, idle), room)
     measured = None if starts is None else _seconds(starts)
     loads = [(0, fitted(*read_log(log), measured, 0, log.name))] if log else study.generated(setting, measured)
@@ -48,6 +53,7 @@ def serving_sim(
         rows = [row for seed, load in loads for row in study.rows_of(load, seed, setting, lambda: bar.advance(task))]
     for table in study.write(output, setting, rows):
         out.print(rich_table(table))
+    out.print(study.EXPLAINED)
     out.print(f"{output / 'report.html'}, report.md and metrics.json beside it", markup=False)
 
 
@@ -55,7 +61,9 @@ def _seconds(path: Path) -> Floats:
     try:
         seconds = pl.read_parquet(path, glob=False)["seconds"].cast(pl.Float64).drop_nulls()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"holds no starts: {error}", file=path, fix="`genrec vllm` keeps them") from None
+        raise InputError(
+            f"holds no starts: {shortened(str(error))}.", file=path, fix="`genrec vllm` keeps them."
+        ) from None
     if seconds.is_empty() or not seconds.is_finite().all() or (seconds < 0).any():
-        raise InputError("holds no seconds from 0 up", file=path, column="seconds")
+        raise InputError("holds no seconds from 0 up.", file=path, column="seconds")
     return seconds.to_numpy()

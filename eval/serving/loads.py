@@ -10,11 +10,13 @@ from scipy.optimize import brentq
 
 from eval.serving.replay import Floats, Load
 from genrec.errors import InputError
+from genrec.validation import shortened
 
 GAP_MEAN, GAP_SD = 1.25, 3.66  # seconds between requests of the busiest adapter
 START_MEAN, START_SD = 3.24, 7.10  # seconds of a start
 ZIPF: Final = 1.2
 DAY: Final = 86400.0
+MOST_DAYS: Final = 3660  # of a log
 # Requests of an hour of the day, as check-ins come; any number of them, only their shares count.
 HOURS: Final = (4, 2, 1, 1, 1, 2, 5, 10, 14, 12, 11, 13, 17, 15, 12, 11, 12, 15, 19, 20, 18, 15, 11, 7)
 
@@ -96,7 +98,7 @@ def read_log(path: Path) -> tuple[Floats, list[str]]:
     try:
         frame = pl.read_csv(path, schema_overrides={"adapter": pl.String}, infer_schema_length=None)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"is not a CSV of requests: {error}", file=path) from None
+        raise InputError(f"is not a CSV of requests: {shortened(str(error))}.", file=path) from None
     for column in ("time", "adapter"):
         if column not in frame.columns:
             raise InputError("is missing.", file=path, column=column, fix="Name the columns time and adapter.")
@@ -107,9 +109,20 @@ def read_log(path: Path) -> tuple[Floats, list[str]]:
     bad = times.is_null() | times.cast(pl.Float64).is_infinite() | times.cast(pl.Float64).is_nan()
     if len(frame) < 2 or bad.any():
         row = int(bad.arg_max() or 0) + 2 if bad.any() else None
-        what = "is not a time" if bad.any() else "holds fewer than two requests"
-        raise InputError(what, file=path, row=row, column="time", fix="give seconds, or 2024-03-05T08:00:00")
-    return times.cast(pl.Float64).to_numpy(), frame["adapter"].fill_null("").to_list()
+        what = "is not a time." if bad.any() else "holds fewer than two requests."
+        raise InputError(what, file=path, row=row, column="time", fix="Give seconds, or 2024-03-05T08:00:00.")
+    seconds = times.cast(pl.Float64).to_numpy()
+    if (span := float(np.ptp(seconds)) / DAY) > MOST_DAYS:
+        raise InputError(
+            f"spans {span:,.0f} days, and at most {MOST_DAYS:,} are replayed.",
+            file=path,
+            column="time",
+            fix="Give seconds, not milliseconds.",
+        )
+    if (nameless := frame["adapter"].is_null()).any():
+        row = int(nameless.arg_max() or 0) + 2
+        raise InputError("is empty.", file=path, row=row, column="adapter", fix="Say which adapter was asked for.")
+    return seconds, frame["adapter"].to_list()
 
 
 def _load(name: str, times: list[Floats], seconds: float, draw: np.random.Generator, starts: Floats | None) -> Load:

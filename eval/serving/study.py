@@ -23,6 +23,11 @@ GRID: Final = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 90.0, 120.0, 180.0, 240.0, 300.
 PAPER: Final = "60 s"  # the keep-alive that it found in use
 BEST: Final = "best fixed time, in hindsight"
 PICTURE: Final = "keep-alive.svg"
+COLUMNS: Final = ["cost", "ratio", "cold", "wait, s", "idle, h", "use/start"]
+EXPLAINED: Final = (
+    "Columns: what it costs; that over the better of never and always; share of requests that needed a start; seconds "
+    "that one waited; hours of idle adapters; seconds of use over seconds of start, the median of all starts."
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,6 @@ def _figures(result: Replayed, costs: Costs) -> dict[str, float]:
 
 def tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
     """One a load: each policy's cost against the better of "never" and "always", and what it consists of."""
-    columns = ["cost", "ratio", "cold", "wait", "idle", "life"]
     made = []
     for load in dict.fromkeys(row["load"] for row in rows):
         own = [row for row in rows if row["load"] == load]
@@ -100,7 +104,7 @@ def tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
         lines = [(name, _cells([row for row in own if row["policy"] == name], own)) for name in shown]
         requests = np.mean([row["requests"] for row in own])
         seeds = len({row["seed"] for row in own})
-        made.append(Table(load, columns, lines, f"{requests:,.0f} requests; seeds: {seeds}, means and range."))
+        made.append(Table(load, COLUMNS, lines, f"{requests:,.0f} requests; seeds: {seeds}, means and range."))
     return made
 
 
@@ -118,8 +122,9 @@ def _cells(rows: Sequence[dict[str, Any]], all_rows: Sequence[dict[str, Any]]) -
 
 
 def yardstick(rows: Sequence[dict[str, Any]], seed: int) -> float:
-    """The cost of the better of "never" and "always"."""
-    return min(float(row["cost"]) for row in rows if row["seed"] == seed and row["policy"] in ("never", "always"))
+    """The cost of the better of "never" and "always"; 1 where that is nothing."""
+    costs = [float(row["cost"]) for row in rows if row["seed"] == seed and row["policy"] in ("never", "always")]
+    return min(costs) or 1.0
 
 
 @styled
@@ -147,9 +152,7 @@ def write(out: Path, setting: Setting, rows: Sequence[dict[str, Any]]) -> list[T
     text = (
         f"A second of waiting costs {setting.costs.wait:g}, a second of an idle adapter {setting.costs.room:g}. Each "
         "start takes what its request drew, so that policies are compared on the same starts. Never: dropped at once; "
-        "always: never dropped; auto: each adapter's own gaps and hours decide, as they come. Columns: what it costs; "
-        "that over the better of never and always; share of requests that needed a start; seconds that one waited; "
-        "hours of idle adapters; seconds of use over seconds of start, the median of all starts."
+        "always: never dropped; auto: each adapter's own gaps and hours decide, as they come. {EXPLAINED}"
     )
     page = {
         "verdicts": [],

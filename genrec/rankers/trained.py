@@ -174,5 +174,6 @@ def require_catalogue(settings: TrainedSettings, catalogue: str) -> None:
         raise InputError(
             f"trained for another catalogue of places ({settings.catalogue}) than these check-ins have ({catalogue}).",
             file="the trained ranker",
-            fix="Train it on these check-ins.",
+            fix="Name all check-ins that it has learned from, best a folder to which each month was added; or train it "
+            "on these.",
         )

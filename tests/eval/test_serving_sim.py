@@ -117,6 +117,8 @@ def test_the_command_on_requests_that_came(genrec_eval, tmp_path):
         ("time,who\n1,a\n2,a\n", "adapter"),
         ("time,adapter\nnoon,a\n2,a\n", "row 2, column 'time'"),
         ("time,adapter\n1,a\n", "fewer than two"),
+        ("time,adapter\n1,a\n2,\n", "row 3, column 'adapter'"),
+        ("time,adapter\n-5,a\n1e300,b\n", "not milliseconds"),
         ("", "is not a CSV"),
     ],
 )
@@ -127,3 +129,13 @@ def test_a_log_that_is_none(genrec_eval, tmp_path, text, said):
     assert code == 2
     assert said in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("prices", "said"), [((0, 0), None), ((0, 1), None), ((1, 0), None), (("nan", 1), "--wait"),
+                                              ((1, "inf"), "--idle")])  # fmt: skip
+def test_what_costs_nothing(genrec_eval, tmp_path, prices, said):
+    log = tmp_path / "log.csv"
+    log.write_text("time,adapter\n1,a\n9,b\n70,a\n")
+    words = ("--log", log, "--wait", prices[0], "--idle", prices[1])
+    code, _, err = genrec_eval("serving-sim", "--out", tmp_path / "out", *words)
+    assert (code, said is None or said in err) == (2 if said else 0, True)

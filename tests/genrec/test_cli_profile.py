@@ -170,9 +170,10 @@ def test_a_faulty_sheet_is_kept_for_another_try(body, reason, profiles, folder, 
 def test_looking_changes_nothing(profiles, genrec, monkeypatch):
     before = profiles.read_bytes()
     monkeypatch.setenv("EDITOR", "true")
-    code, _, err = genrec("profile", "edit", "u0")
+    code, out, err = genrec("profile", "edit", "u0")
     assert code == 0
     assert "nothing was changed" in err
+    assert ", edited" not in out
     assert profiles.read_bytes() == before
 
 

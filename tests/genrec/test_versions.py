@@ -1,6 +1,8 @@
 """Versions of a folder: whoever reads it, at any moment and after any kill, reads one of them whole."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,43 @@ def test_a_link_to_elsewhere_is_refused(tmp_path: Path) -> None:
     (run / "current").symlink_to("/tmp")
     with pytest.raises(GenRecError, match="is not a link to one of the folder's versions"):
         settled(run)
+
+
+def followed(run: Path, copy: Path) -> Path:
+    """A copy as `scp -r` makes it."""
+    return Path(shutil.copytree(run, copy))
+
+
+def left_out(run: Path, copy: Path) -> Path:
+    """A copy as `rsync -r` makes it."""
+    names = {path.name for path in run.iterdir() if path.is_symlink()}
+    return Path(shutil.copytree(run, copy, ignore=lambda folder, _: names if Path(folder) == run else set()))
+
+
+@pytest.mark.parametrize("copied", [followed, left_out])
+def test_a_copy_without_links_loses_nothing_and_is_mended_by_naming_a_version(
+    tmp_path: Path, copied: Callable[[Path, Path], Path]
+) -> None:
+    run = made(tmp_path / "run")
+    update(run, 2, c="new")
+    update(run, 3)
+    copy = copied(run, tmp_path / "copy")
+    for asks in (
+        lambda: current_version(copy),
+        lambda: version_folder(copy, 1),
+        lambda: discard_next(copy),
+        lambda: update(copy, 4),
+    ):
+        with pytest.raises(GenRecError, match=r"copied without its links.*1, 2, 3.*--version N"):
+            asks()
+    shutil.rmtree(copy / "versions" / "next")
+    for number in (3, 2, 1):
+        take_back(copy, number)
+        assert (current_version(copy), read(copy)) == (number, str(number))
+        assert (copy / "c").exists() == (number == 2)
+        assert (copy / "versions" / str(number) / "a.json").read_text() == f"a{number}"
+    update(copy, 4)
+    assert (versions_of(copy), read(copy)) == ([1, 2, 3, 4], "4")
 
 
 @pytest.mark.parametrize("updated_before", [False, True])

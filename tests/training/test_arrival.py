@@ -52,6 +52,12 @@ def elsewhere() -> Checkins:
     return replace(later, pois=later.pois.with_columns(poi_id=pl.format("other {}", "poi_id")))
 
 
+def moved(checkins: Checkins, places: int) -> Checkins:
+    """The first places stand somewhere else."""
+    latitude = pl.when(pl.int_range(pl.len()) < places).then(pl.col("latitude") + 0.5).otherwise("latitude")
+    return replace(checkins, pois=checkins.pois.with_columns(latitude))
+
+
 @pytest.mark.parametrize(
     ("of", "given", "history", "says"),
     [
@@ -72,7 +78,11 @@ def elsewhere() -> Checkins:
             None,
             "not what run has learned from: 20 check-ins .* it has seen 20, or others",
         ),
-        (days(0, 20), elsewhere(), days(0, 20), "another catalogue of places"),
+        (days(0, 20), elsewhere(), days(0, 20), "none of the 8 places is among the 8 there"),
+        (days(0, 20), moved(days(20, 30), 5), days(0, 20), "5 of the 8 places .* more than 1 km from where they were"),
+        (days(0, 20), replace(days(20, 30), dates_only=True), days(0, 20), "dates without hours"),
+        (days(0, 20), days(20, 370_000), days(0, 20), "check-ins of the future, up to 3037"),
+        (days(0, 20), days(0, 370_000), None, "check-ins of the future, up to 3037"),
         (days(0, 20), days(0, 12), None, "has nothing new: its last check-in is of"),
     ],
 )
@@ -82,6 +92,35 @@ def test_what_cannot_be_gone_on_with_is_said(
     with pytest.raises(GenRecError, match=says) as raised:
         arrival(known(of), given, (lambda: history) if history else None)
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_odd_is_noted() -> None:
+    before = days(0, 20)
+    assert arrival(known(before), days(20, 30), lambda: before).notes == ()
+    (note,) = arrival(known(before), moved(days(20, 30), 2), lambda: before).notes
+    assert note.startswith("WARNING: 2 POIs are more than 1 km")
+    (note,) = arrival(known(before, rows=15), days(20, 30), lambda: before).notes
+    assert note.startswith("5 check-ins of made that run had not learned from")
+
+
+@pytest.mark.parametrize(("hours", "warned"), [(1, False), (9, True), (-3, True)])
+def test_clocks_that_stand_otherwise_are_noted(hours: int, warned: bool) -> None:
+    before, later = days(0, 20), days(20, 30)
+    later = replace(later, frame=later.frame.with_columns(pl.col("time") + pl.duration(hours=hours)))
+    notes = arrival(known(before), later, lambda: before).notes
+    assert [f"{hours:+d} h from UTC in what came, and +0 h" in note for note in notes] == [True] * warned
+    unknown = replace(later, frame=later.frame.with_columns(utc_time=pl.lit(None, later.frame.schema["time"])))
+    assert arrival(known(before), unknown, lambda: before).notes == ()
+
+
+def test_data_of_which_all_dates_are_in_the_future_are_left_alone() -> None:
+    far = days(370_000, 370_020)
+    assert arrival(known(far), days(370_020, 370_030), lambda: far).rows == 20
+
+
+def test_more_new_check_ins_than_there_were_are_new_ones_alone() -> None:
+    """Also where the file of places is the same each month, so that the catalogue is."""
+    assert arrival(known(days(0, 8)), days(8, 24), lambda: days(0, 8)).rows == 8
 
 
 def test_the_part_that_was_kept_for_evaluation_is_not_new() -> None:

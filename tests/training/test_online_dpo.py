@@ -52,3 +52,8 @@ def test_an_adapter_learns_from_feedback_a_round_a_call(tmp_path, tiny_folder, m
         assert about["advantage"]["value"] >= 0 and about["feedback"] == len(log.read_text().splitlines())
     code, out, err = train(*asked)
     assert (code, "0 new pairs" in err) == (2, True), (out, err)
+    lines = log.read_text().splitlines(keepends=True)
+    for changed in (lines[:5], [*lines[1:], lines[0]]):
+        log.write_text("".join(changed))
+        code, out, err = train(*asked)
+        assert (code, "append to a log" in err) == (2, True), (out, err)

@@ -92,6 +92,23 @@ def test_a_log_that_grows_teaches_what_it_teaches_at_once(tmp_path, whole):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("change", ["taken back", "updated"])
+def test_what_was_learned_is_not_put_over_a_version_put_in_use_meanwhile(tmp_path, change):
+    rankers = folder(tmp_path / "rankers")
+    learn(rankers, feedback()[:80], city(), RECIPE)
+    if change == "taken back":
+        take_back(rankers, 1)
+    else:
+        used = serving(rankers, city())
+        used.network.temperature.mul_(1.5)
+        adoption.adopt(rankers, lambda path: write_fusion(path, used.settings, used.network), {})
+    before = in_use(rankers)
+    (taken,) = learn(rankers, feedback(), city(), RECIPE)
+    assert (taken.feedback, taken.advantage) == (105, None)  # it begins anew: what it had is not judged
+    assert np.array_equal(in_use(rankers), before)
+
+
+@pytest.mark.slow
 def test_a_worse_version_is_not_adopted(tmp_path, monkeypatch):
     rankers = folder(tmp_path / "rankers")
 
@@ -174,6 +191,11 @@ def test_a_bad_line_is_named_and_nothing_is_learned(tmp_path, fault):
     with pytest.raises(InputError, match=words) as raised:
         read_feedback(path, city(), NOW)
     assert raised.value.row == 3 and "\n" not in str(raised.value)
+
+
+def test_data_of_which_all_dates_are_in_the_future_have_feedback(tmp_path):
+    path = write(tmp_path / "log.jsonl", [json.loads(feedback()[0].model_dump_json())])
+    assert len(read_feedback(path, city(), datetime(2020, 1, 1))) == 1
 
 
 VALUES = st.recursive(

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 
+import polars as pl
 import pytest
 from conftest import command
 from made_city import csv_of, town
@@ -71,7 +73,15 @@ def test_the_commands_one_after_the_other(train, tmp_path):
     code, again, err = train("online", "learn", data, "--feedback", log, "--rankers", rankers, *RECIPE)
     assert (code, "waits for more" in err, again.splitlines()[-1]) == (0, True, out.splitlines()[-1])
     code, out, err = train("online", "evaluate", data, "--feedback", log, "--rankers", rankers)
-    assert (code, out.startswith("version 1: IPS ")) == (0, True), err
+    assert (code, out.startswith("version 1: an answer earns ")) == (0, True), err
+    with log.open("a") as file:
+        file.write(f"{lines[3]}\n")
+    code, again, err = train("online", "evaluate", data, "--feedback", log, "--rankers", rankers)
+    assert (code, again, "left out: 1" in err) == (0, out, True)
+    elsewhere = replace(town(), pois=town().pois.with_columns(poi_id=pl.format("x{}", "poi_id")))
+    other = csv_of(elsewhere, tmp_path / "other.csv")
+    code, _, err = train("online", "learn", other, "--feedback", log, "--rankers", rankers, *RECIPE)
+    assert (code, "there is no place 'p" in err and str(other) in err) == (2, True)
     bad = json.loads(lines[5]) | {"time": "2090-01-01T00:00:00"}
     log.write_text("\n".join([*lines[:5], json.dumps(bad)]) + "\n")
     before = {path.name: path.read_bytes() for path in rankers.rglob("*") if path.is_file()}

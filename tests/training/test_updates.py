@@ -1,5 +1,7 @@
 """Updates: what came is learned, nothing that was known is lost, and a folder is whole at every moment."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,22 @@ from made_city import csv_of
 from made_trained import TRAIN, city, cml, m2trec
 from transformers.optimization import get_cosine_with_min_lr_schedule_with_warmup_lr_rate
 
+from genrec import versions
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError
 from genrec.evidence import Evidence
+from genrec.rankers.features import layout
 from genrec.rankers.fusion import Fusion
+from genrec.rankers.fusion_file import read_fusion, write_fusion
 from genrec.rankers.m2trec import M2TRec
 from genrec.rankers.ranker import Query
 from genrec.versions import current_version, take_back, version_folder, versions_of
+from training.online.adoption import adopt
 from training.rankers import stages
 from training.rankers.stages import train_rankers
 from training.recipe import RankersRecipe, UpdateRecipe
 from training.updates import rankers
+from training.updates import update as updates
 from training.updates.account import read_account
 from training.updates.networks import updated_cml, updated_m2trec
 from training.updates.schedule import Rates
@@ -199,6 +206,36 @@ def test_what_was_begun_for_another_update_is_not_gone_on_with(run: Path, monkey
     assert notes == []
 
 
+@pytest.mark.slow
+def test_what_is_complete_is_put_in_use_and_not_made_again(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a disk that was full when the version was to be put in use."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(versions, "_adopt", full)
+        with pytest.raises(GenRecError, match="No space left"):
+            update(run, RECIPE, whole(), None, bars=silent, note=silent)
+    assert current_version(run) == 1
+    monkeypatch.setattr(updates, "_learn", full)
+    said = update(run, RECIPE, whole(), None, bars=silent, note=silent)
+    assert (current_version(run), read_account(run)) == (2, said)
+    assert not list(run.rglob(".begun.json"))
+
+
+@pytest.mark.slow
+def test_feedback_that_was_later_is_no_check_in(run: Path) -> None:
+    """What came before it, and was not learned, is new."""
+    settings, network = read_fusion(run, layout())
+    late = settings.trained_on.model_copy(update={"last": at(400)})
+    after = settings.model_copy(update={"trained_on": late})
+    adopt(run, lambda folder: write_fusion(folder, after, network), {})
+    update(run, RECIPE, as_read(city(), slice(TRAIN, None)), old, bars=silent, note=silent)
+    assert current_version(run) == 3
+    assert read_fusion(run, layout())[0].trained_on.last == at(400)
+
+
 @pytest.fixture
 def genrec_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     from conftest import command
@@ -249,7 +286,8 @@ def test_the_command_says_what_came_and_what_to_do_next(run: Path, tmp_path: Pat
 def test_other_folders_are_refused(tmp_path: Path, genrec_train: Any) -> None:
     (tmp_path / "empty").mkdir()
     for folder, says in ((tmp_path / "empty", "not a folder of"), (tmp_path / "none", "no such folder")):
-        code, _, err = genrec_train("update", folder, "--checkins", "x.csv")
-        assert (code, says in err) == (2, True)
+        for words in (("--checkins", "x.csv"), ("--version", 1), ()):
+            code, _, err = genrec_train("update", folder, *words)
+            assert (code, says in err) == (2, True)
     assert list((tmp_path / "empty").iterdir()) == []
     assert not (tmp_path / "none").exists()

@@ -1,26 +1,27 @@
 """`genrec-train online`: rankers that go on learning from what people say of the places that they name."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from genrec.checkins import Checkins
 from genrec.cli.bundle import bundled
 from genrec.cli.console import err, out
 from genrec.cli.options import CheckinsPath, Reading
 from genrec.cli.store import Address
+from genrec.clock import latest_now
 from genrec.errors import GenRecError
 from genrec.files import one_writer, require_only, write_text
 from genrec.fingerprint import fingerprint
 from genrec.store.opening import open_store
-from genrec.versions import CURRENT, current_version, take_back, versions_of
+from genrec.versions import FIRST, current_version, take_back, versions_of
 from training.cli.options import Overrides, RecipePath, stages
 from training.data.examples import read
 from training.online.compare import CHART, RESULT, RUNS, compare
 from training.online.estimates import Estimate
-from training.online.feedback import read_feedback
+from training.online.feedback import Feedback, read_feedback
 from training.online.judging import judge
 from training.online.material import material, own_offline, sample, synthetic_offline, visits_between
 from training.online.playback import play_back
@@ -28,6 +29,8 @@ from training.online.rounds import learn, serving
 from training.recipe import ONLINE_RECIPE, DpoRecipe, GrpoRecipe, OnlineRecipe, recipe_of
 
 online = typer.Typer(help="Go on learning from what people say of the places named.", no_args_is_help=True)
+
+EARNED = "(a visit to the place in line n of an answer earns 1/n; in brackets: 95 % intervals)"
 
 RecipeOption = Annotated[
     Path | None,
@@ -60,6 +63,8 @@ def simulate(
     with stages() as stage:
         log = play_back(visits, checkins, serving(rankers, checkins), recipe, stage("playing, visits"))
     write_text(output, "".join(f"{line.model_dump_json()}\n" for line in log), private=True)
+    if len(log) < feedbacks:
+        err.print(f"note: there are no more than {len(log):,} visits to play back", highlight=False)
     visited = sum(line.visited is not None for line in log)
     out.print(f"{output}: {len(log):,} feedbacks, {visited:,} visits", markup=False)
 
@@ -83,15 +88,22 @@ def learn_command(
     recipe = recipe_of(OnlineRecipe, recipe_path or ONLINE_RECIPE, changes or [])
     context.with_resource(one_writer(rankers, folder=True))
     checkins = reading.checkins(path)
-    lines = read_feedback(feedback, checkins, datetime.now())
+    serving(rankers, checkins)  # if they do not go together, that is wrong, and not the log
+    lines = _log(feedback, checkins)
     with stages() as stage:
         rounds = learn(rankers, lines, checkins, recipe, stage("feedback"))
     for one in rounds:
-        verdict = "nothing to judge yet" if one.advantage is None else told(one.advantage)
+        told_of = f"{told(one.advantage)} an answer against the version in use" if one.advantage else ""
+        verdict = told_of or "learning begins, nothing to judge yet"
         adopted = "" if one.version is None else f": version {one.version} is in use now"
         out.print(f"{one.feedback:,} feedbacks: {verdict}{adopted}", markup=False)
+    if any(one.advantage for one in rounds):
+        out.print(EARNED)
     if not rounds:
-        err.print("note: not enough new feedback for a round; it waits for more")
+        needed = f"{recipe.adopt_every:,} (the first: {recipe.warm_up:,})"
+        err.print(
+            f"note: not enough new feedback for a round, which takes {needed}; it waits for more", highlight=False
+        )
     out.print(f"in use: version {current_version(rankers)} of {len(versions_of(rankers))}", markup=False)
 
 
@@ -100,9 +112,28 @@ def learn_command(
 def evaluate_command(path: CheckinsPath, feedback: FeedbackPath, rankers: Rankers, *, reading: Reading) -> None:
     """What each version would have earned on a log of feedback: by inverse propensity, and doubly robust."""
     checkins = reading.checkins(path)
-    lines = read_feedback(feedback, checkins, datetime.now())
+    serving(rankers, checkins)  # as above
+    lines = _log(feedback, checkins)
     for version, (inverse, robust) in judge(rankers, lines, checkins).items():
-        out.print(f"version {version}: IPS {told(inverse)}; doubly robust {told(robust)}", markup=False)
+        used = "  <- in use" if version == current_version(rankers) else ""
+        out.print(
+            f"version {version}: an answer earns {told(inverse, '')} by inverse propensity, {told(robust, '')} doubly "
+            f"robust{used}",
+            markup=False,
+            soft_wrap=True,
+        )
+    out.print(EARNED)
+
+
+def _log(path: Path, checkins: Checkins) -> list[Feedback]:
+    """A log of feedback; a line that is there twice counts once."""
+    lines = read_feedback(path, checkins, latest_now())
+    once = list(dict.fromkeys(lines))
+    if len(once) < len(lines):
+        err.print(
+            f"note: lines of the log that were there before, left out: {len(lines) - len(once):,}", highlight=False
+        )
+    return once
 
 
 @online.command("export")
@@ -154,12 +185,12 @@ def _round(context: typer.Context, recipe: DpoRecipe | GrpoRecipe, feedback: Pat
     checkins = read(recipe.data) if recipe.data else None
     if checkins is None:
         raise GenRecError(f"online {recipe.kind} needs a recipe with data.checkins")
-    lines = read_feedback(feedback, checkins, datetime.now())
+    lines = _log(feedback, checkins)
     with stages() as stage:
         learned, version = learn_adapter(recipe, adapter, lines, stage)
     adopted = "it waits" if version is None else f"version {version} is in use now"
     for name, chance in (("before", learned.before), ("after", learned.after)):
-        out.print(f"{name}: the better place of a pair, if one of the two, {told(chance)}", markup=False)
+        out.print(f"{name}: the better place of a pair, if one of the two, {told(chance, '')}", markup=False)
     out.print(f"{len(lines):,} feedbacks: {told(learned.advantage)} on the pairs kept aside; {adopted}", markup=False)
 
 
@@ -169,7 +200,7 @@ def back(
     version: Annotated[int, typer.Option("--to", metavar="N", help="The version to put in use again.")],
 ) -> None:
     """Put an earlier version in use again; all are kept."""
-    if not (rankers / CURRENT).is_symlink():
+    if versions_of(rankers) == [FIRST]:
         raise GenRecError(f"{rankers} has no versions: nothing was learned on top of what was trained first")
     take_back(rankers, version)
     out.print(f"in use: version {current_version(rankers)} of {len(versions_of(rankers))}", markup=False)
@@ -227,7 +258,7 @@ def _print_comparison(result: dict[str, Any]) -> None:
         )
 
 
-def told(found: Estimate) -> str:
-    """An estimate with its interval."""
-    interval = "" if found.low is None or found.high is None else f" ({found.low:+.4f} to {found.high:+.4f})"
-    return f"{found.value:+.4f}{interval}"
+def told(found: Estimate, sign: str = "+") -> str:
+    """An estimate with its interval; a difference with its sign."""
+    value, *ends = (f"{number:{sign}.4f}" for number in found if number is not None)
+    return f"{value} ({' to '.join(ends)})" if ends else value

@@ -1,5 +1,6 @@
 """`genrec-train update`: what came since, learned by what was trained before."""
 
+import shlex
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from genrec.versions import current_version, take_back, version_folder, versions
 from training.cli.options import Overrides, stages
 from training.recipe import UPDATE_RECIPE, UpdateRecipe, recipe_of
 from training.updates.account import ONLINE, Account, Rate, read_account
+from training.updates.first import first_recipe, trained_from
 
 
 @bundled
@@ -47,13 +49,18 @@ def update(
     """
     if not run.is_dir():
         raise InputError("no such folder.", file=run)
-    if path is None or version is not None:
-        _versions(run, path, version)
+    if path is not None and version is not None:
+        raise GenRecError("--version puts a version in use and learns nothing: leave out --checkins")
+    if version is not None:
+        take_back(run, version)
+    first = first_recipe(run)
+    if path is None:
+        _print_versions(run)
         return
     from training.updates import update as updates  # deferred: loads torch
 
     recipe = recipe_of(UpdateRecipe, recipe_path or UPDATE_RECIPE, changes or [])
-    before = history or updates.trained_from(run)
+    before = history or trained_from(first)
 
     def read(named: Path) -> Checkins:
         return (Reading() if named.is_dir() else reading).checkins(named)
@@ -65,25 +72,23 @@ def update(
         )
     _print_account(account, run)
     if account.trained_on.rows > len(given.frame):
-        _print_where_to_keep(path, before)
+        _print_where_to_keep(path, before, plain=reading == Reading())
     how = f"--rankers {run}" if "fusion" in account.rates else f"--by llm --adapter {run}"
     out.print(f"rank with it: genrec recommend ... {how}", markup=False)
 
 
-def _print_where_to_keep(new: Path, before: Path | None) -> None:
+def _print_where_to_keep(new: Path, before: Path | None, *, plain: bool) -> None:
     """How new check-ins come to the others: rankings, and the next update, need all of them."""
-    kept = before if before and before.is_dir() else Path("DIR")
-    first = f"genrec data prepare {before} --out DIR, then " if before and before != kept else ""
-    out.print(f"add them to the others: {first}genrec data prepare {new} --out {kept}", markup=False)
-    out.print(f"from now on name that folder: to recommend, and as --history of the next update ({kept})", markup=False)
+    kept = before if before and before.is_dir() else Path("all-checkins")
+    out.print(f"keep all check-ins in one folder ({kept}), and name it to recommend and to update:", markup=False)
+    for path in (before, new):
+        if path and path != kept:
+            out.print(f"  {shlex.join(['genrec', 'data', 'prepare', str(path), '--out', str(kept)])}", markup=False)
+    if not plain:
+        out.print("  with the options that say how a file is to be read, as here")
 
 
-def _versions(run: Path, path: Path | None, version: int | None) -> None:
-    """Put a version in use, and list all."""
-    if path is not None:
-        raise GenRecError("--version puts a version in use and learns nothing: leave out --checkins")
-    if version is not None:
-        take_back(run, version)
+def _print_versions(run: Path) -> None:
     for number in versions_of(run):
         folder = version_folder(run, number)
         account = read_account(folder)
@@ -110,7 +115,8 @@ def _print_account(account: Account, run: Path) -> None:
     )
     rates = "; ".join(f"{name} {_rate(rate)}" for name, rate in account.rates.items())
     kept = f"; as before: {', '.join(account.kept)}" if account.kept else ""
-    out.print(f"learned: {account.new:,} new examples and {account.old:,} old ones; rates: {rates}{kept}", markup=False)
+    out.print(f"learned: {account.new:,} new examples and {account.old:,} old ones", markup=False)
+    out.print(f"learning rates: {rates}{kept}", markup=False)
     out.print(f"took: {timedelta(seconds=round(account.seconds))} (h:min:s)", markup=False)
     out.print(f"the newest {account.before.visits:,} visits, kept aside: {_change(account)}", markup=False)
     if account.after.loss > account.before.loss:

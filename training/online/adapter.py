@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 from genrec.cache import cache_home
 from genrec.errors import GenRecError
@@ -23,13 +24,14 @@ from genrec.llm.adapter import Adapter
 from genrec.llm.local import LocalModel
 from genrec.prepared import catalogue_hash
 from genrec.prompting import prompt_version
+from genrec.validation import read_json
 from genrec.versions import current_version, discard_next, settled
 from training.data.examples import read
 from training.data.preferences import Preference
 from training.dpo import REFERENCE, load_policy, pair_tokens
 from training.online.adoption import adopt, not_worse
 from training.online.estimates import Estimate, mean_of
-from training.online.feedback import Feedback
+from training.online.feedback import Feedback, hash_of, require_goes_on
 from training.online.lessons import Lesson, names_of, pairs_of, teach
 from training.online.policy import Floats
 from training.online.worth import weight_of
@@ -45,6 +47,13 @@ KEPT = 0.2  # of the pairs: the version is judged by them
 LEAST = 10  # pairs of a round
 RUN_OF = {"dpo": "", "grpo": "-grpo"}  # what the name of a run's folder ends with
 FILES = ("adapter_model.safetensors", "adapter_config.json", DECLARATION)
+
+
+class _Done(BaseModel):
+    """The feedback that rounds have used."""
+
+    feedback: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ def learn_adapter(
     """
     discard_next(adapter)
     before, data = settled(adapter), _data(recipe)
-    usable = [line for line in feedback[_done(adapter) :] if line.visited is not None and len(line.shown) > 1]
+    usable = [line for line in feedback[_done(adapter, feedback) :] if line.visited is not None and len(line.shown) > 1]
     if len(usable) < LEAST:
         raise GenRecError(f"{len(usable)} new pairs of a visited place and another are too few (at least {LEAST})")
     checkins, cut = read(data), len(usable) - max(round(len(usable) * KEPT), 2)
@@ -92,7 +101,8 @@ def learn_adapter(
     people = np.unique([line.user_id for line in usable[cut:]], return_inverse=True)[1]
     learned = PairRound(*(mean_of(values, people) for values in (old, new, gained)))
     version = _adopt(adapter, run, learned, len(feedback)) if not_worse(gained) else None
-    write_text(adapter / FOLDER / DONE, json.dumps(len(feedback)))
+    done = _Done(feedback=len(feedback), sha256=hash_of(feedback))
+    write_text(adapter / FOLDER / DONE, done.model_dump_json())
     return learned, version
 
 
@@ -102,10 +112,14 @@ def _data(recipe: PlacesRecipe) -> Data:
     return recipe.data
 
 
-def _done(adapter: Path) -> int:
-    """How much feedback earlier rounds have used."""
+def _done(adapter: Path, feedback: Sequence[Feedback]) -> int:
+    """How much feedback earlier rounds have used; raises GenRecError if the log does not begin with that."""
     path = adapter / FOLDER / DONE
-    return int(json.loads(path.read_text())) if path.exists() else 0
+    if not path.exists():
+        return 0
+    done = read_json(path, _Done, "what rounds have used", fix="Remove it: the next round then uses the whole log.")
+    require_goes_on(feedback, done.feedback, done.sha256, path)
+    return done.feedback
 
 
 def _right(recipe: PlacesRecipe, policy: Trainable, pairs: Sequence[Preference], progress: Progress) -> Floats:

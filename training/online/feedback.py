@@ -6,6 +6,7 @@
 `visited` is one of the places shown, or null: none of them was visited. `disliked` may name some of the others.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from pathlib import Path
@@ -15,8 +16,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from genrec.checkins import Checkins
+from genrec.clock import local_span
 from genrec.columns import POI_ID, USER
-from genrec.errors import InputError
+from genrec.errors import GenRecError, InputError
 from genrec.rankers.ranker import Voice
 from genrec.recommender import trajectory_of
 from genrec.store.records import Clock
@@ -28,6 +30,7 @@ from training.rankers.lists import Lists, lists_of
 
 MOST_SHOWN = 100
 FIX = "Correct or remove the line; nothing was learned from the file."
+FIX_PLACE = "Name check-ins that have all places, or correct or remove the line; nothing was learned from the file."
 NOWHERE = -2  # a target that is no place, and no padding either
 
 
@@ -64,21 +67,37 @@ class Feedback(_Strict):
 
 
 def read_feedback(path: Path, checkins: Checkins, now: datetime) -> list[Feedback]:
-    """A log, checked as a whole; raises InputError that names the first faulty row."""
+    """A log, checked as a whole; raises InputError that names the first faulty row.
+
+    What is later than `now` and than the check-ins is in the future.
+    """
+    latest = max(now, local_span(checkins.frame)[1])
     places = set(checkins.pois[POI_ID].to_list())
     feedback = []
     for row, line in read_lines(path, Feedback, "a line of feedback", fix=FIX):
         if unknown := [one.poi_id for one in line.shown if one.poi_id not in places]:
-            problem = f"shown: there is no place {unknown[0]!r} in the check-ins' catalogue."
-            raise InputError(problem, file=path, row=row, fix=FIX)
-        if line.time > now:
-            raise InputError(
-                f"time: {line.time} is in the future (now: {now:%Y-%m-%d %H:%M}).", file=path, row=row, fix=FIX
-            )
+            problem = f"shown: there is no place {unknown[0]!r} in {checkins.source}."
+            raise InputError(problem, file=path, row=row, fix=FIX_PLACE)
+        if line.time > latest:
+            raise InputError(f"time: {line.time} is in the future.", file=path, row=row, fix=FIX)
         feedback.append(line)
     if not feedback:
         raise InputError("holds no feedback.", file=path)
     return feedback
+
+
+def hash_of(feedback: Sequence[Feedback]) -> str:
+    """SHA-256 of what a log says, in hexadecimal digits."""
+    return hashlib.sha256("\n".join(line.model_dump_json() for line in feedback).encode()).hexdigest()
+
+
+def require_goes_on(feedback: Sequence[Feedback], done: int, sha256: str, path: Path) -> None:
+    """Raise GenRecError unless a log begins with what was learned before, of which a file says the hash."""
+    if len(feedback) < done or hash_of(feedback[:done]) != sha256:
+        raise GenRecError(
+            f"the first {done:,} lines of the feedback are not those that {path} knows: append to a log, and change "
+            f"nothing in it. Or begin anew: remove that file"
+        )
 
 
 def questions_of(feedback: Sequence[Feedback], checkins: Checkins) -> list[Example]:

@@ -4,10 +4,10 @@
     RANKERS/online/learner.pt  how far the learner is: one file, replaced at the end of each round
 
 A round judges what was learned before it on feedback that is new to both versions, then learns from that, too. Killed
-at any moment, the next call repeats the round that was not finished.
+at any moment, the next call repeats the round that was not finished. Where another version was put in use meanwhile, by
+an update or by taking one back, the learner begins anew from that, with all feedback: what it had is not put over it.
 """
 
-import hashlib
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ from genrec.rankers.fusion_net import FusionNet
 from genrec.rankers.networks import networks_in
 from genrec.rankers.ranker import Voice
 from genrec.rankers.trained import require_grown
-from genrec.versions import discard_next, settled
+from genrec.versions import FIRST, current_version, discard_next, settled
 from training.online.adoption import adopt, advantage, not_worse
 from training.online.buffer import Buffer
 from training.online.estimates import Estimate, mean_of
-from training.online.feedback import Feedback, learnable
+from training.online.feedback import Feedback, hash_of, learnable, require_goes_on
 from training.online.learner import Learner
 from training.progress import Progress, nothing
 from training.rankers.fusion import Batches
@@ -87,6 +87,8 @@ def learn(
     learner = Learner(used.network, recipe, recipe.seed)
     if state["learner"] is not None:
         learner.restore(state["learner"])
+        if state["version"] != current_version(rankers) and not _same(learner.network, used.network):
+            learner, state["learner"] = Learner(used.network, recipe, recipe.seed), None
     rounds = []
     for end in ends:
         round_ = Round(end, None, None)
@@ -99,7 +101,7 @@ def learn(
         if end >= recipe.warm_up:
             _study(learner, data, log[:end], recipe.updates * (end - done), new=state["learner"] is None)
             state["learner"] = learner.state()
-        state |= {"feedback": end, "sha256": _hash(known[:end])}
+        state |= {"feedback": end, "sha256": hash_of(known[:end]), "version": current_version(rankers)}
         _save(rankers, state)
         rounds.append(round_)
         done = end
@@ -126,7 +128,7 @@ def _adopt(rankers: Path, used: Serving, network: FusionNet, round_: Round, know
     last = max(seen.last, *(line.time for line in known))
     settings = used.settings.model_copy(update={"trained_on": seen.model_copy(update={"last": last})})
     found = round_.advantage._asdict() if round_.advantage else None
-    about = {"feedback": round_.feedback, "sha256": _hash(known), "advantage": found}
+    about = {"feedback": round_.feedback, "sha256": hash_of(known), "advantage": found}
     return adopt(rankers, lambda folder: write_fusion(folder, settings, network), about)
 
 
@@ -136,28 +138,20 @@ def _same(one: FusionNet, other: FusionNet) -> bool:
     return all(torch.equal(value, theirs[key]) for key, value in one.state_dict().items())
 
 
-def _hash(feedback: Sequence[Feedback]) -> str:
-    return hashlib.sha256("\n".join(line.model_dump_json() for line in feedback).encode()).hexdigest()
-
-
 def _state(rankers: Path, feedback: Sequence[Feedback], recipe: OnlineRecipe) -> dict[str, Any]:
     """What the last call left; raises GenRecError if it does not go with this log or recipe."""
     path = rankers / STATE
     settings = recipe.model_dump(mode="json")
     if not path.exists():
-        return {"feedback": 0, "sha256": _hash([]), "recipe": settings, "learner": None}
+        return {"feedback": 0, "sha256": hash_of([]), "version": FIRST, "recipe": settings, "learner": None}
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        done = int(state["feedback"])
+        done, _ = int(state["feedback"]), int(state["version"])
     except (OSError, RuntimeError, KeyError, EOFError, ValueError, pickle.UnpicklingError):
         raise InputError("is damaged.", file=path, fix=ANEW) from None
     if state["recipe"] != settings:
         raise GenRecError(f"{path} was made with another recipe. {ANEW}")
-    if len(feedback) < done or _hash(feedback[:done]) != state["sha256"]:
-        raise GenRecError(
-            f"the first {done:,} lines of the feedback are not those that {path} knows: append to a log, and change "
-            f"nothing in it. Or begin anew: remove that file"
-        )
+    require_goes_on(feedback, done, state["sha256"], path)
     return state
 
 

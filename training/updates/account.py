@@ -54,6 +54,10 @@ class Begun(_Said):
     recipe: UpdateRecipe
     trained_on: TrainedOn  # all that the new version has seen
 
+    def is_of(self, account: "Account | None") -> bool:
+        """Whether an account is that of this update."""
+        return account is not None and Begun(**account.model_dump(include=set(Begun.model_fields))) == self
+
 
 class Account(Begun):
     """An update that is complete."""
@@ -75,7 +79,9 @@ def read_account(folder: Path) -> Account | None:
 
 
 def same_begun(folder: Path, update: Begun) -> bool:
-    """Whether a folder holds the beginning of this very update."""
+    """Whether a folder holds the beginning of this very update, or all of it."""
+    if update.is_of(read_account(folder)):
+        return True
     path = folder / BEGUN
     return path.exists() and read_json(path, Begun, "the beginning of an update") == update
 

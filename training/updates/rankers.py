@@ -25,6 +25,7 @@ from genrec.rankers.networks import NETWORKS, Network, networks_in
 from genrec.rankers.ranker import Voice
 from genrec.rankers.trained import is_written
 from genrec.trajectories import Example
+from genrec.versions import FIRST, version_folder
 from training.progress import Progress
 from training.rankers import cml, m2trec
 from training.rankers.fusion import Settings, answers, calibrate, fit
@@ -75,7 +76,10 @@ def known_of(run: Path, folder: Path, first: RankersRecipe, account: Account | N
             f"{run} has the fusion that comes with GenRec, as there was too little to train one of its own: train one "
             "with `genrec-train rankers` when there is more"
         )
-    return Known(run, settings.catalogue, settings.trained_on, "all" if account else first.train)
+    if account:
+        return Known(run, settings.catalogue, account.trained_on)
+    seen = read_fusion(version_folder(run, FIRST), layout())[0].trained_on  # feedback that came later is no check-in
+    return Known(run, settings.catalogue, seen, first.train)
 
 
 def update_rankers(job: Job, out: Path, bars: Bars, note: Note) -> Learned:
@@ -92,9 +96,10 @@ def update_rankers(job: Job, out: Path, bars: Bars, note: Note) -> Learned:
     fit(network, lists.learned, course, bars(f"{NAME}, steps"), rates.schedule)
     for one in (before, network):
         calibrate(one, lists.kept)
-    pois = job.came.checkins.pois
-    seen = {"catalogue": catalogue_hash(pois), "trained_on": job.came.trained_on(job.recipe.seed)}
-    write_fusion(out, FusionSettings(**{**dict(settings), **seen}), network)
+    seen = job.came.trained_on(job.recipe.seed)
+    seen = seen.model_copy(update={"last": max(seen.last, settings.trained_on.last)})  # feedback may have been later
+    grown = {"catalogue": catalogue_hash(job.came.checkins.pois), "trained_on": seen}
+    write_fusion(out, FusionSettings(**{**dict(settings), **grown}), network)
     shutil.copy2(job.folder / RECIPE, out / RECIPE)
     used = {name: job.rates(name, usual) for name, usual in USUAL.items() if name not in kept and is_written(out, name)}
     scores = _scores(before, lists.kept), _scores(network, lists.kept)

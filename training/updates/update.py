@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrec.checkins import Checkins
-from genrec.errors import GenRecError, InputError
+from genrec.errors import GenRecError
 from genrec.files import one_writer, room_for
 from genrec.versions import (
-    FIRST,
     current_version,
     discard_next,
     next_folder,
@@ -23,11 +22,11 @@ from genrec.versions import (
     version_folder,
     versions_of,
 )
-from training.recipe import RankersRecipe, SftRecipe, UpdateRecipe, load_recipe
-from training.record import RECIPE
+from training.recipe import RankersRecipe, SftRecipe, UpdateRecipe
 from training.updates import rankers
 from training.updates.account import BEGUN, FILE, Account, Begun, read_account, same_begun, write_said
 from training.updates.arrival import Arrival, arrival
+from training.updates.first import first_recipe
 from training.updates.learned import Bars, Learned, Note
 
 
@@ -46,7 +45,7 @@ def update(
     Raises GenRecError if nothing came, or nothing that it can go on with; then the folder stays as it was.
     """
     first = first_recipe(run)
-    with one_writer(run, folder=True), room_for(run):
+    with one_writer(run, folder=True), room_for(run, f"move {run} to where there is some"):
         version, folder = current_version(run), settled(run)
         account = read_account(folder)
         if isinstance(first, RankersRecipe):
@@ -56,6 +55,8 @@ def update(
 
             known = adapter.known_of(run, folder, first, account)
         came = arrival(known, checkins, history)
+        for text in came.notes:
+            note(text)
         begun = Begun(version=version, recipe=recipe, trained_on=came.trained_on(recipe.seed))
         if finished := _finished_before(run, begun):
             number, said = finished
@@ -65,32 +66,16 @@ def update(
         try:
             return _update(run, first, _Task(begun, came, account), bars, note)
         except GenRecError:
-            discard_next(run)
+            if {path.name for path in next_folder(run).iterdir()} <= {BEGUN}:  # nothing to go on from
+                discard_next(run)
             raise
-
-
-def first_recipe(run: Path) -> RankersRecipe | SftRecipe:
-    """What a folder was trained with at first; raises GenRecError for a folder of anything else."""
-    if not (run / RECIPE).exists():
-        raise InputError(f"has no {RECIPE}: not a folder of `genrec-train rankers` or `genrec-train sft`.", file=run)
-    recipe = load_recipe(version_folder(run, FIRST) / RECIPE)
-    if not isinstance(recipe, RankersRecipe | SftRecipe):
-        raise GenRecError(f"{run} was trained by {recipe.kind}: only rankers, and adapters of sft, are updated")
-    return recipe
-
-
-def trained_from(run: Path) -> Path | None:
-    """The check-ins that a folder was trained on, if they are still where they were."""
-    first = first_recipe(run)
-    path = first.checkins if isinstance(first, RankersRecipe) else first.data.checkins
-    return path if path and path.exists() else None
 
 
 def _finished_before(run: Path, begun: Begun) -> tuple[int, Account] | None:
     """The version that is this update, if it was made to its end and is not in use."""
     for number in versions_of(run):
         said = read_account(version_folder(run, number))
-        if said and Begun.model_validate(said.model_dump(include=set(Begun.model_fields))) == begun:
+        if said and begun.is_of(said):
             return number, said
     return None
 
@@ -105,11 +90,20 @@ class _Task:
 
 
 def _update(run: Path, first: RankersRecipe | SftRecipe, task: _Task, bars: Bars, note: Note) -> Account:
-    start = time.monotonic()
-    out, folder, recipe = next_folder(run), settled(run), task.begun.recipe
+    """Make the version and put it in use; one that is complete, but was not put in use, is not made again."""
+    out = next_folder(run)
     if not same_begun(out, task.begun):
         discard_next(run)
         write_said(next_folder(run) / BEGUN, task.begun)
+    said = read_account(out) or _learn(run, first, task, bars, note)
+    (out / BEGUN).unlink(missing_ok=True)
+    put_in_use(run)
+    return said
+
+
+def _learn(run: Path, first: RankersRecipe | SftRecipe, task: _Task, bars: Bars, note: Note) -> Account:
+    start = time.monotonic()
+    out, folder, recipe = next_folder(run), settled(run), task.begun.recipe
     if isinstance(first, RankersRecipe):
         job = rankers.Job(recipe, first, task.came, folder, task.account)
         learned = rankers.update_rankers(job, out, bars, note)
@@ -119,8 +113,6 @@ def _update(run: Path, first: RankersRecipe | SftRecipe, task: _Task, bars: Bars
         learned = adapter.update_adapter(adapter.Job(recipe, first, task.came, folder, task.account), out, bars)
     said = _account(task.begun, task.came, learned, time.monotonic() - start)
     write_said(out / FILE, said)
-    (out / BEGUN).unlink()
-    put_in_use(run)
     return said
 
 

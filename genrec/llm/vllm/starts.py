@@ -62,5 +62,5 @@ def read_starts(folder: Path) -> pl.DataFrame:
         except (pl.exceptions.PolarsError, OSError):
             raise InputError("is not a start of vLLM", file=path, fix="remove it") from None
     if not frames:
-        raise InputError("holds no starts", file=folder, fix="`genrec vllm` keeps them")
+        raise InputError("holds no starts.", file=folder, fix="`genrec vllm` keeps them.")
     return pl.concat(frames).sort("began")
