@@ -87,7 +87,7 @@ def test_hours_speak_only_where_the_category_is_silent():
 def test_nobody_lives_at_an_airport():
     """Of places of unknown kinds: not where the name says what they are, nor where few of the visits are at night."""
     visits = [("a", poi, at(day, 21)) for day in range(10) for poi in (0, 1)]
-    visits += [("a", 2, at(day, hour)) for day in range(10) for hour in (12, 14, 22)]
+    visits += [("a", 2, at(day, hour)) for day in range(10) for hour in (18, 19, 22)]
     checkins = make(visits, ["unknown"] * 3)
     names = ["JFK Airport", "71 Irving", "Crossing"]
     named = replace(checkins, pois=checkins.pois.with_columns(name=pl.Series(names)))
