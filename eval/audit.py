@@ -22,6 +22,7 @@ from genrec.clock import MOMENT, moments, rows_before
 from genrec.columns import CATEGORY, POI, TIME, USER
 from genrec.evidence import Evidence
 from genrec.fingerprint import fingerprint
+from genrec.habit_models import as_kept
 from genrec.habits import city_habits, habits_of
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.profile import profile_lines
@@ -156,7 +157,7 @@ class _Run:
         vocabulary = self.checkins.pois[CATEGORY].unique().sort().to_list()
         for profile in self.profiles:
             whose = f"profile of {profile.user_id!r} as of {profile.as_of}"
-            early = habits_of(self.checkins, profile.user_id, profile.as_of)
+            early = as_kept(habits_of(self.checkins, profile.user_id, profile.as_of), profile.habits)
             late = habits_of(self.checkins, profile.user_id)
             if profile.habits.model_dump(include=COUNTED) != early.model_dump(include=COUNTED):
                 yield f"{whose}: its habits are not those of the check-ins before"

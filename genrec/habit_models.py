@@ -144,6 +144,16 @@ class Habits(_Model):
         return self
 
 
+def as_kept(habits: Habits, kept: Habits) -> Habits:
+    """Habits without what was not counted or kept yet when others were: changes of late, names of places."""
+    changes: dict[str, object] = {}
+    if kept.lately is None:
+        changes["lately"] = None
+    if all(place.name is None for place in kept.places):
+        changes["places"] = [place.model_copy(update={"name": None}) for place in habits.places]
+    return habits.model_copy(update=changes)
+
+
 def _require_sound(habits: Habits) -> None:
     """Raise ValueError if the parts of somebody's habits contradict each other."""
     _require_once(habits)

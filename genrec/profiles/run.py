@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from genrec import jsonl
 from genrec.errors import GenRecError, InputError
 from genrec.files import one_writer
-from genrec.habit_models import Habits
+from genrec.habit_models import Habits, as_kept
 from genrec.jobs.job import Elsewhere, home_of, results
 from genrec.profiles.profile import CLOSED_FIELDS, UNKNOWN, Guess, Profile, Provenance, profile_lines
 from genrec.profiles.writer import Subject, Writer
@@ -94,11 +94,7 @@ def _existing(writer: Writer, evidence_of: EvidenceOf, out: Path) -> set[str]:
 
 def _require_same(profile: Profile, habits: Habits, out: Path) -> None:
     """Raise GenRecError unless a profile rests on these habits."""
-    if profile.habits.lately is None:  # as in profiles of before that was counted
-        habits = habits.model_copy(update={"lately": None})
-    if all(place.name is None for place in profile.habits.places):  # as in profiles of before names were kept
-        nameless = [place.model_copy(update={"name": None}) for place in habits.places]
-        habits = habits.model_copy(update={"places": nameless})
+    habits = as_kept(habits, profile.habits)
     if profile.as_of != habits.as_of:
         other = f"as of {profile.as_of}, not {habits.as_of}"
     elif profile.habits != habits:
