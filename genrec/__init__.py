@@ -4,4 +4,9 @@ Importing this package loads neither torch nor a model; each module loads what i
 when it is used.
 """
 
+import logging
+
+# PEFT loads it where it is installed, and then it asks for kernels of GPUs.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
 __version__ = "0.1.0"

@@ -1,6 +1,5 @@
 """How a command starts and ends: the one place where errors become lines and exit codes."""
 
-import logging
 import os
 import sys
 import traceback
@@ -27,7 +26,6 @@ def run_app(app: typer.Typer | TyperGroup) -> NoReturn:
 
     Exit codes: 2 for what the user can mend, 1 for what nobody foresaw, 130 for Ctrl-C; each with one line.
     """
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it asks for kernels of GPUs
     words = sys.argv[1:]
     end = words.index("--") if "--" in words else len(words)
     debug = DEBUG in words[:end] or bool(os.environ.get("GENREC_DEBUG"))
