@@ -116,8 +116,7 @@ def answer(service: Service, ask: Ask, k: int, viewer: str | None, only: int | N
         among &= np.arange(len(among)) == only
     explore = service.explore and ask.by == "fusion" and who.profiled and only is None
     case = _Case(service, counted, ask, who, k + BEHIND * explore, gone, among)
-    names = PlaceNames(catalogue.names, catalogue.hidden(viewer), who.own)
-    words = _words(case, names) if ask.by == "fusion" and who.profiled else None
+    words = _words(case, viewer) if ask.by == "fusion" and who.profiled else None
     made = _told(case, _ranking(case, words), words)
     made.places, chances = with_chance(made.places, k if explore else len(made.places))
     made.used["propensities"] = list(chances)
@@ -131,12 +130,15 @@ def answer(service: Service, ask: Ask, k: int, viewer: str | None, only: int | N
     return made
 
 
-def _words(case: _Case, names: PlaceNames) -> Shift | None:
+def _words(case: _Case, viewer: str | None) -> Shift | None:
     """What all that was said adds, or None if nothing was; the model is asked only where it can matter."""
-    said, at = [names.numbered(text) for text in (*case.ask.says, *case.who.said)], case.ask.time
+    said, at = [*case.ask.says, *case.who.said], case.ask.time
     strength = case.who.strength if case.ask.steer is None else case.ask.steer
     if not said:
         return None
+    catalogue = case.service.live.catalogue
+    names = PlaceNames(catalogue.names, catalogue.hidden(viewer), case.who.own)
+    said = [names.numbered(text) for text in said]
     reader = case.counted.assistant.words
     if not strength or not reader.needs_model(said):
         return reader.shift(said, at, strength).named(names)
