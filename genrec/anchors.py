@@ -68,15 +68,21 @@ def _says(category: str, kind: AnchorKind) -> bool:
 
 
 @lru_cache(_KINDS)
-def _is_silent(category: str, name: str | None) -> bool:
-    return _CATEGORY_IS_SILENT.match(category) is not None and not (name and _NAME_SAYS_PUBLIC.search(name))
+def _is_silent(category: str) -> bool:
+    return _CATEGORY_IS_SILENT.match(category) is not None
+
+
+@lru_cache(_KINDS)
+def _is_public(name: str) -> bool:
+    return _NAME_SAYS_PUBLIC.search(name) is not None
 
 
 def _by_hours(kind: AnchorKind, places: Sequence[PlaceHabit], times: Mapping[int, int], span: str) -> list[Anchor]:
-    """Of the places that may be anything, the one with most visits at the hours that speak for `kind`, if enough do."""
-    enough = [place for place in places if times[place.poi] >= max(MIN_TIMES, MIN_SHARE * place.visits)]
-    silent = [place for place in enough if _is_silent(place.category, place.name)]
-    if not silent:
+    """The place of a silent category with most visits at the hours that speak for `kind`, if it may be that.
+
+    No other takes its turn: who is at an airport more than anywhere else at night lives where we do not see it.
+    """
+    best = max((p for p in places if _is_silent(p.category)), key=lambda place: times[place.poi], default=None)
+    if best is None or times[best.poi] < max(MIN_TIMES, MIN_SHARE * best.visits) or _is_public(best.name or ""):
         return []
-    best = max(silent, key=lambda place: times[place.poi])
     return [Anchor(kind=kind, poi=best.poi, why=f"{times[best.poi]} of its {best.visits} visits {span}")]

@@ -208,13 +208,10 @@ def find_anchors(places: Sequence[PlaceHabit], visits: Iterable[Visit]) -> list[
 
 def _by_hours(kind: AnchorKind, places: Sequence[PlaceHabit], times: Counter[int], span: str) -> list[Anchor]:
     """The place of a silent category with most visits at the hours that speak for `kind`, if there are enough."""
-    silent = [
-        p
-        for p in places
-        if _CATEGORY_IS_SILENT.match(p.category) and not (p.name and _NAME_SAYS_PUBLIC.search(p.name))
-        if times[p.poi] >= MIN_TIMES and 2 * times[p.poi] >= p.visits
-    ]
+    silent = [p for p in places if _CATEGORY_IS_SILENT.match(p.category) and times[p.poi] >= MIN_TIMES]
     if not silent:
         return []
     best = max(silent, key=lambda place: times[place.poi])
+    if 2 * times[best.poi] < best.visits or _NAME_SAYS_PUBLIC.search(best.name or ""):
+        return []
     return [Anchor(kind=kind, poi=best.poi, why=f"{times[best.poi]} of its {best.visits} visits {span}")]

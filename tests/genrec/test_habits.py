@@ -84,15 +84,24 @@ def test_hours_speak_only_where_the_category_is_silent():
     assert (work.kind, work.poi, work.why) == ("work-like", 2, "5 of its 5 visits on weekdays between 8 and 17")
 
 
-def test_nobody_lives_at_an_airport():
-    """Of places of unknown kinds: not where the name says what they are, nor where few of the visits are at night."""
-    visits = [("a", poi, at(day, 21)) for day in range(10) for poi in (0, 1)]
-    visits += [("a", 2, at(day, hour)) for day in range(10) for hour in (18, 19, 22)]
-    checkins = make(visits, ["unknown"] * 3)
-    names = ["JFK Airport", "71 Irving", "Crossing"]
-    named = replace(checkins, pois=checkins.pois.with_columns(name=pl.Series(names)))
-    assert [(anchor.kind, anchor.poi) for anchor in habits_of(named, "a").anchors] == [("home-like", 1)]
-    assert [anchor.poi for anchor in habits_of(checkins, "a").anchors] == [0]
+@pytest.mark.parametrize(
+    ("hours", "name", "lives"),
+    [
+        ((21,), "71 Irving", True),
+        ((21,), None, True),
+        ((21,), "JFK Airport", False),
+        ((18, 19, 21), "71 Irving", False),
+    ],
+)
+def test_nobody_lives_at_an_airport(hours, name, lives):
+    """Of places of unknown kinds: the one most visited at night, unless its name or the other visits say otherwise."""
+    visits = [("a", 0, at(day, hour)) for day in range(10) for hour in hours]
+    visits += [("a", 1, at(day, 23)) for day in range(6)]
+    checkins = make(visits, ["unknown"] * 2)
+    named = replace(
+        checkins, pois=checkins.pois.with_columns(name=pl.Series([name, "12 Grove Street"], dtype=pl.String))
+    )
+    assert [(anchor.kind, anchor.poi) for anchor in habits_of(named, "a").anchors] == [("home-like", 0)] * lives
 
 
 @pytest.mark.parametrize(
