@@ -182,7 +182,7 @@ def test_kill_nine_at_random_moments(tmp_path, tiny_folder):
     environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}{os.pathsep}{tests / 'training'}"}
     command = [sys.executable, str(tmp_path / "go.py")]
     draw, kills = random.Random(0), 0
-    while kills < 3:
+    while kills < 2:
         process = subprocess.Popen(command, env=environment)
         before, wanted = len(list((tmp_path / "killed").glob("results/*"))), draw.randrange(1, 3)
         while process.poll() is None and len(list((tmp_path / "killed").glob("results/*"))) < before + wanted:
@@ -194,7 +194,7 @@ def test_kill_nine_at_random_moments(tmp_path, tiny_folder):
         process.wait()
         assert not psutil.wait_procs(workers, timeout=20)[1]  # with the command, its processes end
         kills += 1
-    assert kills == 3
+    assert kills == 2
     subprocess.run(command, env=environment, check=True, timeout=300)
     assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
     told, whole = losses(tmp_path / "killed"), losses(tmp_path / "whole")

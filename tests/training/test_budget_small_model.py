@@ -20,13 +20,13 @@ def test_numbers_are_tokens():
 @pytest.mark.slow
 def test_nothing_is_asked_of_the_past():
     source = PoiSource(NextPoi(kind="next-poi", city=30), past=0.25)
-    whole = PoiSource(NextPoi(kind="next-poi", city=30))
+    whole = PoiSource(NextPoi(kind="next-poi", city=30)).questions(len)
     read = {turn["content"] for one in source.past_conversations(0, len) for turn in one.messages}
     asked = source.questions(len)
     assert read
-    assert 0 < len(asked.train) < len(whole.questions(len).train)
+    assert 0 < len(asked.train) < len(whole.train)
     assert not read & {one.prompt[-1]["content"] for one in asked.train if "(likely" in one.prompt[-1]["content"]}
-    assert asked.test == whole.questions(len).test
+    assert asked.test == whole.test
     with pytest.raises(GenRecError, match="there is nothing to read: raise past"):
         PoiSource(NextPoi(kind="next-poi", city=30), past=0.05).past_conversations(0, len)
 
