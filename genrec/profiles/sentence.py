@@ -77,7 +77,7 @@ def number(digits: str) -> int:
 def readings(
     sentence: str, index: KindIndex, own: Mapping[int, str], names: Mapping[int, str] | None = None
 ) -> list[Sentence]:
-    """The ways to read a sentence: two if a kind is called as a place is ("POI 5"), else one.
+    """The ways to read a sentence: two if a kind is called as a place is ("POI 5"), or "New Places", else one.
 
     `own` maps the person's places to their categories, `names` any places to their names.
     """
@@ -100,6 +100,9 @@ def readings(
     twins = {(kind.start, kind.end) for kind in kinds if kind.names}
     others = [place for place in places if (place.start, place.end) not in twins]
     ways = [found] if len(others) == len(places) else [found, replace(found, places=others)]
+    plain = [kind for kind in kinds if text[kind.start : kind.end] != "new place"]
+    if len(plain) < len(kinds):
+        ways += [replace(way, kinds=plain) for way in ways]
     return [_settled(way) for way in ways]
 
 

@@ -159,6 +159,8 @@ def test_names_that_look_like_patterns_stay_names():
     for kind, poi in zip(kinds, range(3), strict=True):
         assert supported(check(f"Often goes to POI {poi} ({kind}).", habits, kinds))
         assert supported(check(f"Likes {kind}.", habits, kinds))
+    late = habits_of(make([*visits, *(("u", 3, at(day, 20)) for day in (8, 9))], [*kinds, "Bar"]), "u")
+    assert supported(check("Since January 2024, they also go to POI 3 (Bar), a new place.", late, [*kinds, "Bar"]))
 
 
 def test_habits_of_before_changes_were_counted_still_load():
