@@ -79,6 +79,7 @@ def follows(trie, path):
     return True
 
 
+@pytest.mark.slow
 def test_the_least_work_counts_what_no_search_can_spare(work, tiny):
     first, repeated = limits(tiny, tiny.engine.model, work)
     assert first.prompt_positions > repeated.prompt_positions

@@ -9,6 +9,7 @@ from made_city import csv_of, failed, town
 from made_runs import contents
 
 
+@pytest.mark.slow
 def test_run(genrec_eval, tmp_path):
     path, out = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "run"
     command = ["run", path, "--method", "habits", "--method", "markov", "--split", "rolling", "--limit", 20]

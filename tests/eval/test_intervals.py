@@ -54,6 +54,7 @@ def error_by_curve(stated):
     return ((curve["accuracy"] - curve["confidence"]).abs() * curve["n"]).sum() / curve["n"].sum()
 
 
+@pytest.mark.slow
 @quick
 @given(random_scores(), st.integers(0, 5))
 def test_intervals_are_those_of_resamples_written_out(made, seed):
@@ -150,6 +151,7 @@ def test_no_scores_give_no_rows():
     assert compare(hits(a=[1, 0]), []).shape == (0, 9)
 
 
+@pytest.mark.slow
 @quick
 @given(random_scores(), st.data(), st.integers(0, 5))
 def test_intervals_of_the_calibration_error_are_those_of_resamples_written_out(made, data, seed):

@@ -132,6 +132,7 @@ def test_ablation_from_the_command_line(genrec_eval, tmp_path, tiny_folder):
     assert all((run / name).exists() for name in WRITTEN)
 
 
+@pytest.mark.slow
 def test_the_ablation_takes_a_part_and_a_preset(genrec_eval, tmp_path, tiny_folder):
     path, run = csv_of(town(6), tmp_path / "town.csv"), tmp_path / "run"
     command = ["ablation", path, "--preset", "genup-nyc", "--part", "validation", "--limit", 2, "--model", tiny_folder]

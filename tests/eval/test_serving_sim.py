@@ -100,6 +100,7 @@ def test_the_command_on_made_loads(genrec_eval, tmp_path):
     assert (tmp_path / "out" / "keep-alive.svg").exists()
 
 
+@pytest.mark.slow
 def test_the_command_on_requests_that_came(genrec_eval, tmp_path):
     log, starts = tmp_path / "log.csv", tmp_path / "starts.parquet"
     log.write_text("time,adapter\n2024-03-05T08:00:00,a\n2024-03-05T08:00:10,b\n2024-03-05T08:01:00,a\n")

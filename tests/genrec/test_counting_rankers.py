@@ -48,6 +48,7 @@ def require_same(scores, expected):
         assert np.allclose(reference[order], reference[mine], rtol=1e-13, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFERENCE)
 @quick
 @given(asked=asks())

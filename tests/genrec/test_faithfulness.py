@@ -74,6 +74,7 @@ def test_nothing_checkable_is_not_supported(sentence, habits):
     assert not supported([])
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins())
 def test_every_template_sentence_is_supported(checkins):

@@ -109,6 +109,7 @@ def test_visits_that_the_evidence_knows_are_not_told_twice(checkins, profile):
     assert ask(checkins, profile, prefix=known).messages[:-1] == ask(checkins, profile).messages[:-1]
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins(), st.integers(1, 24 * 12))
 def test_the_future_does_not_show(checkins, hour):

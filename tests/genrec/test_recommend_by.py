@@ -234,6 +234,7 @@ def test_json_holds_all_of_it(ask):
 # --- many ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["fusion", "habits"])
 def test_a_resumed_run_ends_the_same(by, ask, tmp_path):
     asks = [f"u{i % 3},2024-01-{2 + i % 14:02d} {8 + i % 11:02d}:30" for i in range(40)]

@@ -196,6 +196,7 @@ def test_no_list_of_models(answer, serve):
         Endpoint(url)
 
 
+@pytest.mark.slow
 def test_a_server_of_another_kind_writes_but_does_not_rank(serve):
     url, _ = serve(chatting(CHAT))
     assert connect(None, url).scorer is None

@@ -122,6 +122,7 @@ def test_weights_that_vllm_cannot_read(genrec, tiny_folder, tmp_path):
     assert f"serve-{port}.log" in line
 
 
+@pytest.mark.slow
 def test_what_ignores_a_polite_end_is_killed_when_its_owner_is_gone():
     stubborn = subprocess.Popen(
         ["sh", "-c", "trap '' TERM; echo; sleep 60"], stdout=subprocess.PIPE, start_new_session=True

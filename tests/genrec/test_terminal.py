@@ -77,6 +77,7 @@ def hostile(tmp_path, monkeypatch):
     return Path(file.name)
 
 
+@pytest.mark.slow
 def test_hostile_data_through_the_commands(hostile, genrec, genrec_eval, tiny_folder):
     user = f"u0{BAD}"
     for words in (

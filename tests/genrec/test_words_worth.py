@@ -46,6 +46,7 @@ def test_where_nothing_is_known_the_usual_is_taken():
     assert words_worth(make([])) == pytest.approx(USUAL)
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins())
 def test_it_is_a_share(checkins):

@@ -181,6 +181,7 @@ def test_pairs_of_a_file_are_bought_once(tmp_path):
     assert pilot_points(own, lattice(own), 1.0, 2000) == ()
 
 
+@pytest.mark.slow
 def test_the_report(tmp_path):
     asked = study(budgets=[100, 5000], price_ratios=[0.5, 1], currency="euros")
     sweeps = [Sweep("sft", {1e-4: 0.2, 1e-3: 0.4}, 1e-3), Sweep("dpo", {1e-5: 0.2, 1e-4: 0.4, 1e-3: None}, 1e-4)]

@@ -36,6 +36,7 @@ def recipe(tmp_path, tiny_folder):
     return path
 
 
+@pytest.mark.slow
 def test_a_dry_run_shows_what_is_learned_and_what_it_takes(genrec_train, recipe, tmp_path):
     code, output, _ = genrec_train("sft", recipe, "--dry-run", "--out", tmp_path / "run")
     assert code == 0

@@ -107,6 +107,7 @@ def test_the_reference_is_the_model_that_sft_gave(recipe, tiny_folder, sft):
     assert abs(plain - scores[0][0]) > 0.01, "the adapter would change nothing"
 
 
+@pytest.mark.slow
 def test_first_step_starts_at_the_reference(recipe, tmp_path):
     """The policy's own log-probabilities, through TRL, are those of the reference that were computed beforehand."""
     train_dpo(recipe, policy_of(recipe), PAIRS, ABOUT, tmp_path / "run")
@@ -220,6 +221,7 @@ def test_one_adapter_for_the_base_model(recipe, tmp_path, tiny_folder, sft):
     assert not list(out.glob("README.md"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [True, False])
 def test_all_weights(start, recipe, tmp_path, sft):
     run = changed(recipe, method="full", adapter=sft if start else None, trainer={"learning_rate": 1e-3})
@@ -230,6 +232,7 @@ def test_all_weights(start, recipe, tmp_path, sft):
     assert weights_hash(trained) != weights_hash(policy_of(run).model)
 
 
+@pytest.mark.slow
 def test_without_an_adapter_to_start_from(recipe, tmp_path):
     run = changed(recipe, adapter=None)
     train_dpo(run, policy_of(run), PAIRS, ABOUT, tmp_path / "run")

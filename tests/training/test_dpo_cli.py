@@ -80,6 +80,7 @@ def test_from_checkins_to_a_model(genrec_train, recipe, tmp_path, tiny_folder):
     LocalModel.load(str(tmp_path / "merged"))
 
 
+@pytest.mark.slow
 def test_the_reference_is_scored_once(genrec_train, recipe, tmp_path, monkeypatch):
     """Making pairs scores them; DPO reads the scores, for it starts from the very same weights."""
     assert genrec_train("preferences", recipe, "--mix", "random=1", "--rule", "judged")[0] == 0

@@ -131,6 +131,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, tmp_path):
         train(asked, out, [replace(EXAMPLES[0], supervised=frozenset({2})), *EXAMPLES[1:]], resume=True)
 
 
+@pytest.mark.slow
 def test_the_adapter_is_served_with_what_it_is_for(recipe, tmp_path):
     asked = recipe()
     train(asked, tmp_path / "run")
@@ -164,6 +165,7 @@ def test_an_adapter_that_cannot_learn_on(recipe, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_merged_weights_say_what_base_and_adapter_say(recipe, tmp_path):
     from peft import PeftModel
 
@@ -180,6 +182,7 @@ def test_merged_weights_say_what_base_and_adapter_say(recipe, tmp_path):
     torch.testing.assert_close(merged, apart, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_fully_trained_model_is_a_model_folder(recipe, tmp_path):
     asked = recipe("full")
     train(asked, tmp_path / "run")
@@ -189,6 +192,7 @@ def test_a_fully_trained_model_is_a_model_folder(recipe, tmp_path):
     assert not torch.equal(before.get_input_embeddings().weight, after.get_input_embeddings().weight)
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_nothing_is_an_error(recipe, tmp_path):
     with pytest.raises(GenRecError, match="changed no weight"):
         train(recipe(learning_rate=1e-60, optim="sgd"), tmp_path / "still")
@@ -198,6 +202,7 @@ def test_a_run_that_trains_nothing_is_an_error(recipe, tmp_path):
         train_sft(recipe("full"), frozen, EXAMPLES, tmp_path / "frozen", catalogue=ANY)
 
 
+@pytest.mark.slow
 def test_a_first_step_of_warm_up_may_change_nothing(recipe, tmp_path):
     metrics = train(recipe(warmup_steps=2.0), tmp_path / "run")
     assert metrics[0]["learning_rate"] == 0
