@@ -142,6 +142,7 @@ def test_contradictions_are_refused(arguments, reason):
         cases(town(), **arguments)
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins(), st.integers(0, 24 * 12))
 def test_evidence_is_what_was_before(checkins, hour):

@@ -214,6 +214,7 @@ def test_sheets_that_are_refused(sheet, problem):
     one_line(caught.value)
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.data())
 def test_a_damaged_sheet_is_refused_or_gives_a_profile(data):

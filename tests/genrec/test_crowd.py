@@ -46,6 +46,7 @@ def test_crowd_markov_goes_by_the_last_place_and_more_by_the_last_two():
     assert places("crowd-markov", Query("a", None)) == {}
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins(), st.integers(0, 12), st.sampled_from(sorted(CROWD)), st.data())
 def test_probabilities_or_nothing_and_nothing_of_later_check_ins(checkins, day, name, data):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from random import Random
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import KINDS, at, make
@@ -34,6 +35,7 @@ def history(draw: Random) -> Checkins:
     return replace(made, frame=in_order(frame), dates_only=hours == [0] and draw.random() < 0.8)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.integers(0, 2**32).map(Random).map(history),

@@ -46,6 +46,7 @@ def test_a_chat(suffix, serve, monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_answers_keep_the_order_of_the_questions(serve):
     def echo(path, body):
         if path == "/v1/models":

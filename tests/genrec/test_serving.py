@@ -94,6 +94,7 @@ def silent(tmp_path, monkeypatch):
     return start
 
 
+@pytest.mark.slow
 def test_a_server_is_ready_when_it_says_so_whatever_its_log_holds(silent):
     with silent("serves") as server:
         assert list(server.seconds) == ["process", "first token"]

@@ -22,6 +22,7 @@ def known(checkins: Checkins, train: str = "all", rows: int | None = None) -> Kn
     return Known(Path("run"), catalogue_hash(checkins.pois), trained_on(part, 0), train)
 
 
+@pytest.mark.slow
 @quick
 @given(made_checkins(), st.data())
 def test_new_check_ins_alone_and_with_the_old_ones_are_the_same(checkins: Checkins, data: st.DataObject) -> None:

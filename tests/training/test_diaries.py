@@ -71,6 +71,7 @@ def test_drawn_names_are_unique(seed):
     assert len({name.casefold() for name in names}) == len(CHECKINS.pois)
 
 
+@pytest.mark.slow
 def test_every_kind_of_the_synthetic_city_has_other_words():
     city = training_city(5)
     kinds = set(city.pois["category"])

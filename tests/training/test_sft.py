@@ -209,6 +209,7 @@ def test_a_first_step_of_warm_up_may_change_nothing(recipe, tmp_path):
     assert metrics[2]["learning_rate"] > 0
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_the_run(recipe, tmp_path):
     with pytest.raises(GenRecError, match="training has diverged"):
         train(recipe("full", learning_rate=1e30, max_grad_norm=0.0), tmp_path / "run")

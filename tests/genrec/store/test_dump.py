@@ -175,6 +175,7 @@ def test_a_dump_is_loaded_into_an_empty_store_only(made_dump, store):
     assert store.counts()["people"] == 1
 
 
+@pytest.mark.slow
 def test_a_dump_that_fails_leaves_the_file_before(made_dump, new_address, opened, monkeypatch):
     before = made_dump.read_bytes()
     store = opened(new_address("sqlite"))
