@@ -25,7 +25,7 @@ _CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
 _CATEGORY_IS_SILENT = re.compile(r"^(|unknown|other|place|building|neighborhood)$", re.I)
 # Words of names that say that somebody comes by as others do.
 _NAME_SAYS_PUBLIC = re.compile(
-    r"\b(?:airport|bagels?|bakery|bank|bars?|bbq|beach|bistro|bodega|boulangerie|brasserie|bridge|burgers?|cafe|caf[eé]s?"
+    r"\b(?:airport|bagels?|bakery|bank|bars?|bbq|beach|bistro|bodega|boulangerie|brasserie|bridge|burgers?|caf[eé]s?"
     r"|cathedral|cemetery|church|cinemas?|clinic|club|cocktails?|coffee|college|court|crossfit|deli|delicatessen|diner"
     r"|dog run|donuts?|espresso|field|fitness|galler(?:y|ies)|garage|gardens?|grill|gym|hospital|hostel|hotel|house of"
     r"|inn|junction|karaoke|kitchen|laundromat|library|lounge|mall|market|monument|mosque|motel|museum|noodles?|park"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from genrec.profiles.profile import UNKNOWN, Profile
+from genrec.profiles.profile import SECTIONS, UNKNOWN, Profile
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ def changes(before: Profile | None, after: Profile) -> list[Change]:
     """From what to what a profile was changed; of a first one, all that it says."""
     old, new = _answers(before), _answers(after)
     changed = [Change(field, old.get(field), value) for field, value in new.items() if old.get(field) != value]
-    for section in ("preferences", "routines", "summary"):
+    for section in SECTIONS:
         changed += _sentences(section, _texts(before, section), _texts(after, section))
     return changed
 

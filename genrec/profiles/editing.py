@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +13,7 @@ from genrec.habit_models import Habits
 from genrec.plain_yaml import TextLoader, load_yaml
 from genrec.profiles.faithfulness import check, supported
 from genrec.profiles.named_places import names_in
-from genrec.profiles.profile import CLOSED_FIELDS, Guess, Profile, Statement
+from genrec.profiles.profile import CLOSED_FIELDS, SECTIONS, Guess, Profile, Statement
 from genrec.prompting import one_line
 from genrec.validation import first_problem
 
@@ -36,9 +36,6 @@ class Sheet(BaseModel):
     preferences: Sentences
     routines: Sentences
     summary: Sentences
-
-
-SECTIONS: Final = ("preferences", "routines", "summary")
 
 
 def sheet_of(profile: Profile) -> Sheet:

@@ -33,6 +33,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "socio_economic_status": ("lower", "middle", "upper"),
 }
 CLOSED_FIELDS = TRAITS | ATTRIBUTES
+SECTIONS = ("preferences", "routines", "summary")  # of sentences
 
 Level = Literal["none", "routines", "attributes", "full"]
 
@@ -165,7 +166,7 @@ def _written(path: Path) -> str:
 def _texts(profile: Profile) -> Iterator[tuple[str, str]]:
     """All that is put into words from a profile, and where it stands."""
     yield "user_id", profile.user_id
-    for name in ("preferences", "routines", "summary"):
+    for name in SECTIONS:
         for number, statement in enumerate(getattr(profile, name)):
             yield f"{name}.{number}.text", statement.text
     for number, place in enumerate(profile.habits.places):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from made_files import opened
 
 from genrec import parted
 from genrec.city import CityConfig, build_city
@@ -15,7 +16,7 @@ from genrec.habits import all_habits
 from genrec.in_parts import HabitsInParts, InParts
 from genrec.parted import Gathered, Parted
 from genrec.prepared import prepare as prepare_whole
-from genrec.reading.reader import open_checkins, read_checkins
+from genrec.reading.reader import read_checkins
 from genrec.recommender import Recommender
 from genrec.streaming import intake, prepare
 from genrec.streaming.ordered import ordered
@@ -31,19 +32,11 @@ def base(tmp_path_factory):
 
 def both(base):
     """`checkins.csv` prepared in both ways."""
-    opened = open_checkins(
-        base / "checkins.csv",
-        columns={},
-        on_bad_rows="fail",
-        day_first=None,
-        timezone=None,
-        pois_file=None,
-        rejects=None,
-    )
+    source = opened(base / "checkins.csv")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intake, "CHUNK", 300)
         patch.setattr(intake, "PART", 250)
-        prepare(opened, base / "parts")
+        prepare(source, base / "parts")
     prepare_whole(read_checkins(base / "checkins.csv"), base / "whole")
     assert len(Parted(base / "parts").meta.parts) > 3
     return base

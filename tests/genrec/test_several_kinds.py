@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_files import save
+from made_files import opened, save
 
 from genrec import prepared, streaming
 from genrec.checkins import Checkins
-from genrec.reading.reader import open_checkins, read_checkins
+from genrec.reading.reader import read_checkins
 from genrec.reading.several import SEPARATORS, first_kinds
 
 LISTS = ["Bar", "Food", "Cafe", "Bar, Food", "Cafe, Food", "Food, Bar, Cafe"]
@@ -64,19 +64,11 @@ def test_kinds_that_are_never_alone_but_change_places() -> None:
 
 def test_a_stream_and_a_file_of_places_say_the_same(tmp_path: Path) -> None:
     checkins = read(tmp_path, LISTS)
-    opened = open_checkins(
-        tmp_path / "in.csv",
-        columns={},
-        on_bad_rows="fail",
-        day_first=None,
-        timezone=None,
-        pois_file=None,
-        rejects=None,
-    )
-    streaming.prepare(opened, tmp_path / "parts")
+    source = opened(tmp_path / "in.csv")
+    streaming.prepare(source, tmp_path / "parts")
     streamed = prepared.load(tmp_path / "parts")[1]
     assert streamed["category"].to_list() == checkins.pois["category"].to_list()
-    assert opened.notes == checkins.notes
+    assert source.notes == checkins.notes
     pois = "".join(f'p{i},1,2,"{kind}"\n' for i, kind in enumerate(LISTS))
     visits = "".join(f"u,p{i},2024-01-01 09:{i:02}:00\n" for i in range(len(LISTS)))
     joined = read_checkins(

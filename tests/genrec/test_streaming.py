@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_disk import no_room
+from made_files import opened
 
 from genrec import prepared
 from genrec.checkins import Checkins
 from genrec.errors import GenRecError, InputError
 from genrec.parted import Parted
-from genrec.reading.reader import open_checkins, read_checkins
+from genrec.reading.reader import read_checkins
 from genrec.streaming import intake
 from genrec.streaming.preparing import prepare
 
@@ -30,9 +31,8 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stream(path: Path, folder: Path, **how: object) -> prepared.Prepared:
-    options = {"columns": {}, "on_bad_rows": "fail", "day_first": None, "timezone": None, "pois_file": None} | how
-    opened = open_checkins(path, rejects=folder.parent / f"{folder.name}.rejects", **options)  # type: ignore[arg-type]
-    return prepare(opened, folder, options["timezone"])  # type: ignore[arg-type]
+    source = opened(path, rejects=folder.parent / f"{folder.name}.rejects", **how)
+    return prepare(source, folder, how.get("timezone"))  # type: ignore[arg-type]
 
 
 def at_once(path: Path, folder: Path, **how: object) -> prepared.Prepared:
