@@ -1,12 +1,12 @@
 """Places in sentences: kept by their numbers ("POI 4 (Factory)"), read and typed by their names.
 
 A name is taken for its place only where it cannot well be anything else: kinds ("Museum"), days and ordinary words
-("Home") mean the place only with its number behind them, as in "Home (POI 7)". The same holds for a name that several
-places have, unless the person goes to one of them alone.
+("Home") mean the place only with its number behind them, as in "Home (POI 7)". A name that a few places have means
+those of them that the person goes to, or, if there are none, all: "I love Shake Shack".
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from genrec.habit_models import Habits
 from genrec.profiles.kinds import index_of
 from genrec.profiles.naming import is_ordinary
 from genrec.profiles.person import is_silent
-from genrec.profiles.place_kinds import place_kinds, vocabulary
+from genrec.profiles.place_kinds import SHARED, place_kinds, vocabulary
 from genrec.profiles.sentence import number
 from genrec.profiles.when import DAY, PART
 from genrec.prompting import one_line
@@ -112,13 +112,21 @@ class PlaceNames:
         yield text[end:]
 
     def plain(self, text: str) -> str:
-        """The same in one piece."""
-        return "".join(part.name if isinstance(part, Named) else part for part in self.parts(text))
+        """The same in one piece; of places of one name that are listed, the name once."""
+        pieces, named = [""], ""
+        for part in self.parts(text):
+            if isinstance(part, str):
+                pieces.append(part)
+            elif part.name == named and pieces[-1].removeprefix(f" ({part.kind})") in (", ", " and "):
+                pieces.pop()
+            else:
+                pieces.append(named := part.name)
+        return "".join(pieces)
 
     def to_edit(self, text: str) -> str:
         """The same such that `numbered` finds each place again: with its number, where the name alone would not do."""
         named = "".join(
-            part if isinstance(part, str) else part.name + f" (POI {part.poi})" * (self._meant(part.name) != part.poi)
+            part if isinstance(part, str) else part.name + f" (POI {part.poi})" * (self._meant(part.name) != [part.poi])
             for part in self.parts(text)
         )
         return named if _numbers(self.numbered(named)) == _numbers(text) else text
@@ -153,8 +161,8 @@ class PlaceNames:
                 return self._said(poi, text, behind.end())
             if not called or given or (text[at:end].islower() and _ANY.search(text, 0, at)):
                 continue
-            if (poi := self._meant(text[at:end])) is not None:
-                return self._said(poi, text, end)
+            if meant := self._meant(text[at:end]):
+                return self._all_said(meant, text, end)
         if given is None:
             return None
         poi = self._place(given[1])
@@ -169,11 +177,18 @@ class PlaceNames:
                 return f"{said or f'POI {poi}'}{bracketed}", end + len(again) + 3
         return (said, end) if said else (f"POI {poi}{bracketed}", end)
 
-    def _meant(self, text: str) -> int | None:
-        """The one place that a name means."""
+    def _all_said(self, meant: Sequence[int], text: str, end: int) -> tuple[str, int]:
+        """The same of places that share a name, as a list."""
+        said = [self._said(poi, text, end) for poi in meant]
+        *pois, last = (poi for poi, _ in said)
+        return f"{', '.join(pois)} and {last}" if pois else last, max(behind for _, behind in said)
+
+    def _meant(self, text: str) -> list[int]:
+        """The places that a name means; none of a name that many have, the words of which are kinds."""
         called = [poi for poi in self._index.called(text) if poi not in self._hidden and self._index.means(poi, text)]
-        ways = called if len(called) == 1 else [poi for poi in called if poi in self._own]
-        return ways[0] if len(ways) == 1 else None
+        own = [poi for poi in called if poi in self._own]
+        found = called if len(called) == 1 else own or called
+        return found if len(found) < SHARED else []
 
     def _place(self, digits: str) -> int | None:
         """The place of a number, if there is one and the person may see it."""

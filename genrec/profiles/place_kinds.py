@@ -40,7 +40,7 @@ def vocabulary(kinds: Sequence[tuple[str, ...]]) -> list[str]:
 def _telling(name: str) -> dict[str, str]:
     """The words of a name that may say a kind, without plural, each with how it is written there."""
     return {
-        token.word: name[token.start : token.end].title()
+        token.word: name[token.start : token.end].capitalize()
         for token in tokens(name)
         if len(token.word) >= SHORTEST
         and token.word.isalpha()

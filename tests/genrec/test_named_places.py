@@ -29,6 +29,8 @@ PLACES = PlaceNames(INDEX, hidden={9}, own={0, 5})
         ("POI 5 (Tea House)", "Starbucks (Tea House)"),  # what is not its kind is not hidden
         ("POI 3 (unknown), POI 99, POI 99999999999999999999", "POI 3 (unknown), POI 99, POI 99999999999999999999"),
         ("POI 9 (Bar)", "POI 9 (Bar)"),  # of somebody else
+        ("I love POI 5 (Coffee Shop) and POI 6 (Coffee Shop)", "I love Starbucks (Coffee Shop)"),
+        ("From POI 5 to POI 6", "From Starbucks to Starbucks"),
     ],
 )
 def test_sentences_show_names(kept, shown):
@@ -53,6 +55,12 @@ def test_sentences_show_names(kept, shown):
 )  # fmt: skip
 def test_names_and_numbers_are_understood(typed, kept):
     assert PLACES.numbered(typed) == kept
+
+
+def test_a_name_of_a_few_places_means_all_of_them_to_who_goes_to_none():
+    places = PlaceNames(INDEX, own={0})
+    assert places.numbered("No more Starbucks!") == "No more POI 5 (Coffee Shop) and POI 6 (Coffee Shop)!"
+    assert places.to_edit("POI 6 (Coffee Shop)") == "Starbucks (POI 6) (Coffee Shop)"
 
 
 def test_what_is_too_long_to_be_read_takes_no_time():
