@@ -227,16 +227,13 @@ def _each_alone(talk: Talk, group: Places) -> list[int]:
 
 
 def _counts_at_times(talk: Talk, said: float, possible: Sequence[int]) -> list[int]:
-    """The visits at each time that is named nearby."""
+    """The visits at each time of the sentence's part."""
     found = []
-    for one in talk.said:
-        if one.kind == "time" and (
-            one in talk.times or not (talk.focus or any(item.kind == "time" for item in talk.items))
-        ):
-            count = talk.whole.at(one.value).high
-            found.append(count)
-            if count == said and said not in possible:
-                talk.take(one)
+    for one in (item for item in talk.said if item.kind == "time"):
+        count = talk.whole.at(one.value).high
+        found.append(count)
+        if count == said and said not in possible:
+            talk.take(one)
     return found
 
 
