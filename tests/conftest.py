@@ -19,6 +19,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """At the end all of it may go: libraries complain of what is left of them."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def embedded_folder() -> Path:
     """The embedded model's folder, built on the first use on this machine (about 1 minute)."""
