@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import io
 import os
 import sys
@@ -11,6 +12,16 @@ import pytest
 
 # The tiny model is faster on one thread than on two: 30 times where other processes want the cores, too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """What the test files have loaded stays: each training collects garbage, and would look through it again."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """At the end all of it may go: libraries complain of what is left of them."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

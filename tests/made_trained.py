@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 
 import polars as pl
 from made import at, make
@@ -11,8 +11,15 @@ from genrec.checkins import Checkins
 from genrec.rankers.cml import Cml
 from genrec.rankers.m2trec import M2TRec
 from training.rankers.cml import train_cml
+from training.rankers.coder import train_coder
 from training.rankers.m2trec import train_m2trec
 
+# Trainers of a folder's networks that take a tenth of their steps.
+BRIEF = {
+    "m2trec": partial(train_m2trec, epochs=1),
+    "cml": partial(train_cml, steps=30),
+    "coder": partial(train_coder, steps=10),
+}
 TRAIN = 240  # rows of `city` that rankers are trained on
 
 

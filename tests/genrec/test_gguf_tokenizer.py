@@ -1,11 +1,13 @@
 """The tokenizer rebuilt from a GGUF file, and the chat template that goes with it."""
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from genrec.llm.embedded import CHAT_TEMPLATE
+from genrec.llm.gguf_reader import read_once
 from genrec.llm.gguf_tokenizer import PieceType, Vocabulary, merges, save_tokenizer
 
 NORMAL, CONTROL, USER, BYTE = PieceType.NORMAL, PieceType.CONTROL, PieceType.USER_DEFINED, PieceType.BYTE
@@ -40,6 +42,27 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tokenizer(embedded_folder):
     return AutoTokenizer.from_pretrained(embedded_folder)
+
+
+def test_a_file_is_read_once_and_as_usual(tmp_path) -> None:
+    gguf, path = pytest.importorskip("gguf"), tmp_path / "tiny.gguf"
+    writer = gguf.GGUFWriter(path, "gemma3")
+    writer.add_token_list(["a", "▁b"])
+    writer.add_token_scores([0.0, -1.5])
+    writer.add_tensor("weight", np.arange(6, dtype=np.float32).reshape(2, 3))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    usual = gguf.GGUFReader(path)
+    with read_once():
+        one, again = gguf.GGUFReader(path), gguf.GGUFReader(str(path))
+    assert one is again is not usual
+    assert type(usual) is gguf.GGUFReader
+    assert {name: field.contents() for name, field in one.fields.items()} == {
+        name: field.contents() for name, field in usual.fields.items()
+    }
+    assert np.array_equal(one.tensors[0].data, usual.tensors[0].data)
 
 
 # --- the tokenizer

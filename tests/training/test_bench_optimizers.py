@@ -97,7 +97,9 @@ def test_the_best_rate_is_that_of_validation_and_an_edge_is_told():
 
 @pytest.fixture(scope="module")
 def diaries():
-    made = city_diaries(quick("none"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.data.cities.USERS", 12)
+        made = city_diaries(quick("none"))
     return Diaries(made.train[:12], made.validation[:2], made.test[:2])
 
 

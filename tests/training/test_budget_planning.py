@@ -21,18 +21,19 @@ import json, sys
 from typer.testing import CliRunner
 from training.cli.budget import budget
 
-told = CliRunner().invoke(budget, sys.argv[1:], catch_exceptions=False)
-print(json.dumps([told.stdout, [name for name in {HEAVY} if name in sys.modules]]))
+for words in json.loads(sys.argv[1]):
+    told = CliRunner().invoke(budget, words, catch_exceptions=False)
+    print(json.dumps([told.stdout, [name for name in {HEAVY} if name in sys.modules]]))
 """
 
 
-def asked(*arguments):
-    """What the command says in a process of its own, and which heavy packages it has loaded."""
+def asked(*commands):
+    """What each command says in a process of their own, and which heavy packages it has loaded by then."""
     tests = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"}
-    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
+    command = [sys.executable, "-c", COMMAND, json.dumps([[str(word) for word in words] for words in commands])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
-    return json.loads(done.stdout.splitlines()[-1])
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.slow
@@ -43,7 +44,8 @@ def test_plan_report_and_advice_load_no_trainer(tmp_path, tiny_folder):
         tmp_path / "s.yaml",
     )
     path.write_text(yaml.safe_dump(study.model_dump(mode="json")))
-    told, loaded = asked("plan", path, "--out", out)
+    plan, advise = ("plan", path, "--out", out), ("advise", path, "--out", out)
+    [(told, loaded)] = asked(plan)
     assert "not known before the first result" in told
     assert loaded == []
 
@@ -52,13 +54,10 @@ def test_plan_report_and_advice_load_no_trainer(tmp_path, tiny_folder):
         for stop in chain.stops:
             score = 0.1 + stop / 100
             folder.put(chain, stop, Result([score] * len(folder.material.task.questions.test), stop, 1.0, 0.1))
-    told, loaded = asked("plan", path, "--out", out)
-    assert "results to go: 0;" in told
-    assert loaded == []
-    told, loaded = asked("advise", path, "--out", out)
-    assert "a budget of 8 demonstrations" in told
+    found = asked(plan, advise, (*advise, "--budget", 8))
+    planned, advised, of_budget = (told for told, _ in found)
+    assert "results to go: 0;" in planned
+    assert "a budget of 8 demonstrations" in advised
     assert (out / "report.html").exists()
-    assert loaded == []
-    told, loaded = asked("advise", path, "--out", out, "--budget", 8)
-    assert " 8 demonstrations at a price ratio of 1" in told
-    assert loaded == []
+    assert " 8 demonstrations at a price ratio of 1" in of_budget
+    assert [loaded for _, loaded in found] == [[]] * 3

@@ -195,7 +195,7 @@ def test_kill_nine_at_random_moments(tmp_path, tiny_folder):
         assert not psutil.wait_procs(workers, timeout=20)[1]  # with the command, its processes end
         kills += 1
     assert kills == 2
-    subprocess.run(command, env=environment, check=True, timeout=300)
+    run(study, tmp_path / "killed")
     assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
     told, whole = losses(tmp_path / "killed"), losses(tmp_path / "whole")
     assert told.keys() == whole.keys()

@@ -9,6 +9,11 @@ from training.budget.tasks.poi import PoiSource
 from training.budget.tasks.small_model import make_tokenizer, small_model
 
 
+@pytest.fixture(autouse=True)
+def small_cities(monkeypatch):
+    monkeypatch.setattr("training.data.cities.USERS", 12)
+
+
 def test_numbers_are_tokens():
     tokenizer = make_tokenizer(["At Fri 17:47 you visit POI 217 (Gas Station)\n"] * 20, 1300)
     assert tokenizer.tokenize("POI 217\n")[-2:] == ["217", "Ċ"]

@@ -153,7 +153,8 @@ def test_people_rarely_tell_of_a_place_twice_a_day():
 
 
 @pytest.mark.slow
-def test_cities_differ_and_are_the_same_again():
+def test_cities_differ_and_are_the_same_again(monkeypatch):
+    monkeypatch.setattr("training.data.cities.USERS", 12)
     first, again, other = (training_city(seed) for seed in (1, 1, 2))
     assert first.frame.equals(again.frame)
     assert len(first.pois) != len(other.pois)

@@ -1,5 +1,6 @@
-"""Weights cut in pieces over processes (FSDP2) train as whole ones do, and a run goes on in either layout."""
+"""Two processes train as one does, with whole weights or cut ones (FSDP2), and a run goes on in either layout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -57,7 +58,8 @@ def train(asked, out, *, until=None, resume=False):
 
 
 def in_two_processes(model, folder):
-    """What each of the two does: it goes on with runs of one process, and begins others."""
+    """What each of the two does: a run with whole weights; it goes on with runs of one process, and begins others."""
+    train(recipe(model, "lora", processes=2), folder / "lora-two")
     for method in METHODS:
         asked = recipe(model, method, processes=2, **CUT)
         train(asked, folder / f"{method}-one-then-two", resume=True)
@@ -110,6 +112,14 @@ def test_a_run_that_changes_its_layout_goes_on_as_if_it_had_not(folder, method, 
     assert weights.keys() == others.keys()
     for name, weight in weights.items():
         torch.testing.assert_close(others[name], weight, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_loss_of_one(folder):
+    alone, together = (read_metrics(folder / run / record.METRICS) for run in ("lora", "lora-two"))
+    assert json.loads((folder / "lora-two" / record.RUN).read_text())["processes"] == 2
+    for key in ("loss", "grad_norm"):
+        assert [line[key] for line in together] == pytest.approx([line[key] for line in alone], abs=1e-4)
 
 
 def test_another_number_of_examples_a_step_is_another_run(tiny_folder, tmp_path):

@@ -11,7 +11,7 @@ from conftest import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import at
-from made_trained import LATE, city, cml, m2trec
+from made_trained import BRIEF, LATE, city, cml, m2trec
 
 from genrec.city import CityConfig, build_city
 from genrec.errors import GenRecError, InputError
@@ -29,6 +29,7 @@ from genrec.rankers.tables import Tables
 from genrec.reading.reader import read_checkins
 from training.cli import main
 from training.progress import nothing
+from training.rankers import stages
 from training.rankers.coder import train_coder
 from training.rankers.fusion import answers
 from training.rankers.lists import lists_of, visits_to_learn, without
@@ -95,7 +96,8 @@ def test_a_network_says_nothing_of_what_it_may_have_seen():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("weighed", [(), ("m2trec",), tuple(NETWORKS)])
-def test_networks_that_are_weighed_learn_from_the_first_two_thirds_and_say_so(weighed, tmp_path):
+def test_networks_that_are_weighed_learn_from_the_first_two_thirds_and_say_so(weighed, tmp_path, monkeypatch):
+    monkeypatch.setattr(stages, "TRAINERS", BRIEF)
     build_city(CityConfig(users=12, pois=80, days=60, checkins=900, seed=3)).write(tmp_path)
     checkins, out = read_checkins(tmp_path / "checkins.csv"), tmp_path / "rankers"
     recipe = RECIPE.model_copy(update={"weighed": weighed})

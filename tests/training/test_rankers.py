@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_trained import BRIEF
 
 from genrec.city import CityConfig, build_city
 from genrec.clock import local_span
@@ -17,7 +18,7 @@ from genrec.rankers.ranker import Query
 from genrec.rankers.simple import CountingRanker
 from genrec.reading.reader import read_checkins
 from training.progress import nothing
-from training.rankers import shipped
+from training.rankers import shipped, stages
 from training.rankers.fusion import Settings, answers, calibrate, fit, new_network
 from training.rankers.lists import aged, lists_of, visits_to_learn
 from training.rankers.material import material
@@ -25,6 +26,11 @@ from training.rankers.stages import train_rankers
 from training.recipe import RANKERS_RECIPE, RankersRecipe, load_recipe
 
 RECIPE = RankersRecipe(kind="rankers", visits=150, epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    monkeypatch.setattr(stages, "TRAINERS", BRIEF)
 
 
 @pytest.fixture(scope="module")

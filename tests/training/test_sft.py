@@ -1,12 +1,9 @@
 """SFT on a tiny real model: the loss of the stock trainer, resumable, and a result that can be served."""
 
 import json
-import os
-import subprocess
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -258,27 +255,3 @@ def test_a_folder_of_something_else_is_left_alone(recipe, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(GenRecError, match="holds something else"):
         train(recipe(), tmp_path)
-
-
-@pytest.mark.slow
-def test_two_processes_have_the_loss_of_one(recipe, tmp_path):
-    asked = recipe(train_sampling_strategy="random")
-    alone = train(asked, tmp_path / "one")
-    halves = asked.model_copy(update={"trainer": asked.trainer | {"per_device_train_batch_size": 4}})
-    (tmp_path / "recipe.json").write_text(halves.model_dump_json())
-    (tmp_path / "two.py").write_text(
-        "from pathlib import Path\n"
-        "import test_sft as here\n"
-        "from training.recipe import SftRecipe\n"
-        f"folder = Path({str(tmp_path)!r})\n"
-        "recipe = SftRecipe.model_validate_json((folder / 'recipe.json').read_text())\n"
-        "here.train(recipe, folder / 'two')\n"
-    )
-    root = Path(__file__).parents[2]
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(tmp_path / "two.py")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (root, root / "tests", Path(__file__).parent)))}
-    subprocess.run([sys.executable, *command], env=environment, check=True, capture_output=True, timeout=300)
-    together = read_metrics(tmp_path / "two" / record.METRICS)
-    assert json.loads((tmp_path / "two" / record.RUN).read_text())["processes"] == 2
-    for key in ("loss", "grad_norm"):
-        assert [line[key] for line in together] == pytest.approx([line[key] for line in alone], abs=1e-4)
