@@ -18,7 +18,7 @@ Words = tuple[str, ...]
 PLAIN_WORDS = frozenset(
     ("a", "an", "and", "at", "for", "great", "in", "of", "on", "or", "other", "place", "shop", "spot", "the", "to")
 )
-_ENDINGS = (("ies", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
+_ENDINGS = (("ies", "y"), ("ie", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
 _SHORTEST_PLURAL = 4
 
 

@@ -87,7 +87,8 @@ def describe(
     for label in ("users", "pois", "categories", "check_ins"):
         table.add_row(label.replace("_", "-").replace("pois", "POIs"), f"{facts[label]:,}")
     table.add_row("period", f"{period['first']} to {period['last']}")
-    table.add_row("check-ins per user", ", ".join(f"{name} {value:,.4g}" for name, value in per_user.items()))
+    counts = [f"{name} {value:,.1f}".removesuffix(".0") for name, value in per_user.items()]
+    table.add_row("check-ins per user", ", ".join(counts))
     table.add_row("revisits", f"{facts['revisit_share']:.1%} of check-ins")
     for note in checkins.notes:
         table.add_row("note", note.replace("[", r"\["))

@@ -195,7 +195,8 @@ def summary_table(summary: Summary, seconds: float, written: int) -> Table:
     rows = {"users": f"{summary.users} ({written} written now)"}
     if summary.tokens_in:
         rows["tokens read / written"] = f"{summary.tokens_in:,} / {summary.tokens_out:,}"
-    rows["sentences asked for"] = f"{summary.asked}; {summary.faithful:.1%} supported by visits as first written"
+    supported = f"; {summary.faithful:.1%} supported by visits as first written" if summary.asked else ""
+    rows["sentences asked for"] = f"{summary.asked}{supported}"
     rows["asked for again"] = str(summary.asked_again)
     replaced = f" ({summary.by_template} phrased without the model, in sections left empty)"
     rows["dropped"] = f"{summary.dropped}{replaced if summary.by_template else ''}"

@@ -18,6 +18,7 @@ _ALWAYS = re.compile(
     r";|\s[\u2013\u2014-]\s|(?<!anything)(?<!nothing)(?<!everything)(?<!where),? \bbut\b"
     r"|,? \b(?:yet|however|although|though|whereas|while)\b"
     r"|(?<!anything)(?<!anywhere),? (?=except\b)|,? (?=(?:apart from|other than|instead of|rather than|nor|but not)\b)"
+    r"|, (?:and |so )?(?=(?:just )?instead\b(?! of\b)|[^,;]*\binstead(?: please)?\W*$)"  # "no malls, parks instead"
     rf"|,? (?=unless\b[^\u2588]*$)|, (?={LIMIT.pattern}[^\u2588,]*(?:,|$))"
     r"|(?<=[s\u2588]),? (?=(?:more|less|fewer) (?:(?:\w+ )?\u2588|(?!nowadays|always)\w+s$))",  # "less bars more parks"
     re.IGNORECASE,

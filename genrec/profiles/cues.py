@@ -9,7 +9,7 @@ _AUX += r"can(?:['\u2019]?t|not| not)|ain['\u2019]?t)"
 
 # Two turns that make none: "cannot live without", "never miss"; and "not" that turns nothing round.
 _NONE = re.compile(
-    rf"\b(?:not (?:only|just|to mention|far)|no (?:doubt|matter|better|wonder)|why not"
+    rf"\b(?:not (?:only|just|to mention|far|enough)|no (?:doubt|matter|better|wonder)|why not"
     rf"|nothing (?:beats|but|like|better)|{_AUX} (?:mind|wait)|(?:{_AUX}|never) (?:get|have|do) enough(?: of)?"
     rf"|(?:{_AUX}|never) get tired of|(?:{_AUX}|never|not|no)(?: \S+){{1,6}} (?:without|before|until)"
     rf"|(?:{_AUX}|never) (?:once )?(?:miss|missed|skip|skipped|tire of|bored (?:of|with)|sa(?:y|id) no to|been happier)"
@@ -31,6 +31,7 @@ _DISLIKING = (
     r"(?:keep|keeps|keeping|kept|stay|stays|staying|stayed) away from", r"steer(?:ing)? clear of",
     r"(?:keep|keeps|leave) (?:me|us)(?: well)? (?:away|clear) (?:from|of)", r"(?:keep|stay) well away from",
     r"had my fill of", r"so over", r"(?:had|have had) it with", r"had enough(?: of)?", r"enough of", r"gone off",
+    r"(?<!\S )enough(?= \u2588)",
     r"(?:sworn|swear|swore) off", r"lay(?:ing)? off", r"wean(?:ed|ing)? (?:myself |us )?off", r"hold(?:ing)? off on",
     r"eas(?:e|ing) off", r"(?:take|taking|took|need|want) a (?:long )?(?:break|rest) from", r"pass(?:ing)? on",
     r"(?:drop|ditch|exclude|hide|remove|ban|forget|spare me|cross off|dump)(?: (?:the|any|all|every))?(?=\W)",

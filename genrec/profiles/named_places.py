@@ -81,7 +81,7 @@ class NameIndex:
         telling = [word for word in full if not self._is_common(word)]
         if len(full) > 1 and telling:
             return True
-        alone = len(words) > 1 or (bool(telling) and not text.isdigit() and text != text.lower())
+        alone = len(words) > 1 or (bool(telling) and (text != text.lower() or _without_case(text)))
         return text == self.names[poi] and alone
 
     def _is_common(self, word: str) -> bool:
@@ -202,6 +202,11 @@ def names_in(habits: Habits) -> PlaceNames:
     rows = [(place.poi, place.poi_id, place.name, place.category) for place in habits.places]
     own = pl.DataFrame(rows, schema, orient="row")
     return PlaceNames(NameIndex(own), own=own[POI].to_list())
+
+
+def _without_case(text: str) -> bool:
+    """Whether all letters are of a script without capitals, which cannot tell a name from a word."""
+    return any(letter.isalpha() for letter in text) and text.lower() == text.upper()
 
 
 def _numbers(text: str) -> list[int]:

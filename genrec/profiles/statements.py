@@ -52,6 +52,7 @@ _OTHERS = re.compile(
     r"\S+ (?:hates|dislikes|avoids|can|cannot|does|never)\b",
     re.IGNORECASE,
 )
+_INSTEAD = re.compile(r"\binstead\b(?! of\b)", re.IGNORECASE)
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
 _TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
 _AND = ("and", "and then", "or", "so")
@@ -272,7 +273,7 @@ def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None
     if found and before and before.polarity in ("avoids", "unclear") and _EXCEPT.match(masked):
         return "an exception from what is avoided"
     goes_on = before and before.polarity == "avoids" and joint in ("and", "") and first_word(masked) not in SUBJECTS
-    if before and goes_on and not found and not wishes(masked):
+    if before and goes_on and not found and not (wishes(masked) or _INSTEAD.search(masked)):
         return f'it is not clear whether "{before.text}" is meant here, too'
     return ""
 

@@ -20,7 +20,7 @@ from genrec.columns import (
 )
 from genrec.errors import InputError
 from genrec.reading.header import first_lines, read_header
-from genrec.reading.known import CANDIDATES, GEOJSON, HEADERLESS, HEADERS, OF_ONE_PERSON, plain
+from genrec.reading.known import CANDIDATES, GEOJSON, HEADERLESS, HEADERS, OF_ONE_PERSON, loose, plain
 from genrec.reading.source import Source
 from genrec.reading.text import TextFile, show
 from genrec.reading.times import DATE, is_clock
@@ -267,8 +267,8 @@ def _guess(
     """The one column whose name means `canonical`; its very name wins, and what may mean something else loses."""
     if canonical in free:
         return free[canonical]
-    names = {i: plain(name) for name, i in free.items()}
-    by_sureness = ([i for i, name in names.items() if name in some] for some in CANDIDATES[canonical])
+    ways = [{i: way(name) for name, i in free.items()} for way in (plain, loose)]
+    by_sureness = ([i for i, name in names.items() if name in some] for some in CANDIDATES[canonical] for names in ways)
     found = next(filter(None, by_sureness), [])
     if len(found) > 1:
         raise InputError(

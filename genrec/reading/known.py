@@ -17,7 +17,7 @@ from genrec.columns import (
     USER,
     UTC,
 )
-from genrec.reading.languages import FOREIGN, FOREIGN_WEAK
+from genrec.reading.languages import FOREIGN, FOREIGN_WEAK, ID_WORDS, JOINING
 from genrec.reading.times import DATE
 
 # What a person gets from Foursquare or Google: it names no user.
@@ -128,6 +128,13 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]", "", letters)
 
 
+def loose(name: str) -> str:
+    """The same without the words that join others, and with one word for an id: "Id del lugar" as "idlugar"."""
+    letters = unicodedata.normalize("NFKD", re.sub(r"^(?:visit|check_?in)\.", "", name.lower()))
+    words = re.findall(r"[^\W_]+", "".join(letter for letter in letters if not unicodedata.combining(letter)))
+    return plain("".join("id" if word in ID_WORDS else word for word in words if word not in JOINING))
+
+
 def _plain(canonical: str, *tables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(plain(name) for table in tables for name in table.get(canonical, "").split())
 
@@ -137,7 +144,7 @@ CANDIDATES = {
     canonical: (
         _plain(canonical, _SYNONYMS, FOREIGN),
         _plain(canonical, _WEAK, FOREIGN_WEAK),
-        _plain(canonical, _TRADES),
+        _plain(canonical, _TRADES) | (_plain(POI_ID, FOREIGN_WEAK) if canonical == NAME else frozenset()),
     )
     for canonical in _SYNONYMS
 }

@@ -10,15 +10,16 @@ from genrec.reading.times import DATE
 
 FOREIGN = {
     USER: "benutzerid nutzerid kundenid kundennummer gebruikerid klantid utilisateurid idutilisateur usuarioid "
-    "idusuario clienteid idcliente utilizadorid idutilizador utenteid idutente iduzytkownika kullanıcıid kullaniciid "
+    "idclient idusuario clienteid idcliente utilizadorid idutilizador utenteid idutente iduzytkownika kullanıcıid "
     "idпользователя معرفالمستخدم رقمالمستخدم 用户id 用户编号 用戶id 使用者id 会员id ユーザーid ユーザid 利用者id "
-    "会員id 会員番号 顧客id 사용자id 회원id 고객id",
+    "会員id 会員番号 顧客id 사용자id 회원id 고객id kullaniciid",
     POI_ID: "ortid ortsid standortid plaatsid locatieid lieuid idlieu lugarid idlugar sitioid idsitio localid idlocal "
     "luogoid idluogo idmiejsca mekanid idместа معرفالمكان 地点id 地點id 场所id 商户id 店铺id 場所id 店舗id 施設id "
     "スポットid 장소id 매장id",
     TIME: "zeit zeitpunkt zeitstempel uhrzeit datumzeit datumuhrzeit tijd tijdstip heure horodatage dateheure hora "
     "fechahora fechayhora datahora ora dataora dataeora czas zaman tarihsaat saat время датавремя датаивремя الوقت "
-    "التاريخوالوقت 时间 签到时间 访问时间 時間 簽到時間 日時 時刻 訪問日時 来店日時 시간 시각 일시 방문일시 방문시간",
+    "التاريخوالوقت 时间 签到时间 访问时间 時間 簽到時間 日時 時刻 訪問日時 来店日時 시간 시각 일시 방문일시 방문시간 "
+    "dateetheure",
     DATE: "datum besuchsdatum fecha tarih дата التاريخ 日期 日付 訪問日 来店日 날짜 방문일",
     LATITUDE: "breite breitengrad geobreite breedtegraad latitud latitudine szerokosc szerokoscgeograficzna enlem "
     "широта خطالعرض دائرةالعرض 纬度 緯度 위도",
@@ -26,8 +27,8 @@ FOREIGN = {
     "долгота خطالطول 经度 經度 経度 경도",
     CATEGORY: "kategorie categorie categoria kategoria kategori категория الفئة التصنيف 类别 分类 類別 分類 カテゴリ "
     "カテゴリー 業種 ジャンル 카테고리 분류 업종",
-    NAME: "ortsname bezeichnung nomlieu nomdulieu nombrelugar nombredellugar nomelocal nomedolocal nomeluogo mekanadı "
-    "названиеместа اسمالمكان 地点名称 店铺名称 場所名 店舗名 施設名 スポット名 장소명 매장명",
+    NAME: "ortsname bezeichnung nomlieu nombrelugar nomelocal nomeluogo mekanadı названиеместа "
+    "اسمالمكان 地点名称 店铺名称 場所名 店舗名 施設名 スポット名 장소명 매장명",
     REGION: "stadt stadtteil bezirk stad wijk ville ciudad barrio cidade bairro città miasto dzielnica şehir ilçe "
     "город район المدينة الحي 城市 城区 市区町村 地域 도시 지역",
 }
@@ -42,3 +43,10 @@ FOREIGN_WEAK = {
     NAME: "nom nome nombre naam nazwa название имя الاسم 名称 名稱 이름",
     REGION: "quartier quartiere",
 }
+# Words for the id of something, and those that stand between the words of a name.
+_IDS = (
+    "identifiant identificador identificativo identyfikator identifikator kennung nummer numero num nr no code codigo"
+)
+ID_WORDS = frozenset([*_IDS.split(), "codice", "kod", "kodu", "kimligi"])
+_JOINING = "de del du des di da do della dell d of the la le el il l"
+JOINING = frozenset(_JOINING.split())

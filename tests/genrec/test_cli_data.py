@@ -226,6 +226,15 @@ def test_describe_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert "25.0% of check-ins" in capsys.readouterr().out
 
 
+def test_counts_are_written_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(dated(*[f"2012-04-{1 + i // 1440:02} {i // 60 % 24:02}:{i % 60:02}" for i in range(12_345)]))
+    assert genrec(monkeypatch, "data", "describe", path) == 0
+    assert "min 12,345, median 12,345, mean 12,345, max 12,345" in capsys.readouterr().out
+
+
 def test_rejects_lie_in_the_current_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("in.csv").write_text(HEADER + GOOD + "u,p\n")

@@ -114,3 +114,9 @@ def test_words_that_names_share_do_not_name_a_place():
         "I want coffee shops, and show me a red coffee shop"
     )
     assert places.numbered("Coffee shop? I love Red Coffee Shop") == "Coffee shop? I love POI 1"
+
+
+def test_a_name_in_a_script_without_capitals_names_its_place():
+    pois = pl.DataFrame({"poi": [0, 1], "poi_id": ["a", "b"], "category": ["駅", "公園"], "name": ["渋谷駅", "公園"]})
+    places = PlaceNames(NameIndex(pois))
+    assert places.numbered("I avoid 渋谷駅, not 駅 nor 公園") == "I avoid POI 0 (駅), not 駅 nor 公園"

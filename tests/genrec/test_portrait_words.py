@@ -55,7 +55,12 @@ def test_kinds_are_many():
     assert plural_of("Church") == "Churches"
     assert plural_of("Drugstore / Pharmacy") == "Drugstore / Pharmacies"
     assert plural_of("Home (private)") == "Homes (private)"
-    for as_it_is in ("Light Rail", "Fast Food", "Arts", "amenity=cafe", "Büro", "パン屋", "Bus"):
+    assert plural_of("Döner Restaurant") == "Döner Restaurants"
+    assert plural_of("Brasserie") == "Brasseries"
+    assert is_for_pleasure("Movie")
+    assert [plural_of("Café"), plural_of("R&B Club")] == ["Cafés", "R&B Clubs"]
+    assert plural_of("Salle de sport") == "Salle de sport"
+    for as_it_is in ("Musée", "Light Rail", "Fast Food", "Arts", "amenity=cafe", "Büro", "パン屋", "Bus"):
         assert plural_of(as_it_is) == as_it_is
 
 

@@ -37,6 +37,8 @@ class TestNamesOfColumns:
             "使用者;地點;時間;緯度;經度;類別",
             "ユーザーID;店舗ID;日時;緯度;経度;カテゴリ",
             "사용자 ID;장소 ID;일시;위도;경도;카테고리",
+            "identifiant de l'utilisateur;numéro du lieu;date et heure;latitude;longitude;catégorie",
+            "Kullanıcı No;Mekân No;Tarih;Enlem;Boylam;Kategori",
             "card_id;stop_id;tap_time;stop_lat;stop_lon;facility_type",
             "device id;Store ID;timestamp_ms;lat;lon;top_category",
             "Bike Id;StartStation Id;Start Time;start_lat;start_lng;type",
@@ -60,12 +62,25 @@ class TestNamesOfColumns:
             ("username,uid,card_id", "uid"),
             ("Kunde,Kundennummer,rider_id", "Kundennummer"),
             ("username,device_id,x", "username"),
+            ("Usuario,Id del usuario,x", "Id del usuario"),
+            ("user no,user_id,x", "user_id"),
         ],
     )
     def test_the_surest_name_wins(self, tmp_path: Path, header: str, user: str) -> None:
         text = f"{header},{HEADER.removeprefix('user_id,')}a,b,c,{ROW.removeprefix('ann,')}"
         at = header.split(",").index(user)
         assert read_checkins(save(tmp_path, text)).frame["user_id"].to_list() == ["abc"[at]]
+
+    def test_the_place_beside_its_id_is_its_name(self, tmp_path: Path) -> None:
+        text = (
+            "usuario;Lugar;Id del lugar;fecha y hora;latitud;longitud\nana;La Ópera;7;2024-01-02 09:00:00;40,4;-3,7\n"
+        )
+        assert read_checkins(save(tmp_path, text)).pois.select("poi_id", "name").row(0) == ("7", "La Ópera")
+
+    def test_the_time_and_its_zone_inside_a_visit(self, tmp_path: Path) -> None:
+        visit = '{"visit":{"startedAt":"2024-01-02T08:00:00Z","timeZone":"Europe/Berlin"},"user":{"id":"ann"},'
+        text = visit + '"venue":{"id":"p1","location":{"lat":52.5,"lng":13.4}}}\n'
+        assert str(read_checkins(save(tmp_path, text, "visits.jsonl")).frame["time"][0]) == "2024-01-02 09:00:00"
 
     def test_all_that_are_missing_are_asked_for(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"--columns user_id=\.\.\.,time=\.\.\.$"):

@@ -65,7 +65,7 @@ def _grammar() -> _Node:
 @cache
 def roles() -> dict[str, frozenset[str]]:
     """What one does at places, and words of the kinds of places that bear it out."""
-    return {str(word): frozenset(kinds.replace(" ", "").split(",")) for word, kinds in _classes()["role"].items()}
+    return {str(word): frozenset(words_of(kinds)) for word, kinds in _classes()["role"].items()}
 
 
 @cache

@@ -7,18 +7,18 @@ from typing import Final
 from genrec.profiles.checking.lexicon import pleasures, roles
 from genrec.words import key_of
 
-_PLAIN: Final = re.compile(r"([A-Za-z][A-Za-z' -]*(?: [/&] [A-Za-z][A-Za-z' -]*)*)( \([A-Za-z ]+\))?")
+_PLAIN: Final = re.compile(r"((?:[^=()]* )?[A-Za-z][A-Za-z'-]*\u00e9?)( \([A-Za-z ]+\))?")  # its last word; Café
 _ENDINGS: Final = (("(?<=[^aeiou])y$", "ies"), ("(?:ss|ch|sh)$", r"\g<0>es"), ("$", "s"))
 # A name that ends so stands for any of its kind as it is.
 _AS_IT_IS: Final = re.compile(
-    r"(?:[^s]s|x|z|\b(?:coffee|entertainment|fitness|food|housing|nightlife|parking|pizza|rail|recreation|shopping|sushi"
-    r"|tea|transit|transport|transportation|travel))$",
+    r"(?:[^s]s|x|z| (?:de|del|della|des|di|do|du) .*|\b(?:coffee|entertainment|fitness|food|housing|nightlife|parking"
+    r"|pizza|rail|recreation|shopping|sushi|tea|transit|transport|transportation|travel))$",
     re.IGNORECASE,
 )
 
 
 def plural_of(kind: str) -> str:
-    """Any places of a kind: "Art Galleries" of "Art Gallery"; a name that is not plain English words, as it is."""
+    """Any places of a kind: "Art Galleries" of "Art Gallery"; a name that does not end in a plain word, as it is."""
     plain = _PLAIN.fullmatch(kind)
     if plain is None:
         return kind
