@@ -17,10 +17,28 @@ MIN_TIMES = 5  # at the hours that speak for it, where the category is silent; n
 MIN_SHARE = 0.5  # of all visits to it
 
 # Foursquare's names and plain words; "Post Office", "Doctor's Office" or "Home Store" must not match.
+_HOME = r"^home$|\bhome \(private\)|\bresiden|\bapartment|\bcondo\b|\bhousing\b|\bdorm"
+_WORK = r"^(corporate )?office$|^work(place)?$|\bco-?working\b|\bfactory\b"
+_STUDY = r"\buniversity\b|\bcollege\b|\bschool\b|\bcampus\b|\bstudent\b"
+# The same as whole names in other languages.
+_HOME_ABROAD = (
+    "zuhause|wohnung|domicile|maison|chez moi|casa|hogar|domicilio|thuis|mieszkanie|ev|evim|дом|自宅|家|住宅|집|자택"
+    "|المنزل|منزل|البيت|hjem|hemma|koti"
+)
+_WORK_ABROAD = (
+    "büro|arbeit|arbeitsplatz|bureau|travail|oficina|trabajo|escritório|trabalho|ufficio|lavoro|kantoor|biuro"
+    "|ofis|iş|iş yeri|işyeri|офис|работа|オフィス|職場|会社|办公室|公司|辦公室|사무실|회사|직장|مكتب|العمل"
+    "|kontor|arbete|toimisto|työ"
+)
+_STUDY_ABROAD = (
+    "universität|hochschule|schule|université|école|lycée|collège|universidad|escuela|colegio|universidade"
+    "|escola|università|scuola|universiteit|uniwersytet|szkoła|üniversite|okul|университет|школа|大学|学校|大學|學校"
+    "|대학교|학교|جامعة|مدرسة|universitet|skola|skole|yliopisto|koulu"
+)
 _CATEGORY_SAYS: dict[AnchorKind, re.Pattern[str]] = {
-    "home-like": re.compile(r"^home$|\bhome \(private\)|\bresiden|\bapartment|\bcondo\b|\bhousing\b|\bdorm", re.I),
-    "work-like": re.compile(r"^(corporate )?office$|^work(place)?$|\bco-?working\b|\bfactory\b", re.I),
-    "study-like": re.compile(r"\buniversity\b|\bcollege\b|\bschool\b|\bcampus\b|\bstudent\b", re.I),
+    "home-like": re.compile(rf"{_HOME}|^(?:{_HOME_ABROAD})$", re.I),
+    "work-like": re.compile(rf"{_WORK}|^(?:{_WORK_ABROAD})$", re.I),
+    "study-like": re.compile(rf"{_STUDY}|^(?:{_STUDY_ABROAD})$", re.I),
 }
 _CATEGORY_IS_SILENT = re.compile(r"^(|unknown|other|place|building|neighborhood)$", re.I)
 # Words of names that say that somebody comes by as others do.

@@ -1,5 +1,6 @@
 """Settle how the time columns of a file are written, before its rows are read."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from genrec.reading.text import show
 from genrec.reading.times import DATE, Style, deciding, explain, recognise, with_dates
 
 _PASS_BYTES = 4 << 20
+_SEEN = 100  # values that tell how most are written
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def settle_clocks(text: Source, layout: Layout, day_first: bool | None, named: C
     for records in _records(text, layout):
         some_rows = some_rows or len(records.rows) > 0
         for column in columns:
-            if column not in styles and (style := _first_style(records.fields[column])):
+            if column not in styles and (style := _usual_style(records.fields[column])):
                 styles[column] = style if style.kind != "slashed" else replace(style, day_first=day_first)
         _vote(records, layout, styles, years, notes)
         if len(styles) == len(columns) and not any(_undecided(styles)):
@@ -97,15 +99,19 @@ def _settle_offsets(text: Source, layout: Layout, notes: list[str], *, named: bo
     return None
 
 
-def _first_style(values: pl.Series) -> Style | None:
-    """The style of the first value that has one; a year of four digits or a time of day anywhere tells more."""
-    best: Style | None = None
-    for style in (style for value in values.drop_nulls() if (style := recognise(value))):
-        if best is None or (style.kind == "short", style.dates) < (best.kind == "short", best.dates):
-            best = style
-        if not best.dates and best.kind != "short":
+def _usual_style(values: pl.Series) -> Style | None:
+    """How most of the first values are written; a year of four digits or a time of day anywhere tells more."""
+    found: dict[tuple[bool, bool], list[Style]] = {}
+    for style in filter(None, map(recognise, values.drop_nulls())):
+        tells = (style.kind != "short", not style.dates)
+        found.setdefault(tells, []).append(style)
+        if all(tells) and len(found[tells]) == _SEEN:
             break
-    return best
+    if not found:
+        return None
+    best = found[max(found)]
+    usual = Counter(style.written for style in best).most_common(1)[0][0]
+    return next(style for style in best if style.written == usual)
 
 
 def _undecided(styles: dict[str, Style]) -> Iterable[str]:

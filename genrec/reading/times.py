@@ -178,7 +178,7 @@ def explain(value: str | None, style: Style) -> str:
     found = recognise(value)
     if found is None or (found.dates and not style.dates):
         return f"{show(value)} {'has no time of day.' if found else _UNKNOWN}"
-    if found.aware != style.aware:
+    if found.kind == style.kind and found.aware != style.aware:
         here, there = ("a time zone", "none") if found.aware else ("no time zone", "one")
         return f"mixed time zones: {show(value)} has {here}, other rows have {there}."
     if found.written != style.written:

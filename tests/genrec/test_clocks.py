@@ -194,3 +194,10 @@ def test_a_date_beside_whole_times_is_not_needed(tmp_path: Path) -> None:
 
 def test_a_column_of_dates_that_hold_the_time_is_the_time(tmp_path: Path) -> None:
     assert str(read(tmp_path, "date", ["u,a,2012-04-03 18:00:09"]).frame["time"][0]) == "2012-04-03 18:00:09"
+
+
+def test_a_first_time_that_is_odd_does_not_decide_for_the_rest(tmp_path: Path) -> None:
+    rows = ["a,p,100000000", "a,p,2024-01-02 09:00:00", "a,q,2024-01-03 09:00:00"]
+    with pytest.raises(InputError, match=r"row 2, column 'time': '100000000' is written in another way than other rows, as '2024"):
+        read(tmp_path, "time", rows)
+    assert visited(read(tmp_path, "time", rows, on_bad_rows="skip")) == ["p", "q"]

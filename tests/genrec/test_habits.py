@@ -76,6 +76,15 @@ def test_anchors_of_a_worker(worker):
     ]
 
 
+@pytest.mark.parametrize(
+    "kinds", [("Ev", "İş Yeri", "Üniversite"), ("自宅", "オフィス", "大学"), ("Domicile", "BUREAU", "École")]
+)
+def test_anchors_abroad(kinds):
+    visits = [("a", poi, at(day, 9 + poi)) for day in range(4) for poi in range(5)]
+    anchors = habits_of(make(visits, [*kinds, "Bürobedarf", "Casa do Livro"]), "a").anchors
+    assert [(anchor.kind, anchor.poi) for anchor in anchors] == [("home-like", 0), ("work-like", 1), ("study-like", 2)]
+
+
 def test_hours_speak_only_where_the_category_is_silent():
     visits = [("a", poi, at(day, 21)) for day in range(10) for poi in (0, 1)]
     visits += [("a", 2, at(day, 10)) for day in range(5)]
