@@ -65,3 +65,8 @@ def when_phrase(hours: Mapping[int, int], weekdays: Mapping[int, int]) -> str:
     if span:
         parts.append(hours_phrase(span))
     return " ".join(parts)
+
+
+def so_many(count: int, one: str, more: str = "") -> str:
+    """Such as "1 visit" or "1,200 people"; `more` where it is not `one` with an s."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genrec.llm.backend import Over
-from genrec.phrases import WEEKDAYS
+from genrec.phrases import WEEKDAYS, so_many
 from genrec.profiles.named_places import names_in
 from genrec.profiles.profile import Profile
 from genrec.profiles.run import Summary
@@ -26,7 +26,8 @@ def print_profile(console: Console, profile: Profile, *, backing: bool = True) -
     edited = ", edited" if profile.provenance.edited else ""
     console.print(Text.assemble((f"User {profile.user_id}", "bold"), f" as of {profile.as_of:%Y-%m-%d %H:%M}"))
     console.print(
-        f"  {habits.checkins} check-ins at {len(habits.places)} places in {habits.active_days} days; "
+        f"  {so_many(habits.checkins, 'check-in')} at {so_many(len(habits.places), 'place')} "
+        f"in {so_many(habits.active_days, 'day')}; "
         f"written by {profile.provenance.writer}{edited}"
     )
     names = names_in(habits)

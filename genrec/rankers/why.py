@@ -14,7 +14,7 @@ from genrec.columns import CATEGORY, NAME
 from genrec.evidence import positions_of
 from genrec.habit_models import Habits, PlaceHabit
 from genrec.habits import CityHabits
-from genrec.phrases import days_phrase, hours_phrase
+from genrec.phrases import days_phrase, hours_phrase, so_many
 from genrec.rankers.reasons import NEAR_KM, Facts, Reason
 from genrec.trajectories import Visit
 from genrec.words import is_known
@@ -56,7 +56,7 @@ def _own(told: _Told) -> Iterator[str]:
     facts, at = told.facts, told.at
     if not facts.visits:
         return
-    yield f"visited {facts.visits} of {_many(facts.checkins, 'time')}{_at_hour(facts, at)}"
+    yield f"visited {facts.visits:,} of {so_many(facts.checkins, 'time')}{_at_hour(facts, at)}"
     if at and facts.on_day and facts.on_day > 1 and facts.on_day * 7 > facts.visits * STANDS_OUT:
         yield f"{facts.on_day} of its visits on {days_phrase((at.weekday(),))}"
     if facts.last_visit and not facts.here:
@@ -77,7 +77,7 @@ def _sequence(told: _Told) -> Iterator[str]:
     if facts.here:
         yield "where the last visit was"
     elif facts.steps > 1:
-        yield f"follows {told.last} in {facts.steps} of {_many(facts.departures, 'case')}"
+        yield f"follows {told.last} in {facts.steps} of {so_many(facts.departures, 'case')}"
 
 
 def _crowd(told: _Told) -> Iterator[str]:
@@ -90,12 +90,12 @@ def _crowd(told: _Told) -> Iterator[str]:
 
 def _popularity(told: _Told) -> Iterator[str]:
     if told.facts.visitors:
-        yield f"visited by {_many(told.facts.visitors, 'other person', 'other people')}"
+        yield f"visited by {so_many(told.facts.visitors, 'other person', 'other people')}"
 
 
 def _category(told: _Told) -> Iterator[str]:
     if told.kind and told.facts.kind_visits:
-        yield f"{_many(told.facts.kind_visits, 'visit')} to other places of its kind, {told.kind}"
+        yield f"{so_many(told.facts.kind_visits, 'visit')} to other places of its kind, {told.kind}"
 
 
 def _geography(told: _Told) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _geography(told: _Told) -> Iterator[str]:
     if facts.km is not None and facts.km <= CLOSE_KM and not facts.here:
         yield f"{_distance(facts.km)} from the last visit"
     if facts.near_visits:
-        yield f"{_many(facts.near_visits, 'visit')} to other places within {NEAR_KM * 1000:.0f} m"
+        yield f"{so_many(facts.near_visits, 'visit')} to other places within {NEAR_KM * 1000:.0f} m"
 
 
 def _habits(told: _Told) -> Iterator[str]:
@@ -147,7 +147,7 @@ def habit_reasons(
     """Why habits speak for a place: short facts, each read off a person's habits; `city` is as of the same moment."""
     place = next((place for place in habits.places if place.poi == poi), None)
     here = poi in {visited for _, visited in prefix}
-    facts = [f"visited {place.visits} of {habits.checkins} times"] if place else []
+    facts = [f"visited {place.visits:,} of {so_many(habits.checkins, 'time')}"] if place else []
     if place and at:
         facts += _time_facts(place, at)
     facts += [
@@ -191,7 +191,7 @@ def _last_visit(last: datetime, at: datetime | None) -> str:
     if at is None or at < last:
         return f"last visit on {last:%Y-%m-%d}"
     days = (at - last).days
-    return f"last visit {_many(days, 'day')} ago" if days else "last visit less than a day ago"
+    return f"last visit {so_many(days, 'day')} ago" if days else "last visit less than a day ago"
 
 
 def _newcomer_facts(
@@ -200,14 +200,10 @@ def _newcomer_facts(
     """What speaks for a place where the user has not been."""
     visits, people = int(city.visits[poi]), int(city.users[poi])
     popularity = (
-        f"{_many(visits, 'visit')} by {_many(people, 'person', 'people')}" if visits else "no visits by anybody"
+        f"{so_many(visits, 'visit')} by {so_many(people, 'person', 'people')}" if visits else "no visits by anybody"
     )
     facts = ["never visited before", popularity]
     last = prefix[-1][1] if prefix else habits.recent[-1].poi if habits.recent else None
     if last is not None:
         facts.append(f"{positions_of(pois).km_from(last)[poi]:.1f} km from the last visit")
     return facts
-
-
-def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"

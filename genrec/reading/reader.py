@@ -18,6 +18,7 @@ from genrec.clock import in_order, moments
 from genrec.columns import CATEGORY, LATITUDE, POI, POI_ID, TIME, USER, UTC
 from genrec.errors import InputError
 from genrec.ids import aligned, settled
+from genrec.phrases import so_many
 from genrec.reading.catalogue import COUNT, build_catalogue
 from genrec.reading.clocks import Clocks, settle_clocks
 from genrec.reading.formats import Layout, recognise
@@ -259,7 +260,7 @@ def _in_time_order(rows: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
 
 def late_note(late: int) -> str:
     """What is said of rows out of order."""
-    return f"sorted by time: {late:,} rows came earlier than the row before them"
+    return f"sorted by time: {so_many(late, 'row')} came earlier than the row before them"
 
 
 def _poi_index(ids: pl.Series) -> pl.Series:

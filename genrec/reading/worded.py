@@ -30,6 +30,7 @@ _STEPS: Final = (
         r"(?P<hour>[0-9]{1,2}) ?[時时시] ?(?P<minute>[0-9]{2}) ?[分분] ?(?P<second>[0-9]{2}) ?[秒초]$",
         "${hour}:${minute}:${second}",
     ),
+    (r"(?P<half>[午上下오][前午後전후]) ?0?0:", "${half}12:"),  # the twelfth hour counts as none there
     (rf"(?:午前|上午|오전) ?{_CLOCK}$", "${clock} AM"),
     (rf"(?:午後|下午|오후) ?{_CLOCK}$", "${clock} PM"),
     (rf"(?i){_CLOCK} ?a\. ?m\.?$", "${clock} AM"),
