@@ -13,6 +13,7 @@ from genrec.profiles.named_places import names_in
 from genrec.profiles.profile import Profile
 from genrec.profiles.run import Summary
 from genrec.profiles.statements import Said
+from genrec.prompting import one_line
 from genrec.ranking import By, Consulted, Fused, Place, Prompted, Ranking
 from genrec.words import is_known
 
@@ -75,7 +76,7 @@ def print_ranking(console: Console, ranking: Ranking, truth: int | None = None, 
             _poi(place, truth),
             distance,
             f"{place.probability:.4f}",
-            f"{place.name or place.poi_id}{kind}",
+            f"{one_line(place.name or place.poi_id)}{kind}",
             "; ".join(place.reasons),
         )
     console.print(table)
@@ -126,7 +127,8 @@ def _short(places: list[Place], truth: int | None) -> Text:
     return Text(", ").join(
         Text.assemble(
             _poi(place, truth),
-            f" {place.category if is_known(place.category) else place.name or place.poi_id} {place.probability:.3f}",
+            f" {one_line(place.category if is_known(place.category) else place.name or place.poi_id)} "
+            f"{place.probability:.3f}",
         )
         for place in places
     )
