@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from genrec.profiles.cues import begins_with_turn
+from genrec.profiles.cues import SWAPPING, begins_with_turn
 from genrec.profiles.limits import LIMIT
 from genrec.profiles.person import ADVERBS, BEING, HELPING, verb_of
 from genrec.profiles.sentence import Sentence
@@ -23,12 +23,34 @@ _ALWAYS = re.compile(
     r"|(?<=[s\u2588]),? (?=(?:more|less|fewer) (?:(?:\w+ )?\u2588|(?!nowadays|always)\w+s$))",  # "less bars more parks"
     re.IGNORECASE,
 )
+# Each name with its own sign: "bars no, parks yes", "pubs not clubs", "no gym, go to the pub".
+_A = r"(?:(?:an?|the|any|some|my) )?\u2588"
+_NO_VERB = r"(?:and|or|nor|in|at|to|from|with|on|of|for|by|near|like|especially|particularly|not|no)\b"
+_NAMED = re.compile(
+    rf"(?<=\u2588),? (?=(?:(?:(?:i|we) )?(?:love|hate|prefer|want|need|avoid)|(?:i|we) like|not|no) {_A}(?! yes))"
+    rf"|(?<=\u2588 yes),? (?={_A})|(?<=\u2588 no), (?={_A})"
+    rf"|, (?={_A} (?:(?:is|are|was|were)(?:n['\u2019]?t)?|yes|no)\b)"
+    rf"|,? (?:(?:and|or|but) )?(?:else|otherwise|then) (?={_A})|(?<=please), (?={_A})"
+    rf"|,? (?=(?:how|what) about {_A})|, (?=(?:just|only|mostly|mainly|maybe|perhaps) {_A})"
+    rf"|, (?=(?!{_NO_VERB})[\w'\u2019]+ (?:an?|the|my) \u2588)",
+    re.IGNORECASE,
+)
+_YES = re.compile(rf"^(?:just|only|mostly|mainly) {_A}|\u2588 yes\b", re.IGNORECASE)
+_ASKING = ("show", "give", "take", "find", "bring", "add", "try", "let", "suggest", "recommend")
 _SOMETIMES = re.compile(r",? (?:and then|and|or|so) |, ", re.IGNORECASE)  # ... and these, if a new clause begins there
 _PREFERRED = re.compile(
     r"\b(?:(?:rather(?! than)|prefer|preferred|better|sooner|more fun)\b.*?(?= (?:than|over)\b)"
     r"|prefer(?:red)? (?!to )[^ ].*?(?= to\b))"
     r"|(?:\u2588(?:e?s)?|\b(?:take|pick|choose|give me|go for)\b.*?)(?= over (?:\w+ ){0,2}\u2588)",
     re.IGNORECASE,
+)
+# What goes, and what comes for it: "swap bars for parks", "instead of bars, parks".
+_REPLACED = (
+    re.compile(rf"\b{SWAPPING}\b.*?\u2588(?P<joint> (?:for|with|to|by) )(?={_A})", re.IGNORECASE),
+    re.compile(
+        rf"^(?:instead of|rather than) [^,;]*?\u2588(?:(?P<joint>, )| (?=(?:i|we|id|{'|'.join(_ASKING)})\b))",
+        re.IGNORECASE,
+    ),
 )
 # Two who do one thing: "my wife and I", "I am sick and tired".
 _TOGETHER = re.compile(r"\b(?:my|our)(?: (?!and\b)[^\W_]+){1,2} and (?=i\b)|\bsick and (?=tired\b)", re.IGNORECASE)
@@ -37,10 +59,12 @@ _TOGETHER = re.compile(r"\b(?:my|our)(?: (?!and\b)[^\W_]+){1,2} and (?=i\b)|\bsi
 def clauses(whole: Sentence) -> Iterator[tuple[str, str]]:
     """Clauses, with the words that join each to the one before."""
     text, masked = whole.text, masked_text(whole)
-    found = [match.span() for match in _ALWAYS.finditer(masked)]
+    found = [match.span() for parts in (_ALWAYS, _NAMED) for match in parts.finditer(masked)]
     together = {match.end() for match in _TOGETHER.finditer(masked)}
     joints = [match.span() for match in _SOMETIMES.finditer(masked) if _begins(masked[match.end() :])]
     found += [(left, right) for left, right in joints if right not in together]
+    for replaced in filter(None, (pattern.search(masked) for pattern in _REPLACED)):
+        found.append(replaced.span("joint") if replaced["joint"] else (replaced.end(), replaced.end()))
     if preferred := _PREFERRED.search(masked):
         found.append((preferred.end(), preferred.end() + 1))
     ends = sorted(set(found))
@@ -82,4 +106,5 @@ def first_word(masked: str) -> str:
 
 def wishes(masked: str) -> bool:
     """Whether it says at once that something is wanted."""
-    return first_word(masked) == "more" or verb_of(first_word(masked)) in _WISHING
+    first = first_word(masked)
+    return first in ("more", *_ASKING) or verb_of(first) in _WISHING or _YES.search(masked) is not None

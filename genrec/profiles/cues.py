@@ -45,6 +45,7 @@ _DISLIKING = (
     r"rather than", r"any(?:thing|where) (?:but|except(?: for)?)", r"every(?:thing|where) but", r"but not",
     r"done with", r"without", r"no(?! longer| one|body)", r"neither", r"nor", r"none of",
 )  # fmt: skip
+SWAPPING = r"(?:swap|trade|exchange|replace|switch)(?: out)?(?= (?:(?:an?|the|any|some|my) )?\u2588)"
 _TOO = "loud noisy expensive crowded busy boring far dirty dark smoky fancy cold hot".replace(" ", "|")
 _JUDGED = (
     r"(?:is|are|was|were|feels?|gets?|got) (?:(?:just|far|way|much|so|simply|all|really|very) )*"
@@ -59,7 +60,7 @@ _JUDGED = (
 _HAVE = r"(?:do|does|did|is|are|was|were|has|have|had|would|should|could|must|need|can|will|am)"
 _CUE = re.compile(
     rf"\b(?P<judged>{_JUDGED})\b|^(?P<than>(?:than|over|to)(?: to(?: the)?)?)\b"
-    rf"|\b{_WITH}(?P<disliking>{'|'.join(_DISLIKING)})\b"
+    rf"|\b{_WITH}(?P<disliking>{'|'.join(_DISLIKING)}|{SWAPPING})\b"
     rf"|\b(?P<kept>{_HAVE}){_N}\b|\bcannot\b|\b(?:ca|wo|ai)n['\u2019]?t\b"
     r"|\b(?P<never>never|no longer|not|rarely|seldom|hardly(?: ever)?|scarcely|barely)\b"
     r"|\b(?P<late>(?:any ?more|any longer)(?![\w ]*\w))",

@@ -21,6 +21,9 @@ _WHOLLY = re.compile(r"(?:^|\s)(?:all|every)(?: kinds? of| sorts? of)? $", re.IG
 _NEXT_WORD = re.compile(r" ([^\W\d_]+)")
 _BEHIND = FUNCTION_WORDS | ADVERBS | BEING | HELPING | {"please", "pls", "plz", "thanks", "thx", "again", "more", "but"}
 _ONES = re.compile(r"(?<=\w )ones?\b", re.IGNORECASE)
+# What may stand beside a name as one types who looks for something.
+_BESIDE = {"a", "an", "the", "some", "more", "please", "just", "only", "also", "mostly", "mainly", "definitely", "then"}
+_BESIDE |= {"now", "yes", "rather"}
 _ARTICLE = re.compile(r"\b([Aa])n (?=places?\b)")
 
 
@@ -57,6 +60,16 @@ def without_names(reading: Sentence) -> str:
     for start, end in sorted(spans, reverse=True):
         text = f"{text[:start]}{'places' if text[start:end].lower().endswith('s') else 'place'}{text[end:]}"
     return _ARTICLE.sub(r"\1 ", text).strip(" ,.!?;") + "."
+
+
+def is_a_name(reading: Sentence, masked: str) -> bool:
+    """Whether it is a name and nothing else, as one types who looks for something: "museum", "Coffee, please".
+
+    `masked`: the text with its names blotted out. A word that names nothing may be one, too, by itself.
+    """
+    words = re.findall(r"[^\W_]+", re.sub("\u2588+e?s?", "", masked.lower()))
+    named = bool(reading.kinds or reading.places)
+    return len(words) <= (0 if named else 1) or (named and set(words) <= _BESIDE)
 
 
 def is_ordinary(word: str) -> bool:

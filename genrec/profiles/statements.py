@@ -16,7 +16,7 @@ from genrec.profiles.cues import Turn, is_of_another, is_reported, turns
 from genrec.profiles.english import is_english
 from genrec.profiles.kinds import KindIndex, index_of
 from genrec.profiles.limits import is_limit, others
-from genrec.profiles.naming import named_kinds, naming_words, spelled_out, without_names
+from genrec.profiles.naming import is_a_name, named_kinds, naming_words, spelled_out, without_names
 from genrec.profiles.person import ADVERBS, BEING, FUNCTION_WORDS, HELPING, verb_of
 from genrec.profiles.sentence import Sentence, readings, split
 from genrec.profiles.when import days_said, hours_said
@@ -54,6 +54,7 @@ _OTHERS = re.compile(
 )
 _INSTEAD = re.compile(r"\binstead\b(?! of\b)", re.IGNORECASE)
 _EXCEPT = re.compile(r"(?:except|apart from|other than)\b", re.IGNORECASE)
+_GOES = re.compile(r"instead of|rather than", re.IGNORECASE)  # "instead of bars, parks"
 _TAKES_UP = re.compile(r"\b(?:it|them|they|there|ones?|those|these)\b", re.IGNORECASE)
 _AND = ("and", "and then", "or", "so")
 _ANOTHER = "it speaks of somebody else"
@@ -162,12 +163,21 @@ def _sentence(text: str, index: KindIndex, own: Mapping[int, str]) -> list[Said]
             said[-2] = replace(said[-2], kinds=tuple(kind for kind in said[-2].kinds if kind not in kinds))
         names += naming_words(reading, index)
         joints.append(joint)
-    if len(said) == 1 and said[0].polarity == "likes" and _is_a_name(whole):
+    if len(said) == 1 and said[0].polarity == "likes" and is_a_name(whole, masked_text(whole)):
         return [replace(said[0], sure=True, asked="", wish=True)]
     if len(said) == 1 and said[0].note and not whole.text.endswith("?") and _ONCE.search(masked_text(whole)):
         return [replace(said[0], asked="")]  # how it was says nothing of now
+    said = [_beside(one, said[i + 1 : i + 2] or said[:i][-1:], index, own) for i, one in enumerate(said)]
     naming = [i for i, one in enumerate(said) if one.kinds or one.pois]
     return _with_context(said, naming[0], whole, joints) if len(naming) == 1 else said
+
+
+def _beside(one: Said, near: Sequence[Said], index: KindIndex, own: Mapping[int, str]) -> Said:
+    """A clause, surely liked if it is a name alone beside another clause that names something ("museums, not bars")."""
+    if one.sign <= 0 or not any((other.kinds or other.pois) and not _TAKES_UP.search(other.text) for other in near):
+        return one
+    reading = readings(one.text, index, own)[0]
+    return replace(one, sure=True, asked="") if is_a_name(reading, masked_text(reading)) else one
 
 
 def _is_limit(clause: str, index: KindIndex, own: Mapping[int, str]) -> bool:
@@ -239,13 +249,6 @@ def _said(reading: Sentence, kinds: tuple[str, ...], joint: str, before: Said | 
     return Said(clause, polarity, wording, kinds, pois, days, hours, note, sure, asked, wish=wish)
 
 
-def _is_a_name(reading: Sentence) -> bool:
-    """Whether it is a name and nothing else, as one types who looks for something: "museum", "Coffee, please"."""
-    words = re.findall(r"[^\W_]+", re.sub("\u2588+e?s?", "", masked_text(reading).lower()))
-    named = bool(reading.kinds or reading.places)
-    return len(words) <= (0 if named else 1) or (named and set(words) <= {"a", "an", "the", "some", "more", "please"})
-
-
 def _polarity(clause: str, masked: str, joint: str, before: Said | None) -> tuple[Polarity, str, str]:
     """Polarity, positive wording, and why it is unclear."""
     if prefix := _PREFIX.match(clause):
@@ -273,6 +276,7 @@ def _unclear(found: Sequence[Turn], masked: str, joint: str, before: Said | None
     if found and before and before.polarity in ("avoids", "unclear") and _EXCEPT.match(masked):
         return "an exception from what is avoided"
     goes_on = before and before.polarity == "avoids" and joint in ("and", "") and first_word(masked) not in SUBJECTS
+    goes_on = goes_on and before and not _GOES.match(before.text)
     if before and goes_on and not found and not (wishes(masked) or _INSTEAD.search(masked)):
         return f'it is not clear whether "{before.text}" is meant here, too'
     return ""

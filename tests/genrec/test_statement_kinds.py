@@ -54,11 +54,26 @@ def test_a_turkish_kind_is_known_in_lower_case(name, lower):
         ("I'm not into bars but parks are fine", [("Bar", "avoids"), ("Park", "likes")]),
         ("I want nothing but parks", [("Park", "likes")]),
         ("My late wife and I hate bars", [("Bar", "avoids")]),
+        ("bars no, parks yes", [("Bar", "avoids"), ("Park", "likes")]),
+        ("no bars, just parks", [("Bar", "avoids"), ("Park", "likes")]),
+        ("no bars no coffee shops", [("Bar", "avoids"), ("Coffee Shop", "avoids")]),
+        ("hate bars love parks", [("Bar", "avoids"), ("Park", "likes")]),
+        ("no bars please, parks", [("Bar", "avoids"), ("Park", "unclear")]),
+        ("love parks, hate the bars", [("Park", "likes"), ("Bar", "avoids")]),
+        ("swap bars for parks", [("Bar", "avoids"), ("Park", "likes")]),
+        ("instead of bars take me to parks", [("Bar", "avoids"), ("Park", "likes")]),
+        ("instead of a bar, a park", [("Bar", "avoids"), ("Park", "likes")]),
+        ("switch to bars", [("Bar", "likes")]),
         ("I go to bars less often, more to parks.", [("Bar", "avoids"), ("Park", "likes")]),
     ],
 )
 def test_what_is_preferred_and_what_it_is_preferred_to(text, read):
     assert named(text) == read
+
+
+@pytest.mark.parametrize(("text", "sign"), [("parks over bars", 1), ("parks not bars", 1), ("parks, I hate them", -1)])
+def test_a_name_alone_beside_another_is_liked_whatever_a_model_makes_of_it(text, sign):
+    assert [c.sign for c in Told(-9.0).signed(parse(text, KINDS, {})) if c.kinds == ("Park",)] == [sign]
 
 
 @pytest.mark.parametrize("text", ["My husband and I want parks.", "We are sick and tired of bars."])
