@@ -48,6 +48,7 @@ def test_it_is_sound(folder: Path, checkins: pl.DataFrame) -> None:
     assert all(kinds[routine["poi_id"]] == routine["category"] for routine in routines)
 
 
+@pytest.mark.slow
 def test_it_follows_the_laws_of_a_small_one(checkins: pl.DataFrame) -> None:
     figures = [_figures(frame) for frame in (checkins, build_city(CONFIG).checkins)]
     for name, (large, small) in {name: [each[name] for each in figures] for name in figures[0]}.items():

@@ -62,6 +62,7 @@ def test_shared_prefix_changes_nothing(model):
             assert abs(scored.logprob - plain_logprob(model, prompt, answers[scored.answer])) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capacity", [0, 1 << 15, 1 << 30])
 def test_users_together_are_ranked_as_each_alone(capacity, model):
     """Whatever the cache holds, and however the batch is cut into passes."""

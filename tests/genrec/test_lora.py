@@ -180,6 +180,7 @@ def test_a_damaged_adapter_is_not_made_compact(adapter, tmp_path):
 # --- the description
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "problem"),
     [

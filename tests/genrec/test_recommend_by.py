@@ -115,6 +115,7 @@ def test_strangers_are_refused(ask):
 # --- what a ranking is ---
 
 
+@pytest.mark.slow
 @some
 @given(
     checkins=made_checkins(), hours=st.integers(1, 24 * 14), timed=st.booleans(), user=st.sampled_from("abz"), by=WHO
@@ -136,6 +137,7 @@ def test_places_are_those_of_the_ranker(checkins, hours, timed, user, by):
     assert (ranking.at, ranking.by) == (moment, by)
 
 
+@pytest.mark.slow
 @some
 @given(checkins=made_checkins(), hours=st.integers(1, 24 * 12), user=st.sampled_from("abc"), by=WHO)
 def test_no_later_visit_is_seen(checkins, hours, user, by):

@@ -56,6 +56,7 @@ def test_whatever_way_a_console_prints_it(text):
     assert capture.get().endswith("[not markup]\n")
 
 
+@pytest.mark.slow
 def test_no_module_escapes_for_consoles_that_take_no_markup():
     for folder in ("genrec", "eval", "training"):
         for path in (ROOT / folder).rglob("*.py"):

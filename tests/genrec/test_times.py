@@ -159,6 +159,7 @@ LIKE_TIMES = st.text("0123456789-/:.,TZ+ APMUTCh年月日", max_size=30) | st.fr
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     LIKE_TIMES | st.text(max_size=20),
